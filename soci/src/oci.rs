@@ -1,0 +1,250 @@
+//! The documents of an OCI image, and the names in them.
+//!
+//! The structs keep the field order in which the reference implementation writes them
+//! (OCI image-spec 1.1); unknown fields are dropped, as there.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Digest;
+
+/// Annotations of a document or a descriptor, sorted by key.
+pub type Annotations = BTreeMap<String, String>;
+
+/// Media types of the OCI image format, of Docker's, and of SOCI.
+pub mod media_type {
+    /// OCI image manifest.
+    pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+    /// OCI image index.
+    pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+    /// OCI image configuration.
+    pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+    /// Docker image manifest, version 2 schema 2.
+    pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+    /// Docker manifest list.
+    pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+    /// Docker image configuration.
+    pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+    /// Artifact type of a SOCI index of version 1.
+    pub const SOCI_INDEX_V1: &str = "application/vnd.amazon.soci.index.v1+json";
+    /// Artifact type of a SOCI index of version 2.
+    pub const SOCI_INDEX_V2: &str = "application/vnd.amazon.soci.index.v2+json";
+    /// A zTOC in a SOCI index.
+    pub const ZTOC: &str = "application/octet-stream";
+
+    /// All that a manifest request may be answered with.
+    pub const MANIFESTS: [&str; 4] = [OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST];
+}
+
+/// Annotation keys that SOCI consumers read.
+pub mod annotation {
+    /// On an image manifest: the digest of its SOCI index (V2).
+    pub const INDEX_DIGEST: &str = "com.amazon.soci.index-digest";
+    /// On a SOCI index's descriptor: the digest of its image manifest (V2).
+    pub const IMAGE_MANIFEST_DIGEST: &str = "com.amazon.soci.image-manifest-digest";
+    /// On a zTOC's descriptor: the layer it belongs to.
+    pub const LAYER_DIGEST: &str = "com.amazon.soci.image-layer-digest";
+    /// On a zTOC's descriptor: the layer's media type.
+    pub const LAYER_MEDIA_TYPE: &str = "com.amazon.soci.image-layer-mediaType";
+    /// On a zTOC's descriptor: the span size it was built with, in bytes.
+    pub const SPAN_SIZE: &str = "com.amazon.soci.span-size";
+    /// On a zTOC's descriptor: the layer can be mounted without extended attributes.
+    pub const DISABLE_XATTRS: &str = "com.amazon.soci.disable-xattrs";
+    /// On a SOCI index: what built it.
+    pub const BUILD_TOOL: &str = "com.amazon.soci.build-tool-identifier";
+    /// On an attestation's descriptor: the manifest it speaks of.
+    pub const ATTESTATION_SUBJECT: &str = "vnd.docker.reference.digest";
+    /// On an attestation's descriptor: that it is one.
+    pub const ATTESTATION_TYPE: &str = "vnd.docker.reference.type";
+}
+
+/// What a document says of a blob or of another document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Descriptor {
+    /// Media type of the content; empty in sloppy documents.
+    #[serde(default)]
+    pub media_type: String,
+    /// Digest of the content.
+    pub digest: Digest,
+    /// Size of the content in bytes.
+    pub size: u64,
+    /// Where else the content may be had (foreign layers).
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "null"
+    )]
+    pub urls: Vec<String>,
+    /// Annotations.
+    #[serde(
+        default,
+        skip_serializing_if = "Annotations::is_empty",
+        deserialize_with = "null"
+    )]
+    pub annotations: Annotations,
+    /// The content itself, base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+    /// What the content runs on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// Type of the artifact, when the content is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+}
+
+impl Descriptor {
+    /// A descriptor of `bytes`, with nothing optional in it.
+    pub fn of(media_type: &str, bytes: &[u8]) -> Self {
+        Self {
+            media_type: media_type.to_owned(),
+            digest: Digest::of(bytes),
+            size: bytes.len() as u64,
+            urls: Vec::new(),
+            annotations: Annotations::new(),
+            data: None,
+            platform: None,
+            artifact_type: None,
+        }
+    }
+}
+
+/// An operating system and a processor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Platform {
+    /// Processor architecture in Go's spelling, e.g. `amd64`.
+    #[serde(default)]
+    pub architecture: String,
+    /// Operating system in Go's spelling, e.g. `linux`.
+    #[serde(default)]
+    pub os: String,
+    /// Version of the operating system (Windows).
+    #[serde(
+        default,
+        rename = "os.version",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub os_version: Option<String>,
+    /// Features the operating system must have (Windows).
+    #[serde(
+        default,
+        rename = "os.features",
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "null"
+    )]
+    pub os_features: Vec<String>,
+    /// Variant of the processor, e.g. `v7`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+}
+
+impl Platform {
+    /// The same platform, with the variant left out where it is the architecture's usual one.
+    #[must_use]
+    pub fn normalized(mut self) -> Self {
+        if self.architecture == "arm64" && matches!(self.variant.as_deref(), Some("8" | "v8")) {
+            self.variant = None;
+        }
+        if self.variant.as_deref() == Some("") {
+            self.variant = None;
+        }
+        self
+    }
+
+    /// Whether this is the `unknown/unknown` of attestations.
+    pub fn is_unknown(&self) -> bool {
+        self.os == "unknown" && self.architecture == "unknown"
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)?;
+        match &self.variant {
+            Some(variant) => write!(f, "/{variant}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// An image manifest, or an artifact in the form of one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Manifest {
+    /// Always 2.
+    pub schema_version: u32,
+    /// Media type of this document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+    /// Type of the artifact, when it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+    /// The configuration.
+    pub config: Descriptor,
+    /// The layers, base first.
+    #[serde(default, deserialize_with = "null")]
+    pub layers: Vec<Descriptor>,
+    /// The manifest this one refers to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Descriptor>,
+    /// Annotations.
+    #[serde(
+        default,
+        skip_serializing_if = "Annotations::is_empty",
+        deserialize_with = "null"
+    )]
+    pub annotations: Annotations,
+}
+
+/// An image index (OCI) or manifest list (Docker).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageIndex {
+    /// Always 2.
+    pub schema_version: u32,
+    /// Media type of this document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+    /// Type of the artifact, when it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+    /// The manifests.
+    #[serde(deserialize_with = "null")]
+    pub manifests: Vec<Descriptor>,
+    /// The manifest this one refers to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Descriptor>,
+    /// Annotations.
+    #[serde(
+        default,
+        skip_serializing_if = "Annotations::is_empty",
+        deserialize_with = "null"
+    )]
+    pub annotations: Annotations,
+}
+
+impl ImageIndex {
+    /// An index of `manifests`, with nothing optional in it.
+    pub fn of(manifests: Vec<Descriptor>) -> Self {
+        Self {
+            schema_version: 2,
+            media_type: Some(media_type::OCI_INDEX.to_owned()),
+            artifact_type: None,
+            manifests,
+            subject: None,
+            annotations: Annotations::new(),
+        }
+    }
+}
+
+/// Reads `null` as the empty value: Go writes it for lists that were never set.
+fn null<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}

@@ -1,0 +1,110 @@
+//! Which artifacts refer to a manifest.
+//!
+//! Registries with the referrers API answer that themselves. For others the clients keep an
+//! image index under the tag `sha256-<hex>` (OCI distribution 1.1, "referrers tag schema").
+
+use oci_client::RegistryOperation::Pull;
+use reqwest::Method;
+
+use super::http::{Request, read_bounded};
+use super::{Document, RegistryImage};
+use crate::oci::{Descriptor, ImageIndex, media_type};
+use crate::store::{Destination, MAX_DOCUMENT};
+use crate::{Digest, Error, Result, json};
+
+impl RegistryImage {
+    /// The artifacts whose subject is the manifest of this digest.
+    ///
+    /// # Errors
+    /// When the registry refuses or cannot be reached, or its list cannot be understood.
+    pub async fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>> {
+        let url = self.connection.url(&format!("referrers/{subject}"))?;
+        match self
+            .connection
+            .send(Pull, Request::new(Method::GET, url))
+            .await
+        {
+            Ok(response) => {
+                let bytes = read_bounded(response, MAX_DOCUMENT).await?;
+                let bytes = bytes.ok_or_else(|| Error::TooLarge {
+                    what: format!("referrers of {subject}"),
+                    limit: MAX_DOCUMENT,
+                })?;
+                let index: ImageIndex = serde_json::from_slice(&bytes)
+                    .map_err(|error| Error::document(format!("referrers of {subject}"), error))?;
+                Ok(index.manifests)
+            }
+            Err(error) if error.is_not_found() => {
+                let listed = self.fallback_index(subject).await?;
+                Ok(listed.map_or(Vec::new(), |(_, index)| index.manifests))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes an artifact from the list that clients keep, if there is such a list.
+    ///
+    /// # Errors
+    /// When the registry refuses or cannot be reached.
+    pub async fn remove_referrer(&self, referrer: Digest, subject: Digest) -> Result<()> {
+        let Some((digest, mut index)) = self.fallback_index(subject).await? else {
+            return Ok(());
+        };
+        let before = index.manifests.len();
+        index.manifests.retain(|listed| listed.digest != referrer);
+        if index.manifests.is_empty() {
+            self.delete_manifest(digest).await?;
+        } else if index.manifests.len() < before {
+            self.store_fallback_index(&index, subject).await?;
+            self.delete_manifest(digest).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn add_referrer(&self, referrer: &Descriptor, subject: Digest) -> Result<()> {
+        // Another client may write between our reading and our writing.
+        for _ in 0..5 {
+            let found = self.fallback_index(subject).await?;
+            let (replaced, mut index) = match found {
+                Some((digest, index)) => (Some(digest), index),
+                None => (None, ImageIndex::of(Vec::new())),
+            };
+            let listed = |listed: &Descriptor| listed.digest == referrer.digest;
+            if index.manifests.iter().any(listed) {
+                return Ok(());
+            }
+            index.manifests.push(referrer.clone());
+            self.store_fallback_index(&index, subject).await?;
+            // What a list was before is of no use to anyone, and nobody else removes it.
+            if let Some(replaced) = replaced
+                && let Err(error) = self.delete_manifest(replaced).await
+            {
+                tracing::debug!(%error, "the replaced list of referrers stays behind");
+            }
+        }
+        Err(Error::document(
+            format!("referrers of {subject}"),
+            "the list kept changing while an artifact was added to it",
+        ))
+    }
+
+    async fn store_fallback_index(&self, index: &ImageIndex, subject: Digest) -> Result<()> {
+        let bytes = json::to_vec(index).map_err(|e| Error::document("referrers", e))?;
+        let document = Document::new(media_type::OCI_INDEX, bytes);
+        self.tag(&document, &fallback_tag(subject)).await
+    }
+
+    /// The index that clients keep, and its digest.
+    async fn fallback_index(&self, subject: Digest) -> Result<Option<(Digest, ImageIndex)>> {
+        match self.document(fallback_tag(subject)).await {
+            Ok(document) => Ok(Some((document.descriptor.digest, document.parse()?))),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The tag under which clients list the artifacts that refer to a manifest.
+fn fallback_tag(subject: Digest) -> String {
+    format!("sha256-{}", subject.hex())
+}

@@ -1,0 +1,137 @@
+//! Golden vectors: every document the reference implementation writes for whole images.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use soci::ztoc::Limits;
+use soci::{Error, LayoutImage, MemoryStore, Options, Report, Version, build};
+
+#[derive(Deserialize)]
+struct Vector {
+    results: Vec<String>,
+    documents: BTreeMap<String, String>,
+}
+
+/// Where the documents differ from the reference's, and why.
+const DIFFERENT_ON_PURPOSE: &[(&str, &str)] = &[
+    (
+        "attestations V2",
+        "the attestation keeps its annotations and names the rewritten manifest",
+    ),
+    (
+        "one-bad-layer",
+        "the layer that cannot be indexed is left out, the other is indexed",
+    ),
+];
+
+/// Options that this version does not have yet.
+const NOT_YET: &str = "prefetch";
+
+fn options(key: &str) -> Options {
+    let mut options = Options::default();
+    for word in key.split(' ').skip(1) {
+        match word.split_once('=') {
+            Some(("span", n)) => {
+                options.ztoc = Limits {
+                    span_size: n.parse().expect("a span size"),
+                    ..Limits::default()
+                };
+            }
+            Some(("min", n)) => options.min_layer_size = n.parse().expect("a size"),
+            _ => match word {
+                "V1" => options.version = Version::V1,
+                "V2" => options.version = Version::V2,
+                "xattr" => options.optimize_xattrs = true,
+                "default" => {}
+                _ => panic!("unknown option {word:?} in {key:?}"),
+            },
+        }
+    }
+    options
+}
+
+async fn run(key: &str) -> (Result<Report, Error>, BTreeMap<String, String>) {
+    let layout = key.split(' ').next().expect("a layout");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/layouts");
+    let source = LayoutImage::new(directory.join(layout));
+    let store = MemoryStore::new();
+    let report = build(&source, &store, Some("tag"), &options(key), &()).await;
+    let documents = store.manifests().into_iter().map(|(digest, document)| {
+        let text = String::from_utf8(document.bytes.to_vec()).expect("JSON");
+        (digest.to_string(), text)
+    });
+    let documents = documents.collect();
+    if let Ok(report) = &report {
+        assert_eq!(
+            store.tags().get("tag").copied(),
+            report.digest,
+            "{key}: the tag"
+        );
+    }
+    (report, documents)
+}
+
+fn check(
+    vector: &Vector,
+    report: &Result<Report, Error>,
+    documents: &BTreeMap<String, String>,
+) -> Result<String, String> {
+    let error = vector.results.iter().find(|line| line.starts_with("error"));
+    match (error, report) {
+        (Some(error), Ok(report)) if error.contains("no ztocs created") => {
+            if report.is_empty() && report.digest.is_none() && documents.is_empty() {
+                Ok("empty, nothing stored".to_owned())
+            } else {
+                Err(format!("want nothing, got {report:?}"))
+            }
+        }
+        (Some(_), Err(error)) => Ok(format!("error: {error}")),
+        (None, Err(error)) if vector.documents.is_empty() => Ok(format!("error: {error}")),
+        (None, Ok(report)) => {
+            let lines = vector.results.len();
+            let got = report.indexes.iter().filter(|i| i.digest.is_some()).count();
+            if report.version == "V1" && got != lines {
+                return Err(format!("{got} indexes, want {lines}"));
+            }
+            for (digest, want) in &vector.documents {
+                match documents.get(digest) {
+                    Some(got) if got == want => {}
+                    _ => {
+                        let all = documents.values().cloned().collect::<Vec<_>>().join("\n  ");
+                        return Err(format!("missing\n  {want}\namong\n  {all}"));
+                    }
+                }
+            }
+            if documents.len() != vector.documents.len() {
+                return Err("more documents than the reference has".to_owned());
+            }
+            Ok(format!("equal, {} documents", documents.len()))
+        }
+        (error, report) => Err(format!("reference: {error:?}, here: {report:?}")),
+    }
+}
+
+#[tokio::test]
+async fn every_layout_gives_the_references_documents() {
+    let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/layouts.json");
+    let table = std::fs::read(table).expect("the table of vectors");
+    let table: BTreeMap<String, Vector> = serde_json::from_slice(&table).expect("valid JSON");
+    assert_eq!(table.len(), 44, "the table is whole");
+    let mut wrong = Vec::new();
+    for (key, vector) in table.iter().filter(|(key, _)| !key.ends_with(NOT_YET)) {
+        if let Some((_, why)) = DIFFERENT_ON_PURPOSE
+            .iter()
+            .find(|(k, _)| key.starts_with(k))
+        {
+            println!("{key}: differs on purpose: {why}");
+            continue;
+        }
+        let (report, documents) = run(key).await;
+        match check(vector, &report, &documents) {
+            Ok(line) => println!("{key}: {line}"),
+            Err(line) => wrong.push(format!("{key}: {line}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,117 @@
+//! Golden vectors: what the reference implementation makes of every layer.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use soci::ztoc::{Builder, BuiltZtoc, Compression, Limits, Outcome, Ztoc};
+
+fn vectors() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors")
+}
+
+#[derive(Deserialize)]
+struct Vector {
+    digest: Option<String>,
+    size: Option<usize>,
+    files: Option<usize>,
+    max_span_id: Option<i64>,
+    error: Option<String>,
+}
+
+/// What the library makes of a layer, pushed in pieces of `piece` bytes.
+fn build(layer: &[u8], name: &str, span_size: u64, piece: usize) -> Result<Outcome, String> {
+    let compression = if name.ends_with(".tar") {
+        Compression::None
+    } else {
+        Compression::Gzip
+    };
+    let limits = Limits {
+        span_size,
+        ..Limits::default()
+    };
+    let mut builder = Builder::new(compression, limits);
+    for piece in layer.chunks(piece) {
+        builder.push(piece).map_err(|e| e.to_string())?;
+    }
+    builder.finish().map_err(|e| e.to_string())
+}
+
+/// Layers that the reference indexes although no consumer can mount the result.
+const SKIPPED_ON_PURPOSE: &[(&str, &str)] = &[(
+    "pax-sparse-1.0.tar.gz",
+    "the reference lists a sparse file's stored bytes as its content",
+)];
+
+fn check(key: &str, vector: &Vector, outcome: &Result<Outcome, String>) -> Result<String, String> {
+    let name = key.split('@').next().unwrap_or(key);
+    if let Some((_, reason)) = SKIPPED_ON_PURPOSE.iter().find(|(layer, _)| *layer == name) {
+        return match outcome {
+            Ok(Outcome::Skipped(skip)) => Ok(format!("differs on purpose ({reason}): {skip}")),
+            other => Err(format!("want a skip, got {other:?}")),
+        };
+    }
+    match (&vector.error, outcome) {
+        // A stream that cannot be inflated fails the image.
+        (Some(error), Err(got)) if error.contains("gzip") => Ok(format!("error: {got}")),
+        // An intact layer whose tar cannot be indexed is skipped where the reference fails.
+        (Some(error), Ok(Outcome::Skipped(reason))) if !error.contains("gzip") => {
+            Ok(format!("skipped: {reason}"))
+        }
+        (None, Ok(Outcome::Built(built))) => same(vector, built),
+        (_, other) => Err(format!("reference: {:?}, here: {other:?}", vector.error)),
+    }
+}
+
+fn same(vector: &Vector, built: &BuiltZtoc) -> Result<String, String> {
+    let got = (
+        Some(built.digest.to_string()),
+        Some(built.bytes.len()),
+        Some(built.files),
+        Some(built.spans as i64 - 1),
+    );
+    let want = (
+        vector.digest.clone(),
+        vector.size,
+        vector.files,
+        vector.max_span_id,
+    );
+    if got != want {
+        return Err(format!("got {got:?}, want {want:?}"));
+    }
+    let parsed = Ztoc::parse(&built.bytes).map_err(|e| format!("own bytes: {e}"))?;
+    if parsed.to_bytes() != built.bytes {
+        return Err("parsing and writing again gives other bytes".into());
+    }
+    Ok(format!("equal, {}", built.digest))
+}
+
+#[test]
+fn every_layer_gives_the_references_ztoc() {
+    let table = std::fs::read(vectors().join("layers.json")).expect("the table of vectors");
+    let table: BTreeMap<String, Vector> = serde_json::from_slice(&table).expect("valid JSON");
+    assert!(table.len() == 92, "the table is whole");
+    let mut wrong = Vec::new();
+    for (key, vector) in &table {
+        let (name, span_size) = key.split_once('@').expect("file@span size");
+        let span_size = span_size.parse().expect("a number");
+        let layer = std::fs::read(vectors().join("layers").join(name)).expect("the layer");
+        let whole = build(&layer, name, span_size, usize::MAX);
+        match check(key, vector, &whole) {
+            Ok(line) => println!("{key}: {line}"),
+            Err(line) => wrong.push(format!("{key}: {line:.300}")),
+        }
+        for piece in [1, 7, 4096] {
+            let pieces = build(&layer, name, span_size, piece);
+            match (&whole, &pieces) {
+                // Where in the stream an error is noticed may depend on the pieces.
+                (Err(_), Err(_)) => {}
+                _ if whole == pieces => {}
+                _ => wrong.push(format!(
+                    "{key}: pieces of {piece} bytes give something else"
+                )),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
