@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-use crate::oci::{Descriptor, ImageIndex};
+use crate::oci::{Descriptor, ImageIndex, Manifest};
 use crate::store::{ByteStream, Destination, Document, MAX_DOCUMENT, Source, verify};
 use crate::{Digest, Error, Result};
 
@@ -30,6 +30,14 @@ impl LayoutImage {
         Self {
             directory: directory.into(),
         }
+    }
+
+    /// The list of what the layout holds, and where that list stands.
+    async fn index(&self) -> Result<(PathBuf, ImageIndex)> {
+        let path = self.directory.join("index.json");
+        let index = serde_json::from_slice(&read_file(&path).await?)
+            .map_err(|error| Error::document(path.display(), error))?;
+        Ok((path, index))
     }
 
     fn blob_path(&self, digest: Digest) -> PathBuf {
@@ -62,9 +70,7 @@ async fn read_file(path: &Path) -> Result<Bytes> {
 #[async_trait]
 impl Source for LayoutImage {
     async fn root(&self) -> Result<Document> {
-        let path = self.directory.join("index.json");
-        let index: ImageIndex = serde_json::from_slice(&read_file(&path).await?)
-            .map_err(|error| Error::document(path.display(), error))?;
+        let (path, index) = self.index().await?;
         let descriptor = index
             .manifests
             .into_iter()
@@ -115,6 +121,23 @@ impl Source for LayoutImage {
             }
         });
         Ok(pieces.boxed())
+    }
+
+    async fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>> {
+        // A layout has no list of referrers: they are the manifests that say they are.
+        let mut referrers = Vec::new();
+        for descriptor in self.index().await?.1.manifests {
+            let bytes = self.manifest(&descriptor).await?;
+            let manifest: Result<Manifest, _> = serde_json::from_slice(&bytes);
+            if let Ok(manifest) = manifest
+                && manifest.subject.is_some_and(|s| s.digest == subject)
+            {
+                let mut referrer = descriptor;
+                referrer.artifact_type = Some(manifest.config.media_type);
+                referrers.push(referrer);
+            }
+        }
+        Ok(referrers)
     }
 }
 

@@ -3,8 +3,10 @@
 mod build;
 mod digest;
 mod error;
+mod extract;
 mod image;
 mod inflate;
+mod inspect;
 mod json;
 mod layer;
 mod layout;
@@ -20,6 +22,8 @@ pub use build::{
 };
 pub use digest::{Digest, InvalidDigest};
 pub use error::{Error, Result};
+pub use extract::{LayerReader, find};
+pub use inspect::{IndexInspection, Inspection, PlatformInspection, ZtocInspection, inspect};
 pub use layout::{LayoutImage, MemoryStore};
 pub use reference::ImageReference;
 pub use registry::{Client, Credentials, Detail, RegistryError, RegistryImage};

@@ -317,6 +317,10 @@ impl Source for RegistryImage {
         });
         Ok(pieces.boxed())
     }
+
+    async fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>> {
+        Self::referrers(self, subject).await
+    }
 }
 
 #[async_trait]

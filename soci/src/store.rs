@@ -54,6 +54,9 @@ pub trait Source: Send + Sync {
     /// A part of a blob. The bytes are not verified; there are exactly as many as the range
     /// holds, or an error.
     async fn blob(&self, descriptor: &Descriptor, range: Range<u64>) -> Result<ByteStream>;
+
+    /// The artifacts whose subject is the manifest of this digest.
+    async fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>>;
 }
 
 /// The repository that takes what is built. Everything is idempotent.
