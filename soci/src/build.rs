@@ -9,14 +9,15 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use serde::Serialize;
 
+use crate::enable::{Enabled, enable};
 use crate::image::{Entry, Image, Kind};
 use crate::layer::{Format, build_ztoc};
-use crate::oci::{Annotations, Descriptor, ImageIndex, Manifest, Platform, annotation, media_type};
+use crate::oci::{Annotations, Descriptor, Manifest, Platform, annotation, media_type};
+use crate::report::{IndexReport, Report, SkippedReport, SourceReport, ZtocReport};
 use crate::store::{Destination, Document, Source};
 use crate::ztoc::{Limits, Outcome, SkipReason};
-use crate::{Digest, Error, Result, json};
+use crate::{Digest, Error, Result};
 
 /// The content of every SOCI index's configuration.
 const EMPTY_CONFIG: &[u8] = b"{}";
@@ -96,78 +97,6 @@ pub trait Observer: Send + Sync {
 /// Looks away.
 impl Observer for () {}
 
-/// What was built and published.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Report {
-    /// `V1` or `V2`.
-    pub version: &'static str,
-    /// The image.
-    pub source: SourceReport,
-    /// V2: the digest of the SOCI-enabled image. Nothing if no layer got a zTOC.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub digest: Option<Digest>,
-    /// One per platform that has layers to index.
-    pub indexes: Vec<IndexReport>,
-}
-
-impl Report {
-    /// Whether anything was indexed at all.
-    pub fn is_empty(&self) -> bool {
-        self.indexes.iter().all(|index| index.digest.is_none())
-    }
-}
-
-/// The image that was indexed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SourceReport {
-    /// Digest of its manifest or index.
-    pub digest: Digest,
-    /// Media type of its manifest or index.
-    pub media_type: String,
-}
-
-/// The index of one platform's image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct IndexReport {
-    /// The platform, e.g. `linux/arm64`.
-    pub platform: String,
-    /// Digest of the image manifest; for V2, of the rewritten one.
-    pub manifest: Digest,
-    /// Digest of the SOCI index; nothing if no layer got a zTOC.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub digest: Option<Digest>,
-    /// Size of the SOCI index in bytes.
-    pub size: u64,
-    /// The zTOCs, in the order of the layers.
-    pub ztocs: Vec<ZtocReport>,
-    /// The layers without one.
-    pub skipped: Vec<SkippedReport>,
-}
-
-/// One layer's zTOC.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ZtocReport {
-    /// Digest of the layer.
-    pub layer: Digest,
-    /// Digest of the zTOC.
-    pub digest: Digest,
-    /// Size of the zTOC in bytes.
-    pub size: u64,
-    /// How many files the layer has.
-    pub files: usize,
-    /// How many spans the layer was cut into.
-    pub spans: usize,
-}
-
-/// A layer without a zTOC.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SkippedReport {
-    /// Digest of the layer.
-    pub layer: Digest,
-    /// Why.
-    pub reason: String,
-}
-
 /// What became of a layer, its zTOC's bytes being stored already.
 #[derive(Clone)]
 enum Layer {
@@ -178,20 +107,28 @@ enum Layer {
     Skipped(SkipReason),
 }
 
-/// Builds the indexes of an image and stores them beside it.
+/// An image's indexes, built but not published: the zTOCs are stored, and nothing refers to
+/// them yet.
+#[derive(Debug)]
+pub struct Indexed {
+    report: Report,
+    /// The SOCI indexes with the image manifests they belong to.
+    indexes: Vec<(Document, Descriptor)>,
+    enabled: Option<Enabled>,
+}
+
+/// Reads an image, builds its indexes and stores their zTOCs.
 ///
-/// V2 also stores the SOCI-enabled image, and names it with `tag` if there is one. An image
-/// of which no layer gets a zTOC is no error: the report says so and nothing is tagged.
+/// Dropping the future stops the work; what it leaves are blobs that nothing refers to.
 ///
 /// # Errors
 /// When the image cannot be read or is not what its digests say, or the destination refuses.
-pub async fn build(
+pub async fn index(
     source: &(impl Source + ?Sized),
     destination: &(impl Destination + ?Sized),
-    tag: Option<&str>,
     options: &Options,
     observer: &(impl Observer + ?Sized),
-) -> Result<Report> {
+) -> Result<Indexed> {
     let image = Image::read(source).await?;
     let layers = build_layers(source, destination, &image, options, observer).await?;
     let mut report = Report {
@@ -207,48 +144,76 @@ pub async fn build(
     for entry in &image.entries {
         let index = match &entry.kind {
             Kind::Image { manifest, platform } => {
-                let (index, entry) = assemble(entry, manifest, platform, &layers, options)?;
-                report.indexes.push(entry);
+                let (index, line) = assemble(entry, manifest, platform, &layers, options)?;
+                report.indexes.push(line);
                 index
             }
             _ => None,
         };
         indexes.push(index);
     }
-    if report.is_empty() {
-        return Ok(report);
-    }
-    let config = Bytes::from_static(EMPTY_CONFIG);
-    destination
-        .push_blob(Digest::of(EMPTY_CONFIG), config)
-        .await?;
-    match options.version {
-        Version::V1 => {
-            for (entry, index) in image.entries.iter().zip(&indexes) {
-                if let Some(index) = index {
-                    destination.push_referrer(index, &entry.descriptor).await?;
-                }
-            }
+    let enabled = if options.version == Version::V2 && !report.is_empty() {
+        let enabled = enable(&image, &indexes)?;
+        for line in &mut report.indexes {
+            line.manifest = enabled.renamed[&line.manifest];
         }
-        Version::V2 => {
-            let enabled = enable(&image, &indexes)?;
-            for line in &mut report.indexes {
-                line.manifest = enabled.renamed[&line.manifest];
+        report.digest = Some(enabled.root.descriptor.digest);
+        Some(enabled)
+    } else {
+        None
+    };
+    let manifests = image.entries.into_iter().map(|entry| entry.descriptor);
+    let indexes = indexes.into_iter().zip(manifests);
+    Ok(Indexed {
+        report,
+        indexes: indexes
+            .filter_map(|(index, manifest)| Some((index?, manifest)))
+            .collect(),
+        enabled,
+    })
+}
+
+impl Indexed {
+    /// What was built.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Stores the documents, and names the SOCI-enabled image (V2) with `tag` if there is one.
+    ///
+    /// Without a single zTOC there is nothing to publish, and nothing is.
+    ///
+    /// # Errors
+    /// When the destination refuses.
+    pub async fn publish(
+        &self,
+        destination: &(impl Destination + ?Sized),
+        tag: Option<&str>,
+    ) -> Result<()> {
+        if self.indexes.is_empty() {
+            return Ok(());
+        }
+        let config = Bytes::from_static(EMPTY_CONFIG);
+        let digest = Digest::of(EMPTY_CONFIG);
+        destination.push_blob(digest, config).await?;
+        let Some(enabled) = &self.enabled else {
+            for (index, subject) in &self.indexes {
+                destination.push_referrer(index, subject).await?;
             }
-            for index in indexes.iter().flatten() {
-                destination.push_manifest(index).await?;
-            }
-            for manifest in &enabled.manifests {
-                destination.push_manifest(manifest).await?;
-            }
-            destination.push_manifest(&enabled.root).await?;
-            if let Some(tag) = tag {
-                destination.tag(&enabled.root, tag).await?;
-            }
-            report.digest = Some(enabled.root.descriptor.digest);
+            return Ok(());
+        };
+        for (index, _) in &self.indexes {
+            destination.push_manifest(index).await?;
+        }
+        for manifest in &enabled.manifests {
+            destination.push_manifest(manifest).await?;
+        }
+        destination.push_manifest(&enabled.root).await?;
+        match tag {
+            Some(tag) => destination.tag(&enabled.root, tag).await,
+            None => Ok(()),
         }
     }
-    Ok(report)
 }
 
 /// Builds the zTOC of every layer that can have one, each layer once.
@@ -279,7 +244,7 @@ async fn build_layers(
                     )))
                 }
                 Ok(format) => {
-                    wanted.push((key.clone(), layer, format));
+                    wanted.push((key.clone(), layer.clone(), format));
                     None
                 }
             };
@@ -289,6 +254,7 @@ async fn build_layers(
     }
     let built = stream::iter(wanted)
         .map(|(key, layer, format)| async move {
+            let layer = &layer;
             observer.layer_started(layer);
             let outcome = build_ztoc(source, layer, format, options.ztoc.clone(), observer).await?;
             let result = match outcome {
@@ -387,7 +353,7 @@ fn assemble(
         subject,
         annotations: annotations.clone(),
     };
-    let mut document = document(media_type::OCI_MANIFEST, &index)?;
+    let mut document = Document::of(media_type::OCI_MANIFEST, &index)?;
     // Where clients list referrers themselves, the list says what each of them is.
     document.descriptor.artifact_type = Some(options.version.artifact_type().to_owned());
     document.descriptor.annotations = annotations;
@@ -415,115 +381,4 @@ fn ztoc_descriptor(
         annotate(annotation::DISABLE_XATTRS, "true".to_owned());
     }
     descriptor
-}
-
-/// A SOCI-enabled image.
-struct Enabled {
-    root: Document,
-    /// The rewritten manifests.
-    manifests: Vec<Document>,
-    /// The digests that they had, to those that they have.
-    renamed: HashMap<Digest, Digest>,
-}
-
-/// Rewrites an image so that it carries its SOCI indexes.
-fn enable(image: &Image, indexes: &[Option<Document>]) -> Result<Enabled> {
-    let mut manifests = Vec::new();
-    let mut entries = Vec::new();
-    let mut appended = Vec::new();
-    let mut renamed = HashMap::new();
-    for (entry, index) in image.entries.iter().zip(indexes) {
-        let (manifest, platform) = match &entry.kind {
-            Kind::SociIndex => continue,
-            Kind::Other => {
-                entries.push(entry.descriptor.clone());
-                continue;
-            }
-            Kind::Image { manifest, platform } => (manifest, Some(platform)),
-            Kind::Attestation(manifest) => (manifest, entry.descriptor.platform.as_ref()),
-        };
-        let rewritten = rewrite(manifest, index.as_ref())?;
-        let descriptor = redescribe(&entry.descriptor, &rewritten, manifest, platform);
-        renamed.insert(entry.descriptor.digest, descriptor.digest);
-        if let Some(index) = index {
-            appended.push(beside(index, descriptor.digest, platform));
-        }
-        entries.push(descriptor);
-        manifests.push(rewritten);
-    }
-    // Attestations name the manifests they speak of.
-    for entry in &mut entries {
-        if let Some(subject) = entry.annotations.get_mut(annotation::ATTESTATION_SUBJECT)
-            && let Ok(old) = subject.parse::<Digest>()
-            && let Some(new) = renamed.get(&old)
-        {
-            *subject = new.to_string();
-        }
-    }
-    entries.append(&mut appended);
-    let mut root = ImageIndex::of(entries);
-    if let Some(index) = &image.index {
-        root.artifact_type.clone_from(&index.artifact_type);
-        root.subject.clone_from(&index.subject);
-        root.annotations.clone_from(&index.annotations);
-    }
-    Ok(Enabled {
-        root: document(media_type::OCI_INDEX, &root)?,
-        manifests,
-        renamed,
-    })
-}
-
-/// An image manifest in OCI's form, pointing at its SOCI index.
-fn rewrite(manifest: &Manifest, index: Option<&Document>) -> Result<Document> {
-    let mut manifest = manifest.clone();
-    manifest.media_type = Some(media_type::OCI_MANIFEST.to_owned());
-    media_type::OCI_CONFIG.clone_into(&mut manifest.config.media_type);
-    manifest.annotations.remove(annotation::INDEX_DIGEST);
-    if let Some(index) = index {
-        let key = annotation::INDEX_DIGEST.to_owned();
-        let digest = index.descriptor.digest.to_string();
-        manifest.annotations.insert(key, digest);
-    }
-    let mut document = document(media_type::OCI_MANIFEST, &manifest)?;
-    document.descriptor.annotations = manifest.annotations;
-    Ok(document)
-}
-
-/// The descriptor of a rewritten manifest: what the old one said, as far as it still holds.
-fn redescribe(
-    old: &Descriptor,
-    rewritten: &Document,
-    manifest: &Manifest,
-    platform: Option<&Platform>,
-) -> Descriptor {
-    let mut descriptor = old.clone();
-    descriptor.annotations.remove(annotation::INDEX_DIGEST);
-    descriptor
-        .annotations
-        .extend(rewritten.descriptor.annotations.clone());
-    descriptor
-        .media_type
-        .clone_from(&rewritten.descriptor.media_type);
-    descriptor.digest = rewritten.descriptor.digest;
-    descriptor.size = rewritten.descriptor.size;
-    descriptor.platform = platform.cloned();
-    descriptor.artifact_type.clone_from(&manifest.artifact_type);
-    descriptor.data = None;
-    descriptor
-}
-
-/// The descriptor of a SOCI index beside its image manifest.
-fn beside(index: &Document, manifest: Digest, platform: Option<&Platform>) -> Descriptor {
-    let mut descriptor = index.descriptor.clone();
-    descriptor.annotations = Annotations::new();
-    let key = annotation::IMAGE_MANIFEST_DIGEST.to_owned();
-    descriptor.annotations.insert(key, manifest.to_string());
-    descriptor.platform = platform.cloned();
-    descriptor
-}
-
-fn document<T: Serialize>(media_type: &str, value: &T) -> Result<Document> {
-    let bytes = json::to_vec(value).map_err(|error| Error::document(media_type, error))?;
-    Ok(Document::new(media_type, bytes))
 }

@@ -21,6 +21,14 @@ pub enum Error {
     /// A registry refused, or could not be reached.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The credentials for a registry cannot be had.
+    #[error("credentials for {registry}: {reason}")]
+    Credentials {
+        /// The registry.
+        registry: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// Content is not what its descriptor says.
     #[error("{what}: digest mismatch: got {got}, want {want}")]
     DigestMismatch {

@@ -41,22 +41,39 @@ pub struct IndexInspection {
     pub version: Version,
     /// Its digest.
     pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
     /// Its zTOCs, in its order.
     pub ztocs: Vec<ZtocInspection>,
 }
 
-/// One zTOC of an index.
+/// One zTOC of an index, as the index describes it.
 #[derive(Debug, Clone)]
 pub struct ZtocInspection {
     /// Digest of the layer it belongs to.
     pub layer: Digest,
-    /// What the index says of it.
+    /// The span size it was built with, in bytes, if the index says.
+    pub span_size: Option<u64>,
+    /// The zTOC's blob.
     pub descriptor: Descriptor,
-    /// What it says.
-    pub ztoc: Ztoc,
 }
 
-/// Reads an image's indexes and their zTOCs.
+impl ZtocInspection {
+    /// The zTOC itself.
+    ///
+    /// # Errors
+    /// When it is missing, not what its digest says, or broken.
+    pub async fn read(&self, source: &(impl Source + ?Sized)) -> Result<Ztoc> {
+        let bytes = read_blob(source, &self.descriptor, MAX_ZTOC).await?;
+        Ztoc::parse(&bytes).map_err(|source| Error::Ztoc {
+            digest: self.descriptor.digest,
+            source,
+        })
+    }
+}
+
+/// Finds an image's indexes. An index that the image names but that does not exist any more
+/// is left out.
 ///
 /// # Errors
 /// When the image or one of its indexes cannot be read or is broken.
@@ -70,9 +87,9 @@ pub async fn inspect(source: &(impl Source + ?Sized)) -> Result<Inspection> {
         let mut found = Vec::new();
         if let Some(digest) = manifest.annotations.get(annotation::INDEX_DIGEST) {
             let digest: Digest = digest.parse()?;
-            let beside = image.entries.iter().map(|entry| &entry.descriptor);
-            let beside = beside.into_iter().find(|beside| beside.digest == digest);
+            let mut beside = image.entries.iter().map(|entry| &entry.descriptor);
             // The annotation alone does not make an index: it must stand beside the image.
+            let beside = beside.find(|beside| beside.digest == digest);
             found.extend(beside.map(|beside| (Version::V2, beside.clone())));
         }
         for referrer in source.referrers(entry.descriptor.digest).await? {
@@ -82,7 +99,11 @@ pub async fn inspect(source: &(impl Source + ?Sized)) -> Result<Inspection> {
         }
         let mut indexes = Vec::new();
         for (version, descriptor) in found {
-            indexes.push(read_index(source, version, &descriptor).await?);
+            match read_index(source, version, &descriptor).await {
+                Ok(index) => indexes.push(index),
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error),
+            }
         }
         platforms.push(PlatformInspection {
             platform: platform.to_string(),
@@ -111,62 +132,95 @@ async fn read_index(
         if descriptor.media_type != media_type::ZTOC {
             continue;
         }
-        let layer = descriptor
-            .annotations
-            .get(annotation::LAYER_DIGEST)
-            .ok_or_else(|| Error::document(digest, "a zTOC that names no layer"))?
-            .parse()?;
-        let bytes = read_blob(source, &descriptor, MAX_ZTOC).await?;
-        let ztoc = Ztoc::parse(&bytes).map_err(|source| Error::Ztoc {
-            digest: descriptor.digest,
-            source,
-        })?;
+        let annotation = |key: &str| descriptor.annotations.get(key);
         ztocs.push(ZtocInspection {
-            layer,
+            layer: annotation(annotation::LAYER_DIGEST)
+                .ok_or_else(|| Error::document(digest, "a zTOC that names no layer"))?
+                .parse()?,
+            span_size: annotation(annotation::SPAN_SIZE).and_then(|size| size.parse().ok()),
             descriptor,
-            ztoc,
         });
     }
     Ok(IndexInspection {
         version,
         digest,
+        size: descriptor.size,
         ztocs,
     })
 }
 
-/// A short tree for people.
-impl fmt::Display for Inspection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "image {}", self.root)?;
+/// A short tree for people, read with every zTOC.
+pub struct Tree(Vec<(usize, String)>);
+
+impl Inspection {
+    /// Reads every zTOC, and draws it all as a short tree.
+    ///
+    /// # Errors
+    /// When a zTOC is missing or broken.
+    pub async fn tree(&self, source: &(impl Source + ?Sized)) -> Result<Tree> {
+        let mut lines = vec![(0, format!("image {}", self.root))];
         for platform in &self.platforms {
-            writeln!(
-                f,
-                "└─ {}  manifest {}",
-                platform.platform, platform.manifest
-            )?;
+            lines.push((1, platform.platform.clone()));
+            lines.push((2, format!("manifest {}", platform.manifest)));
             if platform.indexes.is_empty() {
-                writeln!(f, "   └─ no SOCI index")?;
+                lines.push((2, "no SOCI index".to_owned()));
             }
             for index in &platform.indexes {
-                writeln!(
-                    f,
-                    "   └─ SOCI index {} {}",
-                    index.version.name(),
-                    index.digest
-                )?;
-                for ztoc in &index.ztocs {
-                    writeln!(f, "      ├─ layer {}", ztoc.layer)?;
-                    writeln!(
-                        f,
-                        "      │  zTOC  {}  {} bytes, {} files, {} spans",
-                        ztoc.descriptor.digest,
-                        ztoc.descriptor.size,
-                        ztoc.ztoc.files.len(),
-                        ztoc.ztoc.span_digests.len()
-                    )?;
+                let (version, digest) = (index.version.name(), index.digest);
+                lines.push((2, format!("SOCI index {version} {digest}")));
+                for inspected in &index.ztocs {
+                    let ztoc = inspected.read(source).await?;
+                    lines.push((3, format!("layer {}", inspected.layer)));
+                    lines.push((
+                        4,
+                        format!(
+                            "zTOC {}  {} bytes, {} files, {} spans",
+                            inspected.descriptor.digest,
+                            inspected.descriptor.size,
+                            ztoc.files.len(),
+                            ztoc.span_digests.len()
+                        ),
+                    ));
                 }
             }
         }
+        Ok(Tree(lines))
+    }
+}
+
+impl fmt::Display for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (depth, text)) in self.0.iter().enumerate() {
+            // A branch goes on below a line if a later line has it before one is shallower.
+            let goes_on = |depth: usize| {
+                let below = self.0[at + 1..].iter().map(|(depth, _)| *depth);
+                below.take_while(|d| *d >= depth).any(|d| d == depth)
+            };
+            for depth in 1..*depth {
+                f.write_str(if goes_on(depth) { "│  " } else { "   " })?;
+            }
+            if *depth > 0 {
+                f.write_str(if goes_on(*depth) {
+                    "├─ "
+                } else {
+                    "└─ "
+                })?;
+            }
+            writeln!(f, "{text}")?;
+        }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn branches() {
+        let lines = [(0, "a"), (1, "b"), (2, "c"), (1, "d"), (2, "e"), (2, "f")];
+        let tree = Tree(lines.map(|(depth, text)| (depth, text.to_owned())).to_vec());
+        let want = "a\n├─ b\n│  └─ c\n└─ d\n   ├─ e\n   └─ f\n";
+        assert_eq!(tree.to_string(), want);
     }
 }

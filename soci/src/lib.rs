@@ -1,7 +1,9 @@
 //! SOCI (Seekable OCI) indexes.
 
 mod build;
+mod credentials;
 mod digest;
+mod enable;
 mod error;
 mod extract;
 mod image;
@@ -13,18 +15,20 @@ mod layout;
 pub mod oci;
 mod reference;
 mod registry;
+mod remove;
+mod report;
 mod store;
 mod tar;
 pub mod ztoc;
 
-pub use build::{
-    IndexReport, Observer, Options, Report, SkippedReport, SourceReport, Version, ZtocReport, build,
-};
+pub use build::{Indexed, Observer, Options, Version, index};
+pub use credentials::Credentials;
 pub use digest::{Digest, InvalidDigest};
 pub use error::{Error, Result};
 pub use extract::{LayerReader, find};
-pub use inspect::{IndexInspection, Inspection, PlatformInspection, ZtocInspection, inspect};
+pub use inspect::{IndexInspection, Inspection, PlatformInspection, Tree, ZtocInspection, inspect};
 pub use layout::{LayoutImage, MemoryStore};
 pub use reference::ImageReference;
-pub use registry::{Client, Credentials, Detail, RegistryError, RegistryImage};
+pub use registry::{Client, Detail, RegistryError, RegistryImage};
+pub use report::{IndexReport, Report, SkippedReport, SourceReport, ZtocReport};
 pub use store::{ByteStream, Destination, Document, Source};

@@ -20,13 +20,13 @@ use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATIO
 use reqwest::{Method, Response, StatusCode};
 
 pub use error::{Detail, RegistryError};
-pub use http::{Client, Credentials};
+pub use http::Client;
 use http::{Connection, Request};
 
 use crate::oci::{Descriptor, media_type};
 use crate::reference::ImageReference;
 use crate::store::{ByteStream, Destination, Document, MAX_DOCUMENT, Source, verify};
-use crate::{Digest, Error, Result};
+use crate::{Credentials, Digest, Error, Result};
 
 /// One image of a registry, to read and to write beside.
 ///
@@ -52,6 +52,15 @@ impl RegistryImage {
     /// The reference.
     pub fn reference(&self) -> &ImageReference {
         &self.reference
+    }
+
+    /// The image of the same repository that a digest names.
+    #[must_use]
+    pub fn at(&self, digest: Digest) -> Self {
+        Self {
+            reference: self.reference.with_digest(digest),
+            connection: Arc::clone(&self.connection),
+        }
     }
 
     /// What a tag or digest of this repository names now; nothing if it does not exist.

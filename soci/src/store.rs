@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
 use crate::oci::Descriptor;
-use crate::{Digest, Error, Result};
+use crate::{Digest, Error, Result, json};
 
 /// Manifests, indexes and configurations larger than this many bytes are refused.
 ///
@@ -34,6 +34,11 @@ impl Document {
             descriptor: Descriptor::of(media_type, &bytes),
             bytes: bytes.into(),
         }
+    }
+
+    pub(crate) fn of<T: serde::Serialize>(media_type: &str, value: &T) -> Result<Self> {
+        let bytes = json::to_vec(value).map_err(|error| Error::document(media_type, error))?;
+        Ok(Self::new(media_type, bytes))
     }
 
     pub(crate) fn parse<'de, T: serde::Deserialize<'de>>(&'de self) -> Result<T> {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 use soci::ztoc::Limits;
-use soci::{Error, LayoutImage, MemoryStore, Options, Report, Version, build};
+use soci::{Error, LayoutImage, MemoryStore, Options, Report, Version, index};
 
 #[derive(Deserialize)]
 struct Vector {
@@ -56,7 +56,12 @@ async fn run(key: &str) -> (Result<Report, Error>, BTreeMap<String, String>) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/layouts");
     let source = LayoutImage::new(directory.join(layout));
     let store = MemoryStore::new();
-    let report = build(&source, &store, Some("tag"), &options(key), &()).await;
+    let report = async {
+        let indexed = index(&source, &store, &options(key), &()).await?;
+        indexed.publish(&store, Some("tag")).await?;
+        Ok(indexed.report().clone())
+    };
+    let report = report.await;
     let documents = store.manifests().into_iter().map(|(digest, document)| {
         let text = String::from_utf8(document.bytes.to_vec()).expect("JSON");
         (digest.to_string(), text)

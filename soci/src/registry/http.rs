@@ -1,6 +1,5 @@
 //! Requests to one repository: who is asked, as whom, how often, and how much is read.
 
-use std::fmt;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use url::Url;
 
 use super::error::RegistryError;
 use crate::reference::ImageReference;
-use crate::{Error, Result};
+use crate::{Credentials, Error, Result};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection on which nothing arrives for so long is dead.
@@ -25,30 +24,6 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// Of an error's body, more is not read.
 const MAX_ERROR_BODY: u64 = 64 << 10;
 const USER_AGENT: &str = concat!("soci/", env!("CARGO_PKG_VERSION"));
-
-/// Who asks.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub enum Credentials {
-    /// Nobody in particular.
-    #[default]
-    Anonymous,
-    /// A user with a password, or with a token in its place.
-    Basic {
-        /// The user's name.
-        username: String,
-        /// The user's password.
-        password: String,
-    },
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Anonymous => "Anonymous",
-            Self::Basic { .. } => "Basic { redacted }",
-        })
-    }
-}
 
 /// Connections to registries. Cheap to clone; clones share connections.
 #[derive(Clone)]

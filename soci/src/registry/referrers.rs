@@ -10,7 +10,7 @@ use super::http::{Request, read_bounded};
 use super::{Document, RegistryImage};
 use crate::oci::{Descriptor, ImageIndex, media_type};
 use crate::store::{Destination, MAX_DOCUMENT};
-use crate::{Digest, Error, Result, json};
+use crate::{Digest, Error, Result};
 
 impl RegistryImage {
     /// The artifacts whose subject is the manifest of this digest.
@@ -89,8 +89,7 @@ impl RegistryImage {
     }
 
     async fn store_fallback_index(&self, index: &ImageIndex, subject: Digest) -> Result<()> {
-        let bytes = json::to_vec(index).map_err(|e| Error::document("referrers", e))?;
-        let document = Document::new(media_type::OCI_INDEX, bytes);
+        let document = Document::of(media_type::OCI_INDEX, index)?;
         self.tag(&document, &fallback_tag(subject)).await
     }
 

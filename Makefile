@@ -1,0 +1,36 @@
+# Everything that this repository is asked to do, by name. `make` alone prints the list.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help build demo test lint clean
+
+CARGO ?= cargo
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# --workspace also in `build`, so that `demo` finds the same features and compiles nothing again.
+build: ## build target/release/soci and target/release/terraform-provider-soci
+	@scripts/setup.sh build
+	$(CARGO) build --workspace --bins --release --locked
+
+demo: ## index a real image with the real terraform, read it back, clean up
+	@scripts/setup.sh test
+	$(CARGO) build --workspace --bins --release --locked
+	@$(CARGO) run --quiet --bin demo --release --locked
+
+# `cargo test` alone would leave the provider's binary as it was: the end-to-end tests run it.
+test: ## run the unit, vector and end-to-end tests
+	@scripts/setup.sh test
+	$(CARGO) build --workspace --bins --locked
+	$(CARGO) test --workspace --locked
+
+lint: ## check formatting, lints, documentation and the dependency tree
+	@scripts/setup.sh lint
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+	$(CARGO) deny --locked check bans licenses sources
+
+clean: ## remove everything that was built
+	$(CARGO) clean

@@ -1,0 +1,9 @@
+terraform {
+  required_providers {
+    soci = {
+      source = "soci/soci"
+    }
+  }
+}
+
+provider "soci" {}

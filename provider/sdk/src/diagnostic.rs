@@ -1,0 +1,211 @@
+//! Errors and warnings for the person who runs Terraform.
+
+use crate::path::AttributePath;
+use crate::proto::tfplugin6;
+use crate::value::ValueError;
+
+/// How bad a diagnostic is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The operation failed.
+    Error,
+    /// The operation went on.
+    Warning,
+}
+
+/// One error or warning.
+///
+/// The summary is general and holds no values; the detail gives cause,
+/// context and the next step; the path says which attribute it is about.
+/// Neither may hold a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Error or warning.
+    pub severity: Severity,
+    /// One line.
+    pub summary: String,
+    /// As long as it needs to be.
+    pub detail: String,
+    /// The attribute at fault; the root when there is none.
+    pub path: AttributePath,
+}
+
+impl Diagnostic {
+    /// An error.
+    #[must_use]
+    pub fn error(summary: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::new(Severity::Error, summary.into(), detail.into())
+    }
+
+    /// A warning.
+    #[must_use]
+    pub fn warning(summary: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, summary.into(), detail.into())
+    }
+
+    fn new(severity: Severity, summary: String, detail: String) -> Self {
+        Self {
+            severity,
+            summary,
+            detail,
+            path: AttributePath::new(),
+        }
+    }
+
+    /// A fault of the provider itself, which no change of the configuration
+    /// can mend.
+    pub(crate) fn bug(detail: impl std::fmt::Display) -> Self {
+        Self::error(
+            "Bug in the provider",
+            format!(
+                "{detail}\n\nThis is a fault of the provider, not of the configuration. Please report it."
+            ),
+        )
+    }
+
+    /// The same diagnostic about a certain attribute.
+    #[must_use]
+    pub fn at(mut self, path: impl Into<AttributePath>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// The same diagnostic with its path taken as relative to `root`.
+    #[must_use]
+    pub(crate) fn below(mut self, root: &AttributePath) -> Self {
+        self.path = root.join(&self.path);
+        self
+    }
+
+    pub(crate) fn to_proto(&self) -> tfplugin6::Diagnostic {
+        let severity = match self.severity {
+            Severity::Error => tfplugin6::diagnostic::Severity::Error,
+            Severity::Warning => tfplugin6::diagnostic::Severity::Warning,
+        };
+        tfplugin6::Diagnostic {
+            severity: severity.into(),
+            summary: self.summary.clone(),
+            detail: self.detail.clone(),
+            attribute: (!self.path.is_root()).then(|| self.path.to_proto()),
+        }
+    }
+}
+
+/// Any number of errors and warnings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.0.push(diagnostic);
+    }
+
+    /// Whether one of them is an error.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// Whether there are none at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// In the order they were added.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.0.iter()
+    }
+
+    pub(crate) fn to_proto(&self) -> Vec<tfplugin6::Diagnostic> {
+        self.iter().map(Diagnostic::to_proto).collect()
+    }
+}
+
+impl Extend<Diagnostic> for Diagnostics {
+    fn extend<I: IntoIterator<Item = Diagnostic>>(&mut self, diagnostics: I) {
+        self.0.extend(diagnostics);
+    }
+}
+
+impl FromIterator<Diagnostic> for Diagnostics {
+    fn from_iter<I: IntoIterator<Item = Diagnostic>>(diagnostics: I) -> Self {
+        Self(diagnostics.into_iter().collect())
+    }
+}
+
+impl IntoIterator for Diagnostics {
+    type Item = Diagnostic;
+    type IntoIter = std::vec::IntoIter<Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self(vec![diagnostic])
+    }
+}
+
+impl From<ValueError> for Diagnostic {
+    fn from(error: ValueError) -> Self {
+        Self::error(
+            "Unexpected value",
+            format!("The provider cannot use this value: {}.", error.message()),
+        )
+        .at(error.path().clone())
+    }
+}
+
+impl From<ValueError> for Diagnostics {
+    fn from(error: ValueError) -> Self {
+        Diagnostic::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn carries_the_path() {
+        let inner = Diagnostic::error("a", "b").at("x");
+        let outer = inner.below(&AttributePath::from("list").index(1));
+        assert_eq!(outer.path.to_string(), "list[1].x");
+        assert!(outer.to_proto().attribute.is_some());
+        assert!(Diagnostic::error("a", "b").to_proto().attribute.is_none());
+    }
+
+    #[test]
+    fn a_warning_is_no_error() {
+        let mut all = Diagnostics::from(Diagnostic::warning("a", "b"));
+        assert!(!all.has_errors());
+        all.push(Diagnostic::error("c", "d"));
+        assert!(all.has_errors());
+        assert_eq!(all.len(), 2);
+    }
+}

@@ -1,0 +1,116 @@
+//! What a configuration may hold: attributes, blocks, and how each behaves.
+
+mod attribute;
+mod block;
+mod check;
+mod fit;
+mod validate;
+mod wire;
+
+pub use attribute::{Attribute, Nesting};
+pub use block::Block;
+
+pub(crate) use attribute::{Form, Replace};
+
+use crate::types::Type;
+use crate::value::Value;
+
+/// The schema of a provider, resource or data source.
+///
+/// ```
+/// use tfplugin_sdk::{Attribute, Block, Nesting, Schema, Type, validators};
+///
+/// let schema = Schema::new()
+///     .version(1)
+///     .description("A file with a *checksum*.")
+///     .attribute("path", Attribute::string().required().requires_replace())
+///     .attribute("mode", Attribute::string().default("0644").validate(validators::length(4..=4)))
+///     .attribute("labels", Attribute::map(Type::String).optional())
+///     .attribute("sha256", Attribute::string().computed())
+///     .attribute(
+///         "chunks",
+///         Attribute::nested(Nesting::List, [
+///             ("offset", Attribute::number().computed()),
+///             ("size", Attribute::number().computed()),
+///         ])
+///         .computed(),
+///     )
+///     .block("lock", Block::single().attribute("timeout", Attribute::string().optional()));
+/// # let _ = schema;
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Schema {
+    version: i64,
+    root: Block,
+}
+
+impl Schema {
+    /// An empty schema of version 0.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The version of the stored form. To be raised with each change that an
+    /// old state does not fit; see
+    /// [`Resource::upgrade_state`](crate::Resource::upgrade_state).
+    #[must_use]
+    pub fn version(mut self, version: i64) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// What it is, in Markdown.
+    #[must_use]
+    pub fn description(mut self, markdown: impl Into<String>) -> Self {
+        self.root = self.root.description(markdown);
+        self
+    }
+
+    /// Marks the whole thing as deprecated.
+    #[must_use]
+    pub fn deprecated(mut self) -> Self {
+        self.root = self.root.deprecated();
+        self
+    }
+
+    /// Adds an attribute.
+    #[must_use]
+    pub fn attribute(mut self, name: impl Into<String>, attribute: Attribute) -> Self {
+        self.root = self.root.attribute(name, attribute);
+        self
+    }
+
+    /// Adds a block.
+    #[must_use]
+    pub fn block(mut self, name: impl Into<String>, block: Block) -> Self {
+        self.root = self.root.block(name, block);
+        self
+    }
+
+    /// The type of a configuration or state of this schema: an object.
+    #[must_use]
+    pub fn ty(&self) -> Type {
+        self.root.object_type()
+    }
+
+    /// Whether a plan would change the thing itself, and not only how Terraform
+    /// goes about it.
+    pub(crate) fn changes_thing(&self, prior: &Value, planned: &Value) -> bool {
+        if prior.is_null() || planned.is_null() {
+            return prior != planned;
+        }
+        let differs = |name: &String| prior.get(name) != planned.get(name);
+        let (attributes, blocks) = (&self.root.attributes, &self.root.blocks);
+        attributes.iter().any(|(name, a)| !a.inert && differs(name))
+            || blocks.iter().any(|(name, b)| !b.inert && differs(name))
+    }
+
+    pub(crate) fn root(&self) -> &Block {
+        &self.root
+    }
+
+    pub(crate) fn stored_version(&self) -> i64 {
+        self.version
+    }
+}

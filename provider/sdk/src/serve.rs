@@ -1,0 +1,207 @@
+//! The process: from the handshake to the exit.
+//!
+//! Terraform starts a provider as a go-plugin: it sets a magic cookie in the
+//! environment, reads one line from standard output that says where to
+//! connect, and speaks gRPC there. Nothing else may go to standard output. At
+//! the end it calls `Shutdown` and kills the process two seconds later.
+
+mod connection;
+mod debug;
+mod go_plugin;
+mod handshake;
+mod listener;
+mod panics;
+mod signals;
+mod tls;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream;
+use tonic::transport::server::Router;
+
+use crate::logging;
+use crate::proto::health::health_server::HealthServer;
+use crate::proto::plugin::grpc_broker_server::GrpcBrokerServer;
+use crate::proto::plugin::grpc_controller_server::GrpcControllerServer;
+use crate::proto::plugin::grpc_stdio_server::GrpcStdioServer;
+use crate::proto::tfplugin6::provider_server::ProviderServer;
+use crate::provider::Provider;
+use crate::server::Server;
+use crate::server::rpc::Service;
+
+use connection::Connections;
+use handshake::Host;
+use listener::Listener;
+use signals::Ending;
+
+/// Terraform's own limit of a message.
+const MESSAGE_LIMIT: usize = 256 << 20;
+
+/// Serves a provider with the defaults of [`Serve`].
+pub fn serve<P: Provider>(provider: P) -> ExitCode {
+    Serve::new(provider).run()
+}
+
+/// Serves a provider to Terraform: the whole of a provider's `main`.
+///
+/// ```no_run
+/// # use tfplugin_sdk::{async_trait, Context, Diagnostics, Provider, Resource, Schema, Value};
+/// # struct MyCloud;
+/// # #[async_trait]
+/// # impl Provider for MyCloud {
+/// #     type Data = ();
+/// #     fn name(&self) -> &str { "mycloud" }
+/// #     fn address(&self) -> String { "registry.terraform.io/example/mycloud".to_owned() }
+/// #     fn schema(&self) -> Schema { Schema::new() }
+/// #     async fn configure(&self, _: &Context<()>, _: Value) -> Result<(), Diagnostics> { Ok(()) }
+/// #     fn resources(&self) -> Vec<Box<dyn Resource<()>>> { Vec::new() }
+/// # }
+/// fn main() -> std::process::ExitCode {
+///     tfplugin_sdk::Serve::new(MyCloud).log_target("mycloud_client").run()
+/// }
+/// ```
+///
+/// With the argument `-debug` the process runs by itself, for a debugger, and
+/// prints the `TF_REATTACH_PROVIDERS` that lets Terraform find it.
+#[derive(Debug)]
+pub struct Serve<P> {
+    provider: P,
+    log_targets: Vec<String>,
+}
+
+impl<P: Provider> Serve<P> {
+    /// A server for the provider.
+    pub fn new(provider: P) -> Self {
+        let own = format!("terraform_provider_{}", provider.name().replace('-', "_"));
+        Self {
+            provider,
+            log_targets: vec![env!("CARGO_CRATE_NAME").to_owned(), own],
+        }
+    }
+
+    /// Logs a further crate (by its name in code) at the level that the person
+    /// asked for. That is so for this crate and `terraform_provider_<name>`;
+    /// all others log warnings and errors only, as they may print secrets.
+    #[must_use]
+    pub fn log_target(mut self, target: impl Into<String>) -> Self {
+        self.log_targets.push(target.into());
+        self
+    }
+
+    /// Serves until Terraform or a signal ends it.
+    pub fn run(self) -> ExitCode {
+        let debug = std::env::args()
+            .skip(1)
+            .any(|a| a == "-debug" || a == "--debug");
+        let host = if debug {
+            Host::debug()
+        } else {
+            match Host::from_env() {
+                Ok(host) => host,
+                Err(refusal) => {
+                    let text = refusal.for_a_person(self.provider.name());
+                    let _ = writeln!(io::stderr(), "{text}");
+                    return ExitCode::FAILURE;
+                }
+            }
+        };
+        logging::init(self.provider.name(), &self.log_targets);
+        panics::report_to_terraform();
+
+        let runtime = match tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+        {
+            Ok(runtime) => runtime,
+            Err(e) => return failed(&e),
+        };
+        let result = runtime.block_on(run(self.provider, &host));
+        // Work that did not end in time is not waited for again.
+        runtime.shutdown_background();
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(e) => failed(&e),
+        }
+    }
+}
+
+fn failed(error: &io::Error) -> ExitCode {
+    let _ = writeln!(io::stderr(), "the provider cannot be served: {error}");
+    ExitCode::FAILURE
+}
+
+async fn run<P: Provider>(provider: P, host: &Host) -> io::Result<()> {
+    let address = provider.address();
+    let ending = Ending::default();
+    // Before the host knows of us: an interrupt must never find the default.
+    signals::watch(&ending, host.debug)?;
+
+    let (tls, certificate) = match &host.client_certificate {
+        None => (None, None),
+        Some(client) => {
+            let (acceptor, certificate) = tls::pinned(client.clone())?;
+            (Some(acceptor), Some(certificate))
+        }
+    };
+    // Held here and not in a task, so that it is gone before the process is.
+    let (listener, _remains) = Listener::bind(host)?;
+    let announcement = if host.debug {
+        debug::announcement(&address, &listener.address())
+    } else {
+        handshake::line(&listener.address(), certificate.as_ref())
+    };
+    let server = Server::new(provider);
+    let router = router(&server, &ending, host.debug);
+
+    let mut connections = Connections::accept(listener, tls);
+    let incoming = stream::poll_fn(move |cx| connections.poll_next(cx));
+    let mut stdout = io::stdout();
+    stdout.write_all(announcement.as_bytes())?;
+    stdout.flush()?;
+
+    let serving = router.serve_with_incoming_shutdown(incoming, ending.began());
+    tokio::pin!(serving);
+    tokio::select! {
+        result = &mut serving => return result.map_err(io::Error::other),
+        () = ending.began() => {}
+    }
+    server.stop_calls();
+    let finished = async {
+        let result = serving.await;
+        server.finish().await;
+        result.map_err(io::Error::other)
+    };
+    match tokio::time::timeout(ending.patience(), finished).await {
+        Ok(result) => result,
+        Err(_) => {
+            tracing::warn!("calls were still running at the end");
+            Ok(())
+        }
+    }
+}
+
+fn router<P: Provider>(server: &Arc<Server<P>>, ending: &Ending, debug: bool) -> Router {
+    let provider = ProviderServer::new(Service(Arc::clone(server)))
+        .max_decoding_message_size(MESSAGE_LIMIT)
+        .max_encoding_message_size(MESSAGE_LIMIT);
+    tonic::transport::Server::builder()
+        .add_service(provider)
+        .add_service(GrpcControllerServer::new(go_plugin::Controller {
+            ending: ending.clone(),
+            // Someone holds this process in a debugger: only they end it.
+            ignore: debug,
+        }))
+        .add_service(GrpcBrokerServer::new(go_plugin::Broker(ending.clone())))
+        .add_service(GrpcStdioServer::new(go_plugin::Stdio(ending.clone())))
+        .add_service(HealthServer::new(go_plugin::Health(ending.clone())))
+}
+
+/// How long the calls in flight get once the host has asked to shut down; it
+/// kills the process two seconds after that.
+const PATIENCE_WITH_HOST: Duration = Duration::from_millis(1500);
+
+/// How long they get after a signal, or when the host has died.
+const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,0 +1,209 @@
+//! The conventional `timeouts` block, and durations as Go writes them.
+//!
+//! ```
+//! use std::time::Duration;
+//! use tfplugin_sdk::{Schema, Value, timeouts};
+//!
+//! let schema = Schema::new().block("timeouts", timeouts::block(["create", "delete"]));
+//! # let _ = schema;
+//! let planned = Value::object([("timeouts", Value::object([("create", "1h30m".into())]))]);
+//! let default = Duration::from_secs(20 * 60);
+//! assert_eq!(timeouts::get(&planned, "create", default)?, Duration::from_secs(5400));
+//! assert_eq!(timeouts::get(&planned, "delete", default)?, default);
+//! # Ok::<(), tfplugin_sdk::Diagnostic>(())
+//! ```
+
+use std::time::Duration;
+
+use crate::diagnostic::Diagnostic;
+use crate::path::AttributePath;
+use crate::schema::{Attribute, Block};
+use crate::validators;
+use crate::value::Value;
+
+/// The name of the block.
+const BLOCK: &str = "timeouts";
+
+/// A text that is no duration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "duration {text:?}: {reason}; want numbers with the units h, m, s, ms, such as \"30m\" or \"1h30m\""
+)]
+pub struct DurationError {
+    text: String,
+    reason: &'static str,
+}
+
+/// A block with one optional duration for each of these operations: some of
+/// `create`, `read`, `update` and `delete`.
+pub fn block<'a>(operations: impl IntoIterator<Item = &'a str>) -> Block {
+    let mut block = Block::single()
+        .inert()
+        .description("How long the operations may take.");
+    for operation in operations {
+        let description = format!(
+            "How long to wait for {operation}, as a [duration](https://pkg.go.dev/time#ParseDuration) \
+             such as `30m` or `1h30m`.",
+        );
+        let attribute = Attribute::string()
+            .optional()
+            .description(description)
+            .validate(validators::string(|text| match parse_duration(text) {
+                Ok(_) => Ok(()),
+                Err(e) => Err(invalid(&e)),
+            }));
+        block = block.attribute(operation, attribute);
+    }
+    block
+}
+
+/// The duration that a configuration or state gives for an operation.
+///
+/// # Errors
+///
+/// When it is no duration, which validation has normally found before.
+pub fn get(value: &Value, operation: &str, default: Duration) -> Result<Duration, Diagnostic> {
+    match value.get(BLOCK).get(operation).as_str() {
+        None => Ok(default),
+        Some(text) => parse_duration(text)
+            .map_err(|e| invalid(&e).at(AttributePath::from(BLOCK).attribute(operation))),
+    }
+}
+
+fn invalid(error: &DurationError) -> Diagnostic {
+    Diagnostic::error("Invalid duration", format!("{error}."))
+}
+
+/// Reads a duration such as `1h30m`, `1.5h`, `90s` or `500ms`; also `us`, `µs`
+/// and `ns`. Unlike Go's own, it cannot be negative.
+///
+/// # Errors
+///
+/// When the text is something else, or longer than some 580 years.
+pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
+    let error = |reason| DurationError {
+        text: text.chars().take(50).collect(),
+        reason,
+    };
+    if text.starts_with('-') {
+        return Err(error("it is negative"));
+    }
+    let mut rest = text.strip_prefix('+').unwrap_or(text);
+    if rest == "0" {
+        return Ok(Duration::ZERO);
+    }
+    if rest.is_empty() {
+        return Err(error("it is empty"));
+    }
+    let mut total: u128 = 0;
+    while !rest.is_empty() {
+        let number_end = rest.find(|c: char| !c.is_ascii_digit() && c != '.');
+        let (number, after) = rest.split_at(number_end.unwrap_or(rest.len()));
+        let unit_end = after.find(|c: char| c.is_ascii_digit() || c == '.');
+        let (unit, after) = after.split_at(unit_end.unwrap_or(after.len()));
+        rest = after;
+
+        let nanos: u128 = match unit {
+            "h" => 3_600_000_000_000,
+            "m" => 60_000_000_000,
+            "s" => 1_000_000_000,
+            "ms" => 1_000_000,
+            "us" | "µs" | "μs" => 1_000,
+            "ns" => 1,
+            "" => return Err(error("a number has no unit")),
+            _ => return Err(error("a unit is not known")),
+        };
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        if whole.is_empty() && fraction.is_empty() {
+            return Err(error("a unit has no number"));
+        }
+        if fraction.contains('.') {
+            return Err(error("a number has two points"));
+        }
+        // Eighteen digits of either part are more than anybody needs, and
+        // keep the products below far from overflow.
+        let digits = |part: &str| -> Option<u128> {
+            if part.is_empty() {
+                Some(0)
+            } else {
+                part.parse().ok()
+            }
+        };
+        let whole = digits(whole.trim_start_matches('0')).filter(|w| *w < 10_u128.pow(19));
+        let fraction = &fraction[..fraction.len().min(18)];
+        let scale = 10_u128.pow(u32::try_from(fraction.len()).unwrap_or(18));
+        let (Some(whole), Some(fraction)) = (whole, digits(fraction)) else {
+            return Err(error("it is too long"));
+        };
+        total += whole * nanos + fraction * nanos / scale;
+    }
+    u64::try_from(total)
+        .map(Duration::from_nanos)
+        .map_err(|_| error("it is too long"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        let table = [
+            ("0", 0),
+            ("0s", 0),
+            ("30m", 30 * 60_000),
+            ("1h30m", 90 * 60_000),
+            ("90s", 90_000),
+            ("1.5h", 90 * 60_000),
+            (".5s", 500),
+            ("5.s", 5_000),
+            ("500ms", 500),
+            ("1000us", 1),
+            ("1000µs", 1),
+            ("1000000ns", 1),
+            ("+1s", 1_000),
+            ("1s1s", 2_000),
+            ("0.0010000000000000000000000001s", 1),
+            ("2540400h", 2_540_400 * 3_600_000),
+        ];
+        for (text, millis) in table {
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::from_millis(millis)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_durations() {
+        let long = "9".repeat(40) + "h";
+        let table = [
+            ("", "empty"),
+            ("-1s", "negative"),
+            ("10", "no unit"),
+            ("1h30", "no unit"),
+            ("s", "no number"),
+            (".s", "no number"),
+            ("1.2.3s", "two points"),
+            ("1d", "unit is not known"),
+            ("1 h", "unit is not known"),
+            ("one hour", "unit is not known"),
+            ("9999999999h", "too long"),
+            (&long, "too long"),
+        ];
+        for (text, want) in table {
+            let error = parse_duration(text).unwrap_err().to_string();
+            assert!(error.contains(want), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_bad_one_is_reported_with_its_path() {
+        let value = Value::object([("timeouts", Value::object([("read", "soon".into())]))]);
+        let diagnostic = get(&value, "read", Duration::ZERO).unwrap_err();
+        assert_eq!(diagnostic.path.to_string(), "timeouts.read");
+        let none = Value::object([("timeouts", Value::Null)]);
+        assert_eq!(get(&none, "read", Duration::ZERO), Ok(Duration::ZERO));
+    }
+}

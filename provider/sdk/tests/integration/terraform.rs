@@ -1,0 +1,267 @@
+//! The example provider under the real Terraform.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use crate::process::{Process, notes};
+
+/// A working directory for Terraform, with the provider installed in it.
+struct Workspace {
+    folder: TempDir,
+    reattach: Option<String>,
+}
+
+impl Workspace {
+    fn new(resources: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let bin = folder.path().join("bin");
+        std::fs::create_dir(&bin).expect("a folder");
+        std::os::unix::fs::symlink(notes(), bin.join("terraform-provider-notes")).expect("a link");
+        let settings = format!(
+            "provider_installation {{\n  dev_overrides {{\n    \"example/notes\" = {bin:?}\n  }}\n}}\n"
+        );
+        std::fs::write(folder.path().join("terraform.rc"), settings).expect("the settings");
+        let workspace = Self {
+            folder,
+            reattach: None,
+        };
+        workspace.write(resources);
+        workspace
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn write(&self, resources: &str) {
+        let head = r#"
+            terraform {
+              required_providers {
+                notes = { source = "example/notes" }
+              }
+            }
+            provider "notes" {
+              folder = path.root
+            }
+        "#;
+        std::fs::write(self.path().join("main.tf"), format!("{head}\n{resources}"))
+            .expect("written");
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("terraform");
+        command
+            .current_dir(self.path())
+            .args(arguments)
+            .env("TF_CLI_CONFIG_FILE", self.path().join("terraform.rc"))
+            .env("TF_IN_AUTOMATION", "1")
+            .env("CHECKPOINT_DISABLE", "1")
+            .env_remove("TF_REATTACH_PROVIDERS")
+            .env_remove("TF_LOG")
+            .env_remove("TF_LOG_PROVIDER");
+        if let Some(reattach) = &self.reattach {
+            command.env("TF_REATTACH_PROVIDERS", reattach);
+        }
+        command
+    }
+
+    /// Runs Terraform; returns its exit code and all it said.
+    fn run(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.command(arguments).output();
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = output.expect(
+            "terraform is needed on PATH: see https://developer.hashicorp.com/terraform/install",
+        );
+        let said = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        (status.code().unwrap_or(-1), said.concat())
+    }
+
+    #[track_caller]
+    fn succeed(&self, arguments: &[&str]) -> String {
+        let (code, said) = self.run(arguments);
+        assert_eq!(code, 0, "terraform {arguments:?}: {said}");
+        said
+    }
+
+    #[track_caller]
+    fn fail(&self, arguments: &[&str], want: &[&str]) {
+        let (code, said) = self.run(arguments);
+        assert_eq!(code, 1, "terraform {arguments:?}: {said}");
+        // Terraform breaks lines and draws a margin.
+        let words: Vec<_> = said.split_whitespace().filter(|w| *w != "│").collect();
+        let said = words.join(" ");
+        for want in want {
+            assert!(said.contains(want), "{want:?} in: {said}");
+        }
+    }
+}
+
+const APPLY: &[&str] = &["apply", "-auto-approve", "-no-color", "-input=false"];
+const DESTROY: &[&str] = &["destroy", "-auto-approve", "-no-color"];
+/// Exits with 2 when there is something to do.
+const PLAN: &[&str] = &["plan", "-detailed-exitcode", "-no-color", "-input=false"];
+
+const NOTE: &str = r##"
+    resource "notes_note" "a" {
+      path   = "a.txt"
+      text   = "# Title\ntext"
+      labels = ["z", "a"]
+      weight = 0.1
+      timeouts {
+        create = "1m"
+      }
+    }
+    data "notes_note" "a" {
+      path       = notes_note.a.id
+      depends_on = [notes_note.a]
+    }
+    output "title" {
+      value = provider::notes::title(data.notes_note.a.text)
+    }
+"##;
+
+#[test]
+fn create_update_replace_destroy() {
+    let workspace = Workspace::new(NOTE);
+    workspace.succeed(&["validate", "-no-color"]);
+    let said = workspace.succeed(APPLY);
+    assert!(said.contains("title = \"Title\""), "{said}");
+    workspace.succeed(PLAN);
+
+    workspace.write(&NOTE.replace("# Title", "# Other"));
+    let said = workspace.succeed(APPLY);
+    assert!(said.contains("0 added, 1 changed, 0 destroyed"), "{said}");
+    workspace.succeed(PLAN);
+
+    workspace.write(&NOTE.replace("a.txt", "b.txt"));
+    let said = workspace.succeed(APPLY);
+    assert!(said.contains("1 added, 0 changed, 1 destroyed"), "{said}");
+    assert!(!workspace.path().join("a.txt").exists());
+    workspace.succeed(PLAN);
+
+    // Gone without Terraform: drift.
+    std::fs::remove_file(workspace.path().join("b.txt")).expect("it was there");
+    let (code, said) = workspace.run(PLAN);
+    assert!(code == 2 && said.contains("1 to add"), "{said}");
+    workspace.succeed(APPLY);
+
+    workspace.succeed(DESTROY);
+    assert!(!workspace.path().join("b.txt").exists());
+}
+
+#[test]
+fn import() {
+    let workspace = Workspace::new(
+        r#"
+        resource "notes_note" "a" {
+          path = "a.txt"
+          text = "text"
+        }
+        "#,
+    );
+    std::fs::write(workspace.path().join("a.txt"), "text").expect("a note");
+    workspace.succeed(&["import", "-no-color", "notes_note.a", "a.txt"]);
+    workspace.succeed(PLAN);
+    workspace.succeed(DESTROY);
+}
+
+#[test]
+fn every_bad_value_is_named() {
+    let workspace = Workspace::new(
+        r#"
+        resource "notes_note" "a" {
+          path   = ""
+          text   = "no heading"
+          kind   = "markdown"
+          labels = [""]
+          timeouts {
+            create = "soon"
+          }
+        }
+        "#,
+    );
+    let want = [
+        "path = \"\"",
+        "Got 0 characters, want 1 to 200.",
+        "text = \"no heading\"",
+        "Heading missing",
+        "labels = [\"\"]",
+        "create = \"soon\"",
+        "Invalid duration",
+    ];
+    workspace.fail(&["validate", "-no-color"], &want);
+}
+
+#[test]
+fn a_failed_create_is_tainted_and_made_again() {
+    let faulty = r#"
+        resource "notes_note" "a" {
+          path  = "a.txt"
+          text  = "text"
+          fault = "FAULT"
+        }
+    "#;
+    for (fault, want) in [
+        ("fail", "Note not finished"),
+        ("panic", "Bug in the provider"),
+    ] {
+        let workspace = Workspace::new(&faulty.replace("FAULT", fault));
+        workspace.fail(APPLY, &[want]);
+        let state = workspace.succeed(&["show", "-no-color"]);
+        assert!(state.contains("(tainted)"), "{state}");
+        workspace.write(&faulty.replace("fault = \"FAULT\"", ""));
+        let said = workspace.succeed(APPLY);
+        assert!(said.contains("1 added, 0 changed, 1 destroyed"), "{said}");
+        workspace.succeed(PLAN);
+        workspace.succeed(DESTROY);
+    }
+}
+
+#[tokio::test]
+async fn ctrl_c_loses_nothing() {
+    let slow = r#"
+        resource "notes_note" "a" {
+          path  = "a.txt"
+          text  = "text"
+          fault = "wait"
+          timeouts {
+            create = "1h"
+          }
+        }
+    "#;
+    let workspace = Workspace::new(slow);
+    let mut command = workspace.command(APPLY);
+    // A group of its own, so that the signal reaches the provider too, as it
+    // does from a terminal.
+    let mut apply = Process::spawn(command.env("TF_LOG_PROVIDER", "INFO").process_group(0));
+    apply.stderr.with("note written").await;
+    apply.signal("INT", true);
+    let status = apply.exit(crate::process::PATIENCE).await;
+    let said = apply.stderr.rest().await.join("\n");
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("Apply again."), "{said}");
+    assert!(!said.contains("Plugin did not respond"), "{said}");
+    assert!(workspace.succeed(&["show", "-no-color"]).contains("a.txt"));
+
+    workspace.write(&slow.replace("fault = \"wait\"", ""));
+    workspace.succeed(APPLY);
+    workspace.succeed(PLAN);
+    workspace.succeed(DESTROY);
+}
+
+#[tokio::test]
+async fn a_provider_in_a_debugger() {
+    let mut workspace = Workspace::new(NOTE);
+    let debugged = crate::debug::start().await;
+    workspace.reattach = Some(debugged.reattach.clone());
+    // Both take the provider that runs; the first must not end it.
+    workspace.succeed(APPLY);
+    workspace.succeed(PLAN);
+    workspace.succeed(DESTROY);
+}

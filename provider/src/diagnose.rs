@@ -1,0 +1,77 @@
+//! What to tell a person of an error: what it was about, why, and what to do next.
+
+use soci::Error;
+use tfplugin_sdk::Diagnostic;
+
+/// The diagnostic for an error that came up while `doing` something with an image.
+pub(crate) fn diagnose(doing: &str, image: &str, error: &Error) -> Diagnostic {
+    let (summary, advice) = explain(image, error);
+    let detail = format!("While {doing} {image}: {error}.\n\n{advice}");
+    Diagnostic::error(summary, detail).at("image")
+}
+
+/// A heading, and the next step.
+fn explain(image: &str, error: &Error) -> (&'static str, String) {
+    let host = image.split('/').next().unwrap_or(image);
+    match error {
+        Error::Reference { .. } => (
+            "Invalid image reference",
+            "Write the image as host/repository:tag.".to_owned(),
+        ),
+        Error::Credentials { .. } => (
+            "Registry credentials not available",
+            format!("Log in again with `docker login {host}`, or correct Docker's configuration."),
+        ),
+        Error::Registry(registry) => explain_registry(host, registry),
+        Error::DigestMismatch { .. } | Error::SizeMismatch { .. } | Error::CorruptLayer { .. } => (
+            "Image content is corrupt",
+            "The registry's copy of the image is damaged. Push the image again.".to_owned(),
+        ),
+        Error::NotAnImage { .. } => (
+            "Not a container image",
+            "Only container images can have a SOCI index. Check the repository and the tag."
+                .to_owned(),
+        ),
+        _ => (
+            "Image cannot be indexed",
+            "Check that the image can be pulled with other tools; if it can, this is worth a bug \
+             report."
+                .to_owned(),
+        ),
+    }
+}
+
+fn explain_registry(host: &str, error: &soci::RegistryError) -> (&'static str, String) {
+    let immutable = error
+        .details()
+        .iter()
+        .any(|detail| detail.message.to_lowercase().contains("immutable"));
+    if immutable {
+        let advice = "The tag exists with other content and cannot be moved. Delete it, or make \
+                      the repository's tags mutable.";
+        ("Tag is immutable", advice.to_owned())
+    } else if error.is_unauthorized() {
+        let advice = format!(
+            "Log in with `docker login {host}` as a user who may pull from and push to the \
+             repository; the provider uses the credentials of Docker's configuration."
+        );
+        ("Registry refused the credentials", advice)
+    } else if error.is_not_found() {
+        let advice = "The image was not found: check the repository and the tag, and that the \
+                      image was pushed before it is indexed.";
+        ("Image not found", advice.to_owned())
+    } else if error.is_unreachable() {
+        let advice = format!(
+            "The registry could not be reached: check the host name and port, and that {host} \
+             can be connected to from here."
+        );
+        ("Registry not reachable", advice)
+    } else if error.is_temporary() {
+        let advice = "The registry kept failing. Apply again later; what was done is not lost.";
+        ("Registry failed", advice.to_owned())
+    } else {
+        let advice = "The registry does not accept the request. Check its limits and rules for \
+                      this repository.";
+        ("Registry refused the request", advice.to_owned())
+    }
+}

@@ -1,0 +1,13 @@
+//! The Terraform provider `soci`: builds SOCI indexes for container images.
+
+mod diagnose;
+mod index;
+mod provider;
+
+use std::process::ExitCode;
+
+use tfplugin_sdk::Serve;
+
+fn main() -> ExitCode {
+    Serve::new(provider::SociProvider).log_target("soci").run()
+}

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Makes sure that a machine has what a target needs:
+#
+#   scripts/setup.sh build|test|lint ...
+#
+# Debian packages are installed when they are missing and this runs as root.
+# What it cannot install it names, together with the way to get it, and fails.
+# With everything in place it changes nothing and ends at once.
+set -euo pipefail
+
+readonly CARGO_DENY_VERSION=0.20.2
+
+missing=()  # one line for each thing that only a person can install
+packages=() # Debian packages to install
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# need COMMAND PACKAGE...: the command comes from these Debian packages.
+need() {
+  local command=$1
+  shift
+  have "$command" || packages+=("$@")
+}
+
+need_rust() {
+  have cargo || missing+=("cargo: install Rust 1.95 or newer from https://rustup.rs")
+  need cc gcc libc6-dev
+  need make make
+}
+
+need_terraform() {
+  have terraform || have tofu || missing+=(
+    "terraform: install Terraform 1.5 or newer from https://developer.hashicorp.com/terraform/install, or OpenTofu from https://opentofu.org/docs/intro/install"
+  )
+}
+
+need_lints() {
+  have cargo || return 0
+  cargo fmt --version >/dev/null 2>&1 || missing+=("rustfmt: run 'rustup component add rustfmt'")
+  cargo clippy --version >/dev/null 2>&1 || missing+=("clippy: run 'rustup component add clippy'")
+}
+
+install_packages() {
+  [ ${#packages[@]} -gt 0 ] || return 0
+  if [ "$(id -u)" -ne 0 ] || ! have apt-get; then
+    missing+=("${packages[*]}: on Debian or Ubuntu run 'sudo apt-get install ${packages[*]}'; elsewhere install the packages of these names")
+    return 0
+  fi
+  echo "setup: installing ${packages[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+  # The package also sets up a registry as a service. Only its binary is wanted here.
+  if [[ " ${packages[*]} " == *" docker-registry "* && -d /run/systemd/system ]]; then
+    systemctl disable --quiet --now docker-registry
+  fi
+}
+
+# cargo-deny is built without optimisation: a minute once, and it runs in a second either way.
+install_cargo_deny() {
+  have cargo && ! cargo deny --version >/dev/null 2>&1 || return 0
+  have cc || return 0
+  echo "setup: installing cargo-deny $CARGO_DENY_VERSION"
+  cargo install --quiet --locked --debug --no-default-features "cargo-deny@$CARGO_DENY_VERSION"
+}
+
+main() {
+  local target want_deny=false
+  [ $# -gt 0 ] || set -- help
+  for target in "$@"; do
+    case $target in
+      build) need_rust ;;
+      test)
+        need_rust
+        need_terraform
+        need docker-registry docker-registry
+        need skopeo skopeo
+        ;;
+      lint)
+        need_rust
+        need_lints
+        want_deny=true
+        ;;
+      *)
+        echo "usage: scripts/setup.sh build|test|lint ..." >&2
+        return 2
+        ;;
+    esac
+  done
+
+  if [ ${#packages[@]} -gt 0 ]; then
+    mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
+  fi
+  install_packages
+  if $want_deny; then install_cargo_deny; fi
+
+  if [ ${#missing[@]} -gt 0 ]; then
+    echo "setup: something is missing on this machine:" >&2
+    printf '  - %s\n' "${missing[@]}" >&2
+    return 1
+  fi
+}
+
+main "$@"

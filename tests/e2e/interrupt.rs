@@ -1,0 +1,179 @@
+//! Ctrl-C in the middle of an apply, and worse.
+
+use anyhow::{Context, Result, bail};
+use tests::interrupt::Interrupt;
+use tests::process::{Output, Process, kill_hard};
+use tests::proxy::{Fault, Proxy, Rule};
+use tests::registry::Registry;
+use tests::terraform::{APPLY, LIMIT, PROVIDER, Terraform};
+use tests::wait;
+
+use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, TAG, image, initialised, large_layer, push};
+
+/// An apply that stands still at a known point.
+struct Held {
+    registry: Registry,
+    proxy: Proxy,
+    terraform: Terraform,
+    apply: Process,
+}
+
+impl Held {
+    fn at(method: &'static str, path: &str, fault: Fault) -> Result<Self> {
+        let registry = Registry::start()?;
+        push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
+        let proxy = Proxy::start(registry.address())?;
+        let path = path.replace("LAYER", &large_layer(&registry, TAG)?);
+        proxy.add(Rule::new(method, &path, fault));
+        let terraform = initialised(&proxy.reference(&format!("{REPOSITORY}:{TAG}")), "")?;
+        let mut apply = terraform.start(APPLY)?;
+        wait::until("the apply to stand still", wait::SOON, || {
+            if let Some(status) = apply.try_status()? {
+                bail!("it ended before: {status}\n{}", apply.output_so_far());
+            }
+            Ok(proxy.is_holding().then_some(()))
+        })
+        .with_context(|| format!("requests: {:#?}", proxy.requests()))?;
+        Ok(Self {
+            registry,
+            proxy,
+            terraform,
+            apply,
+        })
+    }
+
+    /// Waits for terraform to end, and checks the tags that the registry has then.
+    fn ended(self, tags: &[&str]) -> Result<(Output, Repair)> {
+        let Self {
+            registry,
+            proxy,
+            terraform,
+            apply,
+        } = self;
+        let output = apply.finish(LIMIT, &Interrupt::default())?;
+        assert_eq!(registry.tags(REPOSITORY)?, tags);
+        Ok((
+            output,
+            Repair {
+                registry,
+                proxy,
+                terraform,
+            },
+        ))
+    }
+}
+
+/// What is left after an apply that did not finish.
+struct Repair {
+    registry: Registry,
+    proxy: Proxy,
+    terraform: Terraform,
+}
+
+impl Repair {
+    /// The next apply finishes the job, and nothing of the first one is in its way.
+    fn finishes(self) -> Result<()> {
+        self.proxy.heal();
+        self.terraform.apply()?;
+        let resource = self.terraform.expect_resource(ADDRESS)?;
+        assert!(!resource.tainted);
+        let enabled = self.registry.expect_manifest(REPOSITORY, ENABLED)?;
+        assert_eq!(resource.text("digest")?, enabled.digest);
+        let plan = self.terraform.plan()?;
+        assert!(!plan.changes, "{}", plan.output);
+        self.terraform.destroy()?;
+        assert_eq!(self.registry.tags(REPOSITORY)?, [TAG]);
+        Ok(())
+    }
+}
+
+/// Terraform ended the way it ends when all goes well for a person who pressed Ctrl-C.
+fn expect_clean(output: &Output) {
+    let text = output.all();
+    assert_eq!(output.status.code(), Some(1), "{output}");
+    assert!(text.contains("Interrupt received"), "{output}");
+    for unwanted in [
+        "did not respond",
+        "panic",
+        "crash",
+        "Two interrupts",
+        "plugin process exited",
+    ] {
+        assert!(!text.contains(unwanted), "{unwanted:?} in {output}");
+    }
+}
+
+#[test]
+fn ctrl_c_while_a_layer_is_read() -> Result<()> {
+    let held = Held::at("GET", "/blobs/LAYER", Fault::HoldBody(1_000_000))?;
+    held.apply.interrupt()?;
+    let (output, repair) = held.ended(&[TAG])?;
+    expect_clean(&output);
+    // Nothing was made, so nothing is in the state.
+    assert!(repair.terraform.resource(ADDRESS)?.is_none());
+    repair.finishes()
+}
+
+#[test]
+fn kill_int_of_terraform_alone() -> Result<()> {
+    let held = Held::at("GET", "/blobs/LAYER", Fault::HoldBody(1_000_000))?;
+    held.apply.interrupt_leader()?;
+    let (output, repair) = held.ended(&[TAG])?;
+    expect_clean(&output);
+    repair.finishes()
+}
+
+#[test]
+fn ctrl_c_before_the_image_is_read() -> Result<()> {
+    let held = Held::at("GET", "/manifests/", Fault::HoldRequest)?;
+    held.apply.interrupt()?;
+    let (output, repair) = held.ended(&[TAG])?;
+    expect_clean(&output);
+    repair.finishes()
+}
+
+#[test]
+fn ctrl_c_while_the_index_is_pushed() -> Result<()> {
+    let held = Held::at("PUT", "/manifests/", Fault::HoldRequest)?;
+    held.apply.interrupt()?;
+    let (output, repair) = held.ended(&[TAG])?;
+    expect_clean(&output);
+    repair.finishes()
+}
+
+#[test]
+fn ctrl_c_before_the_tag_is_known_to_stand() -> Result<()> {
+    // The registry has the tag, its answer is on the way.
+    let path = format!("/manifests/{ENABLED}");
+    let held = Held::at("PUT", &path, Fault::HoldAnswer)?;
+    held.apply.interrupt()?;
+    let (output, repair) = held.ended(&[TAG, ENABLED])?;
+    expect_clean(&output);
+    // It exists, so the state has it: a destroy would remove it.
+    assert!(repair.terraform.resource(ADDRESS)?.is_some());
+    repair.finishes()
+}
+
+#[test]
+fn a_provider_that_is_killed() -> Result<()> {
+    let held = Held::at("GET", "/blobs/LAYER", Fault::HoldBody(1_000_000))?;
+    let providers = held.apply.members(PROVIDER)?;
+    assert_eq!(providers.len(), 1, "{providers:?}");
+    kill_hard(providers[0])?;
+    let (output, repair) = held.ended(&[TAG])?;
+    assert_eq!(output.status.code(), Some(1), "{output}");
+    repair.finishes()
+}
+
+#[test]
+fn no_provider_outlives_terraform() -> Result<()> {
+    let mut held = Held::at("GET", "/blobs/LAYER", Fault::HoldBody(1_000_000))?;
+    assert_eq!(held.apply.members(PROVIDER)?.len(), 1);
+    held.apply.interrupt()?;
+    let status = wait::until("terraform to end", LIMIT, || held.apply.try_status())?;
+    assert_eq!(status.code(), Some(1));
+    wait::until("the provider to end", wait::SOON, || {
+        Ok(held.apply.members(PROVIDER)?.is_empty().then_some(()))
+    })?;
+    Ok(())
+}

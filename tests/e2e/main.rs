@@ -1,0 +1,13 @@
+//! The provider against the real terraform and a real registry. One binary, so that it links
+//! once; every test has a registry and a working directory of its own.
+
+mod by_hand;
+mod demo;
+mod diagnostics;
+mod drift;
+mod faults;
+mod fixtures;
+mod import;
+mod interrupt;
+mod lifecycle;
+mod scenario;

@@ -1,0 +1,46 @@
+//! `make demo`: shows on one machine what the provider does. See `tests::demo`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use tests::demo;
+use tests::interrupt::Interrupt;
+use tests::process::Sink;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What the image's large layer holds, before it is compressed.
+const LAYER_BYTES: u64 = 256 * 1024 * 1024;
+
+fn main() -> ExitCode {
+    let interrupt = Interrupt::default();
+    match run(&interrupt) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever pressed Ctrl-C knows why; the shell wants 128 + SIGINT.
+        Err(_) if interrupt.count() > 0 => {
+            eprintln!("\ninterrupted: stopped and cleaned up");
+            ExitCode::from(130)
+        }
+        Err(error) => {
+            eprintln!("\nthe demo failed, and cleaned up: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(interrupt: &Interrupt) -> Result<()> {
+    let runtime = Runtime::new()?;
+    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+        let _guard = runtime.enter();
+        let mut signal = signal(kind)?;
+        let interrupt = interrupt.clone();
+        runtime.spawn(async move {
+            while signal.recv().await.is_some() {
+                interrupt.raise();
+            }
+        });
+    }
+    let print: Sink = Arc::new(|line| println!("{line}"));
+    demo::run(runtime.handle(), LAYER_BYTES, &print, interrupt)
+}

@@ -1,0 +1,47 @@
+//! Where programs are: those that were built here, and those of the machine.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// Names the directory of the binaries under test when it is not the one this program is in.
+pub const DIRECTORY_VARIABLE: &str = "SOCI_TEST_BIN_DIR";
+
+/// A binary of this workspace, built in the same profile as the running program.
+///
+/// `cargo test` does not build the binaries of other packages, so this may also be an older
+/// build; `make test` builds them first.
+pub fn built(name: &str) -> Result<PathBuf> {
+    let path = directory()?.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    if !path.is_file() {
+        bail!(
+            "{} is missing: build it with `cargo build --workspace --bins` (or `make build`, for \
+             the release profile), or set {DIRECTORY_VARIABLE}",
+            path.display()
+        );
+    }
+    Ok(path)
+}
+
+/// A program on PATH.
+pub fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|directory| directory.join(name))
+        .find(|file| file.is_file())
+}
+
+fn directory() -> Result<PathBuf> {
+    if let Some(directory) = std::env::var_os(DIRECTORY_VARIABLE) {
+        return Ok(directory.into());
+    }
+    let program = std::env::current_exe().context("the running program has no path")?;
+    let parent = program.parent().unwrap_or(Path::new("."));
+    // Tests are in <profile>/deps, binaries are in <profile>.
+    let profile = if parent.ends_with("deps") {
+        parent.parent()
+    } else {
+        Some(parent)
+    };
+    Ok(profile.unwrap_or(parent).to_path_buf())
+}

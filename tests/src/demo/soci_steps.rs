@@ -1,0 +1,39 @@
+//! The two steps of the demo that look at an index through the library.
+
+use anyhow::{Context as _, Result, bail};
+use soci::{Client, Credentials, LayerReader, RegistryImage, find, inspect};
+
+fn open(image: &str) -> Result<RegistryImage> {
+    Ok(Client::new()?.image(image.parse()?, Credentials::Anonymous))
+}
+
+/// The SOCI-enabled image `image` as a short tree, a line each: platform, manifest, SOCI index,
+/// and per layer its zTOC with the number of files and spans.
+pub(super) async fn tree(image: &str) -> Result<String> {
+    let image = open(image)?;
+    let inspection = inspect(&image).await?;
+    Ok(inspection.tree(&image).await?.to_string())
+}
+
+/// The content of the file `path` of `image`, read by ranges of its layer.
+pub(super) async fn read_file(image: &str, path: &str) -> Result<Vec<u8>> {
+    let image = open(image)?;
+    for platform in inspect(&image).await?.platforms {
+        let index = platform.indexes.first().context("no SOCI index")?;
+        for inspected in index.ztocs.iter().rev() {
+            let ztoc = inspected.read(&image).await?;
+            if find(&ztoc.files, path).is_err() {
+                continue;
+            }
+            let layer = platform
+                .layers
+                .iter()
+                .find(|layer| layer.digest == inspected.layer);
+            let layer = layer.context("a zTOC of another image")?;
+            return Ok(LayerReader::new(&image, layer, &ztoc)?
+                .read_file(path)
+                .await?);
+        }
+    }
+    bail!("{path}: in no indexed layer")
+}

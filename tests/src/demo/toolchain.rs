@@ -1,0 +1,79 @@
+//! Picks files of the Rust toolchain: every machine that runs the demo has one, with files of
+//! every size and both code and data in them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::interrupt::Interrupt;
+use crate::{process, wait};
+
+/// A file of this machine and where it goes in the image.
+#[derive(Clone, Debug)]
+pub(super) struct HostFile {
+    /// In the image.
+    pub(super) path: String,
+    /// On this machine.
+    pub(super) source: PathBuf,
+    /// In bytes.
+    pub(super) size: u64,
+}
+
+/// Files of at least `bytes` altogether: the smallest ones first, so that there are many.
+pub(super) fn files(bytes: u64) -> Result<Vec<HostFile>> {
+    let library = sysroot()?.join("lib");
+    let mut all = Vec::new();
+    walk(&library, &library, &mut all)?;
+    all.sort_by(|a, b| (a.size, &a.path).cmp(&(b.size, &b.path)));
+    let mut total = 0;
+    let mut files: Vec<_> = all
+        .into_iter()
+        .take_while(|file| {
+            let wanted = total < bytes;
+            total += file.size;
+            wanted
+        })
+        .collect();
+    let found: u64 = files.iter().map(|file| file.size).sum();
+    ensure!(
+        found >= bytes,
+        "{}: {found} bytes of files, want {bytes}",
+        library.display()
+    );
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+/// The file whose size is nearest to `size`.
+pub(super) fn one_of_about(files: &[HostFile], size: u64) -> Option<&HostFile> {
+    files.iter().min_by_key(|file| file.size.abs_diff(size))
+}
+
+fn sysroot() -> Result<PathBuf> {
+    let mut command = Command::new("rustc");
+    command.args(["--print", "sysroot"]);
+    let output = process::run(&mut command, wait::SOON, &Interrupt::default())?.success()?;
+    Ok(output.stdout.trim_end().into())
+}
+
+fn walk(root: &Path, directory: &Path, files: &mut Vec<HostFile>) -> Result<()> {
+    let context = || format!("{}: cannot list", directory.display());
+    for entry in std::fs::read_dir(directory).with_context(context)? {
+        let entry = entry.with_context(context)?;
+        let source = entry.path();
+        let metadata = entry.metadata().with_context(context)?;
+        if metadata.is_dir() {
+            walk(root, &source, files)?;
+        } else if metadata.is_file() && metadata.len() > 0 {
+            let relative = source.strip_prefix(root)?.to_string_lossy();
+            let path = format!("usr/local/lib/{relative}");
+            files.push(HostFile {
+                path,
+                size: metadata.len(),
+                source,
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! A wish to stop, shared between the place that hears it and the places that work.
+
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use tokio::sync::watch;
+
+/// Counts how often a person asked to stop. Clones share the count.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(Arc<watch::Sender<u32>>);
+
+impl Interrupt {
+    /// Asks to stop once more.
+    pub fn raise(&self) {
+        self.0.send_modify(|count| *count += 1);
+    }
+
+    /// How often somebody asked.
+    pub fn count(&self) -> u32 {
+        *self.0.borrow()
+    }
+
+    /// Fails once somebody asked.
+    pub fn check(&self) -> Result<()> {
+        if self.count() > 0 {
+            bail!("interrupted");
+        }
+        Ok(())
+    }
+
+    /// The outcome of `work`, unless somebody asks to stop first.
+    pub async fn or<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut count = self.0.subscribe();
+        tokio::select! {
+            result = work => result,
+            _ = count.wait_for(|count| *count > 0) => bail!("interrupted"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_ends_when_somebody_asks() {
+        let interrupt = Interrupt::default();
+        assert_eq!(interrupt.or(async { Ok(1) }).await.unwrap(), 1);
+        let other = interrupt.clone();
+        let (endless, ()) = tokio::join!(
+            interrupt.or(std::future::pending::<Result<()>>()),
+            async move { other.raise() }
+        );
+        assert_eq!(endless.unwrap_err().to_string(), "interrupted");
+        assert!(interrupt.check().is_err());
+    }
+}

@@ -1,0 +1,278 @@
+//! A reverse proxy in front of a registry that can be told to misbehave.
+//!
+//! Every connection carries one request: the proxy records it, applies the first rule that fits,
+//! and otherwise passes request and answer on as they stand. Holding an answer back until it is
+//! released, rather than slowing it down, lets a test act at an exact point of a transfer without
+//! waiting for it.
+
+mod wire;
+
+use std::io::{BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Result;
+use wire::Head;
+
+/// A peer that says nothing for so long is gone.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// What goes wrong.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// The registry never sees the request; this status is the answer.
+    Answer(u16),
+    /// The registry sees the request only once the proxy is released.
+    HoldRequest,
+    /// The registry has done its part; its answer waits until the proxy is released.
+    HoldAnswer,
+    /// The answer stops after so many bytes of its body until the proxy is released.
+    HoldBody(u64),
+    /// The connection is cut after so many bytes of the answer's body.
+    CutBody(u64),
+}
+
+/// Which requests a fault is for.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    method: &'static str,
+    path: String,
+    fault: Fault,
+    left: Option<u32>,
+}
+
+impl Rule {
+    /// Every `method` request whose path contains `path`.
+    pub fn new(method: &'static str, path: &str, fault: Fault) -> Self {
+        Self {
+            method,
+            path: path.to_owned(),
+            fault,
+            left: None,
+        }
+    }
+
+    /// Only the first `count` of them.
+    #[must_use]
+    pub fn times(mut self, count: u32) -> Self {
+        self.left = Some(count);
+        self
+    }
+}
+
+/// A request that came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// GET, HEAD, PUT, …
+    pub method: String,
+    /// The path with its query.
+    pub path: String,
+    /// The Range header.
+    pub range: Option<String>,
+}
+
+impl Request {
+    /// How many bytes the Range header asks for; none where it asks for no closed range.
+    pub fn range_length(&self) -> Option<u64> {
+        let (first, last) = self
+            .range
+            .as_deref()?
+            .strip_prefix("bytes=")?
+            .split_once('-')?;
+        let (first, last) = (first.parse::<u64>().ok()?, last.parse::<u64>().ok()?);
+        Some(last.checked_sub(first)? + 1)
+    }
+}
+
+/// A running proxy; dropping it ends it, and whatever it holds.
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    upstream: SocketAddr,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    rules: Vec<Rule>,
+    requests: Vec<Request>,
+    held: usize,
+    releases: u64,
+    ended: bool,
+}
+
+impl Proxy {
+    /// Listens on a free loopback port in front of `upstream`.
+    pub fn start(upstream: SocketAddr) -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            upstream,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        let accepting = Arc::clone(&shared);
+        let acceptor = std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                if accepting.lock().ended {
+                    break;
+                }
+                let shared = Arc::clone(&accepting);
+                // A connection that breaks is the business of the two that it connects.
+                std::thread::spawn(move || drop(shared.serve(stream)));
+            }
+        });
+        Ok(Self {
+            address,
+            shared,
+            acceptor: Some(acceptor),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `127.0.0.1:PORT/name`, for a name such as `shop/web:1`.
+    pub fn reference(&self, name: &str) -> String {
+        format!("{}/{name}", self.address)
+    }
+
+    /// Adds a rule after those that there are.
+    pub fn add(&self, rule: Rule) {
+        self.shared.lock().rules.push(rule);
+    }
+
+    /// Forgets every rule and lets go whatever is held: from now on all is well.
+    pub fn heal(&self) {
+        let mut state = self.shared.lock();
+        state.rules.clear();
+        state.releases += 1;
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+
+    /// Every request so far, in the order in which they came.
+    pub fn requests(&self) -> Vec<Request> {
+        self.shared.lock().requests.clone()
+    }
+
+    /// Whether a rule holds a request or an answer right now.
+    pub fn is_holding(&self) -> bool {
+        self.shared.lock().held > 0
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shared.lock().ended = true;
+        self.shared.changed.notify_all();
+        // Wakes the acceptor.
+        drop(TcpStream::connect(self.address));
+        if let Some(acceptor) = self.acceptor.take() {
+            let _ = acceptor.join();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serve(&self, stream: TcpStream) -> Result<()> {
+        stream.set_read_timeout(Some(IDLE))?;
+        stream.set_write_timeout(Some(IDLE))?;
+        let mut client = BufReader::new(stream.try_clone()?);
+        let request = Head::read(&mut client)?;
+        let result = match self.record(&request)? {
+            Some(Fault::Answer(status)) => {
+                wire::copy_request_body(&request, &mut client, &mut std::io::sink())?;
+                wire::answer(&stream, status)
+            }
+            fault => self.forward(&request, &mut client, &stream, fault),
+        };
+        stream.shutdown(Shutdown::Both)?;
+        result
+    }
+
+    fn forward(
+        &self,
+        request: &Head,
+        client: &mut impl Read,
+        mut to_client: &TcpStream,
+        fault: Option<Fault>,
+    ) -> Result<()> {
+        if matches!(fault, Some(Fault::HoldRequest)) {
+            self.hold();
+        }
+        let upstream = TcpStream::connect(self.upstream)?;
+        upstream.set_read_timeout(Some(IDLE))?;
+        upstream.set_write_timeout(Some(IDLE))?;
+        let mut to_upstream = &upstream;
+        to_upstream.write_all(&request.for_one_request())?;
+        wire::copy_request_body(request, client, &mut to_upstream)?;
+
+        let mut from_upstream = BufReader::new(&upstream);
+        let answer = Head::read_final(&mut from_upstream)?;
+        if matches!(fault, Some(Fault::HoldAnswer)) {
+            self.hold();
+        }
+        to_client.write_all(&answer.for_one_request())?;
+        match fault {
+            Some(Fault::CutBody(after)) => {
+                std::io::copy(&mut from_upstream.take(after), &mut to_client)?;
+                return Ok(());
+            }
+            Some(Fault::HoldBody(after)) => {
+                std::io::copy(&mut (&mut from_upstream).take(after), &mut to_client)?;
+                self.hold();
+            }
+            _ => {}
+        }
+        std::io::copy(&mut from_upstream, &mut to_client)?;
+        Ok(())
+    }
+
+    /// Notes a request, and says what goes wrong with it.
+    fn record(&self, request: &Head) -> Result<Option<Fault>> {
+        let (method, path) = request.method_and_path()?;
+        let mut state = self.lock();
+        state.requests.push(Request {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            range: request.header("range").map(str::to_owned),
+        });
+        let rule = state.rules.iter_mut().find(|rule| {
+            rule.left != Some(0) && rule.method == method && path.contains(&rule.path)
+        });
+        Ok(rule.map(|rule| {
+            rule.left = rule.left.map(|left| left - 1);
+            rule.fault.clone()
+        }))
+    }
+
+    fn hold(&self) {
+        let mut state = self.lock();
+        let releases = state.releases;
+        state.held += 1;
+        while state.releases == releases && !state.ended {
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        state.held -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+use super::*;
+use crate::{http, wait};
+
+/// A server that answers every request with `body`, after reading the request's own.
+fn server(body: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let head = Head::read(&mut reader).unwrap();
+            let mut sent = Vec::new();
+            wire::copy_request_body(&head, &mut reader, &mut sent).unwrap();
+            let size = sent.len();
+            let length = body.len();
+            write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nX-Got: {size}\r\nContent-Length: {length}\r\n\r\n"
+            )
+            .unwrap();
+            stream.write_all(body.as_bytes()).unwrap();
+        }
+    });
+    address
+}
+
+fn get(proxy: &Proxy, path: &str) -> Result<http::Response> {
+    http::request(proxy.address, "GET", path, &[("Range", "bytes=0-1")], b"")
+}
+
+#[test]
+fn requests_and_answers_pass_as_they_stand() {
+    let proxy = Proxy::start(server("hello")).unwrap();
+    assert_eq!(get(&proxy, "/v2/?a=b").unwrap().body, b"hello");
+    let put = http::request(proxy.address, "PUT", "/v2/x", &[], b"12345").unwrap();
+    assert_eq!(put.header("x-got"), Some("5"));
+    let chunked = [("Transfer-Encoding", "chunked")];
+    let body = b"3\r\nabc\r\n0\r\n\r\n";
+    let put = http::request(proxy.address, "PUT", "/v2/y", &chunked, body).unwrap();
+    assert_eq!(put.header("x-got"), Some(body.len().to_string().as_str()));
+    let requests = proxy.requests();
+    assert_eq!(requests.len(), 3);
+    assert_eq!(
+        requests[0],
+        Request {
+            method: "GET".into(),
+            path: "/v2/?a=b".into(),
+            range: Some("bytes=0-1".into())
+        }
+    );
+}
+
+#[test]
+fn a_rule_answers_as_often_as_it_says() {
+    let proxy = Proxy::start(server("hello")).unwrap();
+    proxy.add(Rule::new("GET", "/blobs/", Fault::Answer(503)).times(2));
+    let mut statuses = Vec::new();
+    for path in ["/blobs/a", "/manifests/a", "/blobs/b", "/blobs/c"] {
+        statuses.push(get(&proxy, path).unwrap().status);
+    }
+    assert_eq!(statuses, [503, 200, 503, 200]);
+}
+
+#[test]
+fn an_answer_is_cut() {
+    let proxy = Proxy::start(server("hello")).unwrap();
+    proxy.add(Rule::new("GET", "/", Fault::CutBody(2)));
+    let response = get(&proxy, "/").unwrap();
+    assert_eq!(
+        (response.header("content-length"), response.body.as_slice()),
+        (Some("5"), &b"he"[..])
+    );
+}
+
+#[test]
+fn what_is_held_goes_on_when_all_is_well_again() {
+    for fault in [Fault::HoldRequest, Fault::HoldAnswer, Fault::HoldBody(2)] {
+        let proxy = Proxy::start(server("hello")).unwrap();
+        proxy.add(Rule::new("GET", "/", fault));
+        let address = proxy.address;
+        let client = std::thread::spawn(move || http::request(address, "GET", "/", &[], b""));
+        wait::until("a hold", wait::SOON, || {
+            Ok(proxy.is_holding().then_some(()))
+        })
+        .unwrap();
+        assert!(!client.is_finished());
+        proxy.heal();
+        assert_eq!(client.join().unwrap().unwrap().body, b"hello");
+    }
+}

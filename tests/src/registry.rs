@@ -1,0 +1,300 @@
+//! A real registry on the loopback: Debian's `docker-registry`, with its data in a temporary
+//! directory that goes when the registry goes.
+
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::http::{self, Response};
+use crate::process::Process;
+use crate::{binaries, wait};
+
+/// How long the registry may take to come up, and how often another port is tried.
+const START: Duration = Duration::from_secs(20);
+const ATTEMPTS: u32 = 5;
+
+/// A response header by which a registry of ours is told from a stranger on its port.
+const MARK: &str = "x-started-by";
+
+/// What every manifest request accepts.
+const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
+    application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, \
+    application/vnd.docker.distribution.manifest.v2+json";
+
+/// The one account of a registry with authentication.
+pub const USER: &str = "tester";
+/// Its password. It opens nothing but registries that live as long as a test.
+pub const PASSWORD: &str = "hunter2-of-the-tests";
+/// `USER:PASSWORD` in base64, as an Authorization header carries it.
+pub const CREDENTIALS: &str = "dGVzdGVyOmh1bnRlcjItb2YtdGhlLXRlc3Rz";
+/// `USER:PASSWORD` in htpasswd form: bcrypt, the only hash that the registry takes, at cost 4.
+const HTPASSWD: &str = "tester:$2b$04$sociTestsSaltForRegis.dyRfzEMdvV30xj2HZe6SjNxFQ.UXpq6\n";
+
+/// A running registry; dropping it stops it and removes its data.
+#[derive(Debug)]
+pub struct Registry {
+    address: SocketAddr,
+    authenticated: bool,
+    // Before the directory, so that nothing writes there any more when it is removed.
+    process: Process,
+    directory: TempDir,
+}
+
+/// A manifest as the registry has it.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// The digest that the registry gives it.
+    pub digest: String,
+    /// Its Content-Type.
+    pub media_type: String,
+    /// Its bytes.
+    pub body: Vec<u8>,
+    /// Its JSON.
+    pub json: Value,
+}
+
+impl Registry {
+    /// Starts a registry that anybody may push to.
+    pub fn start() -> Result<Self> {
+        Self::start_with(false)
+    }
+
+    /// Starts a registry that asks for [`USER`] and [`PASSWORD`].
+    pub fn start_authenticated() -> Result<Self> {
+        Self::start_with(true)
+    }
+
+    fn start_with(authenticated: bool) -> Result<Self> {
+        let program = binaries::on_path("docker-registry").context(
+            "docker-registry is not on PATH: on Debian or Ubuntu `apt-get install docker-registry`",
+        )?;
+        let mut last = None;
+        // Between finding a free port and listening on it, somebody else may take it.
+        for _ in 0..ATTEMPTS {
+            let mut command = Command::new(&program);
+            match Self::try_start(&mut command, authenticated) {
+                Ok(registry) => return Ok(registry),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last
+            .context("no attempt was made")?
+            .context("docker-registry does not start"))
+    }
+
+    fn try_start(command: &mut Command, authenticated: bool) -> Result<Self> {
+        let directory = tempfile::Builder::new()
+            .prefix("soci-registry-")
+            .tempdir()?;
+        let address = free_address()?;
+        let mark = directory
+            .path()
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let file = directory.path().join("config.yml");
+        std::fs::write(
+            &file,
+            configuration(&directory, address, &mark, authenticated)?,
+        )?;
+        command.arg("serve").arg(&file);
+        // The registry takes configuration from variables too; an inherited one is not wanted.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("REGISTRY_") {
+                command.env_remove(name);
+            }
+        }
+        let process = Process::start(command, None)?;
+        let mut registry = Self {
+            address,
+            authenticated,
+            process,
+            directory,
+        };
+        wait::until("docker-registry to listen", START, || {
+            if let Some(status) = registry.process.try_status()? {
+                bail!("docker-registry: {status}\n{}", registry.log());
+            }
+            let Ok(response) = http::request(address, "GET", "/v2/", &[], b"") else {
+                return Ok(None);
+            };
+            if response.header(MARK) != Some(&mark) {
+                bail!("{address}: another server took the port");
+            }
+            Ok(Some(()))
+        })?;
+        Ok(registry)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `127.0.0.1:PORT`, the host part of an image reference.
+    pub fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Where its data is.
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
+    /// `127.0.0.1:PORT/name`, for a name such as `shop/web:1`.
+    pub fn reference(&self, name: &str) -> String {
+        format!("{}/{name}", self.address)
+    }
+
+    /// Whether it asks for [`USER`] and [`PASSWORD`].
+    pub fn authenticated(&self) -> bool {
+        self.authenticated
+    }
+
+    /// What it logged, one line for every request.
+    pub fn log(&self) -> String {
+        self.process.output_so_far()
+    }
+
+    /// The manifest under a tag or digest, if there is one.
+    pub fn manifest(&self, repository: &str, reference: &str) -> Result<Option<Manifest>> {
+        let path = format!("/v2/{repository}/manifests/{reference}");
+        let response = self.request("GET", &path, &[("Accept", ACCEPT)], b"")?;
+        match response.status {
+            200 => Ok(Some(Manifest {
+                digest: response
+                    .header("docker-content-digest")
+                    .unwrap_or_default()
+                    .to_owned(),
+                media_type: response
+                    .header("content-type")
+                    .unwrap_or_default()
+                    .to_owned(),
+                json: serde_json::from_slice(&response.body).context("manifest is not JSON")?,
+                body: response.body,
+            })),
+            404 => Ok(None),
+            _ => unexpected("GET", &path, &response),
+        }
+    }
+
+    /// Like [`Registry::manifest`], where it has to be there.
+    pub fn expect_manifest(&self, repository: &str, reference: &str) -> Result<Manifest> {
+        let manifest = self.manifest(repository, reference)?;
+        manifest.with_context(|| format!("{repository}: no manifest {reference}"))
+    }
+
+    /// Puts a manifest under a tag or digest.
+    pub fn put_manifest(
+        &self,
+        repository: &str,
+        reference: &str,
+        media_type: &str,
+        body: &[u8],
+    ) -> Result<()> {
+        let path = format!("/v2/{repository}/manifests/{reference}");
+        let response = self.request("PUT", &path, &[("Content-Type", media_type)], body)?;
+        if response.status == 201 {
+            Ok(())
+        } else {
+            unexpected("PUT", &path, &response)
+        }
+    }
+
+    /// Removes a manifest by digest, with every tag that points to it.
+    pub fn delete_manifest(&self, repository: &str, digest: &str) -> Result<()> {
+        let path = format!("/v2/{repository}/manifests/{digest}");
+        let response = self.request("DELETE", &path, &[], b"")?;
+        if response.status == 202 {
+            Ok(())
+        } else {
+            unexpected("DELETE", &path, &response)
+        }
+    }
+
+    /// The tags of a repository, sorted; none where the repository does not exist.
+    pub fn tags(&self, repository: &str) -> Result<Vec<String>> {
+        let path = format!("/v2/{repository}/tags/list");
+        let response = self.request("GET", &path, &[], b"")?;
+        let list = match response.status {
+            200 => serde_json::from_slice::<Value>(&response.body)?,
+            404 => Value::Null,
+            _ => return unexpected("GET", &path, &response),
+        };
+        let tags = list["tags"].as_array().into_iter().flatten();
+        let mut tags: Vec<_> = tags.filter_map(Value::as_str).map(str::to_owned).collect();
+        tags.sort();
+        Ok(tags)
+    }
+
+    /// Whether a blob of a repository is there.
+    pub fn has_blob(&self, repository: &str, digest: &str) -> Result<bool> {
+        let path = format!("/v2/{repository}/blobs/{digest}");
+        let response = self.request("HEAD", &path, &[], b"")?;
+        match response.status {
+            200 => Ok(true),
+            404 => Ok(false),
+            _ => unexpected("HEAD", &path, &response),
+        }
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Response> {
+        let credentials = format!("Basic {CREDENTIALS}");
+        let mut headers = headers.to_vec();
+        if self.authenticated {
+            headers.push(("Authorization", &credentials));
+        }
+        http::request(self.address, method, path, &headers, body)
+    }
+}
+
+fn unexpected<T>(method: &str, path: &str, response: &Response) -> Result<T> {
+    let body = String::from_utf8_lossy(&response.body);
+    bail!(
+        "{method} {path}: status {}: {}",
+        response.status,
+        body.trim()
+    )
+}
+
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}
+
+fn configuration(
+    directory: &TempDir,
+    address: SocketAddr,
+    mark: &str,
+    authenticated: bool,
+) -> Result<String> {
+    let root = directory.path().display();
+    let mut text = format!(
+        "version: 0.1\n\
+         log:\n  level: warn\n\
+         storage:\n  filesystem:\n    rootdirectory: '{root}/data'\n  delete:\n    enabled: true\n\
+         http:\n  addr: '{address}'\n  headers:\n    {MARK}: ['{mark}']\n"
+    );
+    if authenticated {
+        let file = directory.path().join("htpasswd");
+        std::fs::write(&file, HTPASSWD)?;
+        write!(
+            text,
+            "auth:\n  htpasswd:\n    realm: tests\n    path: '{}'\n",
+            file.display()
+        )?;
+    }
+    Ok(text)
+}

@@ -1,0 +1,49 @@
+//! A local provider installation, laid out like a registry.
+
+use std::env::consts::{ARCH, OS};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::PROVIDER;
+
+/// `source = "soci/soci"` means the first to terraform and the second to tofu.
+const HOSTS: [&str; 2] = ["registry.terraform.io", "registry.opentofu.org"];
+
+/// Installs `provider` under `home`, and returns the CLI configuration that says so.
+pub(super) fn install(home: &Path, provider: &Path) -> Result<PathBuf> {
+    let version = env!("CARGO_PKG_VERSION");
+    let mirror = home.join("mirror");
+    for host in HOSTS {
+        let package = mirror
+            .join(host)
+            .join("soci/soci")
+            .join(version)
+            .join(platform());
+        fs::create_dir_all(&package)?;
+        let file = package.join(format!("{PROVIDER}_v{version}"));
+        std::os::unix::fs::symlink(provider, &file)
+            .with_context(|| format!("{}: cannot link", file.display()))?;
+    }
+    let configuration = home.join("cli.tfrc");
+    let path = mirror.display();
+    fs::write(
+        &configuration,
+        format!(
+            "provider_installation {{\n  filesystem_mirror {{\n    path = \"{path}\"\n  }}\n}}\n"
+        ),
+    )?;
+    Ok(configuration)
+}
+
+/// `linux_amd64`, as Go names it.
+fn platform() -> String {
+    let os = if OS == "macos" { "darwin" } else { OS };
+    let architecture = match ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    format!("{os}_{architecture}")
+}
