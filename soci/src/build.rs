@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Serialize;
 
 use crate::enable::{Enabled, enable};
 use crate::image::{Entry, Image, Kind};
@@ -58,6 +59,8 @@ pub struct Options {
     pub ztoc: Limits,
     /// Layers smaller than this many compressed bytes get no zTOC.
     pub min_layer_size: u64,
+    /// The platforms to index; all if empty.
+    pub platforms: Vec<Platform>,
     /// Say which layers can be mounted without extended attributes.
     pub optimize_xattrs: bool,
     /// How many layers are read at the same time; at least 1.
@@ -70,8 +73,39 @@ impl Default for Options {
             version: Version::default(),
             ztoc: Limits::default(),
             min_layer_size: 10 << 20,
+            platforms: Vec::new(),
             optimize_xattrs: false,
             concurrency: 4,
+        }
+    }
+}
+
+impl Options {
+    fn wants(&self, platform: &Platform) -> bool {
+        let mut wanted = self.platforms.iter();
+        self.platforms.is_empty() || wanted.any(|wanted| platform.matches(wanted))
+    }
+}
+
+/// A platform that was asked for must be there: it may be misspelt.
+fn check_platforms(image: &Image, wanted: &[Platform]) -> Result<()> {
+    let has: Vec<&Platform> = image
+        .entries
+        .iter()
+        .filter_map(|entry| match &entry.kind {
+            Kind::Image { platform, .. } => Some(platform),
+            _ => None,
+        })
+        .collect();
+    match wanted
+        .iter()
+        .find(|wanted| !has.iter().any(|has| has.matches(wanted)))
+    {
+        None => Ok(()),
+        Some(missing) => {
+            let has: Vec<String> = has.iter().map(ToString::to_string).collect();
+            let reason = format!("no image for {missing}; it has {}", has.join(", "));
+            Err(Error::document(image.root.descriptor.digest, reason))
         }
     }
 }
@@ -103,6 +137,7 @@ enum Layer {
     Indexed {
         report: ZtocReport,
         needs_xattrs: bool,
+        prefetch: Vec<Option<(usize, usize)>>,
     },
     Skipped(SkipReason),
 }
@@ -115,6 +150,9 @@ pub struct Indexed {
     /// The SOCI indexes with the image manifests they belong to.
     indexes: Vec<(Document, Descriptor)>,
     enabled: Option<Enabled>,
+    /// What the image has besides: its blobs, and the manifests that are kept as they are.
+    content: Vec<Descriptor>,
+    kept: Vec<Descriptor>,
 }
 
 /// Reads an image, builds its indexes and stores their zTOCs.
@@ -130,6 +168,7 @@ pub async fn index(
     observer: &(impl Observer + ?Sized),
 ) -> Result<Indexed> {
     let image = Image::read(source).await?;
+    check_platforms(&image, &options.platforms)?;
     let layers = build_layers(source, destination, &image, options, observer).await?;
     let mut report = Report {
         version: options.version.name(),
@@ -143,8 +182,12 @@ pub async fn index(
     let mut indexes = Vec::new();
     for entry in &image.entries {
         let index = match &entry.kind {
-            Kind::Image { manifest, platform } => {
-                let (index, line) = assemble(entry, manifest, platform, &layers, options)?;
+            Kind::Image { manifest, platform } if options.wants(platform) => {
+                let (index, line, prefetch) =
+                    assemble(entry, manifest, platform, &layers, options)?;
+                for (descriptor, bytes) in prefetch {
+                    destination.push_blob(descriptor.digest, bytes).await?;
+                }
                 report.indexes.push(line);
                 index
             }
@@ -162,6 +205,17 @@ pub async fn index(
     } else {
         None
     };
+    let (mut content, mut kept) = (Vec::new(), Vec::new());
+    for entry in &image.entries {
+        match &entry.kind {
+            Kind::Image { manifest, .. } | Kind::Attestation(manifest) => {
+                content.push(manifest.config.clone());
+                content.extend(manifest.layers.iter().cloned());
+            }
+            Kind::Other => kept.push(entry.descriptor.clone()),
+            Kind::SociIndex => {}
+        }
+    }
     let manifests = image.entries.into_iter().map(|entry| entry.descriptor);
     let indexes = indexes.into_iter().zip(manifests);
     Ok(Indexed {
@@ -170,6 +224,8 @@ pub async fn index(
             .filter_map(|(index, manifest)| Some((index?, manifest)))
             .collect(),
         enabled,
+        content,
+        kept,
     })
 }
 
@@ -177,6 +233,40 @@ impl Indexed {
     /// What was built.
     pub fn report(&self) -> &Report {
         &self.report
+    }
+
+    /// Copies the blobs of the image that the destination lacks: for a destination that is not
+    /// where the image is.
+    ///
+    /// # Errors
+    /// When the image cannot be read or the destination refuses.
+    pub async fn copy_content(
+        &self,
+        source: &(impl Source + ?Sized),
+        destination: &(impl Destination + ?Sized),
+    ) -> Result<()> {
+        let mut content = self.content.clone();
+        for descriptor in &self.kept {
+            let bytes = source.manifest(descriptor).await?;
+            let manifest: Manifest = serde_json::from_slice(&bytes)
+                .map_err(|error| Error::document(descriptor.digest, error))?;
+            content.push(manifest.config);
+            content.extend(manifest.layers);
+        }
+        for blob in &content {
+            // A foreign layer is where its URLs say.
+            if blob.urls.is_empty() && !destination.has_blob(blob.digest).await? {
+                let pieces = source.blob(blob, 0..blob.size).await?;
+                destination.push_stream(blob, pieces).await?;
+            }
+        }
+        for descriptor in &self.kept {
+            let bytes = source.manifest(descriptor).await?;
+            let descriptor = descriptor.clone();
+            let document = Document { descriptor, bytes };
+            destination.push_manifest(&document).await?;
+        }
+        Ok(())
     }
 
     /// Stores the documents, and names the SOCI-enabled image (V2) with `tag` if there is one.
@@ -227,8 +317,9 @@ async fn build_layers(
     let mut layers = HashMap::new();
     let mut wanted = Vec::new();
     for entry in &image.entries {
-        let Kind::Image { manifest, .. } = &entry.kind else {
-            continue;
+        let manifest = match &entry.kind {
+            Kind::Image { manifest, platform } if options.wants(platform) => manifest,
+            _ => continue,
         };
         for layer in &manifest.layers {
             let key = key(layer);
@@ -277,6 +368,7 @@ async fn build_layers(
                     Layer::Indexed {
                         report,
                         needs_xattrs: ztoc.needs_xattrs,
+                        prefetch: ztoc.prefetch,
                     }
                 }
             };
@@ -303,7 +395,7 @@ fn assemble(
     platform: &Platform,
     layers: &HashMap<Key, Layer>,
     options: &Options,
-) -> Result<(Option<Document>, IndexReport)> {
+) -> Result<(Option<Document>, IndexReport, Vec<(Descriptor, Bytes)>)> {
     let mut report = IndexReport {
         platform: platform.to_string(),
         manifest: entry.descriptor.digest,
@@ -322,6 +414,7 @@ fn assemble(
             Layer::Indexed {
                 report: ztoc,
                 needs_xattrs,
+                ..
             } => {
                 let disable_xattrs = options.optimize_xattrs && !needs_xattrs;
                 let span_size = options.ztoc.span_size;
@@ -331,7 +424,11 @@ fn assemble(
         }
     }
     if ztocs.is_empty() {
-        return Ok((None, report));
+        return Ok((None, report, Vec::new()));
+    }
+    let prefetch = prefetch_artifacts(manifest, layers, &options.ztoc.prefetch_files)?;
+    for (descriptor, _) in &prefetch {
+        ztocs.push(descriptor.clone());
     }
     let mut annotations = Annotations::new();
     annotations.insert(
@@ -359,7 +456,68 @@ fn assemble(
     document.descriptor.annotations = annotations;
     report.digest = Some(document.descriptor.digest);
     report.size = document.descriptor.size;
-    Ok((Some(document), report))
+    Ok((Some(document), report, prefetch))
+}
+
+#[derive(Serialize)]
+struct Prefetch {
+    version: &'static str,
+    prefetch_spans: Vec<PrefetchSpans>,
+}
+
+#[derive(Serialize)]
+struct PrefetchSpans {
+    start_span: usize,
+    end_span: usize,
+}
+
+/// For each layer that holds wanted files, the list of their spans. A file is looked for in
+/// the topmost indexed layer that has it, which is the one that is mounted.
+fn prefetch_artifacts(
+    manifest: &Manifest,
+    layers: &HashMap<Key, Layer>,
+    wanted: &[String],
+) -> Result<Vec<(Descriptor, Bytes)>> {
+    let mut spans: Vec<Vec<(usize, usize)>> = vec![Vec::new(); manifest.layers.len()];
+    for file in 0..wanted.len() {
+        for (at, layer) in manifest.layers.iter().enumerate().rev() {
+            if let Layer::Indexed { prefetch, .. } = &layers[&key(layer)]
+                && let Some(found) = prefetch[file]
+            {
+                spans[at].push(found);
+                break;
+            }
+        }
+    }
+    let mut artifacts = Vec::new();
+    for (mut spans, layer) in spans.into_iter().zip(&manifest.layers) {
+        if spans.is_empty() {
+            continue;
+        }
+        spans.sort_unstable();
+        let mut merged: Vec<PrefetchSpans> = Vec::new();
+        for (start_span, end_span) in spans {
+            match merged.last_mut() {
+                Some(last) if start_span <= last.end_span + 1 => {
+                    last.end_span = last.end_span.max(end_span);
+                }
+                _ => merged.push(PrefetchSpans {
+                    start_span,
+                    end_span,
+                }),
+            }
+        }
+        let content = Prefetch {
+            version: "1.0",
+            prefetch_spans: merged,
+        };
+        let mut document = Document::of(media_type::PREFETCH, &content)?;
+        let key = annotation::LAYER_DIGEST.to_owned();
+        let annotations = &mut document.descriptor.annotations;
+        annotations.insert(key, layer.digest.to_string());
+        artifacts.push((document.descriptor, document.bytes));
+    }
+    Ok(artifacts)
 }
 
 fn ztoc_descriptor(

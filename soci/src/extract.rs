@@ -35,7 +35,7 @@ impl<'a, S: Source + ?Sized> LayerReader<'a, S> {
     pub fn new(source: &'a S, layer: &'a Descriptor, ztoc: &'a Ztoc) -> Result<Self> {
         if layer.size != ztoc.compressed_size {
             return Err(Error::SizeMismatch {
-                what: format!("layer {} of its zTOC", layer.digest),
+                what: "layer, compared with its zTOC".to_owned(),
                 got: layer.size,
                 want: ztoc.compressed_size,
             });
@@ -80,7 +80,7 @@ impl<'a, S: Source + ?Sized> LayerReader<'a, S> {
             return Ok(());
         }
         let corrupt = || Error::Extract {
-            path: format!("layer {}", self.layer.digest),
+            path: "layer".to_owned(),
             reason: "it does not inflate to what its zTOC says".to_owned(),
         };
         let end = offset.checked_add(size).ok_or_else(corrupt)?;
@@ -107,7 +107,7 @@ impl<'a, S: Source + ?Sized> LayerReader<'a, S> {
             let (got, want) = (Digest::of(bytes), self.ztoc.span_digests[index]);
             if got != want {
                 return Err(Error::DigestMismatch {
-                    what: format!("span {index} of layer {}", self.layer.digest),
+                    what: format!("span {index} of the layer"),
                     got,
                     want,
                 });

@@ -1,17 +1,17 @@
-//! Images in an OCI image layout on disk, and a store in memory.
+//! Images in an OCI image layout on disk.
 
-use std::collections::BTreeMap;
 use std::io::SeekFrom;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
-use crate::oci::{Descriptor, ImageIndex, Manifest};
+use crate::oci::{Descriptor, ImageIndex, Manifest, media_type};
 use crate::store::{ByteStream, Destination, Document, MAX_DOCUMENT, Source, verify};
 use crate::{Digest, Error, Result};
 
@@ -30,6 +30,15 @@ impl LayoutImage {
         Self {
             directory: directory.into(),
         }
+    }
+
+    /// The name of the image, if the layout gives it one.
+    ///
+    /// # Errors
+    /// When the directory is no layout.
+    pub async fn name(&self) -> Result<Option<String>> {
+        let first = self.index().await?.1.manifests.into_iter().next();
+        Ok(first.and_then(|mut first| first.annotations.remove(REF_NAME)))
     }
 
     /// The list of what the layout holds, and where that list stands.
@@ -67,6 +76,74 @@ async fn read_file(path: &Path) -> Result<Bytes> {
     Ok(bytes.into())
 }
 
+/// A part of a file.
+async fn read_range(path: PathBuf, range: Range<u64>) -> Result<ByteStream> {
+    let mut file = tokio::fs::File::open(&path)
+        .await
+        .map_err(io_error(&path))?;
+    file.seek(SeekFrom::Start(range.start))
+        .await
+        .map_err(io_error(&path))?;
+    let pieces = stream::try_unfold((file, range), move |(mut file, mut range)| {
+        let path = path.clone();
+        async move {
+            if range.is_empty() {
+                return Ok(None);
+            }
+            let want = (range.end - range.start).min(PIECE as u64) as usize;
+            let mut piece = BytesMut::zeroed(want);
+            let got = file.read(&mut piece).await.map_err(io_error(&path))?;
+            if got == 0 {
+                return Err(Error::SizeMismatch {
+                    what: path.display().to_string(),
+                    got: range.start,
+                    want: range.end,
+                });
+            }
+            piece.truncate(got);
+            range.start += got as u64;
+            Ok(Some((piece.freeze(), (file, range))))
+        }
+    });
+    Ok(pieces.boxed())
+}
+
+/// One layer blob in a file, to be read through its zTOC.
+#[derive(Debug, Clone)]
+pub struct LayerFile {
+    path: PathBuf,
+}
+
+impl LayerFile {
+    /// The layer in a file.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    fn no_image(&self) -> Error {
+        Error::document(self.path.display(), "a layer, not an image")
+    }
+}
+
+#[async_trait]
+impl Source for LayerFile {
+    async fn root(&self) -> Result<Document> {
+        Err(self.no_image())
+    }
+
+    async fn manifest(&self, _: &Descriptor) -> Result<Bytes> {
+        Err(self.no_image())
+    }
+
+    async fn blob(&self, _: &Descriptor, range: Range<u64>) -> Result<ByteStream> {
+        read_range(self.path.clone(), range).await
+    }
+
+    async fn referrers(&self, _: Digest) -> Result<Vec<Descriptor>> {
+        Ok(Vec::new())
+    }
+}
+
 #[async_trait]
 impl Source for LayoutImage {
     async fn root(&self) -> Result<Document> {
@@ -92,35 +169,7 @@ impl Source for LayoutImage {
     }
 
     async fn blob(&self, descriptor: &Descriptor, range: Range<u64>) -> Result<ByteStream> {
-        let path = self.blob_path(descriptor.digest);
-        let mut file = tokio::fs::File::open(&path)
-            .await
-            .map_err(io_error(&path))?;
-        file.seek(SeekFrom::Start(range.start))
-            .await
-            .map_err(io_error(&path))?;
-        let pieces = stream::try_unfold((file, range), move |(mut file, mut range)| {
-            let path = path.clone();
-            async move {
-                if range.is_empty() {
-                    return Ok(None);
-                }
-                let want = (range.end - range.start).min(PIECE as u64) as usize;
-                let mut piece = BytesMut::zeroed(want);
-                let got = file.read(&mut piece).await.map_err(io_error(&path))?;
-                if got == 0 {
-                    return Err(Error::SizeMismatch {
-                        what: path.display().to_string(),
-                        got: range.start,
-                        want: range.end,
-                    });
-                }
-                piece.truncate(got);
-                range.start += got as u64;
-                Ok(Some((piece.freeze(), (file, range))))
-            }
-        });
-        Ok(pieces.boxed())
+        read_range(self.blob_path(descriptor.digest), range).await
     }
 
     async fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>> {
@@ -141,58 +190,152 @@ impl Source for LayoutImage {
     }
 }
 
-/// Takes what is built, in memory.
-#[derive(Debug, Default)]
-pub struct MemoryStore {
-    blobs: Mutex<BTreeMap<Digest, Bytes>>,
-    manifests: Mutex<BTreeMap<Digest, Document>>,
-    tags: Mutex<BTreeMap<String, Digest>>,
+/// The annotation by which a layout names its images.
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+impl LayoutImage {
+    /// Makes the directory an empty layout, unless it is a layout already.
+    ///
+    /// # Errors
+    /// When it cannot be written to.
+    pub async fn create(&self) -> Result<()> {
+        let blobs = self.directory.join("blobs/sha256");
+        tokio::fs::create_dir_all(&blobs)
+            .await
+            .map_err(io_error(&blobs))?;
+        if !self.directory.join("index.json").exists() {
+            let marker = br#"{"imageLayoutVersion":"1.0.0"}"#;
+            self.replace(&self.directory.join("oci-layout"), marker)
+                .await?;
+            self.write_index(&ImageIndex::of(Vec::new())).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes a file so that at no moment half of it is there.
+    async fn replace(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        let mut partial = self.partial().await?;
+        partial.write(bytes).await?;
+        partial.finish(path).await
+    }
+
+    async fn partial(&self) -> Result<Partial> {
+        // Two writers of one layout must not take each other's file.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!(".partial-{}-{number}", std::process::id());
+        let path = self.directory.join(name);
+        let file = tokio::fs::File::create(&path)
+            .await
+            .map_err(io_error(&path))?;
+        Ok(Partial {
+            path: Some(path),
+            file,
+        })
+    }
+
+    async fn write_index(&self, index: &ImageIndex) -> Result<()> {
+        let document = Document::of(media_type::OCI_INDEX, index)?;
+        let path = self.directory.join("index.json");
+        self.replace(&path, &document.bytes).await
+    }
+
+    /// Lists a document in the layout, in place of those that `replaced` picks.
+    async fn list(
+        &self,
+        descriptor: Descriptor,
+        replaced: impl Fn(&Descriptor) -> bool + Send,
+    ) -> Result<()> {
+        let mut index = self.index().await?.1;
+        index.manifests.retain(|listed| !replaced(listed));
+        index.manifests.push(descriptor);
+        self.write_index(&index).await
+    }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// A file that is not whole yet, and goes away if it never is.
+struct Partial {
+    path: Option<PathBuf>,
+    file: tokio::fs::File,
 }
 
-impl MemoryStore {
-    /// An empty store.
-    pub fn new() -> Self {
-        Self::default()
+impl Partial {
+    async fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let path = self.path.clone().unwrap_or_default();
+        self.file.write_all(bytes).await.map_err(io_error(&path))
     }
 
-    /// The blobs, by digest.
-    pub fn blobs(&self) -> BTreeMap<Digest, Bytes> {
-        lock(&self.blobs).clone()
+    async fn finish(mut self, to: &Path) -> Result<()> {
+        self.file.flush().await.map_err(io_error(to))?;
+        if let Some(path) = self.path.take() {
+            tokio::fs::rename(&path, to).await.map_err(io_error(to))?;
+        }
+        Ok(())
     }
+}
 
-    /// The manifests and indexes, by digest.
-    pub fn manifests(&self) -> BTreeMap<Digest, Document> {
-        lock(&self.manifests).clone()
-    }
-
-    /// The tags.
-    pub fn tags(&self) -> BTreeMap<String, Digest> {
-        lock(&self.tags).clone()
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            // Nothing better can be done about a file that does not go away.
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 
 #[async_trait]
-impl Destination for MemoryStore {
+impl Destination for LayoutImage {
+    async fn has_blob(&self, digest: Digest) -> Result<bool> {
+        Ok(self.blob_path(digest).exists())
+    }
+
     async fn push_blob(&self, digest: Digest, bytes: Bytes) -> Result<()> {
-        lock(&self.blobs).insert(digest, bytes);
-        Ok(())
+        if self.has_blob(digest).await? {
+            return Ok(());
+        }
+        self.replace(&self.blob_path(digest), &bytes).await
+    }
+
+    async fn push_stream(&self, descriptor: &Descriptor, mut pieces: ByteStream) -> Result<()> {
+        let mut partial = self.partial().await?;
+        let mut hasher = Sha256::new();
+        let mut size = 0;
+        while let Some(piece) = pieces.next().await {
+            let piece = piece?;
+            hasher.update(&piece);
+            size += piece.len() as u64;
+            partial.write(&piece).await?;
+        }
+        let got = Digest::from(hasher);
+        if got != descriptor.digest || size != descriptor.size {
+            return Err(Error::DigestMismatch {
+                what: format!("blob of {size} bytes"),
+                got,
+                want: descriptor.digest,
+            });
+        }
+        partial.finish(&self.blob_path(descriptor.digest)).await
     }
 
     async fn push_manifest(&self, document: &Document) -> Result<()> {
-        lock(&self.manifests).insert(document.descriptor.digest, document.clone());
-        Ok(())
+        self.push_blob(document.descriptor.digest, document.bytes.clone())
+            .await
     }
 
     async fn push_referrer(&self, document: &Document, _: &Descriptor) -> Result<()> {
-        self.push_manifest(document).await
+        self.push_manifest(document).await?;
+        let descriptor = document.descriptor.clone();
+        let digest = descriptor.digest;
+        self.list(descriptor, |listed| listed.digest == digest)
+            .await
     }
 
     async fn tag(&self, document: &Document, tag: &str) -> Result<()> {
-        lock(&self.tags).insert(tag.to_owned(), document.descriptor.digest);
-        Ok(())
+        let mut descriptor = Descriptor::of(&document.descriptor.media_type, &document.bytes);
+        let name = tag.to_owned();
+        descriptor.annotations.insert(REF_NAME.to_owned(), name);
+        let named =
+            |listed: &Descriptor| listed.annotations.get(REF_NAME).is_some_and(|n| n == tag);
+        self.list(descriptor, named).await
     }
 }

@@ -34,6 +34,9 @@ pub mod media_type {
     /// A zTOC in a SOCI index.
     pub const ZTOC: &str = "application/octet-stream";
 
+    /// A list of spans to prefetch in a SOCI index.
+    pub const PREFETCH: &str = "application/vnd.amazon.soci.prefetch.v1+json";
+
     /// All that a manifest request may be answered with.
     pub const MANIFESTS: [&str; 4] = [OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST];
 }
@@ -154,9 +157,52 @@ impl Platform {
         self
     }
 
+    /// Whether an image for `self` is one that `wanted` asks for. A variant is only compared
+    /// if it is asked for.
+    pub fn matches(&self, wanted: &Self) -> bool {
+        let own = self.clone().normalized();
+        own.os == wanted.os
+            && own.architecture == wanted.architecture
+            && (wanted.variant.is_none() || own.variant == wanted.variant)
+    }
+
     /// Whether this is the `unknown/unknown` of attestations.
     pub fn is_unknown(&self) -> bool {
         self.os == "unknown" && self.architecture == "unknown"
+    }
+}
+
+/// A text that names no platform.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("platform {0:?}: want os/architecture or os/architecture/variant, such as linux/arm64")]
+pub struct InvalidPlatform(String);
+
+impl std::str::FromStr for Platform {
+    type Err = InvalidPlatform;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPlatform> {
+        let invalid = || InvalidPlatform(text.chars().take(100).collect());
+        let word = |part: &str| {
+            let sound = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+            !part.is_empty() && part.bytes().all(sound)
+        };
+        let parts: Vec<&str> = text.split('/').collect();
+        let (os, architecture, variant) = match parts[..] {
+            [os, architecture] => (os, architecture, None),
+            [os, architecture, variant] => (os, architecture, Some(variant)),
+            _ => return Err(invalid()),
+        };
+        if !parts.into_iter().all(word) {
+            return Err(invalid());
+        }
+        Ok(Self {
+            architecture: architecture.to_owned(),
+            os: os.to_owned(),
+            os_version: None,
+            os_features: Vec::new(),
+            variant: variant.map(str::to_owned),
+        }
+        .normalized())
     }
 }
 

@@ -115,23 +115,6 @@ impl RegistryImage {
         }
     }
 
-    /// Whether the repository has a blob.
-    ///
-    /// # Errors
-    /// When the registry refuses or cannot be reached.
-    pub async fn has_blob(&self, digest: Digest) -> Result<bool> {
-        let url = self.connection.url(&format!("blobs/{digest}"))?;
-        match self
-            .connection
-            .send(Pull, Request::new(Method::HEAD, url))
-            .await
-        {
-            Ok(_) => Ok(true),
-            Err(error) if error.is_not_found() => Ok(false),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     fn manifest_request(&self, method: Method, name: &str) -> Result<Request> {
         let mut request = Request::new(method, self.connection.url(&format!("manifests/{name}"))?);
         let accept = HeaderValue::from_str(&media_type::MANIFESTS.join(", "));
@@ -174,6 +157,30 @@ impl RegistryImage {
         request.headers.insert(CONTENT_TYPE, content_type);
         request.body = Some(document.bytes.clone());
         Ok(self.connection.send(Push, request).await?)
+    }
+
+    /// Begins the upload of a blob. Returns the request that takes the body and ends it.
+    async fn start_upload(&self, digest: Digest) -> Result<Request> {
+        let uploads = self.connection.url("blobs/uploads/")?;
+        let mut start = Request::new(Method::POST, uploads.clone());
+        start.body = Some(Bytes::new());
+        let response = self.connection.send(Push, start).await?;
+        // The location may be relative, and may carry a query of its own.
+        let location = response.headers().get(LOCATION);
+        let location = location.and_then(|location| location.to_str().ok());
+        let mut session = location
+            .and_then(|location| response.url().join(location).ok())
+            .ok_or_else(|| {
+                let reason = "the answer has no usable Location";
+                RegistryError::answer(&Method::POST, &uploads, reason)
+            })?;
+        session
+            .query_pairs_mut()
+            .append_pair("digest", &digest.to_string());
+        let mut upload = Request::new(Method::PUT, session);
+        let octets = HeaderValue::from_static("application/octet-stream");
+        upload.headers.insert(CONTENT_TYPE, octets);
+        Ok(upload)
     }
 
     /// Asks for the bytes of a blob from an offset on.
@@ -334,31 +341,32 @@ impl Source for RegistryImage {
 
 #[async_trait]
 impl Destination for RegistryImage {
-    async fn push_blob(&self, digest: Digest, bytes: Bytes) -> Result<()> {
-        if self.has_blob(digest).await? {
-            return Ok(());
+    async fn has_blob(&self, digest: Digest) -> Result<bool> {
+        let url = self.connection.url(&format!("blobs/{digest}"))?;
+        let request = Request::new(Method::HEAD, url);
+        match self.connection.send(Pull, request).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error.into()),
         }
-        let uploads = self.connection.url("blobs/uploads/")?;
-        let mut start = Request::new(Method::POST, uploads.clone());
-        start.body = Some(Bytes::new());
-        let response = self.connection.send(Push, start).await?;
-        // The location may be relative, and may carry a query of its own.
-        let location = response.headers().get(LOCATION);
-        let location = location.and_then(|location| location.to_str().ok());
-        let mut session = location
-            .and_then(|location| response.url().join(location).ok())
-            .ok_or_else(|| {
-                let reason = "the answer has no usable Location";
-                RegistryError::answer(&Method::POST, &uploads, reason)
-            })?;
-        session
-            .query_pairs_mut()
-            .append_pair("digest", &digest.to_string());
-        let mut upload = Request::new(Method::PUT, session);
-        let octets = HeaderValue::from_static("application/octet-stream");
-        upload.headers.insert(CONTENT_TYPE, octets);
-        upload.body = Some(bytes);
-        self.connection.send(Push, upload).await?;
+    }
+
+    async fn push_blob(&self, digest: Digest, bytes: Bytes) -> Result<()> {
+        if !self.has_blob(digest).await? {
+            let mut upload = self.start_upload(digest).await?;
+            upload.body = Some(bytes);
+            self.connection.send(Push, upload).await?;
+        }
+        Ok(())
+    }
+
+    async fn push_stream(&self, descriptor: &Descriptor, pieces: ByteStream) -> Result<()> {
+        let mut upload = self.start_upload(descriptor.digest).await?;
+        upload
+            .headers
+            .insert(CONTENT_LENGTH, descriptor.size.into());
+        let body = reqwest::Body::wrap_stream(pieces);
+        self.connection.send_once(Push, upload, body).await?;
         Ok(())
     }
 

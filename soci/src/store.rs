@@ -67,8 +67,14 @@ pub trait Source: Send + Sync {
 /// The repository that takes what is built. Everything is idempotent.
 #[async_trait]
 pub trait Destination: Send + Sync {
+    /// Whether a blob is there.
+    async fn has_blob(&self, digest: Digest) -> Result<bool>;
+
     /// Stores a blob, unless it is there.
     async fn push_blob(&self, digest: Digest, bytes: Bytes) -> Result<()>;
+
+    /// Stores a blob as it streams by. One that is not what its descriptor says is not kept.
+    async fn push_stream(&self, descriptor: &Descriptor, pieces: ByteStream) -> Result<()>;
 
     /// Stores a manifest or index under its digest.
     async fn push_manifest(&self, document: &Document) -> Result<()>;

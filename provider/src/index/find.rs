@@ -1,6 +1,6 @@
 //! Finding an index in the registry: what there is now, for a state or for an import.
 
-use soci::{Digest, RegistryImage, Version, inspect};
+use soci::{Destination, Digest, RegistryImage, Version, inspect};
 use tfplugin_sdk::{Context, Diagnostics, Value};
 
 use super::attributes::{Built, IndexLine, Settings, set_lines};

@@ -170,11 +170,38 @@ impl Connection {
         }
     }
 
+    /// Makes a request whose body can be sent only once.
+    pub(super) async fn send_once(
+        &self,
+        operation: RegistryOperation,
+        request: Request,
+        body: reqwest::Body,
+    ) -> Result<Response, RegistryError> {
+        let (method, url) = (&request.method, &request.url);
+        let sent = self.prepare(operation, &request).body(body).send().await;
+        let response = sent.map_err(|error| RegistryError::transport(method, url, &error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let url = response.url().clone();
+        let body = read_start(response, MAX_ERROR_BODY).await;
+        Err(RegistryError::status(method, &url, status, &body))
+    }
+
     async fn attempt(
         &self,
         operation: RegistryOperation,
         request: &Request,
     ) -> reqwest::Result<Response> {
+        let mut builder = self.prepare(operation, request);
+        if let Some(body) = &request.body {
+            builder = builder.body(body.clone());
+        }
+        builder.send().await
+    }
+
+    fn prepare(&self, operation: RegistryOperation, request: &Request) -> reqwest::RequestBuilder {
         let mut headers = request.headers.clone();
         // An upload may be sent to another host; the credentials are not for it.
         if self.is_registry(&request.url)
@@ -182,14 +209,9 @@ impl Connection {
         {
             headers.insert(AUTHORIZATION, authorization);
         }
-        let mut builder = self
-            .http
+        self.http
             .request(request.method.clone(), request.url.clone())
-            .headers(headers);
-        if let Some(body) = &request.body {
-            builder = builder.body(body.clone());
-        }
-        builder.send().await
+            .headers(headers)
     }
 
     fn is_registry(&self, url: &Url) -> bool {

@@ -20,6 +20,7 @@ use sha2::{Digest as _, Sha256};
 use super::checkpoint::{Checkpoints, GzipCheckpoints, WINDOW};
 use super::{DEFAULT_BUILD_TOOL, DEFAULT_SPAN_SIZE, FileMetadata, Ztoc};
 use crate::Digest;
+use crate::extract::find;
 use crate::inflate::{Corrupt, Inflater, StopAt, Wrapping};
 use crate::tar::{TarError, TarReader};
 
@@ -45,6 +46,8 @@ pub struct Limits {
     pub build_tool: String,
     /// A layer whose zTOC would be larger than this many bytes is skipped.
     pub max_size: u64,
+    /// Files whose spans are wanted, to be fetched before anything asks for them.
+    pub prefetch_files: Vec<String>,
 }
 
 impl Default for Limits {
@@ -53,6 +56,7 @@ impl Default for Limits {
             span_size: DEFAULT_SPAN_SIZE,
             build_tool: DEFAULT_BUILD_TOOL.to_owned(),
             max_size: 512 << 20,
+            prefetch_files: Vec::new(),
         }
     }
 }
@@ -70,6 +74,8 @@ pub struct BuiltZtoc {
     pub spans: usize,
     /// Whether any file has extended attributes or makes its directory opaque.
     pub needs_xattrs: bool,
+    /// First and last span of each of [`Limits::prefetch_files`], where the layer has it.
+    pub prefetch: Vec<Option<(usize, usize)>>,
 }
 
 /// What became of a layer.
@@ -183,6 +189,7 @@ impl Builder {
             Ok(size) => size,
             Err(reason) => return Ok(Outcome::Skipped(reason)),
         };
+        let wanted = std::mem::take(&mut self.limits.prefetch_files);
         let ztoc = Ztoc {
             build_tool: self.limits.build_tool.into_bytes(),
             compressed_size,
@@ -207,8 +214,21 @@ impl Builder {
             files: ztoc.files.len(),
             spans: ztoc.span_digests.len(),
             needs_xattrs: ztoc.files.iter().any(needs_xattrs),
+            prefetch: wanted.iter().map(|path| spans_of(&ztoc, path)).collect(),
         }))
     }
+}
+
+/// The spans that hold a file of the layer.
+fn spans_of(ztoc: &Ztoc, path: &str) -> Option<(usize, usize)> {
+    let file = find(&ztoc.files, path).ok()?;
+    let start = u64::try_from(file.offset).ok()?;
+    let end = start.checked_add(u64::try_from(file.size).ok()?)?;
+    if start == end {
+        return None;
+    }
+    let points = &ztoc.checkpoints;
+    Some((points.span_of(start), points.span_of(end - 1)))
 }
 
 fn too_large(max_size: u64) -> SkipReason {

@@ -1,0 +1,150 @@
+//! The commands that work on whole images.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use soci::{Indexed, Report, Version, verify_indexes};
+
+use super::Build;
+use super::place::{Access, Place};
+use super::progress::Progress;
+
+pub(super) async fn create(source: &str, build: &Build, access: Access) -> Result<ExitCode> {
+    let credentials = access.credentials()?;
+    let place = Place::open(source, &access, credentials.as_ref()).await?;
+    let indexed = index(source, &place, &place, build, Version::V1).await?;
+    indexed
+        .publish(place.store(), None)
+        .await
+        .with_context(|| format!("publishing the index of {source}"))?;
+    print(indexed.report(), build.json)
+}
+
+pub(super) async fn convert(
+    source: &str,
+    destination: Option<&str>,
+    build: &Build,
+    access: Access,
+) -> Result<ExitCode> {
+    let credentials = access.credentials()?;
+    let from = Place::open(source, &access, credentials.as_ref()).await?;
+    let to = match destination {
+        Some(destination) => Some(Place::open(destination, &access, credentials.as_ref()).await?),
+        None => None,
+    };
+    if let Some(Place::Layout(layout)) = &to {
+        layout.create().await?;
+    }
+    let name = from.name().await?;
+    let tag = match &to {
+        // Beside the source it must not take the source's name.
+        None => name.map(|name| format!("{name}-soci")),
+        Some(Place::Registry(image)) => image.reference().tag().map(str::to_owned),
+        Some(Place::Layout(_)) => Some(name.unwrap_or_else(|| "latest".to_owned())),
+    };
+    let target = to.as_ref().unwrap_or(&from);
+    let indexed = index(source, &from, target, build, Version::V2).await?;
+    if to.is_some() && !indexed.report().is_empty() {
+        indexed
+            .copy_content(from.store(), target.store())
+            .await
+            .with_context(|| format!("copying {source}"))?;
+    }
+    indexed
+        .publish(target.store(), tag.as_deref())
+        .await
+        .with_context(|| format!("publishing the SOCI-enabled image of {source}"))?;
+    print(indexed.report(), build.json)
+}
+
+async fn index(
+    name: &str,
+    source: &Place,
+    destination: &Place,
+    build: &Build,
+    version: Version,
+) -> Result<Indexed> {
+    let progress = Progress::new(!build.json);
+    let options = build.options(version);
+    soci::index(source.store(), destination.store(), &options, &progress)
+        .await
+        .with_context(|| format!("indexing {name}"))
+}
+
+/// Prints what was built, and says so if that is nothing.
+fn print(report: &Report, json: bool) -> Result<ExitCode> {
+    if json {
+        println!("{}", serde_json::to_string(report)?);
+    }
+    for index in &report.indexes {
+        for skipped in &index.skipped {
+            let (platform, layer, reason) = (&index.platform, skipped.layer, &skipped.reason);
+            eprintln!("{platform}: layer {layer} has no zTOC: {reason}");
+        }
+        if json {
+            continue;
+        }
+        if let Some(digest) = index.digest {
+            println!("{}: SOCI index {digest}", index.platform);
+        }
+        for ztoc in &index.ztocs {
+            println!(
+                "  layer {}\n    zTOC {}, {} bytes, {} files, {} spans",
+                ztoc.layer, ztoc.digest, ztoc.size, ztoc.files, ztoc.spans
+            );
+        }
+    }
+    if report.is_empty() {
+        eprintln!("soci: no layer could be indexed, so there is no index");
+        return Ok(ExitCode::FAILURE);
+    }
+    if let Some(digest) = report.digest.filter(|_| !json) {
+        println!("SOCI-enabled image {digest}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn inspect(source: &str, access: Access) -> Result<ExitCode> {
+    let credentials = access.credentials()?;
+    let place = Place::open(source, &access, credentials.as_ref()).await?;
+    let inspection = soci::inspect(place.store())
+        .await
+        .with_context(|| format!("inspecting {source}"))?;
+    print!("{}", inspection.tree(place.store()).await?);
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn verify(source: &str, access: Access) -> Result<ExitCode> {
+    let credentials = access.credentials()?;
+    let place = Place::open(source, &access, credentials.as_ref()).await?;
+    let inspection = soci::inspect(place.store())
+        .await
+        .with_context(|| format!("inspecting {source}"))?;
+    let indexes: Vec<_> = inspection
+        .platforms
+        .iter()
+        .flat_map(|platform| platform.indexes.iter().map(move |index| (platform, index)))
+        .collect();
+    if indexes.is_empty() {
+        bail!("{source} has no SOCI index");
+    }
+    let findings = verify_indexes(place.store(), &inspection)
+        .await
+        .with_context(|| format!("verifying {source}"))?;
+    for (platform, index) in indexes {
+        let wrong = findings.iter().filter(|f| f.index == index.digest).count();
+        let verdict = if wrong == 0 { "ok" } else { "wrong" };
+        println!(
+            "{}: SOCI index {} {verdict}",
+            platform.platform, index.digest
+        );
+    }
+    for finding in &findings {
+        eprintln!("{finding}");
+    }
+    Ok(if findings.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,149 @@
+//! Comparing an image's indexes with the image.
+//!
+//! Every claim of an index is made again from the image's own bytes: each layer is read
+//! whole, its zTOC built anew with the span size that the index names, and the two compared.
+
+use std::fmt;
+
+use crate::inspect::{Inspection, PlatformInspection, ZtocInspection};
+use crate::layer::{Format, build_ztoc};
+use crate::store::Source;
+use crate::ztoc::{Limits, Outcome, Ztoc};
+use crate::{Digest, Error, Result};
+
+/// Something in an index that is not true of its image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The SOCI index.
+    pub index: Digest,
+    /// The zTOC, if it is about one.
+    pub ztoc: Option<Digest>,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SOCI index {}: ", self.index)?;
+        if let Some(ztoc) = self.ztoc {
+            write!(f, "zTOC {ztoc}: ")?;
+        }
+        f.write_str(&self.what)
+    }
+}
+
+/// Verifies every index of an image. An empty list says that all their claims are true.
+///
+/// # Errors
+/// When the image cannot be read, or is not what its own digests say.
+pub async fn verify_indexes(
+    source: &(impl Source + ?Sized),
+    inspection: &Inspection,
+) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for platform in &inspection.platforms {
+        for index in &platform.indexes {
+            for ztoc in &index.ztocs {
+                for what in verify_ztoc(source, platform, ztoc).await? {
+                    findings.push(Finding {
+                        index: index.digest,
+                        ztoc: Some(ztoc.descriptor.digest),
+                        what,
+                    });
+                }
+            }
+            if index.ztocs.is_empty() {
+                findings.push(Finding {
+                    index: index.digest,
+                    ztoc: None,
+                    what: "it has no zTOC".to_owned(),
+                });
+            }
+        }
+    }
+    Ok(findings)
+}
+
+async fn verify_ztoc(
+    source: &(impl Source + ?Sized),
+    platform: &PlatformInspection,
+    inspected: &ZtocInspection,
+) -> Result<Vec<String>> {
+    let one = |what: String| Ok(vec![what]);
+    let mut layers = platform.layers.iter();
+    let Some(layer) = layers.find(|layer| layer.digest == inspected.layer) else {
+        return one(format!("the image has no layer {}", inspected.layer));
+    };
+    let claimed = match inspected.read(source).await {
+        Ok(ztoc) => ztoc,
+        Err(error) if error.is_not_found() => return one("it does not exist".to_owned()),
+        Err(
+            error
+            @ (Error::Ztoc { .. } | Error::DigestMismatch { .. } | Error::SizeMismatch { .. }),
+        ) => return one(error.to_string()),
+        Err(error) => return Err(error),
+    };
+    let format = match Format::of(&layer.media_type) {
+        Ok(format) => format,
+        Err(reason) => return one(format!("its layer can have none: {reason}")),
+    };
+    let span_size = claimed.checkpoints.span_size();
+    let mut wrong = Vec::new();
+    if inspected.span_size.is_some_and(|named| named != span_size) {
+        wrong.push("its span size is not the one that the index names".to_owned());
+    }
+    let limits = Limits {
+        span_size,
+        build_tool: String::from_utf8_lossy(&claimed.build_tool).into_owned(),
+        max_size: u64::MAX,
+        ..Limits::default()
+    };
+    match build_ztoc(source, layer, format, limits, &()).await? {
+        Outcome::Skipped(reason) => wrong.push(format!("its layer can have none: {reason}")),
+        Outcome::Built(built) => {
+            let real = Ztoc::parse(&built.bytes).map_err(|source| Error::Ztoc {
+                digest: built.digest,
+                source,
+            })?;
+            compare(&claimed, &real, &mut wrong);
+        }
+    }
+    Ok(wrong)
+}
+
+fn compare(claimed: &Ztoc, real: &Ztoc, wrong: &mut Vec<String>) {
+    let mut sizes = |name: &str, claimed: u64, real: u64| {
+        if claimed != real {
+            wrong.push(format!("{name}: got {claimed} bytes, want {real}"));
+        }
+    };
+    sizes(
+        "compressed size",
+        claimed.compressed_size,
+        real.compressed_size,
+    );
+    sizes(
+        "uncompressed size",
+        claimed.uncompressed_size,
+        real.uncompressed_size,
+    );
+    if claimed.files.len() != real.files.len() {
+        let (got, want) = (claimed.files.len(), real.files.len());
+        wrong.push(format!("files: got {got}, want {want}"));
+    } else if let Some((got, want)) = first_difference(&claimed.files, &real.files) {
+        wrong.push(format!("file: got {got:?}, want {want:?}"));
+    }
+    if claimed.span_digests.len() != real.span_digests.len() {
+        let (got, want) = (claimed.span_digests.len(), real.span_digests.len());
+        wrong.push(format!("spans: got {got}, want {want}"));
+    } else if let Some((got, want)) = first_difference(&claimed.span_digests, &real.span_digests) {
+        wrong.push(format!("span digest: got {got}, want {want}"));
+    }
+    if claimed.checkpoints != real.checkpoints {
+        wrong.push("checkpoints: not those of the layer".to_owned());
+    }
+}
+
+fn first_difference<'a, T: PartialEq>(got: &'a [T], want: &'a [T]) -> Option<(&'a T, &'a T)> {
+    got.iter().zip(want).find(|(got, want)| got != want)
+}
