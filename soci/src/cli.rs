@@ -6,6 +6,7 @@ mod place;
 mod progress;
 mod ztoc;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -175,6 +176,20 @@ pub(crate) fn main() -> ExitCode {
             eprintln!("soci: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Writes to standard output. A reader that has seen enough is no failure.
+fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout
+        .write_all(text.as_ref())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::new(error).context("writing to standard output"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -192,8 +192,10 @@ fn read_back(
     }
     ensure!(count > 0, "no layer was read at all: {requests:#?}");
     let (size, read) = (progress::megabytes(file.size), progress::megabytes(bytes));
+    let layer: u64 = layers.iter().map(|layer| layer.size).sum();
+    let layer = progress::megabytes(layer);
     Ok(format!(
-        "{}: {size}, the same bytes; {count} range requests for {read}",
+        "{}: {size}, the same bytes; fetched {read} of {layer}, range requests: {count}",
         file.path
     ))
 }

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use soci::{Indexed, Report, Version, verify_indexes};
 
-use super::Build;
 use super::place::{Access, Place};
 use super::progress::Progress;
+use super::{Build, print};
 
 pub(super) async fn create(source: &str, build: &Build, access: Access) -> Result<ExitCode> {
     let credentials = access.credentials()?;
@@ -17,7 +17,7 @@ pub(super) async fn create(source: &str, build: &Build, access: Access) -> Resul
         .publish(place.store(), None)
         .await
         .with_context(|| format!("publishing the index of {source}"))?;
-    print(indexed.report(), build.json)
+    show(indexed.report(), build.json)
 }
 
 pub(super) async fn convert(
@@ -54,7 +54,7 @@ pub(super) async fn convert(
         .publish(target.store(), tag.as_deref())
         .await
         .with_context(|| format!("publishing the SOCI-enabled image of {source}"))?;
-    print(indexed.report(), build.json)
+    show(indexed.report(), build.json)
 }
 
 async fn index(
@@ -71,10 +71,11 @@ async fn index(
         .with_context(|| format!("indexing {name}"))
 }
 
-/// Prints what was built, and says so if that is nothing.
-fn print(report: &Report, json: bool) -> Result<ExitCode> {
+/// Shows what was built, and says so if that is nothing.
+fn show(report: &Report, json: bool) -> Result<ExitCode> {
+    let mut lines = Vec::new();
     if json {
-        println!("{}", serde_json::to_string(report)?);
+        lines.push(serde_json::to_string(report)?);
     }
     for index in &report.indexes {
         for skipped in &index.skipped {
@@ -85,21 +86,29 @@ fn print(report: &Report, json: bool) -> Result<ExitCode> {
             continue;
         }
         if let Some(digest) = index.digest {
-            println!("{}: SOCI index {digest}", index.platform);
+            lines.push(format!("{}: SOCI index {digest}", index.platform));
         }
         for ztoc in &index.ztocs {
-            println!(
-                "  layer {}\n    zTOC {}, {} bytes, {} files, {} spans",
-                ztoc.layer, ztoc.digest, ztoc.size, ztoc.files, ztoc.spans
-            );
+            lines.push(format!("  layer {}", ztoc.layer));
+            let (digest, size) = (ztoc.digest, ztoc.size);
+            let (files, spans) = (ztoc.files, ztoc.spans);
+            lines.push(format!(
+                "    zTOC {digest}, {size} bytes, {files} files, {spans} spans"
+            ));
         }
     }
+    if let Some(digest) = report.digest.filter(|_| !json) {
+        lines.push(format!("SOCI-enabled image {digest}"));
+    }
+    print(
+        lines
+            .into_iter()
+            .map(|line| line + "\n")
+            .collect::<String>(),
+    )?;
     if report.is_empty() {
         eprintln!("soci: no layer could be indexed, so there is no index");
         return Ok(ExitCode::FAILURE);
-    }
-    if let Some(digest) = report.digest.filter(|_| !json) {
-        println!("SOCI-enabled image {digest}");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -110,7 +119,7 @@ pub(super) async fn inspect(source: &str, access: Access) -> Result<ExitCode> {
     let inspection = soci::inspect(place.store())
         .await
         .with_context(|| format!("inspecting {source}"))?;
-    print!("{}", inspection.tree(place.store()).await?);
+    print(inspection.tree(place.store()).await?.to_string())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,7 +1,7 @@
 //! The commands that work on single zTOCs.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ use soci::oci::Descriptor;
 use soci::ztoc::{Builder, Checkpoints, Compression, FileMetadata, Limits, Outcome, Ztoc};
 use soci::{Digest, LayerFile, LayerReader};
 
-use super::Compression as Choice;
+use super::{Compression as Choice, print};
 
 /// How much of a layer is read at once, in bytes.
 const PIECE: usize = 1 << 20;
@@ -61,7 +61,7 @@ fn build(layer: &Path, output: &Path, limits: Limits, choice: Choice) -> Result<
         Outcome::Built(built) => {
             std::fs::write(output, &built.bytes)
                 .with_context(|| format!("writing {}", output.display()))?;
-            println!("{} {}", built.digest, built.bytes.len());
+            print(format!("{} {}\n", built.digest, built.bytes.len()))?;
             Ok(ExitCode::SUCCESS)
         }
         Outcome::Skipped(reason) => bail!("{}: no zTOC: {reason}", layer.display()),
@@ -127,21 +127,22 @@ fn info(path: &Path, as_json: bool) -> Result<ExitCode> {
             "spans": ztoc.span_digests,
             "files": files,
         });
-        println!("{info}");
+        print(format!("{info}\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    println!("digest             {}", Digest::of(&bytes));
-    println!("size               {} bytes", bytes.len());
-    println!("build tool         {}", text(&ztoc.build_tool));
-    println!("compression        {compression}");
-    println!("compressed size    {} bytes", ztoc.compressed_size);
-    println!("uncompressed size  {} bytes", ztoc.uncompressed_size);
-    println!("span size          {} bytes", ztoc.checkpoints.span_size());
-    println!("spans              {}", ztoc.span_digests.len());
-    println!("files              {}", ztoc.files.len());
-    for file in &ztoc.files {
-        println!("{}", line(file));
-    }
+    let mut lines = vec![
+        format!("digest             {}", Digest::of(&bytes)),
+        format!("size               {} bytes", bytes.len()),
+        format!("build tool         {}", text(&ztoc.build_tool)),
+        format!("compression        {compression}"),
+        format!("compressed size    {} bytes", ztoc.compressed_size),
+        format!("uncompressed size  {} bytes", ztoc.uncompressed_size),
+        format!("span size          {} bytes", ztoc.checkpoints.span_size()),
+        format!("spans              {}", ztoc.span_digests.len()),
+        format!("files              {}", ztoc.files.len()),
+    ];
+    lines.extend(ztoc.files.iter().map(line));
+    print(lines.join("\n") + "\n")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -171,8 +172,6 @@ async fn extract(ztoc: &Path, layer: &Path, path: &str) -> Result<ExitCode> {
         .read_file(path)
         .await
         .with_context(|| format!("{}", layer.display()))?;
-    std::io::stdout()
-        .write_all(&content)
-        .context("writing to standard output")?;
+    print(content)?;
     Ok(ExitCode::SUCCESS)
 }
