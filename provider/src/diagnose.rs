@@ -56,6 +56,10 @@ fn explain_registry(host: &str, error: &soci::RegistryError) -> (&'static str, S
              repository; the provider uses the credentials of Docker's configuration."
         );
         ("Registry refused the credentials", advice)
+    } else if error.status_code() == Some(404) && error.is_write() {
+        let advice = "The registry does not have the repository, or not the part of its API that \
+                      this needs. Check that the repository exists and takes pushes.";
+        ("Registry refused the request", advice.to_owned())
     } else if error.is_not_found() {
         let advice = "The image was not found: check the repository and the tag, and that the \
                       image was pushed before it is indexed.";

@@ -3,6 +3,8 @@
 mod attributes;
 mod find;
 mod make;
+mod record;
+mod remove;
 
 use std::time::Duration;
 
@@ -14,12 +16,17 @@ use tfplugin_sdk::{
 
 use crate::diagnose::diagnose;
 use crate::provider::Shared;
-use attributes::{Built, Settings};
+use attributes::Settings;
+use record::{Build, Record};
 
 /// The resource `soci_index`.
 pub(crate) struct Index;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+/// For what takes some requests, and reads no layer.
+const SHORT_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+const PLAN_TIMEOUT: Duration = Duration::from_secs(15);
+const HELPER_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[async_trait]
 impl Resource<Shared> for Index {
@@ -31,31 +38,41 @@ impl Resource<Shared> for Index {
         attributes::schema()
     }
 
+    fn validate(&self, config: &Value) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        if let Err(diagnostic) = attributes::check_tag_length(config) {
+            diagnostics.push(diagnostic);
+        }
+        diagnostics
+    }
+
     async fn modify_plan(&self, cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagnostics> {
         let Ok(settings) = Settings::read(plan.planned()) else {
             // Something is not known yet; the apply will tell.
             return Ok(());
         };
-        let source = resolve_quietly(cx, &settings).await;
-        if let Some(prior) = plan.prior() {
-            let drifted = Built::remembered(cx).is_some_and(|built| built != Built::of(prior));
-            let indexed = prior.get("source_digest").as_str().map(str::to_owned);
-            let moved = source
-                .as_ref()
-                .is_some_and(|now| Some(now) != indexed.as_ref());
+        if let Some(prior) = plan.prior().filter(|_| !plan.has_changes()) {
+            let record = Record::load(cx);
+            let drifted = record.current.is_some_and(|built| !built.is_shown(prior));
+            let indexed = prior.get("source_digest").as_str();
+            let moved = match resolve(cx, &settings).await {
+                Some(now) => Some(now.as_str()) != indexed,
+                None => false,
+            };
             if drifted || moved {
                 plan.mark_computed_unknown();
             }
         }
         if plan.has_changes() {
             plan.set("id", settings.id());
-            // The apply indexes just this image, even if the tag moves on until then.
-            if let Some(digest) = source {
+            // Terraform plans again while it applies, and a value once known must come out the
+            // same. A tag may move in between; a digest cannot.
+            if let Some(digest) = settings.image.digest() {
+                plan.set("source_digest", digest.to_string());
                 if settings.version == Version::V1 {
                     let uri = format!("{}@{digest}", settings.image.name());
                     plan.set("image_uri", uri);
                 }
-                plan.set("source_digest", digest);
             }
         }
         Ok(())
@@ -63,33 +80,31 @@ impl Resource<Shared> for Index {
 
     async fn create(&self, cx: &Context<Shared>, request: Create) -> Result<Value, Failure> {
         let limit = timeouts::get(&request.config, "create", DEFAULT_TIMEOUT)?;
-        make::make(cx, request.planned, limit).await
+        make::make(cx, request.planned, false, limit).await
     }
 
     async fn read(&self, cx: &Context<Shared>, state: Value) -> Result<Option<Value>, Diagnostics> {
-        find::find(cx, state).await
+        let limit = timeouts::get(&state, "read", SHORT_TIMEOUT)?;
+        find::find(cx, state, limit).await
     }
 
     async fn update(&self, cx: &Context<Shared>, request: Update) -> Result<Value, Failure> {
         let limit = timeouts::get(&request.config, "update", DEFAULT_TIMEOUT)?;
-        let old = Built::published(cx, &request.prior);
-        let state = make::make(cx, request.planned, limit).await?;
-        // The new index is in place; of the old one nothing is needed any more.
-        if old != Built::of(&state)
-            && let Err(diagnostic) = make::remove(cx, &request.prior, &old, Some(&state)).await
-        {
-            let detail = format!(
-                "The new index is in place. The one before it stays behind: {}",
-                diagnostic.detail
-            );
-            cx.warn(Diagnostic::warning("Old index not removed", detail));
-        }
+        let before = Record::load(cx).current.and_then(|build| build.digest);
+        let state = make::make(cx, request.planned, true, limit).await?;
+        let settings = Settings::read(&state)?;
+        remove::remove_superseded(cx, &settings, before, SHORT_TIMEOUT).await;
         Ok(state)
     }
 
     async fn delete(&self, cx: &Context<Shared>, state: Value) -> Result<(), Failure> {
-        let built = Built::published(cx, &state);
-        make::remove(cx, &state, &built, None).await?;
+        let limit = timeouts::get(&state, "delete", SHORT_TIMEOUT)?;
+        let settings = Settings::read(&state)?;
+        let record = Record::load(cx);
+        let imported = || Build::imported(&state);
+        let mut builds = record.others;
+        builds.extend(record.current.or_else(imported));
+        remove::remove(cx, &settings, &builds, &[], limit).await?;
         Ok(())
     }
 
@@ -100,11 +115,18 @@ impl Resource<Shared> for Index {
         if !["V1", "V2"].contains(&version) || image.parse::<ImageReference>().is_err() {
             return Err(bad_import_id(id).into());
         }
-        Ok(Value::object([
-            ("id", id.into()),
-            ("image", image.into()),
-            ("index_version", version.into()),
-        ]))
+        let state = Value::object([("image", image.into()), ("index_version", version.into())]);
+        let settings = Settings::read(&state)?;
+        if settings.version == Version::V2 && settings.output_tag().is_none() {
+            let detail = format!(
+                "A SOCI-enabled image of {image} has no tag, so that it cannot be found by the \
+                 image's name. Let an apply build it again: what is there already is taken over."
+            );
+            return Err(Diagnostic::error("Image without a tag", detail).into());
+        }
+        let mut state = state;
+        state.set("id", settings.id());
+        Ok(state)
     }
 }
 
@@ -118,25 +140,53 @@ fn bad_import_id(id: &str) -> Diagnostic {
 
 /// The image in its registry, with the credentials that there are for it.
 async fn open(cx: &Context<Shared>, image: &ImageReference) -> Result<RegistryImage, Diagnostic> {
-    let credentials = Credentials::from_docker_config(image)
-        .await
-        .map_err(|error| diagnose("looking up credentials for", &image.to_string(), &error))?;
+    let name = image.to_string();
+    // Credential helpers are programs of their own, and may wait for a person.
+    let credentials = tokio::time::timeout(HELPER_TIMEOUT, Credentials::from_docker_config(image));
+    let credentials = credentials.await.map_err(|_| {
+        let detail = format!(
+            "While looking up credentials for {name}: the credential helper of Docker's \
+             configuration did not answer within {} seconds.\n\nTry it by hand: docker login {}",
+            HELPER_TIMEOUT.as_secs(),
+            image.registry()
+        );
+        Diagnostic::error("Registry credentials not available", detail).at("image")
+    })?;
+    let credentials =
+        credentials.map_err(|error| diagnose("looking up credentials for", &name, &error))?;
     Ok(cx.data().client.image(image.clone(), credentials))
 }
 
 /// What the image is now, as far as that can be said while planning: an image may well be
 /// pushed by the same apply that indexes it.
-async fn resolve_quietly(cx: &Context<Shared>, settings: &Settings) -> Option<String> {
-    let image = open(cx, &settings.image).await.ok()?;
-    let name = settings.source_name();
-    tokio::select! {
-        () = cx.cancelled() => None,
-        resolved = image.resolve(&name) => match resolved {
-            Ok(descriptor) => descriptor.map(|descriptor| descriptor.digest.to_string()),
-            Err(error) => {
-                tracing::debug!(%error, "the image cannot be resolved while planning");
-                None
-            }
+async fn resolve(cx: &Context<Shared>, settings: &Settings) -> Option<String> {
+    let work = async {
+        let image = open(cx, &settings.image).await?;
+        let name = settings.source_name();
+        let resolved = image.resolve(&name).await;
+        resolved.map_err(|error| diagnose("looking up", &settings.image.to_string(), &error))
+    };
+    let resolved = tokio::select! {
+        () = cx.cancelled() => return None,
+        () = tokio::time::sleep(PLAN_TIMEOUT) => {
+            let detail = format!(
+                "While looking up {}: no answer within {} seconds.",
+                settings.image,
+                PLAN_TIMEOUT.as_secs()
+            );
+            Err(Diagnostic::error("Registry not reachable", detail).at("image"))
+        }
+        resolved = work => resolved,
+    };
+    match resolved {
+        Ok(descriptor) => descriptor.map(|descriptor| descriptor.digest.to_string()),
+        Err(diagnostic) => {
+            let detail = format!(
+                "{}\n\nWhether the tag has moved is not known.",
+                diagnostic.detail
+            );
+            cx.warn(Diagnostic::warning(diagnostic.summary, detail).at("image"));
+            None
         }
     }
 }

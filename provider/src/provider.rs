@@ -1,8 +1,13 @@
 //! The provider itself: its configuration and what it offers.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use soci::ImageReference;
 use tfplugin_sdk::{
     Context, Diagnostic, Diagnostics, Provider, Resource, Schema, Value, async_trait,
 };
+use tokio::sync::OwnedMutexGuard;
 
 use crate::index::Index;
 
@@ -13,6 +18,23 @@ pub(crate) struct SociProvider;
 pub(crate) struct Shared {
     /// Connections to registries.
     pub client: soci::Client,
+    /// One lock for each repository, by name.
+    repositories: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl Shared {
+    /// Waits for a turn to change a repository: what is to be removed must not be published
+    /// by another resource at the same time.
+    pub(crate) async fn turn(&self, image: &ImageReference) -> OwnedMutexGuard<()> {
+        let repository = {
+            let mut repositories = self
+                .repositories
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(repositories.entry(image.name()).or_default())
+        };
+        repository.lock_owned().await
+    }
 }
 
 #[async_trait]
@@ -41,7 +63,10 @@ impl Provider for SociProvider {
                 format!("{error}. Check that the system's CA certificates are installed."),
             )
         })?;
-        Ok(Shared { client })
+        Ok(Shared {
+            client,
+            repositories: Mutex::default(),
+        })
     }
 
     fn resources(&self) -> Vec<Box<dyn Resource<Shared>>> {

@@ -223,6 +223,17 @@ impl Indexed {
         &self.report
     }
 
+    /// The manifests and indexes that publishing stores; the SOCI-enabled image (V2) last.
+    pub fn documents(&self) -> Vec<Digest> {
+        let indexes = self.indexes.iter().map(|(index, _)| index);
+        let enabled = self.enabled.iter();
+        let enabled = enabled.flat_map(|e| e.manifests.iter().chain([&e.root]));
+        let documents = indexes.chain(enabled);
+        documents
+            .map(|document| document.descriptor.digest)
+            .collect()
+    }
+
     /// Copies the blobs of the image that the destination lacks: for a destination that is not
     /// where the image is.
     ///

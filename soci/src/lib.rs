@@ -115,6 +115,7 @@ pub use layout::{LayerFile, LayoutImage};
 pub use memory::MemoryStore;
 pub use reference::ImageReference;
 pub use registry::{Client, Detail, RegistryError, RegistryImage};
+pub use remove::{Removal, Removed};
 pub use report::{IndexReport, Report, SkippedReport, SourceReport, ZtocReport};
 pub use store::{ByteStream, Destination, Document, Source};
 pub use verify::{Finding, verify_indexes};

@@ -65,31 +65,43 @@ impl RegistryImage {
 
     /// What a tag or digest of this repository names now; nothing if it does not exist.
     ///
+    /// That it does not exist is taken from no one but the registry: a 404 that does not say
+    /// so in the registry's own words, such as a proxy's, is an error.
+    ///
     /// # Errors
     /// When the registry refuses or cannot be reached.
     pub async fn resolve(&self, name: impl ToString) -> Result<Option<Descriptor>> {
         let name = name.to_string();
-        let request = self.manifest_request(Method::HEAD, &name)?;
-        let response = match self.connection.send(Pull, request).await {
-            Ok(response) => response,
-            Err(error) if error.is_not_found() => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let header = |name: &str| response.headers().get(name)?.to_str().ok();
-        let digest = header("docker-content-digest").and_then(|digest| digest.parse().ok());
-        let size = header(CONTENT_LENGTH.as_str()).and_then(|size| size.parse().ok());
-        if let (Some(digest), Some(size)) = (digest, size) {
-            let mut descriptor = Descriptor::of(&content_type(&response), b"");
-            descriptor.digest = digest;
-            descriptor.size = size;
-            return Ok(Some(descriptor));
+        if let Some(described) = self.describe(&name).await? {
+            return Ok(Some(described));
         }
-        // Not every registry describes a manifest in the answer to HEAD.
+        // An answer to HEAD has no body to tell by, and not every registry describes a
+        // manifest in its headers.
         match self.fetch(&name, None).await {
             Ok(document) => Ok(Some(document.descriptor)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// What the answer to HEAD says of a manifest; nothing if it says too little, or 404.
+    async fn describe(&self, name: &str) -> Result<Option<Descriptor>> {
+        let request = self.manifest_request(Method::HEAD, name)?;
+        let response = match self.connection.send(Pull, request).await {
+            Ok(response) => response,
+            Err(error) if error.status_code() == Some(404) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let header = |name: &str| response.headers().get(name)?.to_str().ok();
+        let digest = header("docker-content-digest").and_then(|digest| digest.parse().ok());
+        let size = header(CONTENT_LENGTH.as_str()).and_then(|size| size.parse().ok());
+        let (Some(digest), Some(size)) = (digest, size) else {
+            return Ok(None);
+        };
+        let mut descriptor = Descriptor::of(&content_type(&response), b"");
+        descriptor.digest = digest;
+        descriptor.size = size;
+        Ok(Some(descriptor))
     }
 
     /// The manifest that a tag or digest of this repository names.
@@ -110,9 +122,48 @@ impl RegistryImage {
         let request = self.manifest_request(Method::DELETE, &digest.to_string())?;
         match self.connection.send(Push, request).await {
             Ok(_) => Ok(true),
-            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) if error.status_code() == Some(404) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The tags of the repository; none if it does not exist.
+    ///
+    /// # Errors
+    /// When the registry refuses or cannot be reached, or lists too many.
+    pub async fn tags(&self) -> Result<Vec<String>> {
+        /// Pages of a list that are read before it counts as endless.
+        const MAX_PAGES: usize = 1000;
+        #[derive(serde::Deserialize)]
+        struct Page {
+            #[serde(default)]
+            tags: Option<Vec<String>>,
+        }
+        let what = || format!("tags of {}", self.reference.name());
+        let mut tags = Vec::new();
+        let mut url = self.connection.url("tags/list?n=1000")?;
+        for _ in 0..MAX_PAGES {
+            let request = Request::new(Method::GET, url.clone());
+            let response = match self.connection.send(Pull, request).await {
+                Ok(response) => response,
+                Err(error) if error.is_not_found() => return Ok(tags),
+                Err(error) => return Err(error.into()),
+            };
+            let next = next_page(&response);
+            let bytes = http::read_bounded(response, MAX_DOCUMENT).await?;
+            let bytes = bytes.ok_or_else(|| Error::TooLarge {
+                what: what(),
+                limit: MAX_DOCUMENT,
+            })?;
+            let page: Page =
+                serde_json::from_slice(&bytes).map_err(|error| Error::document(what(), error))?;
+            tags.extend(page.tags.unwrap_or_default());
+            match next {
+                Some(next) => url = next,
+                None => return Ok(tags),
+            }
+        }
+        Err(Error::document(what(), "the list does not end"))
     }
 
     fn manifest_request(&self, method: Method, name: &str) -> Result<Request> {
@@ -346,7 +397,7 @@ impl Destination for RegistryImage {
         let request = Request::new(Method::HEAD, url);
         match self.connection.send(Pull, request).await {
             Ok(_) => Ok(true),
-            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) if error.status_code() == Some(404) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
@@ -372,7 +423,7 @@ impl Destination for RegistryImage {
 
     async fn push_manifest(&self, document: &Document) -> Result<()> {
         let digest = document.descriptor.digest;
-        if self.resolve(digest).await?.is_none() {
+        if self.describe(&digest.to_string()).await?.is_none() {
             self.put_manifest(document, &digest.to_string()).await?;
         }
         Ok(())
@@ -382,7 +433,7 @@ impl Destination for RegistryImage {
         let digest = document.descriptor.digest;
         let present = self.referrers(subject.digest).await?;
         if present.iter().any(|referrer| referrer.digest == digest)
-            && self.resolve(digest).await?.is_some()
+            && self.describe(&digest.to_string()).await?.is_some()
         {
             return Ok(());
         }
@@ -397,12 +448,24 @@ impl Destination for RegistryImage {
 
     async fn tag(&self, document: &Document, tag: &str) -> Result<()> {
         // An immutable tag refuses even the content it has.
-        let now = self.resolve(tag).await?;
+        let now = self.describe(tag).await?;
         if now.is_none_or(|now| now.digest != document.descriptor.digest) {
             self.put_manifest(document, tag).await?;
         }
         Ok(())
     }
+}
+
+/// The next page of a list, of the same registry: `Link: </v2/…>; rel="next"`.
+fn next_page(response: &Response) -> Option<reqwest::Url> {
+    let link = response
+        .headers()
+        .get(reqwest::header::LINK)?
+        .to_str()
+        .ok()?;
+    let (target, relation) = link.strip_prefix('<')?.split_once('>')?;
+    let next = response.url().join(target).ok()?;
+    (relation.contains("next") && next.origin() == response.url().origin()).then_some(next)
 }
 
 /// The media type of an answer, without parameters; empty if it has none.

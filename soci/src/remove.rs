@@ -1,39 +1,66 @@
-//! Removing what was published.
+//! Removing what was published, and nothing else.
+//!
+//! Equal content has equal digests, so what one image made, another may use: two tags of one
+//! repository often share layers, and with them SOCI indexes and manifests. Registries do not
+//! count references. Before anything is deleted, everything that a tag leads to is looked up.
 
 use std::collections::BTreeSet;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::oci::ImageIndex;
 use crate::registry::RegistryImage;
 use crate::{Digest, Result};
 
+/// Tags that are looked up at the same time.
+const CONCURRENCY: usize = 8;
+
+/// A SOCI-enabled image (V2) that is to go.
+#[derive(Debug)]
+pub struct Removal<'a> {
+    /// Its image index.
+    pub root: Digest,
+    /// The tag it was published with.
+    pub tag: Option<&'a str>,
+    /// Manifests that were published with it, in case the image index is gone already and
+    /// cannot tell.
+    pub manifests: &'a [Digest],
+    /// Images that stay with everything they list: the source above all.
+    pub kept: &'a [Digest],
+}
+
+/// What became of a removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removed {
+    /// All that nothing else uses is gone.
+    Gone,
+    /// The image has other tags, or is one of those to keep: it stays.
+    InUse,
+}
+
 impl RegistryImage {
-    /// Removes a SOCI-enabled image (V2) with everything it lists. The images in `kept`, its
-    /// source above all, stay with everything that they list.
+    /// Removes a SOCI-enabled image, except what other tags of the repository lead to.
     ///
     /// The image index goes first, so that at no moment it lists something that is gone.
     ///
     /// # Errors
-    /// When the registry refuses or cannot be reached; what is left is found by the next call
-    /// only as long as the image index exists.
-    pub async fn remove_enabled(&self, enabled: Digest, kept: &[Digest]) -> Result<()> {
-        let mut shared = BTreeSet::new();
-        for kept in kept {
-            shared.insert(*kept);
-            shared.extend(self.tree_of(*kept).await?);
+    /// When the registry refuses or cannot be reached.
+    pub async fn remove_enabled(&self, removal: &Removal<'_>) -> Result<Removed> {
+        let mut used = self.used(removal.root, removal.tag).await?;
+        for kept in removal.kept {
+            used.extend(self.tree_of(*kept).await?);
         }
-        let made: Vec<Digest> = self
-            .tree_of(enabled)
-            .await?
-            .difference(&shared)
-            .copied()
-            .collect();
-        if made.contains(&enabled) {
-            self.delete_manifest(enabled).await?;
+        if used.contains(&removal.root) {
+            return Ok(Removed::InUse);
         }
-        for digest in made.into_iter().filter(|digest| *digest != enabled) {
-            self.delete_manifest(digest).await?;
+        let mut made = self.tree_of(removal.root).await?;
+        made.extend(removal.manifests);
+        made.remove(&removal.root);
+        self.delete_manifest(removal.root).await?;
+        for digest in made.difference(&used) {
+            self.delete_manifest(*digest).await?;
         }
-        Ok(())
+        Ok(Removed::Gone)
     }
 
     /// Removes a SOCI index (V1) of the manifest `subject`.
@@ -44,6 +71,29 @@ impl RegistryImage {
         self.remove_referrer(index, subject).await?;
         self.delete_manifest(index).await?;
         Ok(())
+    }
+
+    /// Everything that the repository's tags lead to, without the tag `own` if that names
+    /// `root`.
+    async fn used(&self, root: Digest, own: Option<&str>) -> Result<BTreeSet<Digest>> {
+        let tags = self.tags().await?;
+        let tagged: Vec<Option<Digest>> = stream::iter(tags)
+            .map(|tag| async move {
+                let named = self.resolve(&tag).await?.map(|named| named.digest);
+                Ok::<_, crate::Error>(
+                    named.filter(|&digest| !(digest == root && own == Some(&*tag))),
+                )
+            })
+            .buffer_unordered(CONCURRENCY)
+            .try_collect()
+            .await?;
+        let tagged: BTreeSet<Digest> = tagged.into_iter().flatten().collect();
+        let trees: Vec<BTreeSet<Digest>> = stream::iter(tagged)
+            .map(|digest| self.tree_of(digest))
+            .buffer_unordered(CONCURRENCY)
+            .try_collect()
+            .await?;
+        Ok(trees.into_iter().flatten().collect())
     }
 
     /// A manifest or index and what it lists; empty if it does not exist.

@@ -143,6 +143,13 @@ pub(crate) fn with_defaults(schema: &Schema, config: &Value) -> Value {
     filled
 }
 
+/// Fills the schema's defaults into a stored state, for attributes that it
+/// lacks altogether: a version of the provider without them wrote it. The plan
+/// would find them null and change, or even replace, all that exists.
+pub(crate) fn fill_missing(schema: &Schema, state: &mut Value) {
+    set_missing(schema.root().into(), state);
+}
+
 /// What one object may hold: a block, or an attribute with a structure.
 #[derive(Clone, Copy)]
 struct Object<'s> {
@@ -225,9 +232,8 @@ fn set_defaults(object: Object<'_>, config: &Value, planned: &mut Value) {
                     set_defaults(inner.into(), config, slot);
                 });
             }
-        } else if let Some(default) = &attribute.default {
-            // A default that does not fit is reported with the schema.
-            *slot = default.clone().conform(&attribute.ty()).unwrap_or_default();
+        } else if let Some(default) = attribute.fitting_default() {
+            *slot = default;
         }
     }
     for (name, block) in object.blocks() {
@@ -242,6 +248,37 @@ fn set_defaults(object: Object<'_>, config: &Value, planned: &mut Value) {
             },
         );
     }
+}
+
+fn set_missing(object: Object<'_>, state: &mut Value) {
+    let Value::Map(items) = state else {
+        return;
+    };
+    for (name, attribute) in object.attributes {
+        match (items.get_mut(name), &attribute.form) {
+            (Some(slot), Form::Nested(nesting, inner)) => {
+                for_each_stored(*nesting, inner.into(), slot);
+            }
+            (Some(_), Form::Plain(_)) => {}
+            (None, _) => {
+                if let Some(default) = attribute.fitting_default() {
+                    items.insert(name.clone(), default);
+                }
+            }
+        }
+    }
+    for (name, block) in object.blocks() {
+        if let Some(slot) = items.get_mut(name) {
+            for_each_stored(block.nesting, block.into(), slot);
+        }
+    }
+}
+
+fn for_each_stored(nesting: Nesting, inner: Object<'_>, state: &mut Value) {
+    let nothing = &Value::Null;
+    for_each(nesting, nothing, nothing, state, |_, _, item| {
+        set_missing(inner, item);
+    });
 }
 
 fn mark_unknown(object: Object<'_>, config: &Value, prior: &Value, planned: &mut Value) {

@@ -142,13 +142,18 @@ pub trait Resource<D: Send + Sync + 'static>: Send + Sync + 'static {
     /// Brings a state that was stored with an older version of the schema to
     /// the present one. The default takes over what the present schema still
     /// has, which is enough for attributes that came or went.
+    ///
+    /// `state` is the JSON as Terraform stored it, which
+    /// [`Value::from_old_state`] reads with the type that it had then. What
+    /// the result leaves out gets its default from the schema, so that a new
+    /// attribute is no change of what exists; a null stays one.
     async fn upgrade_state(
         &self,
         cx: &Context<()>,
         version: i64,
-        state: serde_json::Value,
+        state: &str,
     ) -> Result<Value, Diagnostics> {
         let _ = (cx, version);
-        Ok(Value::from_old_state(&state, &self.schema().ty())?)
+        Ok(Value::from_old_state(state, &self.schema().ty())?)
     }
 }

@@ -16,6 +16,9 @@ pub use number::Number;
 use crate::path::{AttributePath, Step};
 use crate::types::Type;
 
+/// Values nest no deeper; bounds the recursion on hostile bytes.
+const MAX_DEPTH: usize = 128;
+
 /// A value that is not what it should be, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{}{message}", .path, if .path.is_root() { "" } else { ": " })]

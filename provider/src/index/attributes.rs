@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use soci::{ImageReference, Report, Version};
-use tfplugin_sdk::{Attribute, Context, Diagnostic, Nesting, Schema, Value, timeouts, validators};
+use tfplugin_sdk::{Attribute, Diagnostic, Nesting, Schema, Value, timeouts, validators};
 
+use super::record;
 use crate::diagnose::diagnose;
-use crate::provider::Shared;
 
 /// A span may not be smaller: each costs 32 KiB in the zTOC.
 const MIN_SPAN_SIZE: i64 = 64 << 10;
@@ -85,7 +85,10 @@ pub(super) fn schema() -> Schema {
             ),
         )
         .attribute("indexes", indexes())
-        .block("timeouts", timeouts::block(["create", "update"]))
+        .block(
+            "timeouts",
+            timeouts::block(["create", "read", "update", "delete"]),
+        )
 }
 
 fn image() -> Attribute {
@@ -191,6 +194,27 @@ impl Settings {
     }
 }
 
+/// A tag's length is limited, and the SOCI-enabled image's is longer than the image's.
+pub(super) fn check_tag_length(config: &Value) -> Result<(), Diagnostic> {
+    const MAX_TAG: usize = 128;
+    let Ok(settings) = Settings::read(config) else {
+        // Something is unknown, or wrong in a way that is reported elsewhere.
+        return Ok(());
+    };
+    match settings.output_tag() {
+        Some(tag) if tag.len() > MAX_TAG => {
+            let detail = format!(
+                "The SOCI-enabled image of {} would be tagged {tag:?}, which is longer than the \
+                 {MAX_TAG} characters that a tag may have. Use a shorter tag, or refer to the \
+                 image by its digest.",
+                settings.image
+            );
+            Err(Diagnostic::error("Tag too long", detail).at("image"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// One element of `indexes`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct IndexLine {
@@ -200,52 +224,6 @@ pub(super) struct IndexLine {
     pub size: u64,
     pub ztoc_count: usize,
     pub skipped_layers: usize,
-}
-
-/// What was published, by its digests. Remembered beside the state, so that a plan can tell
-/// what is there from what should be.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Built {
-    digest: Option<String>,
-    indexes: Vec<String>,
-}
-
-impl Built {
-    /// What a state says is there.
-    pub(super) fn of(state: &Value) -> Self {
-        let indexes = state.get("indexes").as_list().unwrap_or_default();
-        let digest = |value: &Value| value.get("digest").as_str().map(str::to_owned);
-        Self {
-            digest: digest(state),
-            indexes: indexes.iter().filter_map(digest).collect(),
-        }
-    }
-
-    /// The digest of the SOCI-enabled image, or of the first index.
-    pub(super) fn digest(&self) -> Option<&str> {
-        self.digest.as_deref()
-    }
-
-    /// Whether an index is part of it.
-    pub(super) fn has(&self, index: &str) -> bool {
-        self.indexes.iter().any(|known| known == index)
-    }
-
-    /// What the last create, update or import found or left in place.
-    pub(super) fn remembered(cx: &Context<Shared>) -> Option<Self> {
-        serde_json::from_slice(&cx.private()).ok()
-    }
-
-    /// What is ours to remove. The state may name something else by now: it follows a tag
-    /// that somebody moved.
-    pub(super) fn published(cx: &Context<Shared>, state: &Value) -> Self {
-        Self::remembered(cx).unwrap_or_else(|| Self::of(state))
-    }
-
-    pub(super) fn remember(&self, cx: &Context<Shared>) {
-        // Strings always serialise.
-        cx.set_private(serde_json::to_vec(self).unwrap_or_default());
-    }
 }
 
 /// The computed attributes of an image that was indexed.
@@ -268,10 +246,7 @@ pub(super) fn set_built(
             })
         })
         .collect();
-    let digest = match report.digest {
-        Some(digest) => Some(digest.to_string()),
-        None => lines.first().map(|line| line.digest.clone()),
-    };
+    let digest = record::digest(report).map(|digest| digest.to_string());
     let deploy = report.digest.unwrap_or(report.source.digest);
     state.set("id", settings.id());
     state.set("source_digest", report.source.digest.to_string());

@@ -1,13 +1,14 @@
-//! Building an index, and removing it.
+//! Building and publishing an index.
 
 use std::time::Duration;
 
 use soci::ztoc::SkipReason;
-use soci::{Digest, Indexed, Observer, Options, RegistryImage, Version};
+use soci::{Indexed, Observer, Options, RegistryImage, inspect};
 use tfplugin_sdk::{Context, Diagnostic, Failure, Value};
 
-use super::attributes::{Built, Settings, set_built};
+use super::attributes::{Settings, set_built};
 use super::open;
+use super::record::{Build, Record};
 use crate::diagnose::diagnose;
 use crate::provider::Shared;
 
@@ -18,51 +19,115 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(super) async fn make(
     cx: &Context<Shared>,
     planned: Value,
+    is_update: bool,
     limit: Duration,
 ) -> Result<Value, Failure> {
     let settings = Settings::read(&planned)?;
     let name = settings.image.to_string();
-    let mut source = open(cx, &settings.image).await?;
-    // The plan may have promised a digest; the tag may have moved since.
-    if let Some(digest) = planned.get("source_digest").as_str() {
-        let digest = digest
-            .parse::<Digest>()
-            .map_err(|error| Diagnostic::error("Invalid source digest", error.to_string()))?;
-        source = source.at(digest);
-    }
-    let mut options = Options {
-        version: settings.version,
-        min_layer_size: settings.min_layer_size,
-        ..Options::default()
+    let work = async {
+        let image = open(cx, &settings.image).await?;
+        let mut options = Options {
+            version: settings.version,
+            min_layer_size: settings.min_layer_size,
+            ..Options::default()
+        };
+        options.ztoc.span_size = settings.span_size;
+        let indexed = soci::index(&image, &image, &options, &Log)
+            .await
+            .map_err(|error| diagnose("indexing", &name, &error))?;
+        Ok::<_, Diagnostic>((image, indexed))
     };
-    options.ztoc.span_size = settings.span_size;
-
-    let indexed = tokio::select! {
+    let (image, indexed) = tokio::select! {
         () = cx.cancelled() => return Err(interrupted(&name).into()),
         () = tokio::time::sleep(limit) => return Err(timed_out(&name, limit).into()),
-        indexed = soci::index(&source, &source, &options, &Log) => indexed,
+        done = work => done?,
     };
-    let indexed = indexed.map_err(|error| diagnose("indexing", &name, &error))?;
-    let report = indexed.report();
 
     let mut state = planned;
-    set_built(&mut state, &settings, report)?;
-    Built::of(&state).remember(cx);
-    // Whatever stops it from here on, some of it may stand: then the state has it.
-    let published = publish(cx, &indexed, &source, &settings).await;
-    published.map_err(|diagnostic| Failure::from(diagnostic).with_state(state.clone()))?;
-    if report.is_empty() {
-        let skipped = report.indexes.iter().flat_map(|index| &index.skipped);
-        let reasons: Vec<String> = skipped
-            .map(|skipped| format!("  - layer {}: {}", skipped.layer, skipped.reason))
-            .collect();
-        let detail = format!(
-            "No layer of {name} was indexed, so that image_uri is the image itself:\n{}",
-            reasons.join("\n")
-        );
-        cx.warn(Diagnostic::warning("Nothing to index", detail).at("image"));
+    set_built(&mut state, &settings, indexed.report())?;
+    let _turn = cx.data().turn(&settings.image).await;
+    let mut record = Record::load(cx);
+    let mut build = Build::of(&indexed);
+    build.adopted = match record.find(build.digest) {
+        Some(known) => known.adopted,
+        None => stands_whole(&image, &build)
+            .await
+            .map_err(|error| diagnose("publishing the index of", &name, &error))?,
+    };
+    if !is_update {
+        check_tag(&image, &settings, &build, &name).await?;
+    }
+
+    // Whatever stops it from here on, some of the build may stand. A create then has it in
+    // its state; an update keeps the state from before and remembers the rest.
+    if is_update {
+        record.others.push(build.clone());
+    } else {
+        record.current = Some(build.clone());
+    }
+    record.save(cx);
+    if let Err(diagnostic) = publish(cx, &indexed, &image, &settings).await {
+        let failure = Failure::from(diagnostic);
+        return Err(if is_update {
+            failure
+        } else {
+            failure.with_state(state)
+        });
+    }
+    record.advance(build);
+    record.save(cx);
+    if indexed.report().is_empty() {
+        cx.warn(nothing_indexed(&name, &indexed));
     }
     Ok(state)
+}
+
+/// Whether everything of a build is in the registry before it is published.
+async fn stands_whole(image: &RegistryImage, build: &Build) -> soci::Result<bool> {
+    for document in &build.documents {
+        if image.resolve(document).await?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(!build.documents.is_empty())
+}
+
+/// A tag that names something else than a SOCI-enabled image is not overwritten.
+async fn check_tag(
+    image: &RegistryImage,
+    settings: &Settings,
+    build: &Build,
+    name: &str,
+) -> Result<(), Diagnostic> {
+    let (Some(tag), Some(digest)) = (settings.output_tag(), build.digest) else {
+        return Ok(());
+    };
+    let looked = async {
+        let Some(now) = image.resolve(&tag).await? else {
+            return Ok(true);
+        };
+        if now.digest == digest {
+            return Ok(true);
+        }
+        match inspect(&image.at(now.digest)).await {
+            Ok(found) => Ok(found.platforms.iter().any(|p| !p.indexes.is_empty())),
+            Err(error) if error.is_not_found() => Ok(true),
+            Err(soci::Error::NotAnImage { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    };
+    let free = looked
+        .await
+        .map_err(|error| diagnose("publishing the index of", name, &error))?;
+    if free {
+        return Ok(());
+    }
+    let detail = format!(
+        "The SOCI-enabled image of {name} is to be tagged {tag:?}, but that tag names an image \
+         without a SOCI index. Remove the tag if nobody needs it, or refer to the image by its \
+         digest to publish without a tag."
+    );
+    Err(Diagnostic::error("Tag is taken", detail).at("image"))
 }
 
 /// Publishes the index. That is a matter of a moment, so an interrupt waits that long for it.
@@ -108,78 +173,17 @@ fn timed_out(name: &str, limit: Duration) -> Diagnostic {
     Diagnostic::error("Timed out", detail)
 }
 
-/// Removes what was `built`, except what the state `kept` says is there now.
-pub(super) async fn remove(
-    cx: &Context<Shared>,
-    state: &Value,
-    built: &Built,
-    kept: Option<&Value>,
-) -> Result<(), Diagnostic> {
-    let settings = Settings::read(state)?;
-    let name = settings.image.to_string();
-    let image = open(cx, &settings.image).await?;
-    let work = async {
-        match settings.version {
-            Version::V1 => remove_v1(&image, state, kept).await,
-            Version::V2 => remove_v2(&image, state, built, kept).await,
-        }
-    };
-    let removed = tokio::select! {
-        () = cx.cancelled() => {
-            let detail = format!(
-                "Removing the index of {name} was interrupted. The next apply goes on with it."
-            );
-            return Err(Diagnostic::error("Interrupted", detail));
-        }
-        removed = work => removed,
-    };
-    match removed {
-        Ok(()) => Ok(()),
-        // Some registries never delete; then there is nothing to do about it.
-        Err(error) if error.registry().and_then(soci::RegistryError::status_code) == Some(405) => {
-            let detail = format!(
-                "The registry does not delete. The index of {name} stays until the registry \
-                 removes it: {error}."
-            );
-            cx.warn(Diagnostic::warning("Index not removed", detail));
-            Ok(())
-        }
-        Err(error) => Err(diagnose("removing the index of", &name, &error)),
-    }
-}
-
-async fn remove_v1(image: &RegistryImage, state: &Value, kept: Option<&Value>) -> soci::Result<()> {
-    let kept = kept.map(Built::of);
-    for line in state.get("indexes").as_list().unwrap_or_default() {
-        let digest = line.get("digest").as_str().unwrap_or_default();
-        if kept.as_ref().is_some_and(|kept| kept.has(digest)) {
-            continue;
-        }
-        let subject = line.get("manifest_digest").as_str().unwrap_or_default();
-        image
-            .remove_index(digest.parse()?, subject.parse()?)
-            .await?;
-    }
-    Ok(())
-}
-
-async fn remove_v2(
-    image: &RegistryImage,
-    state: &Value,
-    built: &Built,
-    kept: Option<&Value>,
-) -> soci::Result<()> {
-    let source = state.get("source_digest").as_str();
-    let (Some(enabled), Some(source)) = (built.digest(), source) else {
-        return Ok(());
-    };
-    let mut keep: Vec<Digest> = vec![source.parse()?];
-    for name in ["digest", "source_digest"] {
-        if let Some(digest) = kept.and_then(|kept| kept.get(name).as_str()) {
-            keep.push(digest.parse()?);
-        }
-    }
-    image.remove_enabled(enabled.parse()?, &keep).await
+fn nothing_indexed(name: &str, indexed: &Indexed) -> Diagnostic {
+    let skipped = indexed.report().indexes.iter();
+    let reasons: Vec<String> = skipped
+        .flat_map(|index| &index.skipped)
+        .map(|skipped| format!("  - layer {}: {}", skipped.layer, skipped.reason))
+        .collect();
+    let detail = format!(
+        "No layer of {name} was indexed, so that image_uri is the image itself:\n{}",
+        reasons.join("\n")
+    );
+    Diagnostic::warning("Nothing to index", detail).at("image")
 }
 
 /// Writes progress to the log.

@@ -101,9 +101,22 @@ impl RegistryError {
         }
     }
 
-    /// The thing asked for does not exist.
+    /// The registry says that the thing asked for does not exist. Status 404 alone does not
+    /// say that: anything between here and the registry may answer with it.
     pub fn is_not_found(&self) -> bool {
-        self.status_code() == Some(404)
+        const UNKNOWN: [&str; 4] = [
+            "MANIFEST_UNKNOWN",
+            "NAME_UNKNOWN",
+            "BLOB_UNKNOWN",
+            "NOT_FOUND",
+        ];
+        let mut codes = self.details().iter().map(|detail| detail.code.as_str());
+        self.status_code() == Some(404) && codes.any(|code| UNKNOWN.contains(&code))
+    }
+
+    /// The request was one to change something.
+    pub fn is_write(&self) -> bool {
+        !matches!(self.method, Method::GET | Method::HEAD)
     }
 
     /// The credentials are missing, wrong, or not good for this.

@@ -34,7 +34,8 @@ impl RegistryImage {
                     .map_err(|error| Error::document(format!("referrers of {subject}"), error))?;
                 Ok(index.manifests)
             }
-            Err(error) if error.is_not_found() => {
+            // Registries without the API do not know the path.
+            Err(error) if error.status_code() == Some(404) => {
                 let listed = self.fallback_index(subject).await?;
                 Ok(listed.map_or(Vec::new(), |(_, index)| index.manifests))
             }

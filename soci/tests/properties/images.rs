@@ -1,1 +1,369 @@
+//! Whole images: results depend on the image alone, and converting twice is converting once.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use serde_json::{Value, json};
+use soci::oci::{Descriptor, ImageIndex, Manifest, Platform, media_type};
+use soci::{
+    Digest, Document, MemoryStore, Options, Report, Version, index, inspect, verify_indexes,
+};
+
+use crate::archive::{ArchiveDraft, archive};
+use crate::cases;
+use crate::encoding::{Encoding, encoding};
+use crate::layers::{pieces, span_size};
+use crate::source::MemoryImage;
+
+/// A layer as it is drawn.
+#[derive(Debug, Clone)]
+struct LayerDraft {
+    archive: ArchiveDraft,
+    encoding: Encoding,
+    /// Which family of media types.
+    family: u8,
+    /// Not a tar that can be indexed.
+    strange: bool,
+}
+
+/// One manifest of an index as it is drawn.
+#[derive(Debug, Clone)]
+struct ManifestDraft {
+    layers: Vec<Index>,
+    docker: bool,
+    /// The index says the platform; else only the configuration does.
+    platform_said: bool,
+    architecture: &'static str,
+    annotated: bool,
+    attested: bool,
+}
+
+#[derive(Debug, Clone)]
+struct ImageDraft {
+    layers: Vec<LayerDraft>,
+    manifests: Vec<ManifestDraft>,
+    /// The first manifest alone, without an index.
+    single: bool,
+    docker_list: bool,
+    index_annotated: bool,
+    /// A manifest of an artifact that is no image.
+    artifact: bool,
+}
+
+fn layer() -> impl Strategy<Value = LayerDraft> {
+    let strange = prop::bool::weighted(0.15);
+    (archive(5), encoding(), 0..3_u8, strange).prop_map(|(archive, encoding, family, strange)| {
+        LayerDraft {
+            archive,
+            encoding,
+            family,
+            strange,
+        }
+    })
+}
+
+fn manifest() -> impl Strategy<Value = ManifestDraft> {
+    let architecture = prop::sample::select(vec!["amd64", "arm64", "riscv64"]);
+    (
+        prop::collection::vec(any::<Index>(), 0..4),
+        any::<[bool; 4]>(),
+        architecture,
+    )
+        .prop_map(|(layers, flags, architecture)| ManifestDraft {
+            layers,
+            docker: flags[0],
+            platform_said: flags[1],
+            annotated: flags[2],
+            attested: flags[3],
+            architecture,
+        })
+}
+
+fn image() -> impl Strategy<Value = ImageDraft> {
+    (
+        prop::collection::vec(layer(), 1..4),
+        prop::collection::vec(manifest(), 1..4),
+        any::<[bool; 4]>(),
+    )
+        .prop_map(|(layers, manifests, flags)| ImageDraft {
+            layers,
+            manifests,
+            single: flags[0],
+            docker_list: flags[1],
+            index_annotated: flags[2],
+            artifact: flags[3],
+        })
+}
+
+impl LayerDraft {
+    fn add(&self, image: &mut MemoryImage) -> Descriptor {
+        let content = if self.strange {
+            b"no tar at all, but a sound stream".repeat(40)
+        } else {
+            self.archive.build().bytes
+        };
+        let gzip = matches!(self.encoding, Encoding::Gzip(_));
+        let media_type = match (self.family, gzip) {
+            (0, true) => "application/vnd.oci.image.layer.v1.tar+gzip",
+            (0, false) => "application/vnd.oci.image.layer.v1.tar",
+            (1, true) => "application/vnd.docker.image.rootfs.diff.tar.gzip",
+            // Docker's plain type says nothing of compression.
+            (1, false) | (2, true) => "application/vnd.docker.image.rootfs.diff.tar",
+            _ => "application/vnd.oci.image.layer.v1.tar+zstd",
+        };
+        image.add(media_type, self.encoding.encode(&content))
+    }
+}
+
+impl ManifestDraft {
+    fn platform(&self) -> Platform {
+        format!("linux/{}", self.architecture)
+            .parse()
+            .expect("a platform")
+    }
+
+    /// Adds the manifest, and its attestation if it has one, as an index lists them.
+    fn add(&self, image: &mut MemoryImage, layers: &[Descriptor]) -> Vec<Descriptor> {
+        let (config_type, manifest_type) = if self.docker {
+            (media_type::DOCKER_CONFIG, media_type::DOCKER_MANIFEST)
+        } else {
+            (media_type::OCI_CONFIG, media_type::OCI_MANIFEST)
+        };
+        let config = json!({"architecture": self.architecture, "os": "linux"});
+        let manifest = Manifest {
+            schema_version: 2,
+            media_type: Some(manifest_type.to_owned()),
+            artifact_type: None,
+            config: image.add(config_type, config.to_string().into_bytes()),
+            layers: self.layers.iter().map(|i| i.get(layers).clone()).collect(),
+            subject: None,
+            annotations: annotations(self.annotated, "on the manifest <&>"),
+        };
+        let mut descriptor = add(image, manifest_type, &manifest);
+        descriptor.annotations = annotations(self.annotated, "on the descriptor");
+        descriptor.platform = self.platform_said.then(|| self.platform());
+        let subject = descriptor.digest;
+        let mut listed = vec![descriptor];
+        if self.attested {
+            listed.push(attestation(image, subject));
+        }
+        listed
+    }
+}
+
+fn annotations(wanted: bool, value: &str) -> BTreeMap<String, String> {
+    let annotation = ("org.example.note".to_owned(), value.to_owned());
+    wanted.then_some(annotation).into_iter().collect()
+}
+
+fn add(image: &mut MemoryImage, media_type: &str, document: &impl serde::Serialize) -> Descriptor {
+    image.add(media_type, serde_json::to_vec(document).expect("JSON"))
+}
+
+fn attestation(image: &mut MemoryImage, subject: Digest) -> Descriptor {
+    let config = json!({"architecture": "unknown", "os": "unknown"});
+    let statement = image.add("application/vnd.in-toto+json", b"{}".to_vec());
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": media_type::OCI_MANIFEST,
+        "config": image.add(media_type::OCI_CONFIG, config.to_string().into_bytes()),
+        "layers": [statement],
+        "org.example.unknown": "dropped",
+    });
+    let mut descriptor = add(image, media_type::OCI_MANIFEST, &manifest);
+    descriptor.platform = Some("unknown/unknown".parse().expect("a platform"));
+    let says = [
+        (
+            "vnd.docker.reference.type",
+            "attestation-manifest".to_owned(),
+        ),
+        ("vnd.docker.reference.digest", subject.to_string()),
+    ];
+    descriptor.annotations = says.map(|(key, value)| (key.to_owned(), value)).into();
+    descriptor
+}
+
+impl ImageDraft {
+    fn build(&self) -> MemoryImage {
+        let mut image = MemoryImage::default();
+        let layers: Vec<_> = self.layers.iter().map(|l| l.add(&mut image)).collect();
+        let mut listed = Vec::new();
+        for manifest in &self.manifests {
+            listed.extend(manifest.add(&mut image, &layers));
+        }
+        let root = if self.single {
+            listed.swap_remove(0)
+        } else {
+            if self.artifact {
+                let chart = json!({
+                    "schemaVersion": 2,
+                    "config": image.add("application/vnd.example.config+json", b"{}".to_vec()),
+                    "layers": [],
+                });
+                listed.push(add(&mut image, media_type::OCI_MANIFEST, &chart));
+            }
+            let mut index = ImageIndex::of(listed);
+            index.annotations = annotations(self.index_annotated, "on the index");
+            if self.docker_list {
+                index.media_type = Some(media_type::DOCKER_LIST.to_owned());
+            }
+            let media_type = index.media_type.clone().unwrap_or_default();
+            add(&mut image, &media_type, &index)
+        };
+        let bytes = image.blobs[&root.digest].clone();
+        image.root = Some(Document::new(&root.media_type, bytes.to_vec()));
+        image
+    }
+}
+
+fn options() -> impl Strategy<Value = Options> {
+    let platforms = prop_oneof![
+        4 => Just(Vec::new()),
+        1 => Just(vec!["linux/amd64".parse::<Platform>().expect("a platform")]),
+    ];
+    (
+        span_size(),
+        prop::sample::select(vec![0_u64, 1000]),
+        platforms,
+        any::<[bool; 3]>(),
+    )
+        .prop_map(|(span_size, min_layer_size, platforms, flags)| {
+            let mut options = Options {
+                version: if flags[0] { Version::V1 } else { Version::V2 },
+                min_layer_size,
+                platforms,
+                optimize_xattrs: flags[1],
+                ..Options::default()
+            };
+            options.ztoc.span_size = span_size;
+            if flags[2] {
+                options.ztoc.prefetch_files = vec!["f0".to_owned(), "d0/f1".to_owned()];
+            }
+            options
+        })
+}
+
+/// Everything that indexing leaves behind.
+#[derive(Debug, PartialEq)]
+struct Result {
+    report: Report,
+    manifests: BTreeMap<Digest, Document>,
+    blobs: BTreeMap<Digest, Bytes>,
+}
+
+/// Indexes and publishes. An image that has no such platform gives nothing.
+async fn run(image: &MemoryImage, options: &Options) -> Option<(Result, MemoryStore)> {
+    let store = MemoryStore::new();
+    let indexed = match index(image, &store, options, &()).await {
+        Ok(indexed) => indexed,
+        Err(error) if error.to_string().contains("no image for") => return None,
+        Err(error) => panic!("a sound image: {error}"),
+    };
+    indexed
+        .publish(&store, None)
+        .await
+        .expect("memory takes all");
+    let result = Result {
+        report: indexed.report().clone(),
+        manifests: store.manifests(),
+        blobs: store.blobs(),
+    };
+    Some((result, store))
+}
+
+/// Every SOCI document's parts are there: nothing refers to nothing.
+fn check_whole(image: &MemoryImage) {
+    for document in image.blobs.values() {
+        let Ok(json) = serde_json::from_slice::<Value>(document) else {
+            continue;
+        };
+        let parts = ["manifests", "layers"].map(|key| json[key].as_array());
+        for part in parts
+            .into_iter()
+            .flatten()
+            .flatten()
+            .chain([&json["config"]])
+        {
+            if let Some(digest) = part["digest"].as_str() {
+                let digest: Digest = digest.parse().expect("a digest");
+                let size = image.blobs.get(&digest).map(|blob| blob.len() as u64);
+                assert_eq!(size, part["size"].as_u64(), "{part}");
+            }
+        }
+    }
+}
+
+async fn check_converting_twice(image: &MemoryImage, options: &Options) {
+    let Some((once, store)) = run(image, options).await else {
+        return;
+    };
+    let Some(root) = once.report.digest else {
+        assert!(once.report.is_empty(), "{:?}", once.report);
+        assert!(once.manifests.is_empty(), "an empty index was stored");
+        return;
+    };
+    let converted = image.with(&store, root);
+    check_whole(&converted);
+    let (twice, _) = run(&converted, options).await.expect("the same platforms");
+    assert_eq!(twice.report.digest, Some(root));
+    assert_eq!(twice.manifests, once.manifests);
+    assert_eq!(twice.blobs, once.blobs);
+
+    // With other options nothing of the first conversion may be left.
+    let mut other = options.clone();
+    other.ztoc.span_size += 1000;
+    other.optimize_xattrs = !other.optimize_xattrs;
+    let (from_source, _) = run(image, &other).await.expect("the same platforms");
+    let (from_converted, _) = run(&converted, &other).await.expect("the same platforms");
+    assert_eq!(from_converted.manifests, from_source.manifests);
+
+    let inspection = inspect(&converted).await.expect("its own image");
+    let found = inspection.platforms.iter().flat_map(|p| &p.indexes);
+    let found: Vec<_> = found.map(|index| index.digest).collect();
+    let built: Vec<_> = once
+        .report
+        .indexes
+        .iter()
+        .filter_map(|i| i.digest)
+        .collect();
+    assert_eq!(found, built);
+    let findings = verify_indexes(&converted, &inspection).await;
+    assert_eq!(findings.expect("its own image"), []);
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).build().expect("a runtime")
+}
+
+proptest! {
+    #![proptest_config(cases(80))]
+
+    #[test]
+    fn results_depend_on_the_image_alone(
+        draft in image(),
+        options in options(),
+        concurrency in 2..9_usize,
+        pieces in [pieces(), pieces()],
+    ) {
+        let mut image = draft.build();
+        let [first, second] = pieces;
+        image.pieces = first;
+        let alone = Options { concurrency: 1, ..options.clone() };
+        let runtime = runtime();
+        let one = runtime.block_on(run(&image, &alone)).map(|(result, _)| result);
+        image.pieces = second;
+        let together = Options { concurrency, ..options };
+        let many = runtime.block_on(run(&image, &together)).map(|(result, _)| result);
+        prop_assert_eq!(one, many);
+    }
+
+    #[test]
+    fn converting_twice_is_converting_once(draft in image(), options in options()) {
+        let options = Options { version: Version::V2, ..options };
+        let image = draft.build();
+        runtime().block_on(check_converting_twice(&image, &options));
+    }
+}

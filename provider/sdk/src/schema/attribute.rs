@@ -231,6 +231,13 @@ impl Attribute {
         self
     }
 
+    /// The default in the form of its type.
+    pub(crate) fn fitting_default(&self) -> Option<Value> {
+        let default = self.default.clone()?;
+        // One that does not fit is reported with the schema.
+        Some(default.conform(&self.ty()).unwrap_or_default())
+    }
+
     pub(crate) fn ty(&self) -> Type {
         match &self.form {
             Form::Plain(ty) => ty.clone(),

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use serde_json::value::RawValue;
+
 use super::call::{collect, take};
 use super::{Server, decode, encode, to_proto};
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::path::AttributePath;
-use crate::plan::Plan;
+use crate::plan::{Plan, fill_missing};
 use crate::proto::tfplugin6 as proto;
 use crate::provider::Provider;
 use crate::resource::{Create, Failure, Update};
@@ -67,10 +69,14 @@ impl<P: Provider> Server<P> {
         let cx = Context::new(Arc::new(()), token.clone(), Vec::new());
         let type_name = request.type_name.clone();
         let work = async move {
-            let state = match stored_state(&schema, &request)? {
+            let mut state = match stored_state(&schema, &request)? {
                 Stored::Present(state) => state,
-                Stored::Old(state) => item.upgrade_state(&cx, request.version, state).await?,
+                Stored::Old(state) => {
+                    let version = request.version;
+                    item.upgrade_state(&cx, version, state.get()).await?
+                }
             };
+            fill_missing(&schema, &mut state);
             let state = known(state, &mut Diagnostics::new());
             Ok(encode(&schema, state)?)
         };
@@ -113,13 +119,11 @@ impl<P: Provider> Server<P> {
             .await;
         let trace = take(&trace);
         found.extend(trace.warnings);
+        response.private = trace.private;
         if let Some(state) = collect(&mut found, outcome) {
             let state = known(state.unwrap_or_default(), &mut found);
             match encode(&entry.schema, state) {
-                Ok(state) => {
-                    response.new_state = Some(state);
-                    response.private = trace.private;
-                }
+                Ok(state) => response.new_state = Some(state),
                 Err(bug) => found.push(bug),
             }
         }
@@ -252,6 +256,7 @@ impl<P: Provider> Server<P> {
             Ok(state) => response.new_state = Some(state),
             Err(bug) => found.push(bug),
         }
+        // Of a failure too: it belongs to the state that is kept.
         response.private = trace.private;
         response.diagnostics = to_proto(found, &entry.ty);
         response
@@ -331,10 +336,11 @@ fn known(state: Value, found: &mut Diagnostics) -> Value {
 
 /// A state as Terraform stored it.
 enum Stored {
-    /// With the present version of the schema.
+    /// With the present version of the schema; an attribute may be missing
+    /// nonetheless, as a new one needs no new version.
     Present(Value),
-    /// With an older one.
-    Old(serde_json::Value),
+    /// With an older one: text, as numbers would lose digits in a parsed form.
+    Old(Box<RawValue>),
 }
 
 fn stored_state(

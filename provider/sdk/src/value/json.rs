@@ -1,7 +1,9 @@
 //! Values as JSON: how Terraform stores a state.
 //!
 //! Read with the type at hand, so that a number keeps all its digits and a set
-//! becomes a set. Writing is not needed: answers go out as MessagePack.
+//! becomes a set. A value of any type is an object of its `type` and `value`; a
+//! null inside it is just a null, and of any type itself. Writing is not needed:
+//! answers go out as MessagePack.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,16 +11,18 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Number, Value, ValueError};
+use super::{MAX_DEPTH, Number, Value, ValueError};
 use crate::types::Type;
 
-/// What to do about an attribute that the type lacks.
+/// What wrote the JSON, and so how its attributes relate to the type's.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Extra {
-    /// An error.
-    Refuse,
-    /// Dropped: an older version of the provider wrote it.
-    Drop,
+enum Writer {
+    /// Someone with the same type: what is missing is null, and an attribute
+    /// that the type lacks is an error.
+    Current,
+    /// A version of the provider with another type, perhaps: what is missing
+    /// stays so, and an attribute that the type lacks is dropped.
+    Older,
 }
 
 impl Value {
@@ -28,30 +32,31 @@ impl Value {
     ///
     /// When the text is not a value of that type.
     pub fn from_json(json: &[u8], ty: &Type) -> Result<Self, ValueError> {
-        Self::from_json_with(json, ty, Extra::Refuse)
+        Self::from_json_by(Writer::Current, json, ty)
     }
 
-    /// Reads a state that an older version of the provider stored: attributes
-    /// that the type lacks are dropped, those that are missing become null.
+    /// Reads a state that an older version of the provider stored, the JSON
+    /// that [`Resource::upgrade_state`](crate::Resource::upgrade_state) gets.
+    /// Attributes that the type lacks are dropped. Those that are missing are
+    /// not there in the value either: unless they are set, Terraform gets
+    /// their default, or null where they have none.
     ///
     /// # Errors
     ///
     /// When an attribute is there but of another type.
-    pub fn from_old_state(state: &serde_json::Value, ty: &Type) -> Result<Self, ValueError> {
-        Self::from_stored(state.to_string().as_bytes(), ty)
+    pub fn from_old_state(state: &str, ty: &Type) -> Result<Self, ValueError> {
+        Self::from_stored(state.as_bytes(), ty)
     }
 
-    /// The same from text, which keeps every digit of a number.
+    /// The same from bytes.
     pub(crate) fn from_stored(json: &[u8], ty: &Type) -> Result<Self, ValueError> {
-        Self::from_json_with(json, ty, Extra::Drop)
+        Self::from_json_by(Writer::Older, json, ty)
     }
 
-    fn from_json_with(json: &[u8], ty: &Type, extra: Extra) -> Result<Self, ValueError> {
-        // serde_json stops at 128 levels by itself.
-        let mut input = serde_json::Deserializer::from_slice(json);
-        Typed { ty, extra }
-            .deserialize(&mut input)
-            .and_then(|value| input.end().map(|()| value))
+    fn from_json_by(writer: Writer, json: &[u8], ty: &Type) -> Result<Self, ValueError> {
+        let depth = MAX_DEPTH;
+        Typed { ty, writer, depth }
+            .read(json)
             .map_err(|e| ValueError::new(format!("not JSON of the schema's type: {e}")))
     }
 }
@@ -59,12 +64,23 @@ impl Value {
 #[derive(Clone, Copy)]
 struct Typed<'t> {
     ty: &'t Type,
-    extra: Extra,
+    writer: Writer,
+    /// How many levels may follow, this one included.
+    depth: usize,
 }
 
 impl<'t> Typed<'t> {
+    /// For what is inside.
     fn of(self, ty: &'t Type) -> Self {
-        Self { ty, ..self }
+        let depth = self.depth.saturating_sub(1);
+        Self { ty, depth, ..self }
+    }
+
+    fn read(self, json: &[u8]) -> serde_json::Result<Value> {
+        let mut input = serde_json::Deserializer::from_slice(json);
+        let value = self.deserialize(&mut input)?;
+        input.end()?;
+        Ok(value)
     }
 }
 
@@ -72,6 +88,9 @@ impl<'de> DeserializeSeed<'de> for Typed<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<Value, D::Error> {
+        if self.depth == 0 {
+            return Err(de::Error::custom("nested too deep"));
+        }
         match self.ty {
             Type::Number => {
                 let raw: Option<&RawValue> = de::Deserialize::deserialize(input)?;
@@ -96,12 +115,13 @@ impl<'de> DeserializeSeed<'de> for Typed<'_> {
                     return Ok(Value::Null);
                 };
                 let ty = Type::from_json(&pair.ty).map_err(de::Error::custom)?;
-                // A text of its own, so the limit on depth would start anew.
-                if ty.has_dynamic() {
-                    return Err(de::Error::custom("a value of any type inside another"));
+                // A text of its own: serde_json's limit on depth starts anew,
+                // ours goes on.
+                let value = self.of(&ty).read(pair.value.get().as_bytes());
+                let value = value.map_err(de::Error::custom)?;
+                if ty == Type::Dynamic {
+                    return Ok(value);
                 }
-                let value = Value::from_json_with(pair.value.get().as_bytes(), &ty, self.extra)
-                    .map_err(de::Error::custom)?;
                 Ok(Value::Dynamic(Box::new((ty, value))))
             }
             _ => input.deserialize_any(self),
@@ -165,11 +185,13 @@ impl<'de> Visitor<'de> for Typed<'_> {
                 }
             }
             Type::Object(of) => {
-                items.extend(of.keys().map(|name| (name.clone(), Value::Null)));
+                if self.writer == Writer::Current {
+                    items.extend(of.keys().map(|name| (name.clone(), Value::Null)));
+                }
                 while let Some(name) = input.next_key::<String>()? {
                     if let Some(of) = of.get(&name) {
                         items.insert(name, input.next_value_seed(self.of(of))?);
-                    } else if self.extra == Extra::Drop {
+                    } else if self.writer == Writer::Older {
                         input.next_value::<IgnoredAny>()?;
                     } else {
                         let message = format!("the schema has no attribute {name:?}");
@@ -205,7 +227,9 @@ mod tests {
             "tuple": ["t"], "any": {"type":["list","number"],"value":[1]}, "gone": {"x":[1]}
         }"#;
         assert!(Value::from_json(json, &object()).is_err());
-        let value = Value::from_json_with(json, &object(), Extra::Drop).unwrap();
+        let value = Value::from_stored(json, &object()).unwrap();
+        assert!(!value.as_map().unwrap().contains_key("null"));
+        let value = value.conform(&object()).unwrap();
         let want = Value::object([
             (
                 "number",
@@ -237,6 +261,78 @@ mod tests {
     }
 
     #[test]
+    fn numbers_keep_their_digits() {
+        for digits in [
+            "123456789012345678901234567890.5",
+            "0.1000000000000000000000000000001",
+            "-98765432109876543210987654321",
+            "1e100",
+        ] {
+            let number = Value::from(Number::parse(digits).unwrap());
+            let json = format!(r#"{{"number":{digits},"any":{{"type":"number","value":{digits}}}}}"#);
+            let value = Value::from_old_state(&json, &object()).unwrap();
+            assert_eq!(*value.get("number"), number, "{digits}");
+            let any = Value::Dynamic(Box::new((Type::Number, number)));
+            assert_eq!(*value.get("any"), any, "{digits}");
+        }
+    }
+
+    #[test]
+    fn any_type_inside_any_type() {
+        let any = |ty: &Type, value: Value| Value::Dynamic(Box::new((ty.clone(), value)));
+        let of = Type::object([("a", Type::Dynamic), ("b", Type::String)]);
+        let with = |a: Value| any(&of, Value::object([("a", a), ("b", "x".into())]));
+        let tuple = Type::Tuple(vec![Type::Dynamic, Type::Bool]);
+        for (json, want) in [
+            // What Terraform stores for `{ a = null, b = "x" }`.
+            (
+                r#"{"type":["object",{"a":"dynamic","b":"string"}],"value":{"a":null,"b":"x"}}"#,
+                with(Value::Null),
+            ),
+            (
+                r#"{"value":{"a":{"value":"y","type":"string"},"b":"x"},
+                    "type":["object",{"a":"dynamic","b":"string"}]}"#,
+                with(any(&Type::String, "y".into())),
+            ),
+            (
+                r#"{"type":["tuple",["dynamic","bool"]],"value":[null,true]}"#,
+                any(&tuple, Value::List(vec![Value::Null, true.into()])),
+            ),
+            (r#"{"type":"string","value":null}"#, any(&Type::String, Value::Null)),
+            (r#"{"type":"dynamic","value":null}"#, Value::Null),
+            (
+                r#"{"type":"dynamic","value":{"type":"bool","value":true}}"#,
+                any(&Type::Bool, true.into()),
+            ),
+        ] {
+            let value = Value::from_json(json.as_bytes(), &Type::Dynamic);
+            assert_eq!(value, Ok(want.clone()), "{json}");
+            let stored = Value::from_stored(json.as_bytes(), &Type::Dynamic);
+            assert_eq!(stored, Ok(want.clone()), "{json}");
+            // It is what comes back in the configuration, too.
+            let bytes = want.to_msgpack(&Type::Dynamic).unwrap();
+            assert_eq!(Value::from_msgpack(&bytes, &Type::Dynamic), Ok(want));
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let nested = |levels: usize, open: &str, close: &str| {
+            format!("{}null{}", open.repeat(levels), close.repeat(levels))
+        };
+        let pair = (r#"{"type":"dynamic","value":"#, "}");
+        // Two levels each, and much more for the parser of the text.
+        let tuple = (r#"{"type":["tuple",["dynamic"]],"value":["#, "]}");
+        for ((open, close), most) in [(pair, MAX_DEPTH - 1), (tuple, (MAX_DEPTH - 1) / 2)] {
+            for (levels, ok) in [(most, true), (most + 1, false), (10_000, false)] {
+                let json = nested(levels, open, close);
+                let value = Value::from_json(json.as_bytes(), &Type::Dynamic);
+                assert_eq!(value.is_ok(), ok, "{levels} of {open}: {value:?}");
+            }
+        }
+    }
+
+    #[test]
     fn garbage_is_an_error() {
         let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
         for (json, ty) in [
@@ -249,7 +345,9 @@ mod tests {
             ("[]", Type::Tuple(vec![Type::Bool])),
             ("{}", Type::list(Type::Bool)),
             ("[]", Type::map(Type::Bool)),
-            (r#"{"type":"dynamic","value":null}"#, Type::Dynamic),
+            (r#"{"type":"bool","value":1}"#, Type::Dynamic),
+            (r#"{"type":["list","dynamic"],"value":[1]}"#, Type::Dynamic),
+            (r#"{"value":null}"#, Type::Dynamic),
             (deep.as_str(), Type::list(Type::String)),
         ] {
             assert!(Value::from_json(json.as_bytes(), &ty).is_err(), "{json}");

@@ -12,12 +12,9 @@ use std::collections::BTreeMap;
 use rmp::{Marker, encode};
 
 use super::number::Wire;
-use super::{Number, Value, ValueError};
+use super::{MAX_DEPTH, Number, Value, ValueError};
 use crate::path::Step;
 use crate::types::Type;
-
-/// Values nest no deeper; bounds the recursion on hostile bytes.
-const MAX_DEPTH: usize = 128;
 
 /// Extension types of an unknown value: plain, and with refinements.
 const UNKNOWN: i8 = 0;
