@@ -11,3 +11,4 @@ mod import;
 mod interrupt;
 mod lifecycle;
 mod scenario;
+mod sharing;

@@ -123,6 +123,8 @@ impl Resource<Shared> for Note {
     fn schema(&self) -> Schema {
         Schema::new()
             .description("A note.")
+            // Version 0 had a `color`: one that is stored is dropped.
+            .version(1)
             .attribute(
                 "path",
                 Attribute::string()
@@ -157,6 +159,12 @@ impl Resource<Shared> for Note {
                 Attribute::number()
                     .optional()
                     .description("How much it matters."),
+            )
+            .attribute(
+                "extra",
+                Attribute::new(Type::Dynamic)
+                    .optional()
+                    .description("Anything else."),
             )
             .attribute(
                 "fault",
@@ -266,7 +274,14 @@ impl Resource<Shared> for Note {
     }
 
     async fn update(&self, cx: &Context<Shared>, request: Update) -> Result<Value, Failure> {
+        if request.planned.get("fault").as_str() == Some("fail") {
+            // Stored beside the state before, although the update fails.
+            cx.set_private(*b"unfinished");
+            let detail = "As the fault asked for.";
+            return Err(Diagnostic::error("Note not updated", detail).into());
+        }
         let (_, state) = write(cx, request.planned)?;
+        cx.set_private([]);
         Ok(state)
     }
 

@@ -19,7 +19,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream;
+use futures_util::{future, stream};
+use tokio::sync::oneshot;
 use tonic::transport::server::Router;
 
 use crate::logging;
@@ -134,11 +135,22 @@ fn failed(error: &io::Error) -> ExitCode {
 }
 
 async fn run<P: Provider>(provider: P, host: &Host) -> io::Result<()> {
-    let address = provider.address();
     let ending = Ending::default();
     // Before the host knows of us: an interrupt must never find the default.
     signals::watch(&ending, host.debug)?;
+    run_until(&ending, provider, host, io::stdout(), FIRST_CONNECTION).await
+}
 
+/// Announces the provider and serves it. A host that does not connect within
+/// `limit` is given up.
+async fn run_until<P: Provider>(
+    ending: &Ending,
+    provider: P,
+    host: &Host,
+    mut stdout: impl io::Write,
+    limit: Duration,
+) -> io::Result<()> {
+    let address = provider.address();
     let (tls, certificate) = match &host.client_certificate {
         None => (None, None),
         Some(client) => {
@@ -154,11 +166,20 @@ async fn run<P: Provider>(provider: P, host: &Host) -> io::Result<()> {
         handshake::line(&listener.address(), certificate.as_ref())
     };
     let server = Server::new(provider);
-    let router = router(&server, &ending, host.debug);
+    let router = router(&server, ending, host.debug);
 
     let mut connections = Connections::accept(listener, tls);
-    let incoming = stream::poll_fn(move |cx| connections.poll_next(cx));
-    let mut stdout = io::stdout();
+    let (connected, first) = oneshot::channel();
+    let mut connected = Some(connected);
+    let incoming = stream::poll_fn(move |cx| {
+        let next = connections.poll_next(cx);
+        if next.is_ready()
+            && let Some(connected) = connected.take()
+        {
+            let _ = connected.send(());
+        }
+        next
+    });
     stdout.write_all(announcement.as_bytes())?;
     stdout.flush()?;
 
@@ -167,6 +188,10 @@ async fn run<P: Provider>(provider: P, host: &Host) -> io::Result<()> {
     tokio::select! {
         result = &mut serving => return result.map_err(io::Error::other),
         () = ending.began() => {}
+        () = nobody(first, limit), if !host.debug => {
+            tracing::warn!("no host has connected");
+            ending.begin(PATIENCE);
+        }
     }
     server.stop_calls();
     let finished = async {
@@ -180,6 +205,13 @@ async fn run<P: Provider>(provider: P, host: &Host) -> io::Result<()> {
             tracing::warn!("calls were still running at the end");
             Ok(())
         }
+    }
+}
+
+/// Completes when nothing came within `limit`.
+async fn nobody(first: oneshot::Receiver<()>, limit: Duration) {
+    if tokio::time::timeout(limit, first).await.is_ok() {
+        future::pending::<()>().await;
     }
 }
 
@@ -199,9 +231,16 @@ fn router<P: Provider>(server: &Arc<Server<P>>, ending: &Ending, debug: bool) ->
         .add_service(HealthServer::new(go_plugin::Health(ending.clone())))
 }
 
+/// How long the host may take to connect. It does so at once, unless it died
+/// before that, perhaps even before anybody could watch it.
+const FIRST_CONNECTION: Duration = Duration::from_secs(60);
+
 /// How long the calls in flight get once the host has asked to shut down; it
 /// kills the process two seconds after that.
 const PATIENCE_WITH_HOST: Duration = Duration::from_millis(1500);
 
 /// How long they get after a signal, or when the host has died.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;

@@ -208,3 +208,58 @@ fn a_set_counts_as_one() {
     assert!(!replaces(inner.root().into()));
     assert!(replaces(schema().root().into()));
 }
+
+#[test]
+fn a_stored_state_gets_the_defaults_that_it_lacks() {
+    let schema = schema().attribute(
+        "cache",
+        Attribute::nested(
+            Nesting::Single,
+            [
+                ("level", Attribute::number().default(1_i64)),
+                ("path", Attribute::string().optional()),
+            ],
+        )
+        .optional(),
+    );
+    let fill = |json: &str| {
+        let mut state = Value::from_old_state(json, &schema.ty()).unwrap();
+        fill_missing(&schema, &mut state);
+        schema.fit(state).unwrap()
+    };
+    let state = fill(
+        r#"{"name":"n","parts":[{"path":"a"},{"path":"b","level":null}],"cache":{"path":"c"}}"#,
+    );
+    assert_eq!(state.get("mode").as_str(), Some("auto"));
+    let parts = state.get("parts").as_list().unwrap();
+    assert_eq!(parts[0].get("level").as_i64(), Some(6));
+    // Null is a value too.
+    assert!(parts[1].get("level").is_null());
+    assert_eq!(state.get("cache").get("level").as_i64(), Some(1));
+    assert!(state.get("size").is_null() && state.get("digest").is_null());
+
+    let state = fill(r#"{"name":"n","mode":null,"cache":null}"#);
+    for name in ["mode", "cache", "parts"] {
+        assert!(state.get(name).is_null(), "{name}");
+    }
+}
+
+#[test]
+fn a_new_attribute_with_a_default_is_no_change() {
+    let schema = Schema::new()
+        .attribute("name", Attribute::string().required())
+        .attribute(
+            "mode",
+            Attribute::string().default("auto").requires_replace(),
+        )
+        .attribute("id", Attribute::string().computed());
+    let config = Value::object([("name", "n".into())]);
+    let config = config.conform(&schema.ty()).unwrap();
+    let mut prior = Value::from_old_state(r#"{"name":"n","id":"1"}"#, &schema.ty()).unwrap();
+    fill_missing(&schema, &mut prior);
+    let prior = schema.fit(prior).unwrap();
+    let mut proposed = prior.clone();
+    proposed.set("name", "n");
+    let plan = Plan::new(schema.into(), config, prior.clone(), proposed);
+    assert_eq!(plan.finish(), (prior, vec![]));
+}

@@ -41,6 +41,7 @@ pub(super) fn watch(ending: &Ending, debug: bool) -> io::Result<()> {
 
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    // A host that is dead already will not connect, which ends us as well.
     let parent = std::os::unix::process::parent_id();
     let ending = ending.clone();
     tokio::spawn(async move {

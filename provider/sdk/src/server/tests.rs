@@ -9,6 +9,7 @@ use crate::plan::Plan;
 use crate::resource::{Create, Failure, Resource, Update};
 use crate::schema::Attribute;
 use crate::timeouts;
+use crate::value::Number;
 
 /// A provider whose one resource does what `how` says.
 struct Fake {
@@ -60,6 +61,8 @@ impl Resource<()> for Thing {
             .version(2)
             .attribute("name", Attribute::string().required())
             .attribute("id", Attribute::string().computed())
+            .attribute("size", Attribute::number().optional())
+            .attribute("mode", Attribute::string().default("auto"))
             .block("timeouts", timeouts::block(["create"]))
     }
 
@@ -74,6 +77,8 @@ impl Resource<()> for Thing {
 
     async fn create(&self, cx: &Context<()>, request: Create) -> Result<Value, Failure> {
         let mut state = request.planned;
+        assert!(cx.private() == b"planned");
+        cx.set_private(*b"created");
         match self.how {
             "unknown" => return Ok(state),
             "null" => return Ok(Value::Null),
@@ -92,13 +97,12 @@ impl Resource<()> for Thing {
             }
             _ => {}
         }
-        assert!(cx.private() == b"planned");
-        cx.set_private(*b"created");
         state.set("id", "1");
         Ok(state)
     }
 
-    async fn read(&self, _: &Context<()>, state: Value) -> Result<Option<Value>, Diagnostics> {
+    async fn read(&self, cx: &Context<()>, state: Value) -> Result<Option<Value>, Diagnostics> {
+        cx.set_private(*b"read");
         match self.how {
             "doubt" => Err(Diagnostic::error("E", "").into()),
             "gone" => Ok(None),
@@ -106,11 +110,16 @@ impl Resource<()> for Thing {
         }
     }
 
-    async fn update(&self, _: &Context<()>, _: Update) -> Result<Value, Failure> {
-        panic!("an update")
+    async fn update(&self, cx: &Context<()>, _: Update) -> Result<Value, Failure> {
+        cx.set_private(*b"updated");
+        match self.how {
+            "fail" => Err(Diagnostic::error("E", "").into()),
+            _ => panic!("an update"),
+        }
     }
 
-    async fn delete(&self, _: &Context<()>, _: Value) -> Result<(), Failure> {
+    async fn delete(&self, cx: &Context<()>, _: Value) -> Result<(), Failure> {
+        cx.set_private(*b"deleted");
         Err(Diagnostic::error("E", "").into())
     }
 
@@ -118,13 +127,15 @@ impl Resource<()> for Thing {
         &self,
         _: &Context<()>,
         version: i64,
-        state: serde_json::Value,
+        state: &str,
     ) -> Result<Value, Diagnostics> {
-        let name = state["title"].as_str().unwrap_or_default();
-        Ok(Value::object([(
-            "name",
-            format!("{name} {version}").into(),
-        )]))
+        let then = Type::object([("title", Type::String), ("size", Type::Number)]);
+        let old = Value::from_old_state(state, &then)?;
+        let name = old.get("title").as_str().unwrap_or_default();
+        Ok(Value::object([
+            ("name", format!("{name} {version}").into()),
+            ("size", old.get("size").clone()),
+        ]))
     }
 }
 
@@ -151,7 +162,7 @@ fn unpack(value: Option<&proto::DynamicValue>) -> Value {
 }
 
 fn thing(id: Value) -> Value {
-    let value = Value::object([("name", "n".into()), ("id", id)]);
+    let value = Value::object([("name", "n".into()), ("id", id), ("mode", "auto".into())]);
     value.conform(&schema().ty()).unwrap()
 }
 
@@ -185,6 +196,7 @@ async fn what_a_create_may_return() {
             .apply(apply(&Value::Null, &thing(Value::Unknown)))
             .await;
         assert_eq!(unpack(answer.new_state.as_ref()), *state, "{how}");
+        assert_eq!(answer.private, b"created", "{how}");
         let details: Vec<_> = answer.diagnostics.iter().map(|d| &d.detail).collect();
         match error {
             None => assert!(details.is_empty(), "{how}: {details:?}"),
@@ -241,22 +253,27 @@ async fn a_plan_outside_the_schema_is_a_bug() {
 }
 
 #[tokio::test]
-async fn a_failure_keeps_the_prior_state() {
-    let (server, _) = server("").await;
+async fn a_failure_keeps_the_prior_state_and_new_private_data() {
     let prior = thing("1".into());
-    let answer = server.apply(apply(&prior, &Value::Null)).await;
-    assert_eq!(unpack(answer.new_state.as_ref()), prior);
-    assert_eq!(answer.diagnostics.len(), 1);
-
-    let mut planned = prior.clone();
-    planned.set("name", "other");
-    let answer = server.apply(apply(&prior, &planned)).await;
-    assert_eq!(unpack(answer.new_state.as_ref()), prior);
-    assert!(
-        answer.diagnostics[0]
-            .detail
-            .contains("panicked in ApplyResourceChange of fake_thing")
-    );
+    let mut changed = prior.clone();
+    changed.set("name", "other");
+    for (how, planned, private, error) in [
+        ("", &Value::Null, "deleted", ""),
+        ("fail", &changed, "updated", ""),
+        (
+            "",
+            &changed,
+            "updated",
+            "panicked in ApplyResourceChange of fake_thing",
+        ),
+    ] {
+        let (server, _) = server(how).await;
+        let answer = server.apply(apply(&prior, planned)).await;
+        assert_eq!(unpack(answer.new_state.as_ref()), prior);
+        assert_eq!(answer.private, private.as_bytes(), "{how}");
+        assert_eq!(answer.diagnostics.len(), 1);
+        assert!(answer.diagnostics[0].detail.contains(error));
+    }
 }
 
 #[tokio::test]
@@ -286,7 +303,7 @@ async fn only_a_certain_read_forgets() {
         };
         let answer = server.read(request).await;
         assert_eq!(unpack(answer.new_state.as_ref()), state, "{how}");
-        assert_eq!(answer.private, b"p");
+        assert_eq!(answer.private, b"read", "{how}");
         assert_eq!(answer.diagnostics.len(), usize::from(how == "doubt"));
     }
 }
@@ -331,13 +348,18 @@ async fn an_old_state_is_upgraded() {
         type_name: "fake_thing".to_owned(),
         version: 1,
         raw_state: Some(proto::RawState {
-            json: br#"{"title":"t"}"#.to_vec(),
+            json: br#"{"title":"t","size":123456789012345678.125}"#.to_vec(),
             ..Default::default()
         }),
     };
     let answer = server.upgrade(request).await;
     let state = unpack(answer.upgraded_state.as_ref());
     assert_eq!(state.get("name").as_str(), Some("t 1"));
+    let size = Number::parse("123456789012345678.125").unwrap();
+    assert_eq!(*state.get("size"), size.into());
+    // What it leaves out is as the schema has it.
+    assert_eq!(state.get("mode").as_str(), Some("auto"));
+    assert!(state.get("id").is_null());
 }
 
 #[tokio::test]

@@ -269,7 +269,8 @@ mod tests {
             "1e100",
         ] {
             let number = Value::from(Number::parse(digits).unwrap());
-            let json = format!(r#"{{"number":{digits},"any":{{"type":"number","value":{digits}}}}}"#);
+            let json =
+                format!(r#"{{"number":{digits},"any":{{"type":"number","value":{digits}}}}}"#);
             let value = Value::from_old_state(&json, &object()).unwrap();
             assert_eq!(*value.get("number"), number, "{digits}");
             let any = Value::Dynamic(Box::new((Type::Number, number)));
@@ -298,7 +299,10 @@ mod tests {
                 r#"{"type":["tuple",["dynamic","bool"]],"value":[null,true]}"#,
                 any(&tuple, Value::List(vec![Value::Null, true.into()])),
             ),
-            (r#"{"type":"string","value":null}"#, any(&Type::String, Value::Null)),
+            (
+                r#"{"type":"string","value":null}"#,
+                any(&Type::String, Value::Null),
+            ),
             (r#"{"type":"dynamic","value":null}"#, Value::Null),
             (
                 r#"{"type":"dynamic","value":{"type":"bool","value":true}}"#,

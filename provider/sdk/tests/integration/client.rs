@@ -179,6 +179,7 @@ pub(crate) fn note() -> Type {
         ("kind", Type::String),
         ("labels", Type::set(Type::String)),
         ("weight", Type::Number),
+        ("extra", Type::Dynamic),
         ("fault", Type::String),
         ("id", Type::String),
         ("lines", Type::Number),

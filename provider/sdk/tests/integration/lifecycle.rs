@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use tfplugin_sdk::Value;
 use tfplugin_sdk::proto::tfplugin6 as proto;
+use tfplugin_sdk::{Number, Value};
 use tonic::Code;
 
 use crate::client::{Plugin, config, found, note, pack, unpack};
@@ -191,20 +191,36 @@ async fn import_and_stored_states() {
             ..Default::default()
         }),
     };
-    let stored = br#"{"path":"p","weight":0.1,"labels":["b","a"],"dropped":{"x":[1]}}"#;
-    let answer = provider
-        .0
-        .upgrade_resource_state(upgrade(0, stored))
-        .await
-        .expect("an answer");
-    let state = unpack(answer.get_ref().upgraded_state.as_ref(), &note());
-    let want = config([
-        ("path", "p".into()),
-        ("weight", 0.1.into()),
-        ("labels", vec!["a", "b"].into()),
-    ]);
-    assert_eq!(state, want);
-    for (version, json) in [(1, &b"{}"[..]), (0, b""), (0, b"{"), (0, br#"{"path":1}"#)] {
+    // With the version before, and with the present one.
+    for version in [0, 1] {
+        let stored = br#"{
+            "path":"p","weight":12345678901234567890.125,"labels":["b","a"],"color":{"x":[1]},
+            "extra":{"type":["object",{"a":"dynamic"}],"value":{"a":null}}
+        }"#;
+        let answer = provider
+            .0
+            .upgrade_resource_state(upgrade(version, stored))
+            .await
+            .expect("an answer");
+        assert_eq!(found(&answer.get_ref().diagnostics), []);
+        let state = unpack(answer.get_ref().upgraded_state.as_ref(), &note());
+        let weight = Number::parse("12345678901234567890.125").expect("a number");
+        let want = config([
+            ("path", "p".into()),
+            ("kind", "plain".into()),
+            ("weight", weight.into()),
+            ("labels", vec!["a", "b"].into()),
+            ("extra", Value::object([("a", Value::Null)])),
+        ]);
+        assert_eq!(state, want);
+    }
+    for (version, json) in [
+        (2, &b"{}"[..]),
+        (1, b"{"),
+        (0, b""),
+        (0, b"{"),
+        (0, br#"{"path":1}"#),
+    ] {
         let answer = provider
             .0
             .upgrade_resource_state(upgrade(version, json))

@@ -4,6 +4,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tempfile::TempDir;
 
 use crate::process::{Process, notes};
@@ -100,6 +102,15 @@ impl Workspace {
             assert!(said.contains(want), "{want:?} in: {said}");
         }
     }
+
+    /// The one instance in the stored state, changed.
+    fn edit_state(&self, change: impl FnOnce(&mut serde_json::Value)) {
+        let path = self.path().join("terraform.tfstate");
+        let text = std::fs::read_to_string(&path).expect("a state");
+        let mut state: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        change(&mut state["resources"][0]["instances"][0]);
+        std::fs::write(path, state.to_string()).expect("written");
+    }
 }
 
 const APPLY: &[&str] = &["apply", "-auto-approve", "-no-color", "-input=false"];
@@ -113,6 +124,7 @@ const NOTE: &str = r##"
       text   = "# Title\ntext"
       labels = ["z", "a"]
       weight = 0.1
+      extra  = { a = null, b = ["x", null, { c = 1.5 }] }
       timeouts {
         create = "1m"
       }
@@ -153,6 +165,60 @@ fn create_update_replace_destroy() {
 
     workspace.succeed(DESTROY);
     assert!(!workspace.path().join("b.txt").exists());
+}
+
+#[test]
+fn a_state_from_before_a_default_needs_no_change() {
+    let workspace = Workspace::new(
+        r#"
+        resource "notes_note" "a" {
+          path = "a.txt"
+          text = "text"
+        }
+        "#,
+    );
+    workspace.succeed(APPLY);
+    // Refreshing would find out the attribute by itself.
+    let plan = [PLAN, &["-refresh=false"]].concat();
+    for version in [1, 0] {
+        workspace.edit_state(|instance| {
+            instance["schema_version"] = version.into();
+            let attributes = instance["attributes"].as_object_mut().expect("some");
+            assert_eq!(attributes.remove("kind"), Some("plain".into()));
+        });
+        workspace.succeed(&plan);
+        // Puts the attribute back.
+        workspace.succeed(&["apply", "-refresh-only", "-auto-approve", "-no-color"]);
+    }
+    workspace.edit_state(|instance| instance["attributes"]["kind"] = serde_json::Value::Null);
+    let (code, said) = workspace.run(&plan);
+    assert_eq!(code, 2, "{said}");
+    workspace.succeed(DESTROY);
+}
+
+#[test]
+fn a_failed_update_keeps_the_state_and_new_private_data() {
+    let resource = r#"
+        resource "notes_note" "a" {
+          path = "a.txt"
+          text = "text"
+        }
+    "#;
+    let workspace = Workspace::new(resource);
+    workspace.succeed(APPLY);
+    workspace.write(&resource.replace("\"text\"", "\"other\"\nfault = \"fail\""));
+    workspace.fail(APPLY, &["Note not updated"]);
+    workspace.edit_state(|instance| {
+        assert_eq!(instance["attributes"]["text"], "text");
+        assert_eq!(instance["private"], STANDARD.encode("unfinished"));
+    });
+    workspace.write(&resource.replace("\"text\"", "\"other\""));
+    workspace.succeed(APPLY);
+    workspace.edit_state(|instance| {
+        assert_eq!(instance["attributes"]["text"], "other");
+        assert!(instance["private"].is_null(), "{instance}");
+    });
+    workspace.succeed(DESTROY);
 }
 
 #[test]
