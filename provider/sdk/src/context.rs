@@ -89,7 +89,8 @@ impl<D> Context<D> {
         self.lock().private.clone()
     }
 
-    /// Replaces them.
+    /// Replaces them. A create, update or delete that fails later on stores
+    /// them too, beside the state that it leaves.
     pub fn set_private(&self, bytes: impl Into<Vec<u8>>) {
         self.lock().private = bytes.into();
     }

@@ -147,7 +147,7 @@ pub(crate) fn with_defaults(schema: &Schema, config: &Value) -> Value {
 /// lacks altogether: a version of the provider without them wrote it. The plan
 /// would find them null and change, or even replace, all that exists.
 pub(crate) fn fill_missing(schema: &Schema, state: &mut Value) {
-    let _ = (schema, state);
+    set_missing(schema.root().into(), state);
 }
 
 /// What one object may hold: a block, or an attribute with a structure.
