@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint clean
+.PHONY: help build demo test bench lint clean
 
 CARGO ?= cargo
 
@@ -24,6 +24,10 @@ test: ## run the unit, vector and end-to-end tests
 	@scripts/setup.sh test
 	$(CARGO) build --workspace --bins --locked
 	$(CARGO) test --workspace --locked
+
+bench: ## compare the cost of a zTOC build with gzip's, and fail where a target is missed
+	@scripts/setup.sh build
+	$(CARGO) bench --package soci --bench kernels --bench ratios --locked
 
 lint: ## check formatting, lints, documentation and the dependency tree
 	@scripts/setup.sh lint

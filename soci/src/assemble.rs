@@ -25,10 +25,10 @@ pub(crate) enum Layer {
 }
 
 /// What makes two layers of an image the same work.
-pub(crate) type Key = (Digest, String);
+pub(crate) type Key = (Digest, u64, String);
 
 pub(crate) fn key(layer: &Descriptor) -> Key {
-    (layer.digest, layer.media_type.clone())
+    (layer.digest, layer.size, layer.media_type.clone())
 }
 
 /// What one image manifest gets.

@@ -9,12 +9,13 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
 
 use crate::assemble::{Key, Layer, assemble, key};
 use crate::enable::{Enabled, enable};
 use crate::image::{Image, Kind};
 use crate::layer::{Format, build_ztoc};
-use crate::oci::{Descriptor, Manifest, Platform, media_type};
+use crate::oci::{Descriptor, Platform, media_type};
 use crate::report::{Report, SourceReport, ZtocReport};
 use crate::store::{Destination, Document, Source};
 use crate::ztoc::{Limits, Outcome, SkipReason};
@@ -244,26 +245,27 @@ impl Indexed {
         source: &(impl Source + ?Sized),
         destination: &(impl Destination + ?Sized),
     ) -> Result<()> {
-        let mut content = self.content.clone();
-        for descriptor in &self.kept {
-            let bytes = source.manifest(descriptor).await?;
-            let manifest: Manifest = serde_json::from_slice(&bytes)
-                .map_err(|error| Error::document(descriptor.digest, error))?;
-            content.push(manifest.config);
-            content.extend(manifest.layers);
-        }
-        for blob in &content {
-            // A foreign layer is where its URLs say.
-            if blob.urls.is_empty() && !destination.has_blob(blob.digest).await? {
-                let pieces = source.blob(blob, 0..blob.size).await?;
-                destination.push_stream(blob, pieces).await?;
-            }
-        }
-        for descriptor in &self.kept {
-            let bytes = source.manifest(descriptor).await?;
-            let descriptor = descriptor.clone();
+        copy_blobs(source, destination, &self.content).await?;
+        // What an index lists is stored before the index.
+        let mut kept = Vec::new();
+        let mut found: Vec<(Descriptor, usize)> =
+            self.kept.iter().map(|kept| (kept.clone(), 0)).collect();
+        while let Some((descriptor, depth)) = found.pop() {
+            let bytes = source.manifest(&descriptor).await?;
             let document = Document { descriptor, bytes };
-            destination.push_manifest(&document).await?;
+            let parsed: Listed = document.parse()?;
+            if depth == MAX_DEPTH {
+                let reason = "indexes in indexes without end";
+                return Err(Error::document(document.descriptor.digest, reason));
+            }
+            let blobs: Vec<_> = parsed.config.into_iter().chain(parsed.layers).collect();
+            copy_blobs(source, destination, &blobs).await?;
+            let listed = parsed.manifests.into_iter();
+            found.extend(listed.map(|descriptor| (descriptor, depth + 1)));
+            kept.push(document);
+        }
+        for document in kept.iter().rev() {
+            destination.push_manifest(document).await?;
         }
         Ok(())
     }
@@ -303,6 +305,34 @@ impl Indexed {
             None => Ok(()),
         }
     }
+}
+
+/// Indexes in indexes are copied to this depth.
+const MAX_DEPTH: usize = 4;
+
+/// What any manifest or index lists.
+#[derive(Deserialize)]
+struct Listed {
+    config: Option<Descriptor>,
+    #[serde(default)]
+    layers: Vec<Descriptor>,
+    #[serde(default)]
+    manifests: Vec<Descriptor>,
+}
+
+async fn copy_blobs(
+    source: &(impl Source + ?Sized),
+    destination: &(impl Destination + ?Sized),
+    blobs: &[Descriptor],
+) -> Result<()> {
+    for blob in blobs {
+        // A foreign layer is where its URLs say.
+        if blob.urls.is_empty() && !destination.has_blob(blob.digest).await? {
+            let pieces = source.blob(blob, 0..blob.size).await?;
+            destination.push_stream(blob, pieces).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Builds the zTOC of every layer that can have one, each layer once.
@@ -346,7 +376,14 @@ async fn build_layers(
         .map(|(key, layer, format)| async move {
             let layer = &layer;
             observer.layer_started(layer);
-            let outcome = build_ztoc(source, layer, format, options.ztoc.clone(), observer).await?;
+            let built = build_ztoc(source, layer, format, options.ztoc.clone(), observer).await;
+            let outcome = match built {
+                // It may be kept elsewhere only.
+                Err(error) if error.is_not_found() && !layer.urls.is_empty() => {
+                    Outcome::Skipped(SkipReason::new("it is a foreign layer that is not here"))
+                }
+                built => built?,
+            };
             let result = match outcome {
                 Outcome::Skipped(reason) => {
                     observer.layer_finished(layer, Some(&reason));

@@ -20,7 +20,7 @@ use place::Access;
 /// Build, inspect and verify SOCI (Seekable OCI) indexes of container images.
 ///
 /// SOURCE and DESTINATION are an image in a registry (host/repository:tag) or an OCI image
-/// layout directory (oci:DIR).
+/// layout directory (oci:DIR for its first image, oci:DIR:NAME for another).
 #[derive(Parser)]
 #[command(name = "soci", version, max_term_width = 100)]
 struct Cli {

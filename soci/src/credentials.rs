@@ -1,6 +1,7 @@
 //! Who asks a registry.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use docker_credential::{CredentialRetrievalError, DockerCredential};
 
@@ -48,13 +49,29 @@ impl Credentials {
                 "docker.io" => DOCKER_HUB_KEY.to_owned(),
                 registry => registry.to_owned(),
             };
-            move || docker_credential::get_credential(&key)
+            move || match config_file() {
+                None => Ok(None),
+                Some(file) => {
+                    let file = std::io::BufReader::new(file?);
+                    Ok(Some(docker_credential::get_credential_from_reader(
+                        file, &key,
+                    )))
+                }
+            }
         });
         let found = match found.await {
             Ok(found) => found,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
-        let refuse = |reason: String| Error::Credentials { registry, reason };
+        let refuse = |reason: String| Error::Credentials {
+            registry: registry.clone(),
+            reason,
+        };
+        let found: std::io::Result<_> = found;
+        let found = found.map_err(|error| refuse(format!("Docker's configuration: {error}")));
+        let Some(found) = found? else {
+            return Ok(Self::Anonymous);
+        };
         match found {
             Ok(DockerCredential::UsernamePassword(username, password)) => {
                 Ok(Self::Basic { username, password })
@@ -64,16 +81,23 @@ impl Credentials {
                  log in with a user name and a password or access token"
                     .to_owned(),
             )),
-            Err(
-                CredentialRetrievalError::NoCredentialConfigured
-                | CredentialRetrievalError::ConfigNotFound
-                | CredentialRetrievalError::ConfigReadError,
-            ) => Ok(Self::Anonymous),
+            Err(CredentialRetrievalError::NoCredentialConfigured) => Ok(Self::Anonymous),
             // What a helper printed may hold the secret itself.
             Err(CredentialRetrievalError::HelperFailure { helper, .. }) => {
                 Err(refuse(format!("the credential helper {helper:?} failed")))
             }
             Err(error) => Err(refuse(format!("Docker's configuration: {error}"))),
         }
+    }
+}
+
+/// Docker's configuration, if there is one.
+fn config_file() -> Option<std::io::Result<std::fs::File>> {
+    let directory = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker"));
+    let path = directory.or_else(home)?.join("config.json");
+    match std::fs::File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        opened => Some(opened),
     }
 }

@@ -35,7 +35,10 @@ pub(crate) fn enable(image: &Image, indexes: &[Option<Document>]) -> Result<Enab
         };
         let rewritten = rewrite(manifest, index.as_ref())?;
         let descriptor = redescribe(&entry.descriptor, &rewritten, manifest, platform);
-        renamed.insert(entry.descriptor.digest, descriptor.digest);
+        // A manifest may be listed for two platforms of which one is indexed: that one counts.
+        if index.is_some() || !renamed.contains_key(&entry.descriptor.digest) {
+            renamed.insert(entry.descriptor.digest, descriptor.digest);
+        }
         if let Some(index) = index {
             appended.push(beside(index, descriptor.digest, platform));
         }

@@ -123,9 +123,14 @@ impl Error {
         }
     }
 
-    /// Whether a registry said that the thing asked for does not exist.
+    /// Whether the thing asked for does not exist, in the registry's own words or the file
+    /// system's.
     pub fn is_not_found(&self) -> bool {
-        self.registry().is_some_and(RegistryError::is_not_found)
+        match self {
+            Self::Registry(error) => error.is_not_found(),
+            Self::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
+            _ => false,
+        }
     }
 }
 

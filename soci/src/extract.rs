@@ -17,6 +17,8 @@ use crate::{Digest, Error, Result};
 
 /// Links followed before a chain of them counts as a loop.
 const MAX_LINKS: usize = 40;
+/// A span is verified whole before any of it is used, so it must fit in memory.
+const MAX_SPAN: u64 = 256 << 20;
 /// Bytes of a gzip member's CRC-32 and length.
 const TRAILER: usize = 8;
 
@@ -83,7 +85,10 @@ impl<'a, S: Source + ?Sized> LayerReader<'a, S> {
             path: "layer".to_owned(),
             reason: "it does not inflate to what its zTOC says".to_owned(),
         };
-        let end = offset.checked_add(size).ok_or_else(corrupt)?;
+        let end = offset
+            .checked_add(size)
+            .filter(|&end| i64::try_from(end).is_ok())
+            .ok_or_else(corrupt)?;
         let points = &self.ztoc.checkpoints;
         let (first, last) = (points.span_of(offset), points.span_of(end - 1));
         if last >= points.spans() {
@@ -98,7 +103,14 @@ impl<'a, S: Source + ?Sized> LayerReader<'a, S> {
         let mut fetched = BytesMut::new();
         for index in first..=last {
             let span = points.span(index, self.layer.size);
-            let length = usize::try_from(span.end - span.start).map_err(|_| corrupt())?;
+            let length = span.end - span.start;
+            if length > MAX_SPAN {
+                return Err(Error::TooLarge {
+                    what: format!("span {index} of the layer"),
+                    limit: MAX_SPAN,
+                });
+            }
+            let length = length as usize;
             while fetched.len() < length {
                 let piece = stream.next().await.ok_or_else(corrupt)??;
                 fetched.extend_from_slice(&piece);

@@ -9,6 +9,9 @@ use crate::{Error, Result};
 /// More manifests than this in one image are refused.
 const MAX_MANIFESTS: usize = 1000;
 
+/// Consumers would not agree on which of the two such a document is.
+const BOTH: &str = "both an image index and an image manifest";
+
 /// An image: one manifest, or an index of several.
 #[derive(Debug)]
 pub(crate) struct Image {
@@ -59,9 +62,7 @@ impl Image {
         let shape: Shape = root.parse()?;
         let is_index = shape.manifests.is_some();
         if is_index && (shape.layers.is_some() || shape.config.is_some()) {
-            // Consumers would not agree on which of the two it is.
-            let reason = "both an image index and an image manifest";
-            return Err(Error::document(what, reason));
+            return Err(Error::document(what, BOTH));
         }
         // The document's own word counts; a registry's header may be a default.
         if let Some(media_type) = shape.media_type.filter(|t| !t.is_empty()) {
@@ -154,8 +155,15 @@ impl Kind {
             return Ok(Self::Other);
         }
         let bytes = source.manifest(descriptor).await?;
-        let manifest: Manifest = serde_json::from_slice(&bytes)
-            .map_err(|error| Error::document(descriptor.digest, error))?;
+        let parsed = serde_json::from_slice::<Shape>(&bytes).and_then(|shape| {
+            let manifest = serde_json::from_slice::<Manifest>(&bytes)?;
+            Ok((shape, manifest))
+        });
+        let (shape, manifest) =
+            parsed.map_err(|error| Error::document(descriptor.digest, error))?;
+        if shape.manifests.is_some() {
+            return Err(Error::document(descriptor.digest, BOTH));
+        }
         let config = manifest.config.media_type.as_str();
         if config == media_type::SOCI_INDEX_V2 || config == media_type::SOCI_INDEX_V1 {
             return Ok(Self::SociIndex);

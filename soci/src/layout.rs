@@ -18,17 +18,27 @@ use crate::{Digest, Error, Result};
 /// How much of a file is read at once, in bytes.
 const PIECE: usize = 256 << 10;
 
-/// The first image of an OCI image layout directory.
+/// An image of an OCI image layout directory.
 #[derive(Debug, Clone)]
 pub struct LayoutImage {
     directory: PathBuf,
+    name: Option<String>,
 }
 
 impl LayoutImage {
-    /// The image in a directory.
+    /// The first image in a directory.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),
+            name: None,
+        }
+    }
+
+    /// The image of this name in a directory.
+    pub fn named(directory: impl Into<PathBuf>, name: impl Into<String>) -> Self {
+        Self {
+            directory: directory.into(),
+            name: Some(name.into()),
         }
     }
 
@@ -37,6 +47,9 @@ impl LayoutImage {
     /// # Errors
     /// When the directory is no layout.
     pub async fn name(&self) -> Result<Option<String>> {
+        if self.name.is_some() {
+            return Ok(self.name.clone());
+        }
         let first = self.index().await?.1.manifests.into_iter().next();
         Ok(first.and_then(|mut first| first.annotations.remove(REF_NAME)))
     }
@@ -148,11 +161,14 @@ impl Source for LayerFile {
 impl Source for LayoutImage {
     async fn root(&self) -> Result<Document> {
         let (path, index) = self.index().await?;
-        let descriptor = index
-            .manifests
-            .into_iter()
-            .next()
-            .ok_or_else(|| Error::document(path.display(), "no manifest in the layout"))?;
+        let wanted = |listed: &Descriptor| match &self.name {
+            Some(name) => listed.annotations.get(REF_NAME) == Some(name),
+            None => true,
+        };
+        let descriptor = index.manifests.into_iter().find(wanted).ok_or_else(|| {
+            let name = self.name.as_deref().unwrap_or("");
+            Error::document(path.display(), format!("no image {name} in the layout"))
+        })?;
         let bytes = self.manifest(&descriptor).await?;
         // The rest of the descriptor, such as the image's name, is the layout's own.
         Ok(Document {
@@ -220,18 +236,23 @@ impl LayoutImage {
     }
 
     async fn partial(&self) -> Result<Partial> {
-        // Two writers of one layout must not take each other's file.
+        // Two writers of one layout must not take each other's file, nor must writers in two
+        // containers that share the directory and count processes alike.
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!(".partial-{}-{number}", std::process::id());
-        let path = self.directory.join(name);
-        let file = tokio::fs::File::create(&path)
-            .await
-            .map_err(io_error(&path))?;
-        Ok(Partial {
-            path: Some(path),
-            file,
-        })
+        loop {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let name = format!(".partial-{}-{number}", std::process::id());
+            let path = self.directory.join(name);
+            let mut options = tokio::fs::OpenOptions::new();
+            match options.write(true).create_new(true).open(&path).await {
+                Ok(file) => {
+                    let path = Some(path);
+                    return Ok(Partial { path, file });
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(io_error(&path)(error)),
+            }
+        }
     }
 
     async fn write_index(&self, index: &ImageIndex) -> Result<()> {
@@ -267,6 +288,8 @@ impl Partial {
 
     async fn finish(mut self, to: &Path) -> Result<()> {
         self.file.flush().await.map_err(io_error(to))?;
+        // A name must not outlast a crash that its content does not.
+        self.file.sync_all().await.map_err(io_error(to))?;
         if let Some(path) = self.path.take() {
             tokio::fs::rename(&path, to).await.map_err(io_error(to))?;
         }

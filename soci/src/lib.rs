@@ -102,6 +102,7 @@ mod remove;
 mod report;
 mod store;
 mod tar;
+mod text;
 mod verify;
 pub mod ztoc;
 

@@ -89,13 +89,21 @@ pub struct Descriptor {
     )]
     pub annotations: Annotations,
     /// The content itself, base64.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "not_empty"
+    )]
     pub data: Option<String>,
     /// What the content runs on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// Type of the artifact, when the content is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "not_empty"
+    )]
     pub artifact_type: Option<String>,
 }
 
@@ -128,7 +136,8 @@ pub struct Platform {
     #[serde(
         default,
         rename = "os.version",
-        skip_serializing_if = "Option::is_none"
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "not_empty"
     )]
     pub os_version: Option<String>,
     /// Features the operating system must have (Windows).
@@ -140,20 +149,41 @@ pub struct Platform {
     )]
     pub os_features: Vec<String>,
     /// Variant of the processor, e.g. `v7`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "not_empty"
+    )]
     pub variant: Option<String>,
 }
 
 impl Platform {
-    /// The same platform, with the variant left out where it is the architecture's usual one.
+    /// The same platform in its usual spelling, as containerd has it: aliases of the
+    /// architecture resolved, a variant left out where it is the only one and named where
+    /// there are several.
     #[must_use]
     pub fn normalized(mut self) -> Self {
-        if self.architecture == "arm64" && matches!(self.variant.as_deref(), Some("8" | "v8")) {
-            self.variant = None;
+        self.os = self.os.to_ascii_lowercase();
+        if self.os == "macos" {
+            "darwin".clone_into(&mut self.os);
         }
-        if self.variant.as_deref() == Some("") {
-            self.variant = None;
-        }
+        let architecture = self.architecture.to_ascii_lowercase();
+        let variant = self.variant.as_deref().unwrap_or("").to_ascii_lowercase();
+        let (architecture, variant) = match (architecture.as_str(), variant.as_str()) {
+            ("i386", _) => ("386", ""),
+            ("x86_64" | "x86-64" | "amd64", "v1") => ("amd64", ""),
+            ("x86_64" | "x86-64", variant) => ("amd64", variant),
+            ("aarch64" | "arm64", "8" | "v8") => ("arm64", ""),
+            ("aarch64", variant) => ("arm64", variant),
+            ("armhf", _) | ("arm", "" | "7") => ("arm", "v7"),
+            ("armel", _) => ("arm", "v6"),
+            ("arm", "5") => ("arm", "v5"),
+            ("arm", "6") => ("arm", "v6"),
+            ("arm", "8") => ("arm", "v8"),
+            same => same,
+        };
+        self.variant = (!variant.is_empty()).then(|| variant.to_owned());
+        self.architecture = architecture.to_owned();
         self
     }
 
@@ -161,9 +191,11 @@ impl Platform {
     /// if it is asked for.
     pub fn matches(&self, wanted: &Self) -> bool {
         let own = self.clone().normalized();
+        let any_variant = wanted.variant.is_none();
+        let wanted = wanted.clone().normalized();
         own.os == wanted.os
             && own.architecture == wanted.architecture
-            && (wanted.variant.is_none() || own.variant == wanted.variant)
+            && (any_variant || own.variant == wanted.variant)
     }
 
     /// Whether this is the `unknown/unknown` of attestations.
@@ -201,8 +233,7 @@ impl std::str::FromStr for Platform {
             os_version: None,
             os_features: Vec::new(),
             variant: variant.map(str::to_owned),
-        }
-        .normalized())
+        })
     }
 }
 
@@ -226,7 +257,11 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
     /// Type of the artifact, when it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "not_empty"
+    )]
     pub artifact_type: Option<String>,
     /// The configuration.
     pub config: Descriptor,
@@ -255,7 +290,11 @@ pub struct ImageIndex {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
     /// Type of the artifact, when it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "not_empty"
+    )]
     pub artifact_type: Option<String>,
     /// The manifests.
     #[serde(deserialize_with = "null")]
@@ -293,4 +332,48 @@ where
     T: Default + Deserialize<'de>,
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Reads the empty text as nothing: Go leaves both out when it writes.
+fn not_empty<'de, D>(deserializer: D) -> Result<Option<String>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    Ok(text.filter(|text| !text.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn platforms() {
+        let normal = |text: &str| text.parse::<Platform>().map(|p| p.normalized().to_string());
+        for (text, want) in [
+            ("linux/arm64/v8", "linux/arm64"),
+            ("linux/aarch64", "linux/arm64"),
+            ("Linux/x86_64", "linux/amd64"),
+            ("linux/amd64/v3", "linux/amd64/v3"),
+            ("linux/arm", "linux/arm/v7"),
+            ("linux/arm/6", "linux/arm/v6"),
+            ("windows/amd64", "windows/amd64"),
+        ] {
+            assert_eq!(normal(text).as_deref(), Ok(want), "{text}");
+        }
+        for bad in ["linux", "linux/", "/amd64", "a/b/c/d", "linux/am d64"] {
+            assert!(normal(bad).is_err(), "{bad}");
+        }
+        let v6: Platform = "linux/arm/v6".parse().unwrap();
+        assert!(v6.matches(&"linux/arm".parse().unwrap()));
+        assert!(!v6.matches(&"linux/arm/v7".parse().unwrap()));
+    }
+
+    #[test]
+    fn empty_texts_are_left_out() {
+        let platform = r#"{"architecture":"amd64","os":"linux","os.version":"","variant":""}"#;
+        let platform: Platform = serde_json::from_str(platform).unwrap();
+        let written = serde_json::to_string(&platform).unwrap();
+        assert_eq!(written, r#"{"architecture":"amd64","os":"linux"}"#);
+    }
 }

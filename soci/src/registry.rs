@@ -1,10 +1,11 @@
 //! Images in an OCI registry.
 //!
-//! References and the token exchange are `oci-client`'s. The requests themselves are made
-//! here, because every one of them needs what that client leaves out: bodies read within
-//! bounds (those of errors too), URLs without their secrets in messages, retries, downloads
-//! that continue where they broke, deletion.
+//! References are `oci-client`'s. The requests themselves are made here, because every one of
+//! them needs what that client leaves out: bodies read within bounds (those of errors too),
+//! URLs without their secrets in messages, retries, downloads that continue where they broke,
+//! deletion.
 
+mod auth;
 mod error;
 mod http;
 mod referrers;
@@ -15,10 +16,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use oci_client::RegistryOperation::{Pull, Push};
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION, RANGE};
+use reqwest::header::{
+    ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE,
+};
 use reqwest::{Method, Response, StatusCode};
 
+use auth::Operation::{Delete, Pull, Push};
 pub use error::{Detail, RegistryError};
 pub use http::Client;
 use http::{Connection, Request};
@@ -87,7 +90,7 @@ impl RegistryImage {
     /// What the answer to HEAD says of a manifest; nothing if it says too little, or 404.
     async fn describe(&self, name: &str) -> Result<Option<Descriptor>> {
         let request = self.manifest_request(Method::HEAD, name)?;
-        let response = match self.connection.send(Pull, request).await {
+        let response = match self.connection.send(Pull, &request).await {
             Ok(response) => response,
             Err(error) if error.status_code() == Some(404) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -98,7 +101,7 @@ impl RegistryImage {
         let (Some(digest), Some(size)) = (digest, size) else {
             return Ok(None);
         };
-        let mut descriptor = Descriptor::of(&content_type(&response), b"");
+        let mut descriptor = Descriptor::of(&content_type(response.headers()), b"");
         descriptor.digest = digest;
         descriptor.size = size;
         Ok(Some(descriptor))
@@ -120,7 +123,7 @@ impl RegistryImage {
     /// When the registry refuses; status 405 means that it never deletes.
     pub async fn delete_manifest(&self, digest: Digest) -> Result<bool> {
         let request = self.manifest_request(Method::DELETE, &digest.to_string())?;
-        match self.connection.send(Push, request).await {
+        match self.connection.send(Delete, &request).await {
             Ok(_) => Ok(true),
             Err(error) if error.status_code() == Some(404) => Ok(false),
             Err(error) => Err(error.into()),
@@ -143,15 +146,14 @@ impl RegistryImage {
         let mut tags = Vec::new();
         let mut url = self.connection.url("tags/list?n=1000")?;
         for _ in 0..MAX_PAGES {
-            let request = Request::new(Method::GET, url.clone());
-            let response = match self.connection.send(Pull, request).await {
-                Ok(response) => response,
+            let request = Request::new(Method::GET, url);
+            let answer = match self.connection.read(Pull, &request, MAX_DOCUMENT).await {
+                Ok(answer) => answer,
                 Err(error) if error.is_not_found() => return Ok(tags),
                 Err(error) => return Err(error.into()),
             };
-            let next = next_page(&response);
-            let bytes = http::read_bounded(response, MAX_DOCUMENT).await?;
-            let bytes = bytes.ok_or_else(|| Error::TooLarge {
+            let next = answer.next_page();
+            let bytes = answer.body.ok_or_else(|| Error::TooLarge {
                 what: what(),
                 limit: MAX_DOCUMENT,
             })?;
@@ -177,15 +179,13 @@ impl RegistryImage {
 
     async fn fetch(&self, name: &str, want: Option<Digest>) -> Result<Document> {
         let request = self.manifest_request(Method::GET, name)?;
-        let response = self.connection.send(Pull, request).await?;
-        let header_type = content_type(&response);
+        let answer = self.connection.read(Pull, &request, MAX_DOCUMENT).await?;
+        let header_type = content_type(&answer.headers);
         let what = || format!("manifest {}@{name}", self.reference.name());
-        let bytes = http::read_bounded(response, MAX_DOCUMENT)
-            .await?
-            .ok_or_else(|| Error::TooLarge {
-                what: what(),
-                limit: MAX_DOCUMENT,
-            })?;
+        let bytes = answer.body.ok_or_else(|| Error::TooLarge {
+            what: what(),
+            limit: MAX_DOCUMENT,
+        })?;
         let digest = Digest::of(&bytes);
         if let Some(want) = want.filter(|want| *want != digest) {
             return Err(Error::DigestMismatch {
@@ -207,7 +207,41 @@ impl RegistryImage {
             .map_err(|error| Error::document(document.descriptor.digest, error))?;
         request.headers.insert(CONTENT_TYPE, content_type);
         request.body = Some(document.bytes.clone());
-        Ok(self.connection.send(Push, request).await?)
+        Ok(self.connection.send(Push, &request).await?)
+    }
+
+    /// Uploads a blob, unless it is there. Each attempt is a session of its own: one that
+    /// broke off cannot be gone on with, and one whose answer was lost may have ended well.
+    async fn upload(
+        &self,
+        digest: Digest,
+        size: u64,
+        mut body: impl FnMut() -> reqwest::Body + Send,
+    ) -> Result<()> {
+        let mut attempt = 1;
+        loop {
+            if self.has_blob(digest).await? {
+                return Ok(());
+            }
+            let mut upload = self.start_upload(digest).await?;
+            upload.headers.insert(CONTENT_LENGTH, size.into());
+            let body = body();
+            let replayable = body.as_bytes().is_some();
+            let sent = self
+                .connection
+                .send_once(Push, &upload, Some((body, size)))
+                .await;
+            let Err((error, wait)) = sent else {
+                return Ok(());
+            };
+            // An expired session is unknown to the registry.
+            let worth_it = error.is_temporary() || error.status_code() == Some(404);
+            if !worth_it || !replayable || attempt == http::MAX_ATTEMPTS {
+                return Err(error.into());
+            }
+            http::pause(&error, wait, attempt).await;
+            attempt += 1;
+        }
     }
 
     /// Begins the upload of a blob. Returns the request that takes the body and ends it.
@@ -215,7 +249,7 @@ impl RegistryImage {
         let uploads = self.connection.url("blobs/uploads/")?;
         let mut start = Request::new(Method::POST, uploads.clone());
         start.body = Some(Bytes::new());
-        let response = self.connection.send(Push, start).await?;
+        let response = self.connection.send(Push, &start).await?;
         // The location may be relative, and may carry a query of its own.
         let location = response.headers().get(LOCATION);
         let location = location.and_then(|location| location.to_str().ok());
@@ -245,7 +279,7 @@ impl RegistryImage {
             let value = HeaderValue::from_str(&value).map_err(|e| Error::document("header", e))?;
             request.headers.insert(RANGE, value);
         }
-        let response = self.connection.send(Pull, request).await?;
+        let response = self.connection.send(Pull, &request).await?;
         let skip = if response.status() == StatusCode::PARTIAL_CONTENT {
             let found = response.headers().get("content-range");
             let want = format!("bytes {}-", range.start);
@@ -386,7 +420,7 @@ impl Source for RegistryImage {
     }
 
     async fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>> {
-        Self::referrers(self, subject).await
+        Ok(self.list_referrers(subject).await?.0)
     }
 }
 
@@ -395,7 +429,7 @@ impl Destination for RegistryImage {
     async fn has_blob(&self, digest: Digest) -> Result<bool> {
         let url = self.connection.url(&format!("blobs/{digest}"))?;
         let request = Request::new(Method::HEAD, url);
-        match self.connection.send(Pull, request).await {
+        match self.connection.send(Pull, &request).await {
             Ok(_) => Ok(true),
             Err(error) if error.status_code() == Some(404) => Ok(false),
             Err(error) => Err(error.into()),
@@ -403,22 +437,15 @@ impl Destination for RegistryImage {
     }
 
     async fn push_blob(&self, digest: Digest, bytes: Bytes) -> Result<()> {
-        if !self.has_blob(digest).await? {
-            let mut upload = self.start_upload(digest).await?;
-            upload.body = Some(bytes);
-            self.connection.send(Push, upload).await?;
-        }
-        Ok(())
+        self.upload(digest, bytes.len() as u64, || bytes.clone().into())
+            .await
     }
 
     async fn push_stream(&self, descriptor: &Descriptor, pieces: ByteStream) -> Result<()> {
-        let mut upload = self.start_upload(descriptor.digest).await?;
-        upload
-            .headers
-            .insert(CONTENT_LENGTH, descriptor.size.into());
-        let body = reqwest::Body::wrap_stream(pieces);
-        self.connection.send_once(Push, upload, body).await?;
-        Ok(())
+        let mut body = Some(reqwest::Body::wrap_stream(pieces));
+        // A stream can be sent only once: on a second attempt there is nothing left to send.
+        let next = || body.take().unwrap_or_default();
+        self.upload(descriptor.digest, descriptor.size, next).await
     }
 
     async fn push_manifest(&self, document: &Document) -> Result<()> {
@@ -431,7 +458,7 @@ impl Destination for RegistryImage {
 
     async fn push_referrer(&self, document: &Document, subject: &Descriptor) -> Result<()> {
         let digest = document.descriptor.digest;
-        let present = self.referrers(subject.digest).await?;
+        let (present, kept_here) = self.list_referrers(subject.digest).await?;
         if present.iter().any(|referrer| referrer.digest == digest)
             && self.describe(&digest.to_string()).await?.is_some()
         {
@@ -439,7 +466,7 @@ impl Destination for RegistryImage {
         }
         let response = self.put_manifest(document, &digest.to_string()).await?;
         // A registry that keeps referrers itself says so; for others the client does.
-        if response.headers().contains_key("oci-subject") {
+        if kept_here || response.headers().contains_key("oci-subject") {
             return Ok(());
         }
         self.add_referrer(&document.descriptor, subject.digest)
@@ -448,7 +475,7 @@ impl Destination for RegistryImage {
 
     async fn tag(&self, document: &Document, tag: &str) -> Result<()> {
         // An immutable tag refuses even the content it has.
-        let now = self.describe(tag).await?;
+        let now = self.resolve(tag).await?;
         if now.is_none_or(|now| now.digest != document.descriptor.digest) {
             self.put_manifest(document, tag).await?;
         }
@@ -456,21 +483,9 @@ impl Destination for RegistryImage {
     }
 }
 
-/// The next page of a list, of the same registry: `Link: </v2/…>; rel="next"`.
-fn next_page(response: &Response) -> Option<reqwest::Url> {
-    let link = response
-        .headers()
-        .get(reqwest::header::LINK)?
-        .to_str()
-        .ok()?;
-    let (target, relation) = link.strip_prefix('<')?.split_once('>')?;
-    let next = response.url().join(target).ok()?;
-    (relation.contains("next") && next.origin() == response.url().origin()).then_some(next)
-}
-
 /// The media type of an answer, without parameters; empty if it has none.
-fn content_type(response: &Response) -> String {
-    let value = response.headers().get(CONTENT_TYPE);
+fn content_type(headers: &HeaderMap) -> String {
+    let value = headers.get(CONTENT_TYPE);
     let value = value.and_then(|value| value.to_str().ok()).unwrap_or("");
     let media_type = value.split(';').next().unwrap_or("");
     media_type.trim().to_owned()

@@ -12,6 +12,7 @@ mod pax;
 use header::{BLOCK, Header};
 use pax::Records;
 
+use crate::text::printable;
 use crate::ztoc::{EntryType, FileMetadata};
 
 /// Special headers (long names, PAX records) larger than this many bytes are refused.
@@ -91,11 +92,12 @@ impl TarReader {
                 State::Special { left, padding, .. } => {
                     let taken = take(left, bytes.len());
                     self.special.extend_from_slice(&bytes[..taken]);
-                    let padded = take(padding, bytes.len() - taken);
-                    if *left == 0 && *padding == 0 {
+                    if *left == 0 {
+                        let padding = *padding;
                         self.end_special()?;
+                        self.step_over(0, padding);
                     }
-                    taken + padded
+                    taken
                 }
                 State::Header | State::AfterZeroBlock => {
                     let taken = bytes.len().min(BLOCK - self.filled);
@@ -118,9 +120,7 @@ impl TarReader {
     /// The archive is over: the position at which its end was recognised.
     pub(crate) fn finish(&self) -> Result<u64, TarError> {
         match self.state {
-            State::Data { data: 0, .. } | State::Special { left: 0, .. } | State::End => {
-                Ok(self.position)
-            }
+            State::Data { data: 0, .. } | State::End => Ok(self.position),
             State::Header | State::AfterZeroBlock if self.filled == 0 => Ok(self.position),
             _ => Err(TarError::Malformed {
                 at: self.position,
@@ -203,7 +203,7 @@ impl TarReader {
         }
         // The records may have changed the size, and the name the type.
         let data = self.data_size(&header)?;
-        let name = || String::from_utf8_lossy(&header.name).into_owned();
+        let name = || printable(&header.name);
         if header.kind == b'S' || pax::is_sparse(&records) {
             return Err(TarError::Sparse { name: name() });
         }
@@ -229,15 +229,16 @@ impl TarReader {
             devminor: header.devminor,
             xattrs: records.into_iter().collect(),
         });
-        self.state = if data == 0 {
+        self.step_over(data, padding(data));
+        Ok(())
+    }
+
+    fn step_over(&mut self, data: u64, padding: u64) {
+        self.state = if data == 0 && padding == 0 {
             State::Header
         } else {
-            State::Data {
-                data,
-                padding: padding(data),
-            }
+            State::Data { data, padding }
         };
-        Ok(())
     }
 
     fn data_size(&self, header: &Header) -> Result<u64, TarError> {

@@ -27,10 +27,17 @@ pub(super) async fn convert(
     access: Access,
 ) -> Result<ExitCode> {
     let credentials = access.credentials()?;
-    let from = Place::open(source, &access, credentials.as_ref()).await?;
     let to = match destination {
         Some(destination) => Some(Place::open(destination, &access, credentials.as_ref()).await?),
         None => None,
+    };
+    // What is given on the command line is for the destination. The source gets it only if it
+    // is in the same registry.
+    let shared = to.as_ref().is_none_or(|to| to.is_in_registry_of(source));
+    let from = if shared {
+        Place::open(source, &access, credentials.as_ref()).await?
+    } else {
+        Place::open(source, &Access::default(), None).await?
     };
     if let Some(Place::Layout(layout)) = &to {
         layout.create().await?;
@@ -38,6 +45,10 @@ pub(super) async fn convert(
     let name = from.name().await?;
     let tag = match &to {
         // Beside the source it must not take the source's name.
+        None if matches!(from, Place::Layout(_)) => {
+            let name = name.unwrap_or_else(|| "latest".to_owned());
+            Some(format!("{name}-soci"))
+        }
         None => name.map(|name| format!("{name}-soci")),
         Some(Place::Registry(image)) => image.reference().tag().map(str::to_owned),
         Some(Place::Layout(_)) => Some(name.unwrap_or_else(|| "latest".to_owned())),

@@ -7,7 +7,7 @@ use clap::Args;
 use soci::{Client, Credentials, Destination, ImageReference, LayoutImage, RegistryImage, Source};
 
 /// How to reach a registry.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct Access {
     /// User name for the registry [default: from Docker's configuration]
     #[arg(long, value_name = "NAME", requires = "password_stdin")]
@@ -59,6 +59,12 @@ impl Place {
         credentials: Option<&Credentials>,
     ) -> Result<Self> {
         if let Some(directory) = text.strip_prefix("oci:") {
+            // A directory, or one of the images in it by name; a directory may have a colon.
+            if let Some((directory, name)) = directory.rsplit_once(':')
+                && !name.contains('/')
+            {
+                return Ok(Self::Layout(LayoutImage::named(directory, name)));
+            }
             return Ok(Self::Layout(LayoutImage::new(directory)));
         }
         let reference: ImageReference = text.parse()?;
@@ -71,6 +77,14 @@ impl Place {
             None => Credentials::from_docker_config(&reference).await?,
         };
         Ok(Self::Registry(client.image(reference, credentials)))
+    }
+
+    /// Whether another image is in the same registry.
+    pub(crate) fn is_in_registry_of(&self, other: &str) -> bool {
+        match (self, other.parse::<ImageReference>()) {
+            (Self::Registry(own), Ok(other)) => own.reference().registry() == other.registry(),
+            _ => false,
+        }
     }
 
     pub(crate) fn store(&self) -> &dyn Store {

@@ -148,11 +148,15 @@ fn info(path: &Path, as_json: bool) -> Result<ExitCode> {
 
 /// A file as `tar -tv` would show it, with the place of its data.
 fn line(file: &FileMetadata) -> String {
-    let name = String::from_utf8_lossy(&file.name);
+    let shown = |name: &[u8]| {
+        let name = String::from_utf8_lossy(name);
+        name.replace(char::is_control, "\u{fffd}")
+    };
+    let name = shown(&file.name);
     let link = if file.linkname.is_empty() {
         String::new()
     } else {
-        format!(" -> {}", String::from_utf8_lossy(&file.linkname))
+        format!(" -> {}", shown(&file.linkname))
     };
     let (kind, mode) = (file.kind.name(), file.mode & 0o7777);
     let (size, offset) = (file.size, file.offset);

@@ -24,7 +24,7 @@ enum Kind {
         details: Vec<Detail>,
     },
     /// The registry's token server says no.
-    Authentication { reason: String },
+    Authentication { status: StatusCode, reason: String },
     /// The answer is no sensible one.
     Answer { reason: &'static str },
 }
@@ -47,7 +47,9 @@ struct Envelope {
 
 impl RegistryError {
     pub(super) fn transport(method: &Method, url: &Url, error: &reqwest::Error) -> Self {
-        let temporary = error.is_connect() || error.is_timeout() || error.is_body();
+        // A body that breaks off comes as an error of decoding.
+        let broken = error.is_body() || error.is_decode();
+        let temporary = error.is_connect() || error.is_timeout() || broken;
         Self::new(
             method,
             url,
@@ -68,9 +70,9 @@ impl RegistryError {
         Self::new(method, url, Kind::Status { status, details })
     }
 
-    pub(super) fn authentication(url: &Url, reason: &str) -> Self {
+    pub(super) fn authentication(url: &Url, status: StatusCode, reason: &str) -> Self {
         let reason = printable(reason);
-        Self::new(&Method::GET, url, Kind::Authentication { reason })
+        Self::new(&Method::GET, url, Kind::Authentication { status, reason })
     }
 
     pub(super) fn answer(method: &Method, url: &Url, reason: &'static str) -> Self {
@@ -156,8 +158,13 @@ impl fmt::Display for RegistryError {
                 }
                 Ok(())
             }
-            Kind::Authentication { reason } if reason.is_empty() => f.write_str("no token granted"),
-            Kind::Authentication { reason } => write!(f, "no token granted: {reason}"),
+            Kind::Authentication { status, reason } => {
+                write!(f, "no token granted: {status}")?;
+                match reason.as_str() {
+                    "" => Ok(()),
+                    reason => write!(f, ", {reason}"),
+                }
+            }
             Kind::Answer { reason } => f.write_str(reason),
         }
     }
@@ -166,7 +173,16 @@ impl fmt::Display for RegistryError {
 /// A URL without its secrets: upload sessions and presigned downloads carry theirs in the
 /// query, of which only what the protocol itself defines is shown.
 fn redacted(url: &Url) -> String {
-    const SHOWN: [&str; 6] = ["digest", "mount", "from", "artifactType", "n", "last"];
+    const SHOWN: [&str; 8] = [
+        "digest",
+        "mount",
+        "from",
+        "artifactType",
+        "n",
+        "last",
+        "service",
+        "scope",
+    ];
     let mut shown = url.clone();
     // Neither call can fail on a URL that has a host.
     let _ = shown.set_username("");

@@ -1,17 +1,13 @@
 //! Requests to one repository: who is asked, as whom, how often, and how much is read.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use oci_client::RegistryOperation;
-use oci_client::client::{ClientConfig, ClientProtocol};
-use oci_client::errors::OciDistributionError;
-use oci_client::secrets::RegistryAuth;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderMap, LINK, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
+use super::auth::{Authorization, Operation};
 use super::error::RegistryError;
 use crate::reference::ImageReference;
 use crate::{Credentials, Error, Result};
@@ -19,7 +15,9 @@ use crate::{Credentials, Error, Result};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection on which nothing arrives for so long is dead.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
-const MAX_ATTEMPTS: u32 = 5;
+/// An upload slower than this many bytes per second is given up.
+const SLOWEST_UPLOAD: u64 = 64 << 10;
+pub(super) const MAX_ATTEMPTS: u32 = 5;
 const MAX_WAIT: Duration = Duration::from_secs(30);
 /// Of an error's body, more is not read.
 const MAX_ERROR_BODY: u64 = 64 << 10;
@@ -29,6 +27,8 @@ const USER_AGENT: &str = concat!("soci/", env!("CARGO_PKG_VERSION"));
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
+    /// For bodies that go the other way: while they are sent, nothing is read.
+    uploads: reqwest::Client,
     plain_http: bool,
 }
 
@@ -38,14 +38,18 @@ impl Client {
     /// # Errors
     /// When the system's certificates cannot be loaded.
     pub fn new() -> Result<Self> {
-        let http = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            .build()
-            .map_err(|error| Error::document("TLS set-up", error))?;
+        let client = || {
+            reqwest::Client::builder()
+                .user_agent(USER_AGENT)
+                .connect_timeout(CONNECT_TIMEOUT)
+        };
+        let build = |builder: reqwest::ClientBuilder| {
+            let built = builder.build();
+            built.map_err(|error| Error::document("TLS set-up", error))
+        };
         Ok(Self {
-            http,
+            http: build(client().read_timeout(READ_TIMEOUT))?,
+            uploads: build(client())?,
             plain_http: false,
         })
     }
@@ -77,17 +81,31 @@ impl Request {
     }
 }
 
+/// A whole answer.
+pub(super) struct Answer {
+    pub url: Url,
+    pub headers: HeaderMap,
+    /// Nothing if it is longer than was allowed.
+    pub body: Option<Bytes>,
+}
+
+impl Answer {
+    /// The next page of a list, of the same registry: `Link: </v2/…>; rel="next"`.
+    pub(super) fn next_page(&self) -> Option<Url> {
+        let link = self.headers.get(LINK)?.to_str().ok()?;
+        let (target, relation) = link.strip_prefix('<')?.split_once('>')?;
+        let next = self.url.join(target).ok()?;
+        (relation.contains("next") && next.origin() == self.url.origin()).then_some(next)
+    }
+}
+
 /// One repository's registry.
 pub(super) struct Connection {
     http: reqwest::Client,
-    /// Exchanges credentials for tokens.
-    tokens: oci_client::Client,
+    uploads: reqwest::Client,
     reference: ImageReference,
-    credentials: Credentials,
+    authorization: Authorization,
     scheme: &'static str,
-    /// What to authorise reading and writing with, as far as known.
-    pull: Mutex<Option<HeaderValue>>,
-    push: Mutex<Option<HeaderValue>>,
 }
 
 impl Connection {
@@ -97,26 +115,12 @@ impl Connection {
         credentials: Credentials,
     ) -> Self {
         let plain = client.plain_http || reference.is_loopback();
-        let (scheme, protocol) = if plain {
-            ("http", ClientProtocol::Http)
-        } else {
-            ("https", ClientProtocol::Https)
-        };
-        let tokens = oci_client::Client::new(ClientConfig {
-            protocol,
-            connect_timeout: Some(CONNECT_TIMEOUT),
-            read_timeout: Some(READ_TIMEOUT),
-            user_agent: USER_AGENT,
-            ..ClientConfig::default()
-        });
         Self {
             http: client.http.clone(),
-            tokens,
+            uploads: client.uploads.clone(),
             reference: reference.clone(),
-            credentials,
-            scheme,
-            pull: Mutex::default(),
-            push: Mutex::default(),
+            authorization: Authorization::new(reference.repository(), credentials, plain),
+            scheme: if plain { "http" } else { "https" },
         }
     }
 
@@ -132,164 +136,130 @@ impl Connection {
     /// Makes a request until it is answered with success or a final no.
     pub(super) async fn send(
         &self,
-        operation: RegistryOperation,
-        request: Request,
+        operation: Operation,
+        request: &Request,
     ) -> Result<Response, RegistryError> {
         let mut attempt = 1;
-        let mut authorized = false;
         loop {
-            let (error, wait) = match self.attempt(operation, &request).await {
-                Ok(response) if response.status().is_success() => return Ok(response),
-                Ok(response) => {
-                    let status = response.status();
-                    if status == StatusCode::UNAUTHORIZED && !authorized {
-                        authorized = true;
-                        // Without a new answer to give, asking again is no use.
-                        if self.authorize(operation).await? {
-                            continue;
-                        }
-                    }
-                    let wait = retry_after(&response);
-                    let url = response.url().clone();
-                    let body = read_start(response, MAX_ERROR_BODY).await;
-                    let error = RegistryError::status(&request.method, &url, status, &body);
-                    (error, wait)
-                }
-                Err(error) => {
-                    let error = RegistryError::transport(&request.method, &request.url, &error);
-                    (error, None)
-                }
+            let (error, wait) = match self.send_once(operation, request, None).await {
+                Ok(response) => return Ok(response),
+                Err(failed) => failed,
             };
             if !error.is_temporary() || attempt == MAX_ATTEMPTS {
                 return Err(error);
             }
-            let wait = wait.unwrap_or_else(|| backoff(attempt)).min(MAX_WAIT);
-            tracing::debug!(%error, ?wait, "request failed, trying again");
-            tokio::time::sleep(wait).await;
+            pause(&error, wait, attempt).await;
             attempt += 1;
         }
     }
 
-    /// Makes a request whose body can be sent only once.
+    /// Makes a request and reads the answer, both again if need be.
+    pub(super) async fn read(
+        &self,
+        operation: Operation,
+        request: &Request,
+        limit: u64,
+    ) -> Result<Answer, RegistryError> {
+        let mut attempt = 1;
+        loop {
+            let response = self.send(operation, request).await?;
+            let (url, headers) = (response.url().clone(), response.headers().clone());
+            match collect(response, limit).await {
+                (body, whole, None) => {
+                    return Ok(Answer {
+                        url,
+                        headers,
+                        body: whole.then_some(body),
+                    });
+                }
+                (_, _, Some(error)) if error.is_temporary() && attempt < MAX_ATTEMPTS => {
+                    pause(&error, None, attempt).await;
+                    attempt += 1;
+                }
+                (_, _, Some(error)) => return Err(error),
+            }
+        }
+    }
+
+    /// Makes a request once; twice if the registry wants to know who asks. A `body` can be
+    /// sent only once. An error comes with the time that the registry wants to be left alone.
     pub(super) async fn send_once(
         &self,
-        operation: RegistryOperation,
-        request: Request,
-        body: reqwest::Body,
-    ) -> Result<Response, RegistryError> {
+        operation: Operation,
+        request: &Request,
+        body: Option<(reqwest::Body, u64)>,
+    ) -> Result<Response, (RegistryError, Option<Duration>)> {
         let (method, url) = (&request.method, &request.url);
-        let sent = self.prepare(operation, &request).body(body).send().await;
-        let response = sent.map_err(|error| RegistryError::transport(method, url, &error))?;
+        let transport =
+            |error: reqwest::Error| (RegistryError::transport(method, url, &error), None);
+        let replayable = body.is_none();
+        let mut response = self
+            .prepare(operation, request, body)
+            .send()
+            .await
+            .map_err(transport)?;
+        if response.status() == StatusCode::UNAUTHORIZED
+            && replayable
+            && self.is_registry(url)
+            // Without an answer to give, asking again is no use.
+            && self.authorization.answer(&self.http, operation, &response).await?
+        {
+            let again = self.prepare(operation, request, None).send().await;
+            response = again.map_err(transport)?;
+        }
         let status = response.status();
         if status.is_success() {
             return Ok(response);
         }
+        let wait = retry_after(&response);
         let url = response.url().clone();
-        let body = read_start(response, MAX_ERROR_BODY).await;
-        Err(RegistryError::status(method, &url, status, &body))
+        let body = collect(response, MAX_ERROR_BODY).await.0;
+        Err((RegistryError::status(method, &url, status, &body), wait))
     }
 
-    async fn attempt(
+    fn prepare(
         &self,
-        operation: RegistryOperation,
+        operation: Operation,
         request: &Request,
-    ) -> reqwest::Result<Response> {
-        let mut builder = self.prepare(operation, request);
-        if let Some(body) = &request.body {
-            builder = builder.body(body.clone());
-        }
-        builder.send().await
-    }
-
-    fn prepare(&self, operation: RegistryOperation, request: &Request) -> reqwest::RequestBuilder {
+        body: Option<(reqwest::Body, u64)>,
+    ) -> reqwest::RequestBuilder {
         let mut headers = request.headers.clone();
         // An upload may be sent to another host; the credentials are not for it.
         if self.is_registry(&request.url)
-            && let Some(authorization) = lock(self.authorization(operation)).clone()
+            && let Some(authorization) = self.authorization.header(operation)
         {
             headers.insert(AUTHORIZATION, authorization);
         }
-        self.http
+        let body = body.or_else(|| {
+            let body = request.body.clone()?;
+            let size = body.len() as u64;
+            Some((body.into(), size))
+        });
+        let client = if body.is_some() {
+            &self.uploads
+        } else {
+            &self.http
+        };
+        let mut builder = client
             .request(request.method.clone(), request.url.clone())
-            .headers(headers)
+            .headers(headers);
+        if let Some((body, size)) = body {
+            let limit = READ_TIMEOUT + Duration::from_secs(size / SLOWEST_UPLOAD);
+            builder = builder.body(body).timeout(limit);
+        }
+        builder
     }
 
     fn is_registry(&self, url: &Url) -> bool {
         self.url("").is_ok_and(|own| own.origin() == url.origin())
     }
-
-    fn authorization(&self, operation: RegistryOperation) -> &Mutex<Option<HeaderValue>> {
-        match operation {
-            RegistryOperation::Pull => &self.pull,
-            RegistryOperation::Push => &self.push,
-        }
-    }
-
-    /// Gets what the registry wants to see. Returns whether there is something to show.
-    async fn authorize(&self, operation: RegistryOperation) -> Result<bool, RegistryError> {
-        let auth = match &self.credentials {
-            Credentials::Anonymous => RegistryAuth::Anonymous,
-            Credentials::Basic { username, password } => {
-                RegistryAuth::Basic(username.clone(), password.clone())
-            }
-        };
-        let image = self.reference.as_oci();
-        let token = match self.tokens.auth(image, &auth, operation).await {
-            Ok(token) => token,
-            Err(error) => return Err(self.authentication_error(&error)),
-        };
-        let value = match (token, &self.credentials) {
-            (Some(token), _) => Some(format!("Bearer {token}")),
-            (None, Credentials::Basic { username, password }) => Some(basic(username, password)),
-            (None, Credentials::Anonymous) => None,
-        };
-        let mut header = value.and_then(|value| HeaderValue::try_from(value).ok());
-        if let Some(header) = &mut header {
-            header.set_sensitive(true);
-        }
-        let known = header.is_some();
-        *lock(self.authorization(operation)) = header;
-        Ok(known)
-    }
-
-    fn authentication_error(&self, error: &OciDistributionError) -> RegistryError {
-        let Ok(url) = self.url("") else {
-            unreachable!("the repository's URL was built before")
-        };
-        match error {
-            OciDistributionError::RequestError(error) => {
-                RegistryError::transport(&Method::GET, &url, error)
-            }
-            // The body of the token server's answer: it names the account at most.
-            OciDistributionError::AuthenticationFailure(body) => {
-                RegistryError::authentication(&url, &denial(body))
-            }
-            _ => RegistryError::authentication(&url, "the token server's answer makes no sense"),
-        }
-    }
 }
 
-/// What a token server says in words, out of the usual shapes of its answer.
-fn denial(body: &str) -> String {
-    let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-    let message = body.pointer("/errors/0/message");
-    let message = message
-        .or_else(|| body.get("details"))
-        .or_else(|| body.get("message"));
-    message.and_then(|m| m.as_str()).unwrap_or("").to_owned()
-}
-
-fn basic(username: &str, password: &str) -> String {
-    use base64::Engine as _;
-    let encoded =
-        base64::engine::general_purpose::STANDARD.encode(format!("{username}:{password}"));
-    format!("Basic {encoded}")
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+/// Waits before another attempt, as long as the registry asks for but not for ever.
+pub(super) async fn pause(error: &RegistryError, wait: Option<Duration>, attempt: u32) {
+    let wait = wait.unwrap_or_else(|| backoff(attempt)).min(MAX_WAIT);
+    tracing::debug!(%error, ?wait, "request failed, trying again");
+    tokio::time::sleep(wait).await;
 }
 
 /// How long to wait after the given failure, counted from 1.
@@ -302,24 +272,11 @@ fn retry_after(response: &Response) -> Option<Duration> {
     seconds.parse().ok().map(Duration::from_secs)
 }
 
-/// The whole body, or nothing if it is longer than the limit.
-pub(super) async fn read_bounded(
-    response: Response,
+/// As much of the body as comes, up to the limit; whether that is all; and what broke it off.
+pub(super) async fn collect(
+    mut response: Response,
     limit: u64,
-) -> Result<Option<Bytes>, RegistryError> {
-    let (bytes, whole, failure) = collect(response, limit).await;
-    match failure {
-        Some(error) => Err(error),
-        None => Ok(whole.then_some(bytes)),
-    }
-}
-
-/// As much of the body as comes, up to the limit.
-async fn read_start(response: Response, limit: u64) -> Bytes {
-    collect(response, limit).await.0
-}
-
-async fn collect(mut response: Response, limit: u64) -> (Bytes, bool, Option<RegistryError>) {
+) -> (Bytes, bool, Option<RegistryError>) {
     let mut bytes = BytesMut::new();
     loop {
         match response.chunk().await {

@@ -3,44 +3,49 @@
 //! Registries with the referrers API answer that themselves. For others the clients keep an
 //! image index under the tag `sha256-<hex>` (OCI distribution 1.1, "referrers tag schema").
 
-use oci_client::RegistryOperation::Pull;
 use reqwest::Method;
 
-use super::http::{Request, read_bounded};
-use super::{Document, RegistryImage};
+use super::auth::Operation::Pull;
+use super::http::Request;
+use super::{Document, RegistryError, RegistryImage};
 use crate::oci::{Descriptor, ImageIndex, media_type};
 use crate::store::{Destination, MAX_DOCUMENT};
 use crate::{Digest, Error, Result};
 
 impl RegistryImage {
-    /// The artifacts whose subject is the manifest of this digest.
-    ///
-    /// # Errors
-    /// When the registry refuses or cannot be reached, or its list cannot be understood.
-    pub async fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>> {
-        let url = self.connection.url(&format!("referrers/{subject}"))?;
-        match self
-            .connection
-            .send(Pull, Request::new(Method::GET, url))
-            .await
-        {
-            Ok(response) => {
-                let bytes = read_bounded(response, MAX_DOCUMENT).await?;
-                let bytes = bytes.ok_or_else(|| Error::TooLarge {
-                    what: format!("referrers of {subject}"),
-                    limit: MAX_DOCUMENT,
-                })?;
-                let index: ImageIndex = serde_json::from_slice(&bytes)
-                    .map_err(|error| Error::document(format!("referrers of {subject}"), error))?;
-                Ok(index.manifests)
+    /// The artifacts whose subject is the manifest of this digest, and whether the registry
+    /// itself keeps that list.
+    pub(super) async fn list_referrers(&self, subject: Digest) -> Result<(Vec<Descriptor>, bool)> {
+        /// Pages of a list that are read before it counts as endless.
+        const MAX_PAGES: usize = 100;
+        let what = || format!("referrers of {subject}");
+        let mut listed = Vec::new();
+        let mut url = self.connection.url(&format!("referrers/{subject}"))?;
+        for page in 0..MAX_PAGES {
+            let request = Request::new(Method::GET, url);
+            let answer = match self.connection.read(Pull, &request, MAX_DOCUMENT).await {
+                Ok(answer) => answer,
+                // Registries without the API do not know the path.
+                Err(error) if error.status_code() == Some(404) && page == 0 => {
+                    let kept = self.fallback_index(subject).await?;
+                    return Ok((kept.map_or(Vec::new(), |(_, index)| index.manifests), false));
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let next = answer.next_page();
+            let bytes = answer.body.ok_or_else(|| Error::TooLarge {
+                what: what(),
+                limit: MAX_DOCUMENT,
+            })?;
+            let index: ImageIndex =
+                serde_json::from_slice(&bytes).map_err(|error| Error::document(what(), error))?;
+            listed.extend(index.manifests);
+            match next {
+                Some(next) => url = next,
+                None => return Ok((listed, true)),
             }
-            // Registries without the API do not know the path.
-            Err(error) if error.status_code() == Some(404) => {
-                let listed = self.fallback_index(subject).await?;
-                Ok(listed.map_or(Vec::new(), |(_, index)| index.manifests))
-            }
-            Err(error) => Err(error.into()),
         }
+        Err(Error::document(what(), "the list does not end"))
     }
 
     /// Removes an artifact from the list that clients keep, if there is such a list.
@@ -53,12 +58,20 @@ impl RegistryImage {
         };
         let before = index.manifests.len();
         index.manifests.retain(|listed| listed.digest != referrer);
-        if index.manifests.is_empty() {
-            self.delete_manifest(digest).await?;
-        } else if index.manifests.len() < before {
-            self.store_fallback_index(&index, subject).await?;
-            self.delete_manifest(digest).await?;
+        if index.manifests.len() == before {
+            return Ok(());
         }
+        if index.manifests.is_empty() {
+            // Where nothing is ever deleted, an empty list must do.
+            match self.delete_manifest(digest).await {
+                Ok(_) => return Ok(()),
+                Err(error)
+                    if error.registry().and_then(RegistryError::status_code) == Some(405) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.store_fallback_index(&index, subject).await?;
+        self.forget_list(digest).await;
         Ok(())
     }
 
@@ -76,17 +89,21 @@ impl RegistryImage {
             }
             index.manifests.push(referrer.clone());
             self.store_fallback_index(&index, subject).await?;
-            // What a list was before is of no use to anyone, and nobody else removes it.
-            if let Some(replaced) = replaced
-                && let Err(error) = self.delete_manifest(replaced).await
-            {
-                tracing::debug!(%error, "the replaced list of referrers stays behind");
+            if let Some(replaced) = replaced {
+                self.forget_list(replaced).await;
             }
         }
         Err(Error::document(
             format!("referrers of {subject}"),
             "the list kept changing while an artifact was added to it",
         ))
+    }
+
+    /// What a list was before is of no use to anyone, and nobody else removes it.
+    async fn forget_list(&self, replaced: Digest) {
+        if let Err(error) = self.delete_manifest(replaced).await {
+            tracing::debug!(%error, "the replaced list of referrers stays behind");
+        }
     }
 
     async fn store_fallback_index(&self, index: &ImageIndex, subject: Digest) -> Result<()> {

@@ -28,6 +28,9 @@ use crate::tar::{TarError, TarReader};
 /// to stay in a core's cache.
 const OUTPUT: usize = 224 << 10;
 
+/// FlatBuffers end at 2 GiB, whatever the limit.
+const LARGEST: u64 = (2 << 30) - (1 << 20);
+
 /// How a layer is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Compression {
@@ -134,6 +137,7 @@ impl Builder {
     /// A builder for a layer compressed like this.
     pub fn new(compression: Compression, limits: Limits) -> Self {
         let span_size = limits.span_size.max(1);
+        let max_size = limits.max_size.min(LARGEST);
         Self {
             decoder: match compression {
                 Compression::Gzip => Decoder::Gzip(Box::new(Gzip::new(span_size))),
@@ -144,12 +148,13 @@ impl Builder {
                 files: Vec::new(),
                 weighed: 0,
                 weight: 0,
-                max_weight: limits.max_size,
+                max_weight: max_size,
                 skip: None,
             },
             spans: Spans::default(),
             limits: Limits {
                 span_size,
+                max_size,
                 ..limits
             },
         }
@@ -163,8 +168,14 @@ impl Builder {
         match &mut self.decoder {
             Decoder::Gzip(gzip) => gzip.push(bytes, &mut self.contents, &mut self.spans),
             Decoder::Plain => {
-                self.contents.push(bytes, 0);
-                self.spans.push_even(bytes, self.limits.span_size);
+                if self.contents.over_limit() {
+                    self.spans.position += bytes.len() as u64;
+                    return Ok(());
+                }
+                for piece in self.spans.even(bytes, self.limits.span_size) {
+                    self.spans.push_even(piece, self.limits.span_size);
+                    self.contents.push(piece, self.spans.weight());
+                }
                 Ok(())
             }
         }
@@ -259,21 +270,22 @@ struct Contents {
 }
 
 impl Contents {
-    /// Takes decompressed bytes; `checkpoints` is what those made so far weigh.
-    fn push(&mut self, bytes: &[u8], checkpoints: usize) {
+    /// Takes decompressed bytes; `spans` is what the spans made so far weigh.
+    fn push(&mut self, bytes: &[u8], spans: usize) {
         if self.skip.is_some() {
             return;
         }
-        if let Err(error) = self.tar.push(bytes, &mut self.files) {
-            self.skip(error.into());
-            return;
-        }
+        let read = self.tar.push(bytes, &mut self.files);
+        // What came before an error is weighed before the error counts, so that the outcome
+        // does not depend on the pieces.
         let new = &self.files[self.weighed..];
         self.weight += new.iter().map(|file| file.weight() as u64).sum::<u64>();
         self.weighed = self.files.len();
-        if self.weight + checkpoints as u64 > self.max_weight {
+        if self.weight + spans as u64 > self.max_weight {
             self.weight = u64::MAX;
             self.skip(too_large(self.max_weight));
+        } else if let Err(error) = read {
+            self.skip(error.into());
         }
     }
 
@@ -306,6 +318,11 @@ struct Spans {
 }
 
 impl Spans {
+    /// What their digests take in a zTOC: the text, its length and padding, and an offset.
+    fn weight(&self) -> usize {
+        self.digests.len() * 88
+    }
+
     /// Takes compressed bytes of the current span.
     fn push(&mut self, bytes: &[u8]) {
         if let Some(hasher) = &mut self.current {
@@ -321,18 +338,22 @@ impl Spans {
         }
     }
 
-    /// Takes bytes of spans that are `size` bytes each.
-    fn push_even(&mut self, mut bytes: &[u8], size: u64) {
-        while !bytes.is_empty() {
-            let into_span = self.position % size;
-            if into_span == 0 {
-                self.start();
-            }
-            let rest = usize::try_from(size - into_span).unwrap_or(usize::MAX);
-            let (now, later) = bytes.split_at(rest.min(bytes.len()));
-            self.push(now);
-            bytes = later;
+    /// Cuts bytes where spans of `size` bytes each begin.
+    fn even<'a>(&self, bytes: &'a [u8], size: u64) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let rest = size - self.position % size;
+        let first = usize::try_from(rest).unwrap_or(usize::MAX).min(bytes.len());
+        let (first, others) = bytes.split_at(first);
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let first = (!first.is_empty()).then_some(first);
+        first.into_iter().chain(others.chunks(size))
+    }
+
+    /// Takes bytes of one span of `size` bytes.
+    fn push_even(&mut self, bytes: &[u8], size: u64) {
+        if self.position.is_multiple_of(size) {
+            self.start();
         }
+        self.push(bytes);
     }
 
     fn finish(&mut self) {
@@ -442,8 +463,8 @@ impl Gzip {
         }
         self.filled += step.produced;
         self.total += step.produced as u64;
-        let checkpoints = self.checkpoints.as_bytes().len();
-        contents.push(&self.buffer[start..self.filled], checkpoints);
+        let spans_weigh = self.checkpoints.as_bytes().len() + spans.weight();
+        contents.push(&self.buffer[start..self.filled], spans_weigh);
         if step.ended {
             self.complete = true;
             self.between_members = true;

@@ -99,6 +99,9 @@ impl GzipCheckpoints {
             if here.0 <= before.0 || here.1 < before.1 || here.0 > compressed_size {
                 return Err("checkpoints in order and inside the layer");
             }
+            if i64::try_from(here.1).is_err() {
+                return Err("positions that fit a signed 64-bit number");
+            }
             if point.bits > 7 {
                 return Err("at most seven unused bits at a checkpoint");
             }

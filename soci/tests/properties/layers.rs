@@ -119,7 +119,7 @@ async fn check_reading(archive: &Archive, layer: &Bytes, ztoc: &Ztoc, case: &Cas
     let files = archive.entries.iter();
     let files = files.filter(|entry| entry.kind == EntryType::Regular);
     let files = files.map(|entry| entry.offset..entry.offset + entry.data.len());
-    for range in ranges.chain(files).chain([0..size]) {
+    for range in ranges.chain(files).chain(std::iter::once(0..size)) {
         let mut got = Vec::new();
         let length = range.len() as u64;
         reader

@@ -1,8 +1,8 @@
 //! Golden vectors: every document the reference implementation writes for whole images.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
+use libtest_mimic::{Failed, Trial};
 use serde::Deserialize;
 use soci::{Error, LayoutImage, MemoryStore, Options, Report, Version, index};
 
@@ -50,16 +50,9 @@ fn options(key: &str) -> Options {
     options
 }
 
-fn vectors(table: &str) -> BTreeMap<String, Vector> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors");
-    let table = std::fs::read(path.join(table)).expect("the table of vectors");
-    serde_json::from_slice(&table).expect("valid JSON")
-}
-
 async fn run(key: &str) -> (Result<Report, Error>, BTreeMap<String, String>) {
     let layout = key.split(' ').next().expect("a layout");
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/layouts");
-    let source = LayoutImage::new(directory.join(layout));
+    let source = LayoutImage::new(crate::directory().join("layouts").join(layout));
     let store = MemoryStore::new();
     let report = async {
         let indexed = index(&source, &store, &options(key), &()).await?;
@@ -122,25 +115,31 @@ fn check(
     }
 }
 
-#[tokio::test]
-async fn every_layout_gives_the_references_documents() {
-    let table = vectors("layouts.json");
-    let own = vectors("layouts-own.json");
+fn test(key: &str, vector: &Vector) -> Result<(), Failed> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let (report, documents) = runtime.block_on(run(key));
+    println!("{}", check(vector, &report, &documents)?);
+    Ok(())
+}
+
+/// One test for each layout and set of options.
+pub(crate) fn trials() -> Vec<Trial> {
+    let table = crate::table::<Vector>("layouts.json");
     assert_eq!(table.len(), 44, "the table is whole");
-    let mut wrong = Vec::new();
-    for (key, vector) in &table {
+    let mut own = crate::table::<Vector>("layouts-own.json");
+    let trials = table.into_iter().map(|(key, vector)| {
         let different = DIFFERENT_ON_PURPOSE
             .iter()
             .find(|(k, _)| key.starts_with(k));
-        let vector = different.map_or(vector, |_| &own[key]);
-        let (report, documents) = run(key).await;
-        match check(vector, &report, &documents) {
-            Ok(line) => match different {
-                Some((_, why)) => println!("{key}: {line}; not the reference's: {why}"),
-                None => println!("{key}: {line}"),
-            },
-            Err(line) => wrong.push(format!("{key}: {line}")),
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        let (vector, kind) = match different {
+            Some((_, why)) => (
+                own.remove(&key),
+                format!("image, different on purpose: {why}"),
+            ),
+            None => (Some(vector), "image".to_owned()),
+        };
+        let vector = vector.expect("documents of our own where we differ");
+        Trial::test(key.clone(), move || test(&key, &vector)).with_kind(kind)
+    });
+    trials.collect()
 }
