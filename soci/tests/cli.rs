@@ -275,3 +275,98 @@ fn what_makes_no_sense() {
         assert!(stderr.contains(message), "{arguments:?}: {stderr}");
     }
 }
+
+/// Stores a JSON document in a layout; returns its descriptor.
+fn store(layout: &Path, media_type: &str, document: &Value) -> Value {
+    let bytes = document.to_string();
+    let digest = soci::Digest::of(&bytes);
+    std::fs::write(layout.join("blobs/sha256").join(digest.hex()), &bytes).expect("written");
+    serde_json::json!({"mediaType": media_type, "digest": digest, "size": bytes.len()})
+}
+
+#[test]
+fn an_index_in_an_index_is_copied_with_what_it_lists() {
+    let layout = copy("single-oci");
+    let index_type = "application/vnd.oci.image.index.v1+json";
+    let path = layout.path().join("index.json");
+    let index = std::fs::read(&path).expect("the list of images");
+    let mut index: Value = serde_json::from_slice(&index).expect("JSON");
+    // The layout's list goes without names, which is legal.
+    let mut image = index["manifests"][0].take();
+    image
+        .as_object_mut()
+        .expect("a descriptor")
+        .remove("annotations");
+    let list = |manifests: Value| serde_json::json!({"schemaVersion": 2, "mediaType": index_type, "manifests": manifests});
+    let inner = store(layout.path(), index_type, &list(serde_json::json!([image])));
+    let outer = store(
+        layout.path(),
+        index_type,
+        &list(serde_json::json!([image, inner])),
+    );
+    std::fs::write(&path, list(serde_json::json!([outer])).to_string()).expect("written");
+
+    let source = format!("oci:{}", layout.path().display());
+    let target = tempfile::tempdir().expect("a temporary directory");
+    let to = format!("oci:{}", target.path().join("copy").display());
+    let got = soci(&["convert", &source, &to, "--min-layer-size", "0"]);
+    assert!(got.status.success(), "{}", text(&got.stderr));
+    for entry in std::fs::read_dir(layout.path().join("blobs/sha256")).expect("blobs") {
+        let name = entry.expect("a blob").file_name();
+        let is_outer = outer["digest"]
+            .as_str()
+            .is_some_and(|d| d.ends_with(&text(name.as_encoded_bytes())));
+        let copied = target.path().join("copy/blobs/sha256").join(&name);
+        assert!(
+            copied.exists() || is_outer,
+            "{} is missing",
+            copied.display()
+        );
+    }
+
+    // Beside an image without a name, the SOCI-enabled one still gets one.
+    assert!(
+        soci(&["convert", &source, "--min-layer-size", "0"])
+            .status
+            .success()
+    );
+    let verified = soci(&["verify", &format!("{source}:latest-soci")]);
+    assert!(verified.status.success(), "{}", text(&verified.stderr));
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    use std::process::Stdio;
+    let layout = format!("oci:{}", vectors().join("layouts/multi-oci").display());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_soci"))
+        .args(["inspect", &layout])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn a_plain_layer_of_tiny_spans_is_skipped_in_bounds() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let layer = directory.path().join("layer.tar");
+    std::fs::write(&layer, vec![0; 16 << 20]).expect("written");
+    let layer = layer.to_str().expect("a path");
+    let output = directory.path().join("ztoc");
+    let output = output.to_str().expect("a path");
+    let got = soci(&["ztoc", "build", layer, "-o", output, "--span-size", "1"]);
+    assert_eq!(got.status.code(), Some(1));
+    assert!(
+        text(&got.stderr).contains("larger than the limit"),
+        "{}",
+        text(&got.stderr)
+    );
+    assert!(!Path::new(output).exists());
+}
