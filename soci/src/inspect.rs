@@ -43,6 +43,9 @@ pub struct IndexInspection {
     pub digest: Digest,
     /// Its size in bytes.
     pub size: u64,
+    /// The image manifest that it is said to belong to: by its subject (V1), or by the
+    /// annotation where it is listed (V2).
+    pub manifest: Option<Digest>,
     /// Its zTOCs, in its order.
     pub ztocs: Vec<ZtocInspection>,
 }
@@ -141,10 +144,17 @@ async fn read_index(
             descriptor,
         });
     }
+    let named = descriptor
+        .annotations
+        .get(annotation::IMAGE_MANIFEST_DIGEST);
     Ok(IndexInspection {
         version,
         digest,
         size: descriptor.size,
+        manifest: match version {
+            Version::V1 => index.subject.map(|subject| subject.digest),
+            Version::V2 => named.and_then(|digest| digest.parse().ok()),
+        },
         ztocs,
     })
 }

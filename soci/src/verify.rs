@@ -7,6 +7,7 @@ use std::fmt;
 
 use crate::inspect::{Inspection, PlatformInspection, ZtocInspection};
 use crate::layer::{Format, build_ztoc};
+use crate::oci::annotation;
 use crate::store::Source;
 use crate::text::printable;
 use crate::ztoc::{FileMetadata, Limits, Outcome, Ztoc};
@@ -56,12 +57,21 @@ pub async fn verify_indexes(
                     });
                 }
             }
-            if index.ztocs.is_empty() {
+            let mut wrong = |what: String| {
                 findings.push(Finding {
                     index: index.digest,
                     ztoc: None,
-                    what: "it has no zTOC".to_owned(),
+                    what,
                 });
+            };
+            if index.ztocs.is_empty() {
+                wrong("it has no zTOC".to_owned());
+            }
+            if index.manifest != Some(platform.manifest) {
+                wrong(format!(
+                    "it does not say that it belongs to {}",
+                    platform.manifest
+                ));
             }
         }
     }
@@ -108,6 +118,17 @@ async fn verify_ztoc(
         max_size: 2 * inspected.descriptor.size + SLACK,
         ..Limits::default()
     };
+    let annotation = |key| {
+        inspected
+            .descriptor
+            .annotations
+            .get(key)
+            .map(String::as_str)
+    };
+    if annotation(annotation::LAYER_MEDIA_TYPE) != Some(&*layer.media_type) {
+        wrong.push("the index names another media type than the image".to_owned());
+    }
+    let without_xattrs = annotation(annotation::DISABLE_XATTRS) == Some("true");
     match build_ztoc(source, layer, format, limits, &()).await? {
         Outcome::Skipped(reason) => wrong.push(format!("its layer can have none: {reason}")),
         Outcome::Built(built) => {
@@ -116,6 +137,9 @@ async fn verify_ztoc(
                 source,
             })?;
             compare(&claimed, &real, &mut wrong);
+            if without_xattrs && built.needs_xattrs {
+                wrong.push("extended attributes are turned off, but the layer has some".to_owned());
+            }
         }
     }
     Ok(wrong)

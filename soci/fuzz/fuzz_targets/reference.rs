@@ -1,0 +1,8 @@
+//! Image references.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    bodies::reference(data);
+});

@@ -1,0 +1,38 @@
+//! Images in a registry that breaks off, refuses, redirects and asks who is there.
+//!
+//! The registry is a [double](double::Double) in this process, asked through the public API
+//! only. Waiting before a retry is real, so few tests wait more than once.
+
+mod authorization;
+mod double;
+mod reading;
+mod referrers;
+mod writing;
+
+use soci::oci::media_type;
+use soci::{Document, Error, RegistryError};
+
+/// Bytes of which no two pieces look the same.
+fn content(size: u32) -> Vec<u8> {
+    let byte = |i: u32| (i.wrapping_mul(2_654_435_761) >> 24) as u8;
+    (0..size).map(byte).collect()
+}
+
+/// A manifest that nobody looks into.
+fn manifest(name: &str) -> Document {
+    let manifest = serde_json::json!({"schemaVersion": 2, "annotations": {"name": name}});
+    Document::new(media_type::OCI_MANIFEST, manifest.to_string().into_bytes())
+}
+
+/// What a registry, or the way there, had against a request.
+fn refusal<T>(result: Result<T, Error>) -> RegistryError {
+    match result {
+        Err(Error::Registry(error)) => {
+            let texts = format!("{error} {error:?}");
+            assert!(!texts.contains("SECRET"), "{texts}");
+            error
+        }
+        Err(error) => panic!("not the registry's refusal: {error}"),
+        Ok(_) => panic!("no refusal"),
+    }
+}

@@ -1,0 +1,271 @@
+//! Downloads that continue, documents that are read again, and bodies of any size.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use futures_util::TryStreamExt;
+use serde_json::json;
+use soci::oci::{Descriptor, media_type};
+use soci::{Digest, Error, RegistryImage, Result, Source};
+
+use crate::double::{Answer, Double};
+use crate::{content, manifest, refusal};
+
+const MEDIA_TYPE: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+const SIZE: u32 = 1 << 20;
+
+async fn download(image: &RegistryImage, range: Range<u64>) -> Result<Vec<u8>> {
+    let descriptor = Descriptor::of(MEDIA_TYPE, &content(SIZE));
+    let pieces = image.blob(&descriptor, range).await?;
+    let append = |mut bytes: Vec<u8>, piece: bytes::Bytes| async move {
+        bytes.extend_from_slice(&piece);
+        Ok(bytes)
+    };
+    pieces.try_fold(Vec::new(), append).await
+}
+
+fn whole() -> Range<u64> {
+    0..u64::from(SIZE)
+}
+
+#[tokio::test]
+async fn a_download_continues_where_it_broke() {
+    let double = Double::new(|asked| match asked.key() {
+        ("GET", "blobs", 0) => Answer::ok(content(SIZE)).cut(100_000),
+        ("GET", "blobs", _) => Answer::range(asked, &content(SIZE)),
+        other => panic!("{other:?}"),
+    })
+    .await;
+    let got = download(&double.image(), whole()).await.expect("a blob");
+    assert!(got == content(SIZE));
+    let asked = double.asked();
+    let ranges: Vec<_> = asked.iter().map(|asked| asked.header("range")).collect();
+    assert_eq!(ranges, [None, Some("bytes=100000-1048575")]);
+}
+
+#[tokio::test]
+async fn a_part_continues_within_its_bounds() {
+    let double = Double::new(|asked| match asked.key() {
+        ("GET", "blobs", 0) => Answer::range(asked, &content(SIZE)).cut(10),
+        ("GET", "blobs", _) => Answer::range(asked, &content(SIZE)),
+        other => panic!("{other:?}"),
+    })
+    .await;
+    let got = download(&double.image(), 500..900).await.expect("a part");
+    assert_eq!(got, content(SIZE)[500..900]);
+    let asked = double.asked();
+    let ranges: Vec<_> = asked.iter().map(|asked| asked.header("range")).collect();
+    assert_eq!(ranges, [Some("bytes=500-899"), Some("bytes=510-899")]);
+}
+
+#[tokio::test]
+async fn ranges_may_be_ignored() {
+    let double = Double::new(|asked| match asked.key() {
+        ("GET", "blobs", 0) => Answer::ok(content(SIZE)).cut(100_000),
+        ("GET", "blobs", _) => Answer::ok(content(SIZE)),
+        other => panic!("{other:?}"),
+    })
+    .await;
+    let image = double.image();
+    let got = download(&image, whole()).await.expect("a blob");
+    assert!(got == content(SIZE));
+    assert_eq!(double.lines().len(), 2);
+    let got = download(&image, 70_000..200_000).await.expect("a part");
+    assert!(got == content(SIZE)[70_000..200_000]);
+}
+
+#[tokio::test]
+async fn a_download_that_always_breaks_is_given_up() {
+    let double = Double::new(|asked| Answer::range(asked, &content(SIZE)).cut(1000)).await;
+    let error = refusal(download(&double.image(), whole()).await);
+    assert!(error.is_temporary() && error.is_unreachable());
+    let digest = Digest::of(content(SIZE));
+    let start = format!("GET {}/v2/shop/web/blobs/{digest}: ", double.origin());
+    let reason = error.to_string();
+    let reason = reason.strip_prefix(&start).expect("what was asked for");
+    assert!(reason.contains("end of file"), "{reason}");
+    let asked = double.asked();
+    let last = asked.last().and_then(|asked| asked.header("range"));
+    assert_eq!((asked.len(), last), (6, Some("bytes=5000-1048575")));
+}
+
+#[tokio::test]
+async fn other_bytes_than_asked_for_are_refused() {
+    let double = Double::new(|asked| match asked.header("range") {
+        Some(_) => Answer::new(206)
+            .header("Content-Range", "bytes 0-9/1048576")
+            .body(content(10)),
+        None => Answer::ok(content(10)),
+    })
+    .await;
+    let image = double.image();
+    let error = refusal(download(&image, 5..15).await);
+    assert!(error.to_string().contains("Content-Range"), "{error}");
+    let error = download(&image, whole()).await.expect_err("a short blob");
+    assert!(matches!(error, Error::SizeMismatch { got: 10, .. }));
+    assert_eq!(double.lines().len(), 2);
+}
+
+#[tokio::test]
+async fn documents_cut_once_are_read_again() {
+    let subject = manifest("subject");
+    let descriptor = subject.descriptor.clone();
+    let double = Double::new(move |asked| {
+        let body = match asked.kind() {
+            "manifests" => subject.bytes.clone(),
+            "tags" => json!({"tags": ["1.4", "1.5"]}).to_string().into(),
+            "referrers" => json!({"manifests": [subject.descriptor]})
+                .to_string()
+                .into(),
+            other => panic!("{other}"),
+        };
+        match asked.before {
+            0 => Answer::ok(body).cut(5),
+            _ => Answer::ok(body),
+        }
+    })
+    .await;
+    let image = double.image();
+    let (document, tags, referrers) = tokio::join!(
+        image.document(descriptor.digest),
+        image.tags(),
+        image.referrers(descriptor.digest)
+    );
+    assert_eq!(
+        document.expect("a manifest").descriptor.digest,
+        descriptor.digest
+    );
+    assert_eq!(tags.expect("tags"), ["1.4", "1.5"]);
+    assert_eq!(referrers.expect("referrers"), [descriptor]);
+    let mut lines = double.lines();
+    lines.sort();
+    let (manifests, referrers, tags) = ("GET manifests", "GET referrers", "GET tags");
+    assert_eq!(
+        lines,
+        [manifests, manifests, referrers, referrers, tags, tags]
+    );
+}
+
+#[tokio::test]
+async fn a_registry_may_ask_for_patience() {
+    let double = Double::new(|asked| match asked.key() {
+        ("GET", "tags", 0) => Answer::new(429).header("Retry-After", "1"),
+        ("GET", "tags", 1) => Answer::new(503).body("<html>busy</html>"),
+        ("GET", "tags", _) => Answer::json(&json!({"tags": null})),
+        other => panic!("{other:?}"),
+    })
+    .await;
+    let begun = Instant::now();
+    assert!(double.image().tags().await.expect("tags").is_empty());
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    assert_eq!(double.lines().len(), 3);
+}
+
+#[tokio::test]
+async fn a_final_no_is_taken_for_one() {
+    let double = Double::new(|_| Answer::error(400, "PAGINATION_NUMBER_INVALID", "n?")).await;
+    let error = refusal(double.image().tags().await);
+    assert!(!error.is_temporary() && !error.is_not_found());
+    let words = format!(
+        "GET {}/v2/shop/web/tags/list?n=1000: 400 Bad Request, PAGINATION_NUMBER_INVALID: n?",
+        double.origin()
+    );
+    assert_eq!(error.to_string(), words);
+    assert_eq!(double.lines().len(), 1);
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_the_registrys_to_say() {
+    let double = Double::new(|asked| match asked.name() {
+        "gone" => Answer::error(404, "MANIFEST_UNKNOWN", "manifest unknown"),
+        _ => Answer::new(404).body("<html>not found</html>"),
+    })
+    .await;
+    let image = double.image();
+    assert_eq!(image.resolve("gone").await.expect("an answer"), None);
+    let error = refusal(image.resolve("other").await);
+    assert_eq!(error.status_code(), Some(404));
+    assert!(!error.is_not_found() && error.details().is_empty());
+}
+
+#[tokio::test]
+async fn a_manifest_may_be_described_or_not() {
+    let document = manifest("described");
+    let want = document.descriptor.clone();
+    let double = Double::new(move |asked| {
+        let answer = Answer::ok(document.bytes.clone()).header(
+            "Content-Type",
+            format!("{}; charset=utf-8", media_type::OCI_MANIFEST),
+        );
+        match asked.name() {
+            "described" => {
+                let digest = document.descriptor.digest.to_string();
+                answer.header("Docker-Content-Digest", digest)
+            }
+            _ => answer,
+        }
+    })
+    .await;
+    let image = double.image();
+    for (name, asked) in [
+        ("described", vec!["HEAD manifests"]),
+        (
+            "bare",
+            vec!["HEAD manifests", "HEAD manifests", "GET manifests"],
+        ),
+    ] {
+        let found = image.resolve(name).await.expect("an answer");
+        assert_eq!(found.as_ref(), Some(&want), "{name}");
+        assert_eq!(double.lines(), asked);
+    }
+}
+
+#[tokio::test]
+async fn another_manifest_than_asked_for_is_refused() {
+    let double = Double::new(|_| Answer::ok("{}")).await;
+    let want = manifest("wanted").descriptor.digest;
+    let error = double.image().document(want).await.expect_err("{}");
+    assert!(matches!(error, Error::DigestMismatch { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn endless_documents_are_refused() {
+    let double = Double::new(|_| Answer::new(200).endless()).await;
+    let image = double.image();
+    let error = image.document("1.4").await.expect_err("too large");
+    assert!(
+        matches!(
+            error,
+            Error::TooLarge {
+                limit: 8_388_608,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    // What the system's buffers hold was sent too.
+    assert!(double.sent() < 64 << 20, "{}", double.sent());
+}
+
+#[tokio::test]
+async fn endless_errors_are_read_in_part() {
+    let double = Double::new(|_| Answer::new(403).endless()).await;
+    let error = refusal(double.image().tags().await);
+    assert!(error.is_unauthorized() && error.details().is_empty());
+    assert!(double.sent() < 64 << 20, "{}", double.sent());
+}
+
+#[tokio::test]
+async fn lists_come_in_pages() {
+    let double = Double::new(|asked| {
+        let next = "</v2/shop/web/tags/list?n=2&last=b>; rel=\"next\"";
+        match asked.query.as_str() {
+            "n=1000" => Answer::json(&json!({"tags": ["a", "b"]})).header("Link", next),
+            "n=2&last=b" => Answer::json(&json!({"tags": ["c"]})),
+            other => panic!("{other}"),
+        }
+    })
+    .await;
+    let tags = double.image().tags().await.expect("tags");
+    assert_eq!(tags, ["a", "b", "c"]);
+}

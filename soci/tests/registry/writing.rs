@@ -1,0 +1,199 @@
+//! Uploads that break, uploads that are not needed, and names that cannot be moved.
+
+use soci::{Destination, Digest};
+
+use crate::double::{Answer, Asked, Double};
+use crate::{content, manifest, refusal};
+
+const UPLOAD: [&str; 3] = ["HEAD blobs", "POST uploads", "PUT uploads"];
+
+/// Sessions of their own for every upload, each with a state of its own.
+fn session(asked: &Asked) -> Answer {
+    let session = format!("{}s{}?_state=SECRET", asked.path, asked.before);
+    Answer::new(202).header("Location", session)
+}
+
+fn unknown() -> Answer {
+    Answer::error(404, "BLOB_UNKNOWN", "blob unknown to registry")
+}
+
+#[tokio::test]
+async fn a_broken_upload_begins_again() {
+    let double = Double::breaking(1, |asked| match asked.key() {
+        ("HEAD", "blobs", _) => unknown(),
+        ("POST", "uploads", _) => session(asked),
+        ("PUT", "uploads", _) => Answer::new(201),
+        other => panic!("{other:?}"),
+    })
+    .await;
+    let bytes = content(4 << 20);
+    let digest = Digest::of(&bytes);
+    let pushed = double.image().push_blob(digest, bytes.clone().into());
+    pushed.await.expect("uploaded");
+    assert_eq!(double.lines(), [UPLOAD, UPLOAD].concat());
+    let asked = double.asked();
+    assert_eq!((asked[2].name(), asked[5].name()), ("s0", "s1"));
+    assert_eq!(asked[2].body.len(), bytes.len() / 2);
+    assert!(asked[5].body == bytes);
+    let query = format!("_state=SECRET&digest=sha256%3A{}", digest.hex());
+    assert_eq!(asked[5].query, query);
+    assert_eq!(asked[5].header("content-length"), Some("4194304"));
+}
+
+#[tokio::test]
+async fn an_upload_whose_answer_was_lost_counts() {
+    let double = Double::new(|asked| match asked.key() {
+        ("HEAD", "blobs", 0) => unknown(),
+        ("HEAD", "blobs", _) => Answer::new(200),
+        ("POST", "uploads", _) => session(asked),
+        ("PUT", "uploads", _) => Answer::lost(),
+        other => panic!("{other:?}"),
+    })
+    .await;
+    let bytes = content(1000);
+    let pushed = double.image().push_blob(Digest::of(&bytes), bytes.into());
+    pushed.await.expect("uploaded");
+    assert_eq!(double.lines(), [&UPLOAD[..], &UPLOAD[..1]].concat());
+}
+
+#[tokio::test]
+async fn a_blob_that_exists_is_not_uploaded() {
+    let double = Double::new(|_| Answer::new(200)).await;
+    let bytes = content(1000);
+    let pushed = double.image().push_blob(Digest::of(&bytes), bytes.into());
+    pushed.await.expect("there");
+    assert_eq!(double.lines(), UPLOAD[..1]);
+}
+
+#[tokio::test]
+async fn a_busy_registry_gets_the_blob_later() {
+    let double = Double::new(|asked| match asked.key() {
+        ("HEAD", "blobs", _) => unknown(),
+        ("POST", "uploads", _) => session(asked),
+        ("PUT", "uploads", _) if asked.name() == "s0" => {
+            Answer::new(429).header("Retry-After", "0")
+        }
+        // An expired session.
+        ("PUT", "uploads", _) if asked.name() == "s1" => {
+            Answer::error(404, "BLOB_UPLOAD_UNKNOWN", "no such session")
+        }
+        ("PUT", "uploads", _) => Answer::new(201),
+        other => panic!("{other:?}"),
+    })
+    .await;
+    let bytes = content(1000);
+    let pushed = double.image().push_blob(Digest::of(&bytes), bytes.into());
+    pushed.await.expect("uploaded");
+    assert_eq!(double.lines(), [UPLOAD, UPLOAD, UPLOAD].concat());
+}
+
+#[tokio::test]
+async fn a_refused_upload_is_not_repeated() {
+    let double = Double::new(|asked| match asked.key() {
+        ("HEAD", "blobs", _) => unknown(),
+        ("POST", "uploads", _) => session(asked),
+        _ => Answer::error(400, "DIGEST_INVALID", "provided digest did not match"),
+    })
+    .await;
+    let bytes = content(1000);
+    let pushed = double.image().push_blob(Digest::of(&bytes), bytes.into());
+    let error = refusal(pushed.await);
+    assert!(error.is_write() && !error.is_temporary());
+    let words = "400 Bad Request, DIGEST_INVALID: provided digest did not match";
+    assert!(error.to_string().ends_with(words), "{error}");
+    assert_eq!(double.lines(), UPLOAD);
+}
+
+#[tokio::test]
+async fn an_upload_needs_somewhere_to_go() {
+    let double = Double::new(|asked| match asked.key() {
+        ("HEAD", "blobs", _) => unknown(),
+        _ => Answer::new(202),
+    })
+    .await;
+    let bytes = content(1000);
+    let pushed = double.image().push_blob(Digest::of(&bytes), bytes.into());
+    let error = refusal(pushed.await);
+    assert!(error.to_string().contains("Location"), "{error}");
+}
+
+#[tokio::test]
+async fn another_host_takes_the_blob_but_not_the_credentials() {
+    let storage = Double::new(|asked| match asked.key() {
+        ("PUT", "/bucket/1", _) => Answer::new(201),
+        ("PUT", "/bucket/2", _) => Answer::new(403).body("<Error>Expired</Error>"),
+        other => panic!("{other:?}"),
+    })
+    .await;
+    let bucket = format!("{}/bucket", storage.origin());
+    let double = Double::new(move |asked| match asked.key() {
+        _ if asked.header("authorization").is_none() => {
+            Answer::new(401).header("WWW-Authenticate", r#"Basic realm="r""#)
+        }
+        ("HEAD", "blobs", _) => unknown(),
+        ("POST", "uploads", before) => {
+            let location = format!("{bucket}/{before}?X-Amz-Signature=SECRET");
+            Answer::new(202).header("Location", location)
+        }
+        other => panic!("{other:?}"),
+    })
+    .await;
+    let image = double.image_as_user();
+    let bytes = content(1000);
+    let pushed = image.push_blob(Digest::of(&bytes), bytes.clone().into());
+    pushed.await.expect("uploaded");
+    let error = refusal(
+        image
+            .push_blob(Digest::of(&bytes), bytes.clone().into())
+            .await,
+    );
+    assert!(error.is_unauthorized(), "{error}");
+    assert_eq!(storage.shown(), ["-", "-"]);
+    assert!(storage.asked()[0].body == bytes);
+}
+
+#[tokio::test]
+async fn a_stream_is_sent_once() {
+    let double = Double::breaking(1, |asked| match asked.key() {
+        ("HEAD", "blobs", _) => unknown(),
+        ("POST", "uploads", _) => session(asked),
+        ("PUT", "uploads", _) => Answer::new(201),
+        other => panic!("{other:?}"),
+    })
+    .await;
+    let image = double.image();
+    let bytes = content(4 << 20);
+    let descriptor = soci::oci::Descriptor::of("", &bytes);
+    let stream = || -> soci::ByteStream {
+        let pieces: Vec<_> = bytes.chunks(100_000).map(<[u8]>::to_vec).collect();
+        let pieces = pieces.into_iter().map(|piece| Ok(piece.into()));
+        Box::pin(futures_util::stream::iter(pieces))
+    };
+    let error = refusal(image.push_stream(&descriptor, stream()).await);
+    assert!(error.is_temporary() && error.is_unreachable());
+    assert_eq!(double.lines(), UPLOAD);
+    let pushed = image.push_stream(&descriptor, stream()).await;
+    pushed.expect("uploaded");
+    assert!(double.asked()[5].body == bytes);
+}
+
+#[tokio::test]
+async fn a_tag_that_cannot_be_moved() {
+    let (ours, theirs) = (manifest("ours"), manifest("theirs"));
+    let digest = ours.descriptor.digest.to_string();
+    let double = Double::new(move |asked| match asked.key() {
+        ("HEAD", "manifests", _) => Answer::new(200)
+            .header("Docker-Content-Digest", digest.clone())
+            .header("Content-Length", "2"),
+        _ => Answer::error(400, "TAG_INVALID", "the tag 1.4 is immutable"),
+    })
+    .await;
+    let image = double.image();
+    image.tag(&ours, "1.4").await.expect("there");
+    assert_eq!(double.lines(), ["HEAD manifests"]);
+    let error = refusal(image.tag(&theirs, "1.4").await);
+    let words = "400 Bad Request, TAG_INVALID: the tag 1.4 is immutable";
+    assert!(error.to_string().ends_with(words), "{error}");
+    assert_eq!(error.details()[0].code, "TAG_INVALID");
+    assert_eq!(double.lines()[1..], ["HEAD manifests", "PUT manifests"]);
+}
