@@ -152,7 +152,7 @@ impl RegistryImage {
                 Err(error) if error.is_not_found() => return Ok(tags),
                 Err(error) => return Err(error.into()),
             };
-            let next = answer.next_page();
+            let next = answer.next_page()?;
             let bytes = answer.body.ok_or_else(|| Error::TooLarge {
                 what: what(),
                 limit: MAX_DOCUMENT,
@@ -234,8 +234,13 @@ impl RegistryImage {
             let Err((error, wait)) = sent else {
                 return Ok(());
             };
-            // An expired session is unknown to the registry.
-            let worth_it = error.is_temporary() || error.status_code() == Some(404);
+            // A session that expired is unknown to the registry, and a token may expire too.
+            let expired = match error.status_code() {
+                Some(404) => true,
+                Some(401) => attempt == 1,
+                _ => false,
+            };
+            let worth_it = error.is_temporary() || expired;
             if !worth_it || !replayable || attempt == http::MAX_ATTEMPTS {
                 return Err(error.into());
             }

@@ -49,10 +49,11 @@ pub(super) struct Authorization {
     headers: Mutex<[Option<HeaderValue>; 3]>,
 }
 
+/// The token has two names. Some servers, Docker Hub's among them, use both at once.
 #[derive(Deserialize)]
 struct Token {
-    #[serde(alias = "access_token")]
-    token: String,
+    token: Option<String>,
+    access_token: Option<String>,
 }
 
 impl Authorization {
@@ -149,10 +150,14 @@ impl Authorization {
         if let Some(error) = failure {
             return Err((error, None));
         }
-        match serde_json::from_slice::<Token>(&body) {
-            Ok(token) if whole => Ok(format!("Bearer {}", token.token)),
-            _ => Err(nonsense(&url, "the token server's answer holds no token")),
-        }
+        let answer = serde_json::from_slice::<Token>(&body).ok();
+        let token = answer.filter(|_| whole).and_then(|answer| {
+            let names = [answer.token, answer.access_token];
+            names.into_iter().flatten().find(|token| !token.is_empty())
+        });
+        token
+            .map(|token| format!("Bearer {token}"))
+            .ok_or_else(|| nonsense(&url, "the token server's answer holds no token"))
     }
 }
 

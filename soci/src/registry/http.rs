@@ -90,12 +90,27 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// The next page of a list, of the same registry: `Link: </v2/…>; rel="next"`.
-    pub(super) fn next_page(&self) -> Option<Url> {
-        let link = self.headers.get(LINK)?.to_str().ok()?;
-        let (target, relation) = link.strip_prefix('<')?.split_once('>')?;
-        let next = self.url.join(target).ok()?;
-        (relation.contains("next") && next.origin() == self.url.origin()).then_some(next)
+    /// The next page of a list: `Link: </v2/…>; rel="next"`. One of another registry is an
+    /// error, because a list must not be taken for whole when it is not.
+    pub(super) fn next_page(&self) -> Result<Option<Url>, RegistryError> {
+        let links = self.headers.get_all(LINK).iter();
+        let links = links.filter_map(|link| link.to_str().ok());
+        let next = links
+            .flat_map(|link| link.split('<').skip(1))
+            .find_map(|link| {
+                let (target, relation) = link.split_once('>')?;
+                relation.contains("next").then_some(target)
+            });
+        let Some(target) = next else {
+            return Ok(None);
+        };
+        match self.url.join(target) {
+            Ok(next) if next.origin() == self.url.origin() => Ok(Some(next)),
+            _ => {
+                let reason = "the next page of the list is not the registry's";
+                Err(RegistryError::answer(&Method::GET, &self.url, reason))
+            }
+        }
     }
 }
 
@@ -200,7 +215,8 @@ impl Connection {
             .map_err(transport)?;
         if response.status() == StatusCode::UNAUTHORIZED
             && replayable
-            && self.is_registry(url)
+            // Storage to which the registry redirects is not told who asks.
+            && self.is_registry(response.url())
             // Without an answer to give, asking again is no use.
             && self.authorization.answer(&self.http, operation, &response).await?
         {

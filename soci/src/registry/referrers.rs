@@ -32,7 +32,7 @@ impl RegistryImage {
                 }
                 Err(error) => return Err(error.into()),
             };
-            let next = answer.next_page();
+            let next = answer.next_page()?;
             let bytes = answer.body.ok_or_else(|| Error::TooLarge {
                 what: what(),
                 limit: MAX_DOCUMENT,

@@ -9,8 +9,11 @@ mod reading;
 mod referrers;
 mod writing;
 
-use soci::oci::media_type;
-use soci::{Document, Error, RegistryError};
+use std::ops::Range;
+
+use futures_util::TryStreamExt;
+use soci::oci::{Descriptor, media_type};
+use soci::{Document, Error, RegistryError, RegistryImage, Result, Source};
 
 /// Bytes of which no two pieces look the same.
 fn content(size: u32) -> Vec<u8> {
@@ -24,8 +27,19 @@ fn manifest(name: &str) -> Document {
     Document::new(media_type::OCI_MANIFEST, manifest.to_string().into_bytes())
 }
 
+/// A part of the blob that has this content, as it comes.
+async fn download(image: &RegistryImage, content: &[u8], range: Range<u64>) -> Result<Vec<u8>> {
+    let descriptor = Descriptor::of("", content);
+    let mut pieces = image.blob(&descriptor, range).await?;
+    let mut bytes = Vec::new();
+    while let Some(piece) = pieces.try_next().await? {
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}
+
 /// What a registry, or the way there, had against a request.
-fn refusal<T>(result: Result<T, Error>) -> RegistryError {
+fn refusal<T>(result: Result<T>) -> RegistryError {
     match result {
         Err(Error::Registry(error)) => {
             let texts = format!("{error} {error:?}");

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use soci::{Destination, Source};
+use soci::{Destination, Digest, Source};
 
 use crate::double::{Answer, Asked, Double};
 use crate::{manifest, refusal};
@@ -25,9 +25,10 @@ fn keeping() -> impl Fn(&Asked) -> Answer {
                 kept.insert(name, asked.body.clone());
                 Answer::new(201)
             }
-            ("GET" | "HEAD", "manifests") => kept
-                .get(&name)
-                .map_or_else(unknown, |bytes| Answer::ok(bytes.clone())),
+            ("GET" | "HEAD", "manifests") => kept.get(&name).map_or_else(unknown, |bytes| {
+                let digest = Digest::of(bytes).to_string();
+                Answer::ok(bytes.clone()).header("Docker-Content-Digest", digest)
+            }),
             ("DELETE", "manifests") => Answer::error(405, "UNSUPPORTED", "unsupported"),
             _ => Answer::new(404).body("404 page not found"),
         }
@@ -45,7 +46,10 @@ fn stored(double: &Double) -> Vec<String> {
 async fn a_registry_lists_them_in_pages() {
     let subject = manifest("subject").descriptor.digest;
     let (one, two) = (manifest("one").descriptor, manifest("two").descriptor);
-    let pages = [json!({"manifests": [one]}), json!({"manifests": [two]})];
+    let pages = [
+        json!({"schemaVersion": 2, "manifests": [one]}),
+        json!({"schemaVersion": 2, "manifests": [two]}),
+    ];
     let double = Double::new(move |asked| match (asked.kind(), asked.query.as_str()) {
         ("referrers", "") => {
             let next = format!("<{}?last=one>; rel=\"next\"", asked.path);
@@ -66,7 +70,7 @@ async fn a_list_that_breaks_off_is_no_list() {
     let double = Double::new(|asked| match asked.query.as_str() {
         "" => {
             let next = format!("<{}?last=one>; rel=\"next\"", asked.path);
-            Answer::json(&json!({"manifests": []})).header("Link", next)
+            Answer::json(&json!({"schemaVersion": 2, "manifests": []})).header("Link", next)
         }
         _ => Answer::new(404),
     })
@@ -128,7 +132,7 @@ async fn a_registry_may_leave_the_list_to_its_clients() {
     // Each with the list after it; the third is there already.
     let digests = [&referrer, &other].map(|document| document.descriptor.digest.to_string());
     let [one, two] = digests.clone();
-    assert_eq!(stored(&double), [&one, &tag, &two, &tag]);
+    assert_eq!(stored(&double), [one, tag.clone(), two, tag]);
     let asked = double.asked();
     let list = asked.iter().rfind(|asked| asked.method == "PUT");
     let list = list.expect("a list");

@@ -1,6 +1,6 @@
 //! Uploads that break, uploads that are not needed, and names that cannot be moved.
 
-use soci::{Destination, Digest};
+use soci::{Destination, Digest, Result};
 
 use crate::double::{Answer, Asked, Double};
 use crate::{content, manifest, refusal};
@@ -11,6 +11,11 @@ const UPLOAD: [&str; 3] = ["HEAD blobs", "POST uploads", "PUT uploads"];
 fn session(asked: &Asked) -> Answer {
     let session = format!("{}s{}?_state=SECRET", asked.path, asked.before);
     Answer::new(202).header("Location", session)
+}
+
+async fn push(double: &Double, bytes: &[u8]) -> Result<()> {
+    let (digest, bytes) = (Digest::of(bytes), bytes.to_vec());
+    double.image().push_blob(digest, bytes.into()).await
 }
 
 fn unknown() -> Answer {
@@ -28,8 +33,7 @@ async fn a_broken_upload_begins_again() {
     .await;
     let bytes = content(4 << 20);
     let digest = Digest::of(&bytes);
-    let pushed = double.image().push_blob(digest, bytes.clone().into());
-    pushed.await.expect("uploaded");
+    push(&double, &bytes).await.expect("uploaded");
     assert_eq!(double.lines(), [UPLOAD, UPLOAD].concat());
     let asked = double.asked();
     assert_eq!((asked[2].name(), asked[5].name()), ("s0", "s1"));
@@ -51,8 +55,7 @@ async fn an_upload_whose_answer_was_lost_counts() {
     })
     .await;
     let bytes = content(1000);
-    let pushed = double.image().push_blob(Digest::of(&bytes), bytes.into());
-    pushed.await.expect("uploaded");
+    push(&double, &bytes).await.expect("uploaded");
     assert_eq!(double.lines(), [&UPLOAD[..], &UPLOAD[..1]].concat());
 }
 
@@ -60,8 +63,7 @@ async fn an_upload_whose_answer_was_lost_counts() {
 async fn a_blob_that_exists_is_not_uploaded() {
     let double = Double::new(|_| Answer::new(200)).await;
     let bytes = content(1000);
-    let pushed = double.image().push_blob(Digest::of(&bytes), bytes.into());
-    pushed.await.expect("there");
+    push(&double, &bytes).await.expect("there");
     assert_eq!(double.lines(), UPLOAD[..1]);
 }
 
@@ -82,8 +84,7 @@ async fn a_busy_registry_gets_the_blob_later() {
     })
     .await;
     let bytes = content(1000);
-    let pushed = double.image().push_blob(Digest::of(&bytes), bytes.into());
-    pushed.await.expect("uploaded");
+    push(&double, &bytes).await.expect("uploaded");
     assert_eq!(double.lines(), [UPLOAD, UPLOAD, UPLOAD].concat());
 }
 
@@ -96,8 +97,7 @@ async fn a_refused_upload_is_not_repeated() {
     })
     .await;
     let bytes = content(1000);
-    let pushed = double.image().push_blob(Digest::of(&bytes), bytes.into());
-    let error = refusal(pushed.await);
+    let error = refusal(push(&double, &bytes).await);
     assert!(error.is_write() && !error.is_temporary());
     let words = "400 Bad Request, DIGEST_INVALID: provided digest did not match";
     assert!(error.to_string().ends_with(words), "{error}");
@@ -112,8 +112,7 @@ async fn an_upload_needs_somewhere_to_go() {
     })
     .await;
     let bytes = content(1000);
-    let pushed = double.image().push_blob(Digest::of(&bytes), bytes.into());
-    let error = refusal(pushed.await);
+    let error = refusal(push(&double, &bytes).await);
     assert!(error.to_string().contains("Location"), "{error}");
 }
 
