@@ -90,9 +90,17 @@ pub async fn inspect(source: &(impl Source + ?Sized)) -> Result<Inspection> {
         let mut found = Vec::new();
         if let Some(digest) = manifest.annotations.get(annotation::INDEX_DIGEST) {
             let digest: Digest = digest.parse()?;
-            let mut beside = image.entries.iter().map(|entry| &entry.descriptor);
-            // The annotation alone does not make an index: it must stand beside the image.
-            let beside = beside.find(|beside| beside.digest == digest);
+            // The annotation alone does not make an index: it must stand beside the image. Two
+            // platforms with the same layers have the same index, which then stands there twice.
+            let beside = || {
+                let entries = image.entries.iter().map(|entry| &entry.descriptor);
+                entries.filter(|beside| beside.digest == digest)
+            };
+            let manifest = entry.descriptor.digest.to_string();
+            let own = |beside: &&Descriptor| {
+                beside.annotations.get(annotation::IMAGE_MANIFEST_DIGEST) == Some(&manifest)
+            };
+            let beside = beside().find(own).or_else(|| beside().next());
             found.extend(beside.map(|beside| (Version::V2, beside.clone())));
         }
         for referrer in source.referrers(entry.descriptor.digest).await? {
