@@ -94,6 +94,11 @@ impl FromStr for ImageReference {
                 "{error}; want host/repository:tag or host/repository@sha256:…"
             ))
         })?;
+        // What looks like a host, but is read as the start of a repository, is not checked
+        // there.
+        if inner.whole().parse::<Reference>().as_ref() != Ok(&inner) {
+            return Err(invalid("want a repository in lower case".to_owned()));
+        }
         let digest = inner
             .digest()
             .map(str::parse)
@@ -134,6 +139,7 @@ mod tests {
             "a:b:c",
             "r.test/a@sha256:00",
             "a b",
+            "htprsQ/a",
         ] {
             assert!(bad.parse::<ImageReference>().is_err(), "{bad}");
         }

@@ -85,13 +85,15 @@ fn gnu_prefix(block: &[u8; BLOCK]) -> &[u8] {
 fn verify_checksum(block: &[u8; BLOCK]) -> Result<(), &'static str> {
     let wrong = "a header with a wrong checksum";
     let want = octal(&block[CHECKSUM]).map_err(|_| wrong)?;
-    let (mut unsigned, mut signed) = (0_i64, 0_i64);
-    for (at, &byte) in block.iter().enumerate() {
-        let byte = if CHECKSUM.contains(&at) { b' ' } else { byte };
-        unsigned += i64::from(byte);
-        // Some old writers summed signed characters.
-        signed += i64::from(byte.cast_signed());
-    }
+    let mut block = *block;
+    block[CHECKSUM].fill(b' ');
+    let unsigned: u32 = block.iter().map(|&byte| u32::from(byte)).sum();
+    // Some old writers summed signed characters.
+    let signed: i32 = block
+        .iter()
+        .map(|&byte| i32::from(byte.cast_signed()))
+        .sum();
+    let (unsigned, signed) = (i64::from(unsigned), i64::from(signed));
     if want == unsigned || want == signed {
         Ok(())
     } else {
