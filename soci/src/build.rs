@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::assemble::{Key, Layer, assemble, key};
 use crate::enable::{Enabled, enable};
-use crate::image::{Image, Kind};
+use crate::image::{Image, Kind, MAX_MANIFESTS};
 use crate::layer::{Format, build_ztoc};
 use crate::oci::{Descriptor, Platform, media_type};
 use crate::report::{Report, SourceReport, ZtocReport};
@@ -254,7 +254,7 @@ impl Indexed {
             let bytes = source.manifest(&descriptor).await?;
             let document = Document { descriptor, bytes };
             let parsed: Listed = document.parse()?;
-            if depth == MAX_DEPTH {
+            if depth == MAX_DEPTH || kept.len() == MAX_MANIFESTS {
                 let reason = "indexes in indexes without end";
                 return Err(Error::document(document.descriptor.digest, reason));
             }

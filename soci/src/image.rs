@@ -7,7 +7,7 @@ use crate::store::{Document, MAX_DOCUMENT, Source, read_blob};
 use crate::{Error, Result};
 
 /// More manifests than this in one image are refused.
-const MAX_MANIFESTS: usize = 1000;
+pub(crate) const MAX_MANIFESTS: usize = 1000;
 
 /// Consumers would not agree on which of the two such a document is.
 const BOTH: &str = "both an image index and an image manifest";

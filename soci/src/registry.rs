@@ -19,7 +19,7 @@ use futures_util::{StreamExt, stream};
 use reqwest::header::{
     ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE,
 };
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, Response, StatusCode, Url};
 
 use auth::Operation::{Delete, Pull, Push};
 pub use error::{Detail, RegistryError};
@@ -135,37 +135,56 @@ impl RegistryImage {
     /// # Errors
     /// When the registry refuses or cannot be reached, or lists too many.
     pub async fn tags(&self) -> Result<Vec<String>> {
-        /// Pages of a list that are read before it counts as endless.
-        const MAX_PAGES: usize = 1000;
         #[derive(serde::Deserialize)]
         struct Page {
             #[serde(default)]
             tags: Option<Vec<String>>,
         }
-        let what = || format!("tags of {}", self.reference.name());
-        let mut tags = Vec::new();
-        let mut url = self.connection.url("tags/list?n=1000")?;
-        for _ in 0..MAX_PAGES {
+        let what = format!("tags of {}", self.reference.name());
+        let url = self.connection.url("tags/list?n=1000")?;
+        match self.pages::<Page>(&what, url).await? {
+            Ok(pages) => Ok(pages
+                .into_iter()
+                .flat_map(|p| p.tags.unwrap_or_default())
+                .collect()),
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The pages of a list, which counts as endless when it grows too large. What the
+    /// registry has against the first page is the caller's to judge; a list that breaks off
+    /// later is never taken for whole.
+    async fn pages<T: serde::de::DeserializeOwned>(
+        &self,
+        what: &str,
+        url: Url,
+    ) -> Result<Result<Vec<T>, RegistryError>> {
+        const MAX_PAGES: usize = 1000;
+        const MAX_LIST: usize = 64 << 20;
+        let mut pages = Vec::new();
+        let mut size = 0;
+        let mut next = Some(url);
+        while let Some(url) = next {
             let request = Request::new(Method::GET, url);
             let answer = match self.connection.read(Pull, &request, MAX_DOCUMENT).await {
                 Ok(answer) => answer,
-                Err(error) if error.is_not_found() => return Ok(tags),
+                Err(error) if pages.is_empty() => return Ok(Err(error)),
                 Err(error) => return Err(error.into()),
             };
-            let next = answer.next_page()?;
+            next = answer.next_page()?;
             let bytes = answer.body.ok_or_else(|| Error::TooLarge {
-                what: what(),
+                what: what.to_owned(),
                 limit: MAX_DOCUMENT,
             })?;
-            let page: Page =
-                serde_json::from_slice(&bytes).map_err(|error| Error::document(what(), error))?;
-            tags.extend(page.tags.unwrap_or_default());
-            match next {
-                Some(next) => url = next,
-                None => return Ok(tags),
+            size += bytes.len();
+            if size > MAX_LIST || pages.len() == MAX_PAGES {
+                return Err(Error::document(what, "the list does not end"));
             }
+            let page = serde_json::from_slice(&bytes);
+            pages.push(page.map_err(|error| Error::document(what, error))?);
         }
-        Err(Error::document(what(), "the list does not end"))
+        Ok(Ok(pages))
     }
 
     fn manifest_request(&self, method: Method, name: &str) -> Result<Request> {

@@ -3,49 +3,26 @@
 //! Registries with the referrers API answer that themselves. For others the clients keep an
 //! image index under the tag `sha256-<hex>` (OCI distribution 1.1, "referrers tag schema").
 
-use reqwest::Method;
-
-use super::auth::Operation::Pull;
-use super::http::Request;
 use super::{Document, RegistryError, RegistryImage};
 use crate::oci::{Descriptor, ImageIndex, media_type};
-use crate::store::{Destination, MAX_DOCUMENT};
+use crate::store::Destination;
 use crate::{Digest, Error, Result};
 
 impl RegistryImage {
     /// The artifacts whose subject is the manifest of this digest, and whether the registry
     /// itself keeps that list.
     pub(super) async fn list_referrers(&self, subject: Digest) -> Result<(Vec<Descriptor>, bool)> {
-        /// Pages of a list that are read before it counts as endless.
-        const MAX_PAGES: usize = 100;
-        let what = || format!("referrers of {subject}");
-        let mut listed = Vec::new();
-        let mut url = self.connection.url(&format!("referrers/{subject}"))?;
-        for page in 0..MAX_PAGES {
-            let request = Request::new(Method::GET, url);
-            let answer = match self.connection.read(Pull, &request, MAX_DOCUMENT).await {
-                Ok(answer) => answer,
-                // Registries without the API do not know the path.
-                Err(error) if error.status_code() == Some(404) && page == 0 => {
-                    let kept = self.fallback_index(subject).await?;
-                    return Ok((kept.map_or(Vec::new(), |(_, index)| index.manifests), false));
-                }
-                Err(error) => return Err(error.into()),
-            };
-            let next = answer.next_page()?;
-            let bytes = answer.body.ok_or_else(|| Error::TooLarge {
-                what: what(),
-                limit: MAX_DOCUMENT,
-            })?;
-            let index: ImageIndex =
-                serde_json::from_slice(&bytes).map_err(|error| Error::document(what(), error))?;
-            listed.extend(index.manifests);
-            match next {
-                Some(next) => url = next,
-                None => return Ok((listed, true)),
+        let url = self.connection.url(&format!("referrers/{subject}"))?;
+        let what = format!("referrers of {subject}");
+        match self.pages::<ImageIndex>(&what, url).await? {
+            Ok(pages) => Ok((pages.into_iter().flat_map(|p| p.manifests).collect(), true)),
+            // Registries without the API do not know the path.
+            Err(error) if error.status_code() == Some(404) => {
+                let kept = self.fallback_index(subject).await?;
+                Ok((kept.map_or(Vec::new(), |(_, index)| index.manifests), false))
             }
+            Err(error) => Err(error.into()),
         }
-        Err(Error::document(what(), "the list does not end"))
     }
 
     /// Removes an artifact from the list that clients keep, if there is such a list.
