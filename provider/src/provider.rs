@@ -9,6 +9,7 @@ use tfplugin_sdk::{
 };
 use tokio::sync::OwnedMutexGuard;
 
+use crate::aws::Aws;
 use crate::index::Index;
 
 /// The provider `soci`.
@@ -18,6 +19,9 @@ pub(crate) struct SociProvider;
 pub(crate) struct Shared {
     /// Connections to registries.
     pub client: soci::Client,
+    /// The AWS account.
+    #[expect(dead_code, reason = "the resources that need it come next")]
+    pub aws: Aws,
     /// One lock for each repository, by name.
     repositories: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -56,7 +60,7 @@ impl Provider for SociProvider {
         )
     }
 
-    async fn configure(&self, _: &Context<()>, _: Value) -> Result<Shared, Diagnostics> {
+    async fn configure(&self, _: &Context<()>, config: Value) -> Result<Shared, Diagnostics> {
         let client = soci::Client::new().map_err(|error| {
             Diagnostic::error(
                 "Cannot connect to registries",
@@ -65,6 +69,7 @@ impl Provider for SociProvider {
         })?;
         Ok(Shared {
             client,
+            aws: Aws::new(&config)?,
             repositories: Mutex::default(),
         })
     }

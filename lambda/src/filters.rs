@@ -1,0 +1,200 @@
+//! Which images are indexed: `repository:tag` with wildcards.
+//!
+//! `*` stands for any number of characters and `?` for one. A filter has to match all of
+//! `repository:tag`; the tag of an image that was pushed without one is empty.
+
+use std::fmt;
+use std::str::FromStr;
+
+use wildmatch::WildMatch;
+
+/// Repository names are no longer than this (Amazon ECR).
+const MAX_REPOSITORY: usize = 256;
+/// Tags are no longer than this (OCI distribution).
+const MAX_TAG: usize = 128;
+
+/// A filter such as `shop/*:v?.*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    repository: String,
+    tag: String,
+}
+
+/// Why a text is no filter, and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("filter {text:?}: {reason}")]
+pub struct InvalidFilter {
+    text: String,
+    reason: String,
+}
+
+impl Filter {
+    /// The pattern of the repository.
+    pub fn repository(&self) -> &str {
+        &self.repository
+    }
+
+    /// The pattern of the tag.
+    pub fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    /// Whether the filter matches the whole of `repository:tag`.
+    pub fn matches(&self, repository: &str, tag: &str) -> bool {
+        // A name has no colon of its own, so the two halves can be looked at one by one.
+        !repository.contains(':')
+            && !tag.contains(':')
+            && WildMatch::new(&self.repository).matches(repository)
+            && WildMatch::new(&self.tag).matches(tag)
+    }
+}
+
+impl FromStr for Filter {
+    type Err = InvalidFilter;
+
+    fn from_str(text: &str) -> Result<Self, InvalidFilter> {
+        let invalid = |reason: String| InvalidFilter {
+            text: text.chars().take(400).collect(),
+            reason,
+        };
+        if text.trim() != text {
+            return Err(invalid(format!(
+                "has white space around it; write {:?}",
+                text.trim()
+            )));
+        }
+        if text.contains(',') {
+            let parts = text.split(',').map(|part| format!("{:?}", part.trim()));
+            let list: Vec<String> = parts.collect();
+            return Err(invalid(format!(
+                "is a list in one string; write it as a list of strings: [{}]",
+                list.join(", ")
+            )));
+        }
+        let Some((repository, tag)) = text.split_once(':') else {
+            let reason = if text.is_empty() {
+                "is empty; write repository:tag, such as \"*:*\" for every image".to_owned()
+            } else {
+                format!("has no colon; write repository:tag, such as \"{text}:*\" for every tag")
+            };
+            return Err(invalid(reason));
+        };
+        if repository.is_empty() {
+            return Err(invalid(format!(
+                "has no repository before the colon; write \"*:{tag}\" for every repository"
+            )));
+        }
+        if tag.is_empty() {
+            return Err(invalid(format!(
+                "has no tag after the colon; write \"{repository}:*\" for every tag"
+            )));
+        }
+        if let Some((host, rest)) = repository.split_once('/')
+            && host.contains('.')
+            && host.ends_with(".com")
+        {
+            return Err(invalid(format!(
+                "names the registry; leave it out and write \"{rest}:{tag}\""
+            )));
+        }
+        let wild = |c: char| matches!(c, '*' | '?');
+        let of_repository = |c: char| {
+            c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-' | '/')
+        };
+        let of_tag = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if let Some(c) = repository.chars().find(|&c| !wild(c) && !of_repository(c)) {
+            let lower = repository.to_ascii_lowercase();
+            let advice = if lower.chars().all(|c| wild(c) || of_repository(c)) {
+                format!("write \"{lower}:{tag}\": repository names are in lower case")
+            } else {
+                "a repository has lower-case letters, digits, and . _ - /, beside the wildcards \
+                 * and ?"
+                    .to_owned()
+            };
+            return Err(invalid(format!("has {c:?} in the repository; {advice}")));
+        }
+        if let Some(c) = tag.chars().find(|&c| !wild(c) && !of_tag(c)) {
+            return Err(invalid(format!(
+                "has {c:?} in the tag; a tag has letters, digits, and . _ -, beside the \
+                 wildcards * and ?"
+            )));
+        }
+        if repository.len() > MAX_REPOSITORY || tag.len() > MAX_TAG {
+            return Err(invalid(format!(
+                "is too long; a repository has at most {MAX_REPOSITORY} characters, a tag \
+                 {MAX_TAG}"
+            )));
+        }
+        Ok(Self {
+            repository: repository.to_owned(),
+            tag: tag.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.repository, self.tag)
+    }
+}
+
+/// Whether any filter matches.
+pub fn any_matches(filters: &[Filter], repository: &str, tag: &str) -> bool {
+    filters.iter().any(|filter| filter.matches(repository, tag))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matching_is_anchored() {
+        for (filter, repository, tag, want) in [
+            ("*:*", "shop/web", "1.4", true),
+            ("*:*", "shop/web", "", true),
+            ("shop/*:1.*", "shop/web", "1.4", true),
+            ("shop/*:1.*", "xshop/web", "1.4", false),
+            ("shop/*:1.*", "shop/web", "v1.4", false),
+            ("web:1.?", "web", "1.4", true),
+            ("web:1.?", "web", "1.44", false),
+            ("web:1.?", "web", "1.", false),
+            ("web:?*", "web", "", false),
+            ("web:1", "web", "1:1", false),
+            ("*:1", "a:1", "1", false),
+            ("WEB:*", "web", "1", false),
+        ] {
+            let Ok(filter) = filter.parse::<Filter>() else {
+                assert!(!want, "{filter}");
+                continue;
+            };
+            assert_eq!(
+                filter.matches(repository, tag),
+                want,
+                "{filter} {repository}:{tag}"
+            );
+        }
+    }
+
+    #[test]
+    fn messages_repair() {
+        for (text, want) in [
+            ("", "\"*:*\""),
+            ("web", "\"web:*\""),
+            (":1", "\"*:1\""),
+            ("web:", "\"web:*\""),
+            ("a:*, b:*", "[\"a:*\", \"b:*\"]"),
+            ("a:* ", "write \"a:*\""),
+            ("Web:*", "\"web:*\""),
+            ("web:a/b", "'/' in the tag"),
+            ("we b:*", "' ' in the repository"),
+            ("web:1:2", "':' in the tag"),
+            (
+                "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web:1",
+                "write \"web:1\"",
+            ),
+        ] {
+            let error = text.parse::<Filter>().expect_err(text).to_string();
+            assert!(error.contains(want), "{error}");
+        }
+    }
+}

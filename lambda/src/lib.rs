@@ -1,0 +1,13 @@
+//! The two Lambda functions that index images as they are pushed to Amazon ECR.
+//!
+//! ```text
+//! push ─► EventBridge rule ─► event filter ─► index generator ─► Amazon ECR
+//! ```
+//!
+//! The event filter decides by `repository:tag` [filters]; the index generator builds with the
+//! crate `soci` and pushes the index beside the image. Without the feature `functions` the
+//! crate holds what whoever deploys the functions shares with them: the filters, and the names
+//! of their [environment] variables.
+
+pub mod environment;
+pub mod filters;
