@@ -22,7 +22,7 @@ demo: ## index a real image with the real terraform, read it back, clean up
 # `cargo test` alone would leave the provider's binary as it was: the end-to-end tests run it.
 test: ## run the unit, vector and end-to-end tests
 	@scripts/setup.sh test
-	$(CARGO) build --workspace --bins --locked
+	$(CARGO) build --workspace --bins --tests --locked
 	$(CARGO) test --workspace --locked
 
 bench: ## compare the cost of a zTOC build with gzip's, and fail where a target is missed
