@@ -7,6 +7,7 @@
 # What it cannot install it names, together with the way to get it, and fails.
 # With everything in place it changes nothing and ends at once.
 set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly CARGO_DENY_VERSION=0.20.2
 
@@ -40,6 +41,12 @@ need_lints() {
   cargo clippy --version >/dev/null 2>&1 || missing+=("clippy: run 'rustup component add clippy'")
 }
 
+# `python3 -m venv` of Debian needs a package of its own.
+need_python() {
+  need python3 python3
+  python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
+}
+
 install_packages() {
   [ ${#packages[@]} -gt 0 ] || return 0
   if [ "$(id -u)" -ne 0 ] || ! have apt-get; then
@@ -64,8 +71,23 @@ install_cargo_deny() {
   cargo install --quiet --locked --debug --no-default-features "cargo-deny@$CARGO_DENY_VERSION"
 }
 
+# The Python packages of the tests, again whenever the list of them or the Python changes.
+install_python_packages() {
+  local list=tests/requirements.txt directory=target/python stamp
+  stamp="$(python3 --version) $(sha256sum <"$list")" || return 0
+  [ "$stamp" != "$(cat "$directory/stamp" 2>/dev/null)" ] || return 0
+  echo "setup: installing the Python packages of $list in $directory"
+  rm -rf "$directory"
+  if ! python3 -m venv "$directory" ||
+    ! "$directory/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -r "$list"; then
+    missing+=("the Python packages of $list: python3 with its venv module, and a way to https://pypi.org (PIP_INDEX_URL names a mirror)")
+    return 0
+  fi
+  echo "$stamp" >"$directory/stamp"
+}
+
 main() {
-  local target want_deny=false
+  local target want_deny=false want_python=false
   [ $# -gt 0 ] || set -- help
   for target in "$@"; do
     case $target in
@@ -75,6 +97,8 @@ main() {
         need_terraform
         need docker-registry docker-registry
         need skopeo skopeo
+        need_python
+        want_python=true
         ;;
       lint)
         need_rust
@@ -93,6 +117,7 @@ main() {
   fi
   install_packages
   if $want_deny; then install_cargo_deny; fi
+  if $want_python; then install_python_packages; fi
 
   if [ ${#missing[@]} -gt 0 ]; then
     echo "setup: something is missing on this machine:" >&2

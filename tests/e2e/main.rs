@@ -10,5 +10,6 @@ mod fixtures;
 mod import;
 mod interrupt;
 mod lifecycle;
+mod local_aws;
 mod scenario;
 mod sharing;

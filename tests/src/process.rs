@@ -6,7 +6,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -70,6 +70,8 @@ impl std::fmt::Display for Output {
 pub struct Process {
     command: String,
     child: Child,
+    /// Open as long as this lives, for a child that is tied to it.
+    input: Option<ChildStdin>,
     group: Pid,
     stdout: Reader,
     stderr: Reader,
@@ -79,9 +81,19 @@ impl Process {
     /// Starts `command` with no standard input and both outputs captured; `sink` sees the lines
     /// of both as they come.
     pub fn start(command: &mut Command, sink: Option<Sink>) -> Result<Self> {
+        Self::start_with(command, Stdio::null(), sink)
+    }
+
+    /// Starts `command` with a standard input that says nothing and stays open as long as this
+    /// program lives: a child that waits for its end does not outlive even a killed parent.
+    pub fn start_tied(command: &mut Command) -> Result<Self> {
+        Self::start_with(command, Stdio::piped(), None)
+    }
+
+    fn start_with(command: &mut Command, input: Stdio, sink: Option<Sink>) -> Result<Self> {
         let line = command_line(command);
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
@@ -92,6 +104,7 @@ impl Process {
         let stderr = child.stderr.take().context("stderr is piped")?;
         Ok(Self {
             command: line,
+            input: child.stdin.take(),
             child,
             group,
             stdout: Reader::start(stdout, sink.clone()),
@@ -161,6 +174,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        drop(self.input.take());
         self.kill();
         let _ = self.child.wait();
     }

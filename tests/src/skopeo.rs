@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::aws::{self, LocalAws};
 use crate::interrupt::Interrupt;
 use crate::registry::{PASSWORD, Registry, USER};
 use crate::{binaries, process};
@@ -15,6 +16,23 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// Pushes the image in `layout`, with every platform it has, as `name` (`shop/web:1`), and keeps
 /// every byte of it: skopeo would compress plain layers otherwise.
 pub fn push(layout: &Path, registry: &Registry, name: &str, interrupt: &Interrupt) -> Result<()> {
+    let credentials = format!("{USER}:{PASSWORD}");
+    let credentials = registry.authenticated().then_some(credentials.as_str());
+    copy(layout, &registry.reference(name), credentials, interrupt)
+}
+
+/// The same to the registry of a local AWS, with the password from its authorisation token.
+pub fn push_to_aws(layout: &Path, aws: &LocalAws, name: &str, interrupt: &Interrupt) -> Result<()> {
+    let credentials = format!("{}:{}", aws::USER, aws::PASSWORD);
+    copy(layout, &aws.reference(name), Some(&credentials), interrupt)
+}
+
+fn copy(
+    layout: &Path,
+    reference: &str,
+    credentials: Option<&str>,
+    interrupt: &Interrupt,
+) -> Result<()> {
     let program = binaries::on_path("skopeo")
         .context("skopeo is not on PATH: on Debian or Ubuntu `apt-get install skopeo`")?;
     let mut command = Command::new(program);
@@ -26,13 +44,12 @@ pub fn push(layout: &Path, registry: &Registry, name: &str, interrupt: &Interrup
         "--preserve-digests",
     ]);
     command.arg("--dest-tls-verify=false");
-    if registry.authenticated() {
-        command.arg(format!("--dest-creds={USER}:{PASSWORD}"));
-    } else {
-        command.arg("--dest-no-creds");
-    }
+    match credentials {
+        Some(credentials) => command.arg(format!("--dest-creds={credentials}")),
+        None => command.arg("--dest-no-creds"),
+    };
     command.arg(format!("oci:{}", layout.display()));
-    command.arg(format!("docker://{}", registry.reference(name)));
+    command.arg(format!("docker://{reference}"));
     process::run(&mut command, LIMIT, interrupt)?.success()?;
     Ok(())
 }

@@ -1,0 +1,342 @@
+"""A local AWS for the tests and the demo: ministack, and what it lacks of ECR.
+
+It listens on a free port of the loopback, says "ready http://127.0.0.1:PORT" on standard output,
+and ends, with everything that it started, when its standard input ends: whoever started it may
+die as it likes.
+
+What is added to ministack, all as AWS does it:
+- every manifest that is put sends its "ECR Image Action" event to the default event bus;
+- a rule reaches a function only if the function's policy lets it, and is tried again on errors;
+- a function logs only into a log group that exists, as a role without CreateLogGroup makes it;
+- the registry serves ranges of blobs and the referrers of a manifest;
+- a tag is deleted without its image, unless it is the last tag;
+- the authorisation token names the registry that is really there.
+"""
+
+import asyncio
+import base64
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+from urllib.parse import unquote
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+
+
+def listen():
+    """The listening socket. It is open before ministack is imported, which needs to know where."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    return listener, listener.getsockname()[1]
+
+
+def environment(port):
+    """What ministack, and the functions that it runs, find in their environment."""
+    os.environ.setdefault("MINISTACK_REGION", "us-east-1")
+    os.environ.update(
+        GATEWAY_PORT=str(port),
+        AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}",
+        # A second and two, where AWS waits one minute and two.
+        LAMBDA_ASYNC_RETRY_BASE_SECONDS="1",
+        LOG_LEVEL=os.environ.get("LOG_LEVEL", "WARNING"),
+        # Two more listeners that nobody here needs.
+        IOT_MTLS_ENABLED="0",
+        SFTP_ENABLED="0",
+        # Whatever a person has set up for containers is none of our business.
+        DOCKER_HOST="unix:///nonexistent",
+    )
+
+
+def document(manifest):
+    """The JSON object of a manifest; empty for anything else."""
+    try:
+        parsed = json.loads(manifest)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def artifact_type(manifest):
+    """What ECR calls the artifact media type: none for an index."""
+    return manifest.get("artifactType") or (manifest.get("config") or {}).get("mediaType")
+
+
+class Registry:
+    """ECR as it should be, around ministack's."""
+
+    def __init__(self, port):
+        from ministack.services import ecr, eventbridge
+
+        self.ecr, self.events, self.port = ecr, eventbridge, port
+        self.plain = {
+            name: getattr(ecr, name)
+            for name in (
+                "_v2_put_manifest",
+                "_put_image",
+                "_batch_delete_image",
+                "_describe_images",
+                "handle_registry_request",
+            )
+        }
+        ecr._v2_put_manifest = self.put_manifest
+        ecr._put_image = self.put_image
+        ecr._batch_delete_image = self.batch_delete_image
+        ecr._describe_images = self.describe_images
+        ecr._list_images = self.list_images
+        ecr._get_authorization_token = self.authorization_token
+        ecr.handle_registry_request = self.request
+
+    def put_manifest(self, name, reference, headers, body):
+        answer = self.plain["_v2_put_manifest"](name, reference, headers, body)
+        if answer[0] == 201:
+            tag = "" if reference.startswith("sha256:") else reference
+            self.pushed(name, answer[1]["Docker-Content-Digest"], tag)
+        return answer
+
+    def put_image(self, data):
+        answer = self.plain["_put_image"](data)
+        if answer[0] == 200:
+            image = json.loads(answer[2])["image"]["imageId"]
+            self.pushed(data["repositoryName"], image["imageDigest"], data.get("imageTag") or "")
+        return answer
+
+    def pushed(self, name, digest, tag):
+        """Sends the event of a push. PutEvents refuses the source, so it goes past it."""
+        image = self.image(name, digest)
+        detail = {
+            "result": "SUCCESS",
+            "repository-name": name,
+            "image-digest": digest,
+            "action-type": "PUSH",
+            "image-tag": tag,
+            "manifest-media-type": image["imageManifestMediaType"],
+        }
+        artifact = artifact_type(document(image["imageManifest"]))
+        if artifact:
+            detail["artifact-media-type"] = artifact
+        entry = {
+            "Source": "aws.ecr",
+            "DetailType": "ECR Image Action",
+            "Detail": json.dumps(detail),
+            "Resources": [],
+        }
+        self.events._put_events({"Entries": [entry]}, allow_aws_source=True)
+
+    def image(self, name, digest):
+        images = self.ecr._images.get(name, [])
+        return next(image for image in images if image["imageDigest"] == digest)
+
+    def batch_delete_image(self, data):
+        """By tag, only the tag goes, unless it is the last; by digest, the manifest goes too."""
+        name = data.get("repositoryName", "")
+        for wanted in data.get("imageIds", []):
+            found = self.ecr._find_image(name, wanted) if name in self.ecr._images else None
+            if found is None:
+                continue
+            tags, tag = found["imageTags"], wanted.get("imageTag")
+            if not wanted.get("imageDigest") and len(tags) > 1:
+                tags.remove(tag)
+                found["imageId"]["imageTag"] = tags[-1]
+                wanted["imageDigest"] = found["imageDigest"]
+                data = {**data, "imageIds": [i for i in data["imageIds"] if i is not wanted]}
+            else:
+                self.ecr._manifest_blobs.get(name, {}).pop(found["imageDigest"], None)
+        return self.plain["_batch_delete_image"](data)
+
+    def describe_images(self, data):
+        answer = self.plain["_describe_images"](data)
+        if answer[0] != 200:
+            return answer
+        body = json.loads(answer[2])
+        for detail in body["imageDetails"]:
+            image = self.image(data["repositoryName"], detail["imageDigest"])
+            detail.pop("artifactMediaType", None)
+            artifact = artifact_type(document(image["imageManifest"]))
+            if artifact:
+                detail["artifactMediaType"] = artifact
+            if not detail["imageTags"]:
+                del detail["imageTags"]
+        return self.ecr.json_response(body)
+
+    def list_images(self, data):
+        """One entry for every tag, and one for an image without any."""
+        name = data.get("repositoryName", "")
+        if name not in self.ecr._repositories:
+            return self.ecr.error_response_json(
+                "RepositoryNotFoundException", f"no repository '{name}'", 400
+            )
+        status = (data.get("filter") or {}).get("tagStatus", "ANY")
+        identifiers = []
+        for image in self.ecr._images.get(name, []):
+            digest, tags = {"imageDigest": image["imageDigest"]}, image["imageTags"]
+            if tags and status != "UNTAGGED":
+                identifiers += [{**digest, "imageTag": tag} for tag in tags]
+            if not tags and status != "TAGGED":
+                identifiers.append(digest)
+        return self.ecr.json_response({"imageIds": identifiers})
+
+    def authorization_token(self, _data):
+        token = base64.b64encode(b"AWS:token-of-the-local-registry").decode()
+        expires = int(self.events._now_ts()) + 12 * 60 * 60
+        data = {
+            "authorizationToken": token,
+            "expiresAt": expires,
+            "proxyEndpoint": f"http://127.0.0.1:{self.port}",
+        }
+        return self.ecr.json_response({"authorizationData": [data]})
+
+    async def request(self, method, path, headers, body, query):
+        """A request to the registry."""
+        referrers = re.fullmatch(r"/v2/(.+)/referrers/(sha256:[0-9a-f]{64})", unquote(path))
+        if referrers and method == "GET":
+            return self.referrers(*referrers.groups(), query)
+        plain = self.plain["handle_registry_request"]
+        status, answer, content = await plain(method, path, headers, body, query)
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", headers.get("range", ""))
+        if method == "GET" and "/blobs/" in path and status == 200 and wanted:
+            return part(answer, content, *wanted.groups())
+        return status, answer, content
+
+    def referrers(self, name, digest, query):
+        """The manifests of a repository whose subject is this one."""
+        self.ecr._select_registry_request_scope(name, {}, query)
+        wanted = query.get("artifactType", [None])[0]
+        manifests = []
+        for image in self.ecr._images.get(name, []):
+            manifest = document(image["imageManifest"])
+            artifact = artifact_type(manifest)
+            if (manifest.get("subject") or {}).get("digest") != digest:
+                continue
+            if wanted is not None and artifact != wanted:
+                continue
+            descriptor = {
+                "mediaType": image["imageManifestMediaType"],
+                "digest": image["imageDigest"],
+                "size": len(image["imageManifest"].encode()),
+            }
+            if artifact:
+                descriptor["artifactType"] = artifact
+            if manifest.get("annotations"):
+                descriptor["annotations"] = manifest["annotations"]
+            manifests.append(descriptor)
+        body = {"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}
+        headers = {"Content-Type": INDEX}
+        if wanted is not None:
+            headers["OCI-Filters-Applied"] = "artifactType"
+        return 200, headers, json.dumps(body).encode()
+
+
+def part(headers, content, first, last):
+    """The part of a blob that a Range header asks for."""
+    first = int(first)
+    last = min(int(last) if last else len(content), len(content) - 1)
+    if first > last:
+        return 416, {"Content-Range": f"bytes */{len(content)}"}, b""
+    headers = {
+        **headers,
+        "Content-Range": f"bytes {first}-{last}/{len(content)}",
+        "Content-Length": str(last - first + 1),
+    }
+    return 206, headers, content[first : last + 1]
+
+
+def deliver_as_aws_does():
+    """Events reach functions, and functions reach logs, only as far as they may."""
+    from ministack.services import cloudwatch_logs, eventbridge, lambda_svc
+
+    invoke, emit = eventbridge._invoke_target, lambda_svc._emit_lambda_logs
+
+    def may_invoke(function, rule):
+        statements = (function.get("policy") or {}).get("Statement", [])
+        return any(
+            statement.get("Effect") == "Allow"
+            and (statement.get("Principal") or {}).get("Service") == "events.amazonaws.com"
+            and statement.get("Action") in ("lambda:InvokeFunction", "lambda:*")
+            and rule["Arn"] in conditions(statement)
+            for statement in statements
+        )
+
+    def conditions(statement):
+        """The rules that a statement names; any rule, where it names none."""
+        every = (statement.get("Condition") or {}).values()
+        values = [value for condition in every for value in condition.values()]
+        return values or Anything()
+
+    def invoke_target(target, event, rule, view=None):
+        arn = target.get("Arn", "")
+        if ":lambda:" not in arn:
+            return invoke(target, event, rule, view)
+        function, config, name = lambda_svc._get_func_record_for_ref(arn)
+        if not function or not may_invoke(function, rule):
+            print(f"no delivery: {rule['Arn']} may not invoke {name}", file=sys.stderr)
+            return None
+        view = view or eventbridge._pattern_event_view(event)
+        record = lambda_svc._execution_record_for_config(function, config)
+        return lambda_svc.invoke_async_with_retry(record, view.event_with_detail())
+
+    def emit_logs(function, *arguments, **options):
+        config = function.get("config") or function
+        group = (config.get("LoggingConfig") or {}).get("LogGroup")
+        group = group or f"/aws/lambda/{config['FunctionName']}"
+        if group in cloudwatch_logs._log_groups:
+            emit(function, *arguments, **options)
+
+    eventbridge._invoke_target = invoke_target
+    lambda_svc._emit_lambda_logs = emit_logs
+
+
+class Anything:
+    """Contains everything."""
+
+    def __contains__(self, _item):
+        return True
+
+
+def end():
+    """Ends this process and the functions that it runs, which are in its group."""
+    os.killpg(0, signal.SIGKILL)
+
+
+def end_with_standard_input():
+    while sys.stdin.buffer.read(4096):
+        pass
+    end()
+
+
+def main():
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
+    threading.Thread(target=end_with_standard_input, daemon=True).start()
+    listener, port = listen()
+    environment(port)
+
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app
+
+    Registry(port)
+    deliver_as_aws_does()
+
+    async def application(scope, receive, send):
+        async def watched(message):
+            await send(message)
+            if message["type"] == "lifespan.startup.complete":
+                print(f"ready http://127.0.0.1:{port}", flush=True)
+
+        await app(scope, receive, watched if scope["type"] == "lifespan" else send)
+
+    config = Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.loglevel = "WARNING"
+    try:
+        asyncio.run(serve(application, config))
+    finally:
+        end()
+
+
+main()

@@ -1,0 +1,255 @@
+//! A local AWS on the loopback: ministack in a Python process of its own, started by
+//! `tests/aws/launcher.py`, which says what is added to it.
+//!
+//! Its services are looked at through their plain HTTP interfaces, not through the SDK that the
+//! provider uses: a test that shared it would share its mistakes.
+
+mod account;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::http::{self, Response};
+use crate::process::Process;
+use crate::{terraform, wait};
+
+pub use account::Account;
+
+/// How long it may take to come up.
+const START: Duration = Duration::from_secs(60);
+
+/// The region of every request.
+pub const REGION: &str = "eu-west-1";
+/// The account, which is also the access key: so ministack tells accounts apart.
+pub const ACCOUNT: &str = "000000000000";
+/// The name that goes with [`PASSWORD`] at the registry.
+pub const USER: &str = "AWS";
+/// The password in the authorisation token. It opens a registry that lives as long as a test.
+pub const PASSWORD: &str = "token-of-the-local-registry";
+
+/// A running local AWS; dropping it ends it, with every function that it runs.
+#[derive(Debug)]
+pub struct LocalAws {
+    address: SocketAddr,
+    // Before the directory, so that nothing writes there any more when it is removed.
+    process: Process,
+    _directory: TempDir,
+}
+
+impl LocalAws {
+    /// Starts an empty one.
+    pub fn start() -> Result<Self> {
+        let directory = tempfile::Builder::new().prefix("soci-aws-").tempdir()?;
+        let mut command = Command::new(python()?);
+        command.arg(terraform::repository().join("tests/aws/launcher.py"));
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            if ["AWS_", "MINISTACK_", "LAMBDA_", "LOCALSTACK_"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+            {
+                command.env_remove(name);
+            }
+        }
+        command
+            .env("MINISTACK_REGION", REGION)
+            .env("TMPDIR", directory.path())
+            .current_dir(directory.path());
+        let mut process = Process::start_tied(&mut command)?;
+        let address = wait::until("the local AWS to listen", START, || {
+            let output = process.output_so_far();
+            if let Some(status) = process.try_status()? {
+                bail!("launcher.py: {status}\n{output}");
+            }
+            let line = output
+                .lines()
+                .find_map(|line| line.strip_prefix("ready http://"));
+            line.map(|address| Ok(address.parse()?)).transpose()
+        })?;
+        Ok(Self {
+            address,
+            process,
+            _directory: directory,
+        })
+    }
+
+    /// Where every service listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The value of `AWS_ENDPOINT_URL`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// `127.0.0.1:PORT/name`, for a name such as `shop/web:1`.
+    pub fn reference(&self, name: &str) -> String {
+        format!("{}/{name}", self.address)
+    }
+
+    /// What it printed: warnings and errors, its own and those of its launcher.
+    pub fn log(&self) -> String {
+        self.process.output_so_far()
+    }
+
+    /// Calls an action of a service that takes JSON and names the action in a header.
+    pub fn call(&self, service: Service, action: &str, body: &Value) -> Result<Value> {
+        let (target, version) = match service {
+            Service::Ecr => ("AmazonEC2ContainerRegistry_V20150921", "1.1"),
+            Service::Events => ("AWSEvents", "1.1"),
+            Service::Logs => ("Logs_20140328", "1.1"),
+            Service::Queues => ("AmazonSQS", "1.0"),
+        };
+        let headers = [
+            ("X-Amz-Target", format!("{target}.{action}")),
+            ("Content-Type", format!("application/x-amz-json-{version}")),
+        ];
+        let response = self.request("POST", "/", service.name(), &headers, body)?;
+        answer(action, &response)
+    }
+
+    /// A request to Lambda's REST interface; `None` for what does not exist.
+    pub fn lambda(&self, method: &str, path: &str, body: &Value) -> Result<Option<Value>> {
+        let headers = [("Content-Type", "application/json".to_owned())];
+        let response = self.request(method, path, "lambda", &headers, body)?;
+        if response.status == 404 {
+            return Ok(None);
+        }
+        answer(&format!("{method} {path}"), &response).map(Some)
+    }
+
+    /// Calls an action of IAM, whose answer is XML, with `Name=value&…` for its arguments.
+    pub fn iam(&self, action: &str, arguments: &str) -> Result<String> {
+        let body = format!("Action={action}&Version=2010-05-08{arguments}");
+        let response = http::request(
+            self.address,
+            "POST",
+            "/",
+            &[
+                ("Authorization", &authorization("iam")),
+                ("Content-Type", "application/x-www-form-urlencoded"),
+            ],
+            body.as_bytes(),
+        )?;
+        let text = String::from_utf8_lossy(&response.body).into_owned();
+        ensure!(
+            response.status < 300,
+            "{action}: status {}: {text}",
+            response.status
+        );
+        Ok(text)
+    }
+
+    /// Makes an ECR repository.
+    pub fn create_repository(&self, name: &str) -> Result<()> {
+        self.call(
+            Service::Ecr,
+            "CreateRepository",
+            &json!({"repositoryName": name}),
+        )?;
+        Ok(())
+    }
+
+    /// Removes an ECR repository with every image in it.
+    pub fn delete_repository(&self, name: &str) -> Result<()> {
+        let body = json!({"repositoryName": name, "force": true});
+        self.call(Service::Ecr, "DeleteRepository", &body)?;
+        Ok(())
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        path: &str,
+        service: &str,
+        headers: &[(&str, String)],
+        body: &Value,
+    ) -> Result<Response> {
+        let authorization = authorization(service);
+        let mut all = vec![("Authorization", authorization.as_str())];
+        all.extend(headers.iter().map(|(name, value)| (*name, value.as_str())));
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        http::request(self.address, method, path, &all, body.as_bytes())
+    }
+}
+
+/// A service that takes JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// The registry's own interface.
+    Ecr,
+    /// EventBridge.
+    Events,
+    /// CloudWatch Logs.
+    Logs,
+    /// SQS, which takes what a rule or a failed invocation sends.
+    Queues,
+}
+
+impl Service {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ecr => "ecr",
+            Self::Events => "events",
+            Self::Logs => "logs",
+            Self::Queues => "sqs",
+        }
+    }
+}
+
+/// Nothing checks the signature; the account, the region and the service are read from it.
+fn authorization(service: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{REGION}/{service}/aws4_request, \
+         SignedHeaders=host, Signature=0"
+    )
+}
+
+fn answer(what: &str, response: &Response) -> Result<Value> {
+    let text = String::from_utf8_lossy(&response.body);
+    ensure!(
+        response.status < 300,
+        "{what}: status {}: {text}",
+        response.status
+    );
+    if text.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_str(&text).with_context(|| format!("{what}: no JSON: {text}"))
+}
+
+/// The Python of the tests, with what tests/requirements.txt names.
+pub(crate) fn python() -> Result<PathBuf> {
+    let path = terraform::repository().join("target/python/bin/python");
+    ensure!(
+        path.is_file(),
+        "{} is missing: run `scripts/setup.sh test` (`make test` does)",
+        path.display()
+    );
+    Ok(path)
+}
+
+/// The environment in which terraform, the provider or the AWS CLI speak to `address`.
+pub fn environment(address: SocketAddr) -> Vec<(&'static str, String)> {
+    let nothing = "/dev/null".to_owned();
+    vec![
+        ("AWS_ENDPOINT_URL", format!("http://{address}")),
+        ("AWS_ACCESS_KEY_ID", ACCOUNT.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "of-the-local-aws".to_owned()),
+        ("AWS_REGION", REGION.to_owned()),
+        ("AWS_CONFIG_FILE", nothing.clone()),
+        ("AWS_SHARED_CREDENTIALS_FILE", nothing),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+    ]
+}

@@ -1,0 +1,124 @@
+//! What there is in an account: every service that a builder uses, listed.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::{LocalAws, Service};
+
+/// Names of everything that is there, by kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Lambda functions.
+    pub functions: BTreeSet<String>,
+    /// IAM roles.
+    pub roles: BTreeSet<String>,
+    /// IAM policies of the account's own, outside of roles.
+    pub policies: BTreeSet<String>,
+    /// CloudWatch log groups.
+    pub log_groups: BTreeSet<String>,
+    /// EventBridge rules, on every bus.
+    pub rules: BTreeSet<String>,
+}
+
+impl Account {
+    /// Whether there is nothing at all.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl LocalAws {
+    /// Everything that is there.
+    pub fn account(&self) -> Result<Account> {
+        let functions = self.lambda("GET", "/2015-03-31/functions/", &Value::Null)?;
+        let groups = self.call(Service::Logs, "DescribeLogGroups", &json!({}))?;
+        let buses = self.call(Service::Events, "ListEventBuses", &json!({}))?;
+        let mut rules = BTreeSet::new();
+        for bus in names(&buses["EventBuses"], "Name") {
+            let body = json!({"EventBusName": bus});
+            rules.append(&mut names(
+                &self.call(Service::Events, "ListRules", &body)?["Rules"],
+                "Name",
+            ));
+        }
+        Ok(Account {
+            functions: names(&functions.unwrap_or_default()["Functions"], "FunctionName"),
+            roles: elements(&self.iam("ListRoles", "")?, "RoleName"),
+            policies: elements(&self.iam("ListPolicies", "&Scope=Local")?, "PolicyName"),
+            log_groups: names(&groups["logGroups"], "logGroupName"),
+            rules,
+        })
+    }
+
+    /// The configuration of a function; `None` where there is none of that name.
+    pub fn function(&self, name: &str) -> Result<Option<Value>> {
+        let path = format!("/2015-03-31/functions/{name}/configuration");
+        self.lambda("GET", &path, &Value::Null)
+    }
+
+    /// Invokes a function, waits for its answer, and returns that.
+    pub fn invoke(&self, name: &str, event: &Value) -> Result<Value> {
+        let path = format!("/2015-03-31/functions/{name}/invocations");
+        let answer = self.lambda("POST", &path, event)?;
+        answer.ok_or_else(|| anyhow::anyhow!("no function {name}"))
+    }
+
+    /// Every line that a function logged, oldest first; none where its log group is missing.
+    pub fn function_log(&self, name: &str) -> Result<Vec<String>> {
+        let group = format!("/aws/lambda/{name}");
+        let groups = self.call(Service::Logs, "DescribeLogGroups", &json!({}))?;
+        if !names(&groups["logGroups"], "logGroupName").contains(&group) {
+            return Ok(Vec::new());
+        }
+        let body = json!({"logGroupName": group, "limit": 10_000});
+        let answer = self.call(Service::Logs, "FilterLogEvents", &body)?;
+        let events = answer["events"].as_array().into_iter().flatten();
+        let messages = events.filter_map(|event| event["message"].as_str());
+        Ok(messages.flat_map(str::lines).map(str::to_owned).collect())
+    }
+
+    /// The tags of a repository, sorted.
+    pub fn tags(&self, repository: &str) -> Result<Vec<String>> {
+        let body = json!({"repositoryName": repository});
+        let images = self.call(Service::Ecr, "ListImages", &body)?;
+        Ok(names(&images["imageIds"], "imageTag").into_iter().collect())
+    }
+
+    /// The digests of a repository's manifests, sorted.
+    pub fn digests(&self, repository: &str) -> Result<Vec<String>> {
+        let body = json!({"repositoryName": repository});
+        let images = self.call(Service::Ecr, "ListImages", &body)?;
+        Ok(names(&images["imageIds"], "imageDigest")
+            .into_iter()
+            .collect())
+    }
+}
+
+/// The strings under `name` in a list of objects.
+fn names(list: &Value, name: &str) -> BTreeSet<String> {
+    let items = list.as_array().into_iter().flatten();
+    let names = items.filter_map(|item| item[name].as_str());
+    names.map(str::to_owned).collect()
+}
+
+/// The texts of the XML elements called `name`, none of which has attributes.
+fn elements(xml: &str, name: &str) -> BTreeSet<String> {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    let parts = xml.split(&open).skip(1);
+    let texts = parts.filter_map(|part| part.split_once(&close));
+    texts.map(|(text, _)| text.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_are_found_by_name() {
+        let xml = "<Roles><member><RoleName>a</RoleName></member><RoleName>b</RoleName></Roles>";
+        assert_eq!(Vec::from_iter(elements(xml, "RoleName")), ["a", "b"]);
+        assert!(elements(xml, "PolicyName").is_empty());
+    }
+}
