@@ -13,3 +13,4 @@ mod lifecycle;
 mod local_aws;
 mod scenario;
 mod sharing;
+mod versions;

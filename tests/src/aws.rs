@@ -7,7 +7,6 @@
 mod account;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::http::{self, Response};
 use crate::process::Process;
-use crate::{terraform, wait};
+use crate::{binaries, terraform, wait};
 
 pub use account::Account;
 
@@ -46,7 +45,7 @@ impl LocalAws {
     /// Starts an empty one.
     pub fn start() -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("soci-aws-").tempdir()?;
-        let mut command = Command::new(python()?);
+        let mut command = Command::new(binaries::python()?);
         command.arg(terraform::repository().join("tests/aws/launcher.py"));
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
@@ -227,17 +226,6 @@ fn answer(what: &str, response: &Response) -> Result<Value> {
         return Ok(Value::Null);
     }
     serde_json::from_str(&text).with_context(|| format!("{what}: no JSON: {text}"))
-}
-
-/// The Python of the tests, with what tests/requirements.txt names.
-pub(crate) fn python() -> Result<PathBuf> {
-    let path = terraform::repository().join("target/python/bin/python");
-    ensure!(
-        path.is_file(),
-        "{} is missing: run `scripts/setup.sh test` (`make test` does)",
-        path.display()
-    );
-    Ok(path)
 }
 
 /// The environment in which terraform, the provider or the AWS CLI speak to `address`.

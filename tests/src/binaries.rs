@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::terraform;
+
 /// Names the directory of the binaries under test when it is not the one this program is in.
 pub const DIRECTORY_VARIABLE: &str = "SOCI_TEST_BIN_DIR";
 
@@ -17,6 +19,18 @@ pub fn built(name: &str) -> Result<PathBuf> {
         bail!(
             "{} is missing: build it with `cargo build --workspace --bins` (or `make build`, for \
              the release profile), or set {DIRECTORY_VARIABLE}",
+            path.display()
+        );
+    }
+    Ok(path)
+}
+
+/// The Python of the tests, with what tests/requirements.txt names.
+pub fn python() -> Result<PathBuf> {
+    let path = terraform::repository().join("target/python/bin/python");
+    if !path.is_file() {
+        bail!(
+            "{} is missing: run `scripts/setup.sh test` (`make test` does)",
             path.display()
         );
     }

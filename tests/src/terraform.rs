@@ -33,10 +33,39 @@ pub const LIMIT: Duration = Duration::from_secs(240);
 /// A terraform working directory; dropping it removes it.
 pub struct Terraform {
     home: TempDir,
-    program: PathBuf,
+    /// The program, and arguments that come before all others.
+    program: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     sink: Option<Sink>,
     interrupt: Interrupt,
+}
+
+/// Which terraform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// `terraform` on PATH, or else `tofu`.
+    OnPath,
+    /// The one that tests/requirements.txt pins.
+    Pinned,
+}
+
+impl Version {
+    /// Every version that a scenario may be run with.
+    pub const ALL: [Self; 2] = [Self::OnPath, Self::Pinned];
+
+    fn program(self) -> Result<Vec<OsString>> {
+        if self == Self::Pinned {
+            let script = repository().join("tests/terraform/terraform.py");
+            return Ok(vec![binaries::python()?.into(), script.into()]);
+        }
+        let names = ["terraform", "tofu"];
+        let program = names.iter().find_map(|name| binaries::on_path(name));
+        let program = program.context(
+            "neither terraform nor tofu is on PATH: install Terraform from \
+             https://developer.hashicorp.com/terraform/install",
+        )?;
+        Ok(vec![program.into()])
+    }
 }
 
 /// What `terraform plan` found.
@@ -68,14 +97,12 @@ impl Resource {
 impl Terraform {
     /// An empty working directory with the provider of the running profile.
     pub fn new() -> Result<Self> {
-        let names = ["terraform", "tofu"];
-        let program = names
-            .iter()
-            .find_map(|name| binaries::on_path(name))
-            .context(
-                "neither terraform nor tofu is on PATH: install Terraform from \
-             https://developer.hashicorp.com/terraform/install",
-            )?;
+        Self::with(Version::OnPath)
+    }
+
+    /// The same for one of several versions of terraform.
+    pub fn with(version: Version) -> Result<Self> {
+        let program = version.program()?;
         let provider = binaries::built(PROVIDER)?;
         let home = tempfile::Builder::new()
             .prefix("soci-terraform-")
@@ -250,8 +277,11 @@ impl Terraform {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
-        command.args(arguments).current_dir(self.directory());
+        let mut command = Command::new(&self.program[0]);
+        command
+            .args(&self.program[1..])
+            .args(arguments)
+            .current_dir(self.directory());
         for (name, _) in std::env::vars_os() {
             if is_foreign(&name) {
                 command.env_remove(name);
