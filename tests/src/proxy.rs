@@ -1,4 +1,4 @@
-//! A reverse proxy in front of a registry that can be told to misbehave.
+//! A reverse proxy in front of a registry or of AWS that can be told to misbehave.
 //!
 //! Every connection carries one request: the proxy records it, applies the first rule that fits,
 //! and otherwise passes request and answer on as they stand. Holding an answer back until it is
@@ -24,6 +24,8 @@ const IDLE: Duration = Duration::from_secs(60);
 pub enum Fault {
     /// The registry never sees the request; this status is the answer.
     Answer(u16),
+    /// The service never sees the request; the answer is this error in the form that AWS gives it.
+    Refuse(Refusal),
     /// The registry sees the request only once the proxy is released.
     HoldRequest,
     /// The registry has done its part; its answer waits until the proxy is released.
@@ -34,11 +36,51 @@ pub enum Fault {
     CutBody(u64),
 }
 
+/// An error as AWS words it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status code.
+    pub status: u16,
+    /// The name of the error.
+    pub code: &'static str,
+    /// The text for people.
+    pub message: &'static str,
+}
+
+/// The rate limit of a service.
+pub const THROTTLED: Refusal = Refusal {
+    status: 429,
+    code: "TooManyRequestsException",
+    message: "Rate exceeded",
+};
+
+/// What the caller lacks a permission for.
+pub const DENIED: Refusal = Refusal {
+    status: 403,
+    code: "AccessDeniedException",
+    message: "User is not authorized to perform this action",
+};
+
+/// What Lambda says to a role that is too new.
+pub const NOT_ASSUMABLE: Refusal = Refusal {
+    status: 400,
+    code: "InvalidParameterValueException",
+    message: "The role defined for the function cannot be assumed by Lambda.",
+};
+
+/// What Lambda says while an update is going on.
+pub const IN_PROGRESS: Refusal = Refusal {
+    status: 409,
+    code: "ResourceConflictException",
+    message: "The operation cannot be performed at this time. An update is in progress",
+};
+
 /// Which requests a fault is for.
 #[derive(Clone, Debug)]
 pub struct Rule {
     method: &'static str,
     path: String,
+    action: Option<&'static str>,
     fault: Fault,
     left: Option<u32>,
 }
@@ -49,8 +91,18 @@ impl Rule {
         Self {
             method,
             path: path.to_owned(),
+            action: None,
             fault,
             left: None,
+        }
+    }
+
+    /// Every request for this action of an AWS service that names its actions apart from the
+    /// path: all but Lambda do.
+    pub fn action(action: &'static str, fault: Fault) -> Self {
+        Self {
+            action: Some(action),
+            ..Self::new("POST", "/", fault)
         }
     }
 
@@ -71,6 +123,8 @@ pub struct Request {
     pub path: String,
     /// The Range header.
     pub range: Option<String>,
+    /// The action, where an AWS service is asked that names it apart from the path.
+    pub action: Option<String>,
 }
 
 impl Request {
@@ -193,10 +247,17 @@ impl Shared {
         stream.set_write_timeout(Some(IDLE))?;
         let mut client = BufReader::new(stream.try_clone()?);
         let request = Head::read(&mut client)?;
-        let result = match self.record(&request)? {
+        let form = wire::form(&request, &mut client)?;
+        let action = wire::action(&request, &form);
+        let mut client = form.as_slice().chain(client);
+        let result = match self.record(&request, action)? {
             Some(Fault::Answer(status)) => {
                 wire::copy_request_body(&request, &mut client, &mut std::io::sink())?;
                 wire::answer(&stream, status)
+            }
+            Some(Fault::Refuse(refusal)) => {
+                wire::copy_request_body(&request, &mut client, &mut std::io::sink())?;
+                wire::refuse(&stream, refusal, !form.is_empty())
             }
             fault => self.forward(&request, &mut client, &stream, fault),
         };
@@ -243,21 +304,26 @@ impl Shared {
     }
 
     /// Notes a request, and says what goes wrong with it.
-    fn record(&self, request: &Head) -> Result<Option<Fault>> {
+    fn record(&self, request: &Head, action: Option<String>) -> Result<Option<Fault>> {
         let (method, path) = request.method_and_path()?;
         let mut state = self.lock();
+        let rule = state.rules.iter_mut().find(|rule| {
+            rule.left != Some(0)
+                && rule.method == method
+                && path.contains(&rule.path)
+                && rule.action.is_none_or(|its| action.as_deref() == Some(its))
+        });
+        let fault = rule.map(|rule| {
+            rule.left = rule.left.map(|left| left - 1);
+            rule.fault.clone()
+        });
         state.requests.push(Request {
             method: method.to_owned(),
             path: path.to_owned(),
             range: request.header("range").map(str::to_owned),
+            action,
         });
-        let rule = state.rules.iter_mut().find(|rule| {
-            rule.left != Some(0) && rule.method == method && path.contains(&rule.path)
-        });
-        Ok(rule.map(|rule| {
-            rule.left = rule.left.map(|left| left - 1);
-            rule.fault.clone()
-        }))
+        Ok(fault)
     }
 
     fn hold(&self) {

@@ -46,7 +46,8 @@ fn requests_and_answers_pass_as_they_stand() {
         Request {
             method: "GET".into(),
             path: "/v2/?a=b".into(),
-            range: Some("bytes=0-1".into())
+            range: Some("bytes=0-1".into()),
+            action: None,
         }
     );
 }
@@ -88,4 +89,35 @@ fn what_is_held_goes_on_when_all_is_well_again() {
         proxy.heal();
         assert_eq!(client.join().unwrap().unwrap().body, b"hello");
     }
+}
+
+#[test]
+fn an_action_is_refused_in_the_form_of_its_service() {
+    let proxy = Proxy::start(server("hello")).unwrap();
+    proxy.add(Rule::action("PutRule", Fault::Refuse(THROTTLED)).times(1));
+    proxy.add(Rule::action("CreateRole", Fault::Refuse(DENIED)).times(1));
+    let post = |name, value, body: &[u8]| {
+        let response = http::request(proxy.address, "POST", "/", &[(name, value)], body).unwrap();
+        (response.status, String::from_utf8(response.body).unwrap())
+    };
+    let put = || post("X-Amz-Target", "AWSEvents.PutRule", b"{}");
+    let (status, body) = put();
+    assert_eq!(status, 429);
+    assert!(
+        body.contains("\"__type\":\"TooManyRequestsException\""),
+        "{body}"
+    );
+    assert_eq!(put(), (200, "hello".to_owned()));
+    let kind = "application/x-www-form-urlencoded";
+    let create = || post("Content-Type", kind, b"Action=CreateRole&RoleName=a");
+    let (status, body) = create();
+    assert_eq!(status, 403);
+    assert!(
+        body.contains("<Code>AccessDeniedException</Code>"),
+        "{body}"
+    );
+    assert_eq!(create(), (200, "hello".to_owned()));
+    let actions: Vec<_> = proxy.requests().into_iter().map(|its| its.action).collect();
+    let wanted = ["PutRule", "PutRule", "CreateRole", "CreateRole"];
+    assert_eq!(actions, wanted.map(|action| Some(action.to_owned())));
 }

@@ -4,10 +4,14 @@ use std::io::{BufRead, Read, Write};
 
 use anyhow::{Context, Result, ensure};
 
+use super::Refusal;
 use crate::http;
 
 /// No head of a registry or of a client of one is longer.
 const LONGEST_HEAD: u64 = 64 * 1024;
+
+/// No form that a client of AWS sends is longer.
+const LONGEST_FORM: u64 = 1024 * 1024;
 
 /// The first line and the headers of a message.
 #[derive(Debug)]
@@ -86,6 +90,30 @@ impl Head {
     }
 }
 
+/// The body of a request where it is a form; empty for any other, which is left to be read.
+pub(super) fn form(request: &Head, from: &mut impl Read) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    let kind = request.header("content-type").unwrap_or_default();
+    if kind.starts_with("application/x-www-form-urlencoded") {
+        let length: u64 = request.header("content-length").map_or(Ok(0), str::parse)?;
+        ensure!(length <= LONGEST_FORM, "a form of {length} bytes");
+        from.take(length).read_to_end(&mut body)?;
+    }
+    Ok(body)
+}
+
+/// The action that is asked of an AWS service: in a header, or in a form.
+pub(super) fn action(request: &Head, form: &[u8]) -> Option<String> {
+    if let Some(target) = request.header("x-amz-target") {
+        return Some(target.rsplit('.').next()?.to_owned());
+    }
+    let form = std::str::from_utf8(form).ok()?;
+    let action = form
+        .split('&')
+        .find_map(|field| field.strip_prefix("Action="));
+    action.map(str::to_owned)
+}
+
 /// Passes the body of a request on, as it stands.
 pub(super) fn copy_request_body(
     request: &Head,
@@ -146,6 +174,32 @@ pub(super) fn answer(mut to: impl Write, status: u16) -> Result<()> {
         to,
         "HTTP/1.1 {status} Injected\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
          Connection: close\r\n\r\n{body}",
+        body.len()
+    )?;
+    Ok(to.flush()?)
+}
+
+/// An error like that of an AWS service: XML where it was asked by a form, or else JSON.
+pub(super) fn refuse(mut to: impl Write, refusal: Refusal, form: bool) -> Result<()> {
+    let Refusal {
+        status,
+        code,
+        message,
+    } = refusal;
+    let (kind, body) = if form {
+        let error = format!("<Type>Sender</Type><Code>{code}</Code><Message>{message}</Message>");
+        let body = format!(
+            "<ErrorResponse><Error>{error}</Error><RequestId>injected</RequestId></ErrorResponse>"
+        );
+        ("text/xml", body)
+    } else {
+        let body = serde_json::json!({"__type": code, "message": message, "Message": message});
+        ("application/json", body.to_string())
+    };
+    write!(
+        to,
+        "HTTP/1.1 {status} Injected\r\nContent-Type: {kind}\r\nx-amzn-ErrorType: {code}\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     )?;
     Ok(to.flush()?)
