@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench lint clean
+.PHONY: help build demo test bench docs lint clean
 
 CARGO ?= cargo
 
@@ -28,6 +28,11 @@ test: ## run the unit, vector and end-to-end tests
 bench: ## compare the cost of a zTOC build with gzip's, and fail where a target is missed
 	@scripts/setup.sh build
 	$(CARGO) bench --package soci --bench kernels --bench ratios --locked
+
+docs: ## write the reference pages' schemas, examples and signatures anew
+	@scripts/setup.sh test
+	$(CARGO) build --workspace --bins --tests --locked
+	@$(CARGO) run --quiet --bin docs --locked
 
 lint: ## check formatting, lints, documentation and the dependency tree
 	@scripts/setup.sh lint

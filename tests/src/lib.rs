@@ -7,6 +7,7 @@
 
 pub mod binaries;
 pub mod demo;
+pub mod docs;
 pub mod http;
 pub mod image;
 pub mod interrupt;
