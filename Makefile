@@ -25,9 +25,11 @@ test: ## run the unit, vector and end-to-end tests
 	$(CARGO) build --workspace --bins --tests --locked
 	$(CARGO) test --workspace --locked
 
-bench: ## compare the cost of a zTOC build with gzip's, and fail where a target is missed
+bench: ## measure zTOC builds against gzip and the start of the provider; fail where a target is missed
 	@scripts/setup.sh build
 	$(CARGO) bench --package soci --bench kernels --bench ratios --locked
+	$(CARGO) build --workspace --bins --release --locked
+	$(CARGO) bench --package tfplugin-sdk --bench startup --locked -- "$${CARGO_TARGET_DIR:-target}/release/terraform-provider-soci"
 
 docs: ## write the reference pages' schemas, examples and signatures anew
 	@scripts/setup.sh test

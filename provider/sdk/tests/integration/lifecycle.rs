@@ -6,12 +6,13 @@ use tfplugin_sdk::proto::tfplugin6 as proto;
 use tfplugin_sdk::{Number, Value};
 use tonic::Code;
 
-use crate::client::{Plugin, config, found, note, pack, unpack};
+use crate::client::{Provider, config, found, note, pack, unpack};
+use crate::plugin::Plugin;
 
 #[tokio::test]
 async fn what_the_provider_has() {
     let plugin = Plugin::start().await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     let request = proto::get_provider_schema::Request {};
     let schema = provider
         .0
@@ -65,7 +66,7 @@ async fn what_the_provider_has() {
 #[tokio::test]
 async fn all_faults_of_a_configuration_at_once() {
     let plugin = Plugin::start().await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     let bad = config([
         ("path", "".into()),
         ("text", "no heading".into()),
@@ -102,7 +103,7 @@ async fn all_faults_of_a_configuration_at_once() {
 #[tokio::test]
 async fn from_create_to_destroy() {
     let plugin = Plugin::start().await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     let attributes = [
         ("path", Value::from("a.txt")),
         ("text", "# One\ntwo".into()),
@@ -157,7 +158,7 @@ async fn from_create_to_destroy() {
 #[tokio::test]
 async fn import_and_stored_states() {
     let plugin = Plugin::start().await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     std::fs::write(plugin.folder.path().join("old.txt"), "text").expect("a note");
     let import = |id: &str| proto::import_resource_state::Request {
         type_name: "notes_note".to_owned(),
@@ -235,7 +236,7 @@ async fn import_and_stored_states() {
 #[tokio::test]
 async fn data_sources_and_functions() {
     let plugin = Plugin::start().await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     std::fs::write(plugin.folder.path().join("n"), "text").expect("a note");
     let ty = tfplugin_sdk::Type::object([
         ("path", tfplugin_sdk::Type::String),
@@ -297,7 +298,7 @@ async fn data_sources_and_functions() {
 #[tokio::test]
 async fn a_stop_loses_nothing() {
     let mut plugin = Plugin::start().await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     let slow = config([
         ("path", "slow.txt".into()),
         ("text", "x".into()),
@@ -331,7 +332,7 @@ async fn a_stop_loses_nothing() {
 #[tokio::test]
 async fn a_call_in_flight_does_not_hold_up_the_end() {
     let mut plugin = Plugin::start().await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     let slow = config([
         ("path", "slow.txt".into()),
         ("text", "x".into()),
@@ -348,7 +349,7 @@ async fn a_call_in_flight_does_not_hold_up_the_end() {
 #[tokio::test]
 async fn a_panic_is_a_diagnostic() {
     let mut plugin = Plugin::start().await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     let faulty = config([
         ("path", "p.txt".into()),
         ("text", "x".into()),
@@ -370,7 +371,7 @@ async fn a_panic_is_a_diagnostic() {
 #[tokio::test]
 async fn large_messages_pass() {
     let plugin = Plugin::start().await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     // Beyond the 4 MiB that gRPC libraries allow by themselves.
     let text = "x".repeat(20 << 20);
     let config = config([("path", "p".into()), ("text", text.into())]);
@@ -390,7 +391,7 @@ async fn large_messages_pass() {
 #[tokio::test]
 async fn the_log_is_hclog() {
     let mut plugin = Plugin::start().await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     let config = config([("path", "p".into()), ("text", "s3cret".into())]);
     provider.apply(&config, &Value::Null).await;
     let line = plugin.process.stderr.with("note written").await;
