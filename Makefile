@@ -5,6 +5,7 @@ SHELL := bash
 .PHONY: help build demo test bench docs lint clean
 
 CARGO ?= cargo
+TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -29,7 +30,7 @@ bench: ## measure zTOC builds against gzip and the start of the provider; fail w
 	@scripts/setup.sh build
 	$(CARGO) bench --package soci --bench kernels --bench ratios --locked
 	$(CARGO) build --workspace --bins --release --locked
-	$(CARGO) bench --package tfplugin-sdk --bench startup --locked -- "$${CARGO_TARGET_DIR:-target}/release/terraform-provider-soci"
+	$(CARGO) bench --package tfplugin-sdk --bench startup --locked -- "$(TARGET_DIR)/release/terraform-provider-soci"
 
 docs: ## write the reference pages' schemas, examples and signatures anew
 	@scripts/setup.sh test
