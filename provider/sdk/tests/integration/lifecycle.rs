@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tfplugin_sdk::proto::tfplugin6 as proto;
-use tfplugin_sdk::{Number, Value};
+use tfplugin_sdk::{Number, Type, Value};
 use tonic::Code;
 
 use crate::client::{Provider, config, found, note, pack, unpack};
@@ -44,14 +44,6 @@ async fn what_the_provider_has() {
         .expect("an answer")
         .into_inner();
     assert_eq!(functions.functions, schema.functions);
-
-    let request = proto::get_resource_identity_schemas::Request {};
-    let identities = provider
-        .0
-        .get_resource_identity_schemas(request)
-        .await
-        .expect("an answer");
-    assert!(identities.get_ref().identity_schemas.is_empty());
 
     let request = proto::move_resource_state::Request::default();
     let error = provider
@@ -409,4 +401,59 @@ async fn the_log_is_hclog() {
         assert!(!line.contains("s3cret"), "{line}");
         let _: serde_json::Value = serde_json::from_str(line).expect("every line is JSON");
     }
+}
+
+#[tokio::test]
+async fn a_resource_is_imported_by_its_identity() {
+    let plugin = Plugin::start().await;
+    let mut provider = Provider::of(&plugin).await;
+    std::fs::write(plugin.folder.path().join("old.txt"), "text").expect("a note");
+    let ty = Type::object([("path", Type::String)]);
+    let request = proto::get_resource_identity_schemas::Request {};
+    let schemas = provider.0.get_resource_identity_schemas(request).await;
+    let schemas = schemas.expect("an answer").into_inner().identity_schemas;
+    let [part] = schemas["notes_note"].identity_attributes.as_slice() else {
+        panic!("one part: {schemas:?}");
+    };
+    assert_eq!(
+        (part.name.as_str(), part.required_for_import),
+        ("path", true)
+    );
+
+    let identity = proto::ResourceIdentityData {
+        identity_data: Some(pack(&Value::object([("path", "old.txt".into())]), &ty)),
+    };
+    let request = proto::import_resource_state::Request {
+        type_name: "notes_note".to_owned(),
+        identity: Some(identity.clone()),
+        ..Default::default()
+    };
+    let answer = provider.0.import_resource_state(request).await;
+    let imported = answer.expect("an answer").into_inner().imported_resources;
+    assert_eq!(imported[0].identity.as_ref(), Some(&identity));
+
+    let request = proto::read_resource::Request {
+        type_name: "notes_note".to_owned(),
+        current_state: imported[0].state.clone(),
+        current_identity: Some(identity.clone()),
+        ..Default::default()
+    };
+    let answer = provider.0.read_resource(request).await.expect("an answer");
+    let answer = answer.into_inner();
+    assert_eq!(answer.new_identity.as_ref(), Some(&identity));
+    let state = unpack(answer.new_state.as_ref(), &note());
+    assert_eq!(state.get("text").as_str(), Some("text"));
+
+    let request = proto::upgrade_resource_identity::Request {
+        type_name: "notes_note".to_owned(),
+        version: 0,
+        raw_identity: Some(proto::RawState {
+            json: br#"{"path":"old.txt"}"#.to_vec(),
+            ..Default::default()
+        }),
+    };
+    let answer = provider.0.upgrade_resource_identity(request).await;
+    let answer = answer.expect("an answer").into_inner();
+    assert_eq!(answer.upgraded_identity, Some(identity));
+    plugin.shut_down().await;
 }
