@@ -2,9 +2,10 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench lint clean
+.PHONY: help build demo test bench docs lint clean
 
 CARGO ?= cargo
+TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -25,9 +26,16 @@ test: ## run the unit, vector and end-to-end tests
 	$(CARGO) build --workspace --bins --tests --locked
 	$(CARGO) test --workspace --locked
 
-bench: ## compare the cost of a zTOC build with gzip's, and fail where a target is missed
+bench: ## measure zTOC builds against gzip and the start of the provider; fail where a target is missed
 	@scripts/setup.sh build
 	$(CARGO) bench --package soci --bench kernels --bench ratios --locked
+	$(CARGO) build --workspace --bins --release --locked
+	$(CARGO) bench --package tfplugin-sdk --bench startup --locked -- "$(TARGET_DIR)/release/terraform-provider-soci"
+
+docs: ## write the reference pages' schemas, examples and signatures anew
+	@scripts/setup.sh test
+	$(CARGO) build --workspace --bins --tests --locked
+	@$(CARGO) run --quiet --bin docs --locked
 
 lint: ## check formatting, lints, documentation and the dependency tree
 	@scripts/setup.sh lint

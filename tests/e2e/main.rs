@@ -4,6 +4,7 @@
 mod by_hand;
 mod demo;
 mod diagnostics;
+mod docs;
 mod drift;
 mod faults;
 mod fixtures;

@@ -9,6 +9,7 @@
 pub mod aws;
 pub mod binaries;
 pub mod demo;
+pub mod docs;
 pub mod http;
 pub mod image;
 pub mod interrupt;

@@ -229,6 +229,11 @@ impl Terraform {
         self.json(&["show", "-no-color", "-json"])
     }
 
+    /// What the providers say of themselves, as `terraform providers schema -json` gives it.
+    pub fn schemas(&self) -> Result<Value> {
+        self.json(&["providers", "schema", "-no-color", "-json"])
+    }
+
     /// The resource at `address`, if the state has it.
     pub fn resource(&self, address: &str) -> Result<Option<Resource>> {
         let state = self.state()?;

@@ -125,6 +125,7 @@ impl Resource<Shared> for Note {
             .description("A note.")
             // Version 0 had a `color`: one that is stored is dropped.
             .version(1)
+            .identity(["path"])
             .attribute(
                 "path",
                 Attribute::string()

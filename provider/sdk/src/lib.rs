@@ -126,7 +126,7 @@
 //!
 //! # What is not there
 //!
-//! Resource identity, ephemeral resources, list resources, actions, moves
+//! Ephemeral resources, list resources, actions, moves
 //! between resource types and generated configuration: Terraform is told that
 //! the provider has none.
 

@@ -139,6 +139,13 @@ pub trait Resource<D: Send + Sync + 'static>: Send + Sync + 'static {
         Err(Diagnostic::error("Import not supported", detail).into())
     }
 
+    /// The same for an [identity](Schema::identity): the state has its attributes, defaults
+    /// filled in, and nothing else, which is often enough for a [`read`](Self::read).
+    async fn import_identity(&self, cx: &Context<D>, state: Value) -> Result<Value, Diagnostics> {
+        let _ = cx;
+        Ok(state)
+    }
+
     /// Brings a state that was stored with an older version of the schema to
     /// the present one. The default takes over what the present schema still
     /// has, which is enough for attributes that came or went.

@@ -4,6 +4,7 @@ mod attribute;
 mod block;
 mod check;
 mod fit;
+mod identity;
 mod validate;
 mod wire;
 
@@ -42,6 +43,7 @@ use crate::value::Value;
 pub struct Schema {
     version: i64,
     root: Block,
+    identity: Vec<String>,
 }
 
 impl Schema {
@@ -85,6 +87,15 @@ impl Schema {
     #[must_use]
     pub fn block(mut self, name: impl Into<String>, block: Block) -> Self {
         self.root = self.root.block(name, block);
+        self
+    }
+
+    /// Names the attributes that tell one resource from every other: its identity, by which
+    /// Terraform 1.12 and later imports it in an `import` block. They are attributes of the
+    /// root, simple ones that are required or have a default, and never change.
+    #[must_use]
+    pub fn identity<K: Into<String>>(mut self, attributes: impl IntoIterator<Item = K>) -> Self {
+        self.identity = attributes.into_iter().map(Into::into).collect();
         self
     }
 

@@ -3,7 +3,7 @@
 use super::{Attribute, Block, Form, Nesting, Replace, Schema};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::path::AttributePath;
-use crate::types::is_identifier;
+use crate::types::{Type, is_identifier};
 
 impl Schema {
     /// Everything that is wrong with the schema; for a provider's own tests.
@@ -15,6 +15,9 @@ impl Schema {
             found: Diagnostics::new(),
         };
         check.block(&AttributePath::new(), &self.root);
+        for name in &self.identity {
+            check.identity(name, self.root.attributes.get(name));
+        }
         check.found
     }
 }
@@ -28,6 +31,26 @@ impl Check<'_> {
     fn wrong(&mut self, path: &AttributePath, what: &str) {
         let at = format!("schema of {}: {path}: {what}", self.owner);
         self.found.push(Diagnostic::bug(at));
+    }
+
+    fn identity(&mut self, name: &str, attribute: Option<&Attribute>) {
+        let path = AttributePath::from(name);
+        let Some(attribute) = attribute else {
+            self.wrong(&path, "part of the identity, but no attribute");
+            return;
+        };
+        let simple = matches!(
+            attribute.form,
+            Form::Plain(Type::Bool | Type::Number | Type::String)
+        );
+        if !simple {
+            self.wrong(&path, "part of the identity, but no string, number or bool");
+        }
+        if !(attribute.required || attribute.default.is_some())
+            || attribute.replace != Replace::Always
+        {
+            self.wrong(&path, "part of the identity, but may be absent or change");
+        }
     }
 
     fn name(&mut self, path: &AttributePath, name: &str) {

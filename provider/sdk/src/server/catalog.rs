@@ -149,6 +149,21 @@ impl<D: Send + Sync + 'static> Catalog<D> {
     }
 }
 
+/// The diagnostics of the catalog are with the schemas.
+impl<D: Send + Sync + 'static> Catalog<D> {
+    pub(super) fn identities(&self) -> proto::get_resource_identity_schemas::Response {
+        let resources = self.resources.iter();
+        let identities = resources.filter_map(|(name, entry)| {
+            let schema = entry.schema.identity_to_proto()?;
+            Some((name.clone(), schema))
+        });
+        proto::get_resource_identity_schemas::Response {
+            identity_schemas: identities.collect(),
+            diagnostics: Vec::new(),
+        }
+    }
+}
+
 fn capabilities() -> proto::ServerCapabilities {
     proto::ServerCapabilities {
         plan_destroy: true,

@@ -95,6 +95,7 @@ impl<P: Provider> Server<P> {
         let mut response = proto::read_resource::Response {
             // What Terraform has stays, unless the read says otherwise.
             new_state: request.current_state.clone(),
+            new_identity: request.current_identity.clone(),
             private: request.private.clone(),
             ..Default::default()
         };
@@ -122,6 +123,9 @@ impl<P: Provider> Server<P> {
         response.private = trace.private;
         if let Some(state) = collect(&mut found, outcome) {
             let state = known(state.unwrap_or_default(), &mut found);
+            if let Some(identity) = entry.schema.identity_of(&state) {
+                response.new_identity = Some(identity);
+            }
             match encode(&entry.schema, state) {
                 Ok(state) => response.new_state = Some(state),
                 Err(bug) => found.push(bug),
@@ -139,6 +143,7 @@ impl<P: Provider> Server<P> {
         let mut response = proto::plan_resource_change::Response {
             planned_state: request.proposed_new_state.clone(),
             planned_private: request.prior_private.clone(),
+            planned_identity: request.prior_identity.clone(),
             ..Default::default()
         };
         let ready = self.catalog.resource(&request.type_name).and_then(|entry| {
@@ -194,6 +199,7 @@ impl<P: Provider> Server<P> {
             // Terraform saves what comes back beside an error too: anything
             // but the prior state would forget an existing thing.
             new_state: request.prior_state.clone(),
+            new_identity: request.planned_identity.clone(),
             private: request.planned_private.clone(),
             ..Default::default()
         };
@@ -252,6 +258,9 @@ impl<P: Provider> Server<P> {
             }
         };
         let state = known(state, &mut found);
+        if let Some(identity) = entry.schema.identity_of(&state) {
+            response.new_identity = Some(identity);
+        }
         match encode(&entry.schema, state) {
             Ok(state) => response.new_state = Some(state),
             Err(bug) => found.push(bug),
@@ -260,6 +269,27 @@ impl<P: Provider> Server<P> {
         response.private = trace.private;
         response.diagnostics = to_proto(found, &entry.ty);
         response
+    }
+
+    /// An identity has had one form so far, so that what was stored is what it is.
+    pub(super) fn upgrade_identity(
+        &self,
+        request: &proto::upgrade_resource_identity::Request,
+    ) -> proto::upgrade_resource_identity::Response {
+        let upgraded = self.catalog.resource(&request.type_name).and_then(|entry| {
+            let json = request.raw_identity.as_ref().map(|raw| raw.json.as_slice());
+            let ty = entry.schema.identity_type().unwrap_or(Type::Dynamic);
+            let identity = Value::from_json(json.unwrap_or(b"null"), &ty)?;
+            Ok(entry.schema.identity_of(&identity))
+        });
+        let (upgraded_identity, found) = match upgraded {
+            Ok(identity) => (identity, Diagnostics::new()),
+            Err(found) => (None, found),
+        };
+        proto::upgrade_resource_identity::Response {
+            upgraded_identity,
+            diagnostics: found.to_proto(),
+        }
     }
 
     pub(super) async fn import(
@@ -283,9 +313,16 @@ impl<P: Provider> Server<P> {
         let token = self.token();
         let cx = Context::new(data, token.clone(), Vec::new());
         let trace = cx.trace();
-        let item = Arc::clone(&entry.item);
-        let id = request.id;
-        let work = async move { item.import_state(&cx, &id).await };
+        let (item, schema) = (Arc::clone(&entry.item), Arc::clone(&entry.schema));
+        let work = async move {
+            let Some(identity) = request.identity else {
+                return item.import_state(&cx, &request.id).await;
+            };
+            let ty = schema.identity_type().unwrap_or(Type::Dynamic);
+            let identity = decode(identity.identity_data.as_ref(), &ty)?;
+            let state = schema.state_of_identity(&identity);
+            item.import_identity(&cx, state).await
+        };
         let outcome = self
             .run("ImportResourceState", &request.type_name, token, work)
             .await;
@@ -297,13 +334,14 @@ impl<P: Provider> Server<P> {
                 found.push(Diagnostic::bug("The import succeeded but gave no state."));
             }
             let state = known(state, &mut found);
+            let identity = entry.schema.identity_of(&state);
             match encode(&entry.schema, state) {
                 Ok(state) if !found.has_errors() => {
                     imported_resources.push(proto::import_resource_state::ImportedResource {
                         type_name: request.type_name.clone(),
                         state: Some(state),
                         private: trace.private,
-                        identity: None,
+                        identity,
                     });
                 }
                 Ok(_) => {}

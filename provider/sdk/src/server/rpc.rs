@@ -224,14 +224,14 @@ impl<P: Provider> provider_server::Provider for Service<P> {
         &self,
         _: Request<proto::get_resource_identity_schemas::Request>,
     ) -> Answer<proto::get_resource_identity_schemas::Response> {
-        answer(proto::get_resource_identity_schemas::Response::default())
+        answer(self.0.catalog.identities())
     }
 
     async fn upgrade_resource_identity(
         &self,
-        _: Request<proto::upgrade_resource_identity::Request>,
+        request: Request<proto::upgrade_resource_identity::Request>,
     ) -> Answer<proto::upgrade_resource_identity::Response> {
-        undeclared("UpgradeResourceIdentity")
+        answer(self.0.upgrade_identity(&request.into_inner()))
     }
 
     async fn configure_provider(

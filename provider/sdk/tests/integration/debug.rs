@@ -6,7 +6,8 @@ use tempfile::TempDir;
 use tfplugin_sdk::proto::plugin::Empty;
 use tfplugin_sdk::proto::plugin::grpc_controller_client::GrpcControllerClient;
 
-use crate::client::{Provider, config, connect_plain};
+use crate::client::{Provider, config};
+use crate::plugin::connect_plain;
 use crate::process::{PATIENCE, Process, notes};
 
 /// A provider in debug mode.

@@ -11,7 +11,8 @@ use tfplugin_sdk::proto::plugin::grpc_broker_client::GrpcBrokerClient;
 use tfplugin_sdk::proto::plugin::grpc_stdio_client::GrpcStdioClient;
 use tonic::Code;
 
-use crate::client::{COOKIE, Plugin, config};
+use crate::client::{Provider, config};
+use crate::plugin::{COOKIE, Plugin};
 use crate::process::{PATIENCE, Process, notes};
 
 #[tokio::test]
@@ -98,7 +99,7 @@ async fn an_interrupt_is_the_hosts_business() {
     let mut plugin = Plugin::start().await;
     plugin.process.signal("INT", false);
     plugin.process.stderr.with("interrupted").await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     let config = config([("path", "a".into()), ("text", "x".into())]);
     assert_eq!(provider.validate(&config).await, []);
     plugin.shut_down().await;

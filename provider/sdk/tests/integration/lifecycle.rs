@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use tfplugin_sdk::proto::tfplugin6 as proto;
-use tfplugin_sdk::{Number, Value};
+use tfplugin_sdk::{Number, Type, Value};
 use tonic::Code;
 
-use crate::client::{Plugin, config, found, note, pack, unpack};
+use crate::client::{Provider, config, found, note, pack, unpack};
+use crate::plugin::Plugin;
 
 #[tokio::test]
 async fn what_the_provider_has() {
     let plugin = Plugin::start().await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     let request = proto::get_provider_schema::Request {};
     let schema = provider
         .0
@@ -44,14 +45,6 @@ async fn what_the_provider_has() {
         .into_inner();
     assert_eq!(functions.functions, schema.functions);
 
-    let request = proto::get_resource_identity_schemas::Request {};
-    let identities = provider
-        .0
-        .get_resource_identity_schemas(request)
-        .await
-        .expect("an answer");
-    assert!(identities.get_ref().identity_schemas.is_empty());
-
     let request = proto::move_resource_state::Request::default();
     let error = provider
         .0
@@ -65,7 +58,7 @@ async fn what_the_provider_has() {
 #[tokio::test]
 async fn all_faults_of_a_configuration_at_once() {
     let plugin = Plugin::start().await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     let bad = config([
         ("path", "".into()),
         ("text", "no heading".into()),
@@ -102,7 +95,7 @@ async fn all_faults_of_a_configuration_at_once() {
 #[tokio::test]
 async fn from_create_to_destroy() {
     let plugin = Plugin::start().await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     let attributes = [
         ("path", Value::from("a.txt")),
         ("text", "# One\ntwo".into()),
@@ -157,7 +150,7 @@ async fn from_create_to_destroy() {
 #[tokio::test]
 async fn import_and_stored_states() {
     let plugin = Plugin::start().await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     std::fs::write(plugin.folder.path().join("old.txt"), "text").expect("a note");
     let import = |id: &str| proto::import_resource_state::Request {
         type_name: "notes_note".to_owned(),
@@ -235,7 +228,7 @@ async fn import_and_stored_states() {
 #[tokio::test]
 async fn data_sources_and_functions() {
     let plugin = Plugin::start().await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     std::fs::write(plugin.folder.path().join("n"), "text").expect("a note");
     let ty = tfplugin_sdk::Type::object([
         ("path", tfplugin_sdk::Type::String),
@@ -297,7 +290,7 @@ async fn data_sources_and_functions() {
 #[tokio::test]
 async fn a_stop_loses_nothing() {
     let mut plugin = Plugin::start().await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     let slow = config([
         ("path", "slow.txt".into()),
         ("text", "x".into()),
@@ -331,7 +324,7 @@ async fn a_stop_loses_nothing() {
 #[tokio::test]
 async fn a_call_in_flight_does_not_hold_up_the_end() {
     let mut plugin = Plugin::start().await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     let slow = config([
         ("path", "slow.txt".into()),
         ("text", "x".into()),
@@ -348,7 +341,7 @@ async fn a_call_in_flight_does_not_hold_up_the_end() {
 #[tokio::test]
 async fn a_panic_is_a_diagnostic() {
     let mut plugin = Plugin::start().await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     let faulty = config([
         ("path", "p.txt".into()),
         ("text", "x".into()),
@@ -370,7 +363,7 @@ async fn a_panic_is_a_diagnostic() {
 #[tokio::test]
 async fn large_messages_pass() {
     let plugin = Plugin::start().await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     // Beyond the 4 MiB that gRPC libraries allow by themselves.
     let text = "x".repeat(20 << 20);
     let config = config([("path", "p".into()), ("text", text.into())]);
@@ -390,7 +383,7 @@ async fn large_messages_pass() {
 #[tokio::test]
 async fn the_log_is_hclog() {
     let mut plugin = Plugin::start().await;
-    let mut provider = plugin.provider().await;
+    let mut provider = Provider::of(&plugin).await;
     let config = config([("path", "p".into()), ("text", "s3cret".into())]);
     provider.apply(&config, &Value::Null).await;
     let line = plugin.process.stderr.with("note written").await;
@@ -408,4 +401,59 @@ async fn the_log_is_hclog() {
         assert!(!line.contains("s3cret"), "{line}");
         let _: serde_json::Value = serde_json::from_str(line).expect("every line is JSON");
     }
+}
+
+#[tokio::test]
+async fn a_resource_is_imported_by_its_identity() {
+    let plugin = Plugin::start().await;
+    let mut provider = Provider::of(&plugin).await;
+    std::fs::write(plugin.folder.path().join("old.txt"), "text").expect("a note");
+    let ty = Type::object([("path", Type::String)]);
+    let request = proto::get_resource_identity_schemas::Request {};
+    let schemas = provider.0.get_resource_identity_schemas(request).await;
+    let schemas = schemas.expect("an answer").into_inner().identity_schemas;
+    let [part] = schemas["notes_note"].identity_attributes.as_slice() else {
+        panic!("one part: {schemas:?}");
+    };
+    assert_eq!(
+        (part.name.as_str(), part.required_for_import),
+        ("path", true)
+    );
+
+    let identity = proto::ResourceIdentityData {
+        identity_data: Some(pack(&Value::object([("path", "old.txt".into())]), &ty)),
+    };
+    let request = proto::import_resource_state::Request {
+        type_name: "notes_note".to_owned(),
+        identity: Some(identity.clone()),
+        ..Default::default()
+    };
+    let answer = provider.0.import_resource_state(request).await;
+    let imported = answer.expect("an answer").into_inner().imported_resources;
+    assert_eq!(imported[0].identity.as_ref(), Some(&identity));
+
+    let request = proto::read_resource::Request {
+        type_name: "notes_note".to_owned(),
+        current_state: imported[0].state.clone(),
+        current_identity: Some(identity.clone()),
+        ..Default::default()
+    };
+    let answer = provider.0.read_resource(request).await.expect("an answer");
+    let answer = answer.into_inner();
+    assert_eq!(answer.new_identity.as_ref(), Some(&identity));
+    let state = unpack(answer.new_state.as_ref(), &note());
+    assert_eq!(state.get("text").as_str(), Some("text"));
+
+    let request = proto::upgrade_resource_identity::Request {
+        type_name: "notes_note".to_owned(),
+        version: 0,
+        raw_identity: Some(proto::RawState {
+            json: br#"{"path":"old.txt"}"#.to_vec(),
+            ..Default::default()
+        }),
+    };
+    let answer = provider.0.upgrade_resource_identity(request).await;
+    let answer = answer.expect("an answer").into_inner();
+    assert_eq!(answer.upgraded_identity, Some(identity));
+    plugin.shut_down().await;
 }

@@ -7,6 +7,7 @@ mod client;
 mod debug;
 mod handshake;
 mod lifecycle;
+mod plugin;
 mod process;
 mod terraform;
 mod tls;

@@ -5,7 +5,7 @@ use tfplugin_sdk::proto::tfplugin6::provider_client::ProviderClient;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::UnixStream;
 
-use crate::client::{Identity, Plugin};
+use crate::plugin::{Identity, Plugin};
 
 /// With TLS 1.3 a client learns that it was refused only when it reads.
 async fn gets_in(plugin: &Plugin, who: Option<&Identity>) -> bool {

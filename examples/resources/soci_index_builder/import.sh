@@ -1,0 +1,1 @@
+terraform import soci_index_builder.this soci-index-builder

@@ -1,0 +1,52 @@
+//! The reference pages say what the provider says.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, ensure};
+use tests::docs::{Schemas, pages};
+use tests::terraform::repository;
+
+#[test]
+fn pages_agree_with_the_provider_and_the_examples() -> Result<()> {
+    let schemas = Schemas::load()?;
+    for path in pages()? {
+        let page = std::fs::read_to_string(&path)?;
+        let rendered = schemas
+            .render(&page)
+            .with_context(|| path.display().to_string())?;
+        ensure!(
+            page == rendered,
+            "{}: not what the provider says; run `make docs`",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn everything_has_a_page_an_example_and_a_description() -> Result<()> {
+    let schemas = Schemas::load()?;
+    let undescribed = schemas.undescribed();
+    assert!(undescribed.is_empty(), "no description: {undescribed:#?}");
+
+    let docs = repository().join("docs");
+    let mut wanted = BTreeSet::from([docs.join("index.md")]);
+    for (directory, name) in schemas.names() {
+        let short = name.strip_prefix("soci_").unwrap_or(&name);
+        let page = docs.join(directory).join(format!("{short}.md"));
+        let text = std::fs::read_to_string(&page)
+            .with_context(|| format!("{} has no page {}", name, page.display()))?;
+        for part in ["page_title: ", "subcategory: ", "description: "] {
+            assert!(text.contains(part), "{}: no {part}", page.display());
+        }
+        let example = format!("<!-- example: {directory}/{name}/");
+        assert!(text.contains(&example), "{}: no example", page.display());
+        wanted.insert(page);
+    }
+    let guides = docs.join("guides");
+    let others = pages()?
+        .into_iter()
+        .filter(|page| !wanted.contains(page) && !page.starts_with(&guides));
+    assert_eq!(others.collect::<Vec<_>>(), Vec::<std::path::PathBuf>::new());
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! The reference pages under `docs/`, in the form of the Terraform Registry.
+//!
+//! The prose of a page is written by hand. What would otherwise be written twice is put between
+//! two marks and taken from where it belongs: the schema from the provider itself, the examples
+//! from the files under `examples/`.
+//!
+//! ```text
+//! <!-- schema: resource soci_index -->          the attributes, from the provider
+//! <!-- example: resources/soci_index/resource.tf -->   a file under examples/
+//! <!-- signature: parse_image -->               a function's signature and arguments
+//! <!-- /generated -->                           where it ends
+//! ```
+
+mod markdown;
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::terraform::{Terraform, repository};
+
+const BEGIN: &str = "<!-- ";
+const END: &str = "<!-- /generated -->";
+
+/// What the provider says of itself, as `terraform providers schema -json` gives it.
+pub struct Schemas(Value);
+
+impl Schemas {
+    /// Asks the provider that was built here.
+    pub fn load() -> Result<Self> {
+        let terraform = Terraform::new()?;
+        let source = "terraform {\n  required_providers {\n    soci = {\n      source = \"soci/soci\"\n    }\n  }\n}\n";
+        terraform.write("main.tf", source)?;
+        terraform.init()?;
+        let all = terraform.schemas()?;
+        let schemas = all["provider_schemas"].as_object();
+        let schemas = schemas.and_then(|schemas| schemas.values().next());
+        Ok(Self(schemas.context("no schema of the provider")?.clone()))
+    }
+
+    /// The names of the resources, data sources and functions, each with the directory that
+    /// holds its page.
+    pub fn names(&self) -> Vec<(&'static str, String)> {
+        let kinds = [
+            ("resources", "resource_schemas"),
+            ("data-sources", "data_source_schemas"),
+            ("functions", "functions"),
+        ];
+        let mut names = Vec::new();
+        for (directory, key) in kinds {
+            let of_kind = self.0[key].as_object().into_iter().flatten();
+            names.extend(of_kind.map(|(name, _)| (directory, name.clone())));
+        }
+        names
+    }
+
+    /// Every attribute and block without a description, as `resource soci_index: indexes.size`.
+    pub fn undescribed(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (what, schema) in self.schemas() {
+            markdown::undescribed(&schema["block"], &what, "", &mut found);
+        }
+        for (name, function) in self.0["functions"].as_object().into_iter().flatten() {
+            let parameters = function["parameters"].as_array().into_iter().flatten();
+            for described in parameters.chain([function]) {
+                if described["description"].as_str().is_none_or(str::is_empty) {
+                    found.push(format!("function {name}: {}", described["name"]));
+                }
+            }
+        }
+        found
+    }
+
+    fn schemas(&self) -> Vec<(String, &Value)> {
+        let mut all = vec![("provider".to_owned(), &self.0["provider"])];
+        for (kind, key) in [
+            ("resource", "resource_schemas"),
+            ("data", "data_source_schemas"),
+        ] {
+            let of_kind = self.0[key].as_object().into_iter().flatten();
+            all.extend(of_kind.map(|(name, schema)| (format!("{kind} {name}"), schema)));
+        }
+        all
+    }
+
+    /// A page with everything between the marks as it should be.
+    pub fn render(&self, page: &str) -> Result<String> {
+        let mut rendered = String::new();
+        let mut rest = page;
+        while let Some((before, after)) = next_mark(rest) {
+            let (mark, after) = after.split_once("-->\n").context("a mark without an end")?;
+            let (_, after) = after
+                .split_once(END)
+                .with_context(|| format!("{mark}: without {END}"))?;
+            let content = self.content(mark.trim())?;
+            rendered.push_str(before);
+            rendered.push_str(&format!("{BEGIN}{mark}-->\n{content}{END}"));
+            rest = after;
+        }
+        rendered.push_str(rest);
+        Ok(rendered)
+    }
+
+    fn content(&self, mark: &str) -> Result<String> {
+        let (kind, name) = mark.split_once(": ").context("a mark without a name")?;
+        match kind {
+            "schema" => {
+                let schemas = self.schemas();
+                let schema = schemas.iter().find(|(what, _)| what == name);
+                let (_, schema) = schema.with_context(|| format!("{name}: not in the schema"))?;
+                Ok(markdown::block(&schema["block"]))
+            }
+            "signature" => {
+                let function = &self.0["functions"][name];
+                ensure!(!function.is_null(), "{name}: no such function");
+                Ok(markdown::function(name, function))
+            }
+            "example" => {
+                let path = repository().join("examples").join(name);
+                let text = std::fs::read_to_string(&path)
+                    .with_context(|| format!("{}: cannot be read", path.display()))?;
+                let language = match Path::new(name).extension().and_then(|its| its.to_str()) {
+                    Some("tf") => "terraform",
+                    Some("sh") => "shell",
+                    _ => bail!("{name}: neither .tf nor .sh"),
+                };
+                Ok(format!("```{language}\n{}\n```\n", text.trim_end()))
+            }
+            _ => bail!("{kind}: no such mark"),
+        }
+    }
+}
+
+/// The text before the next mark, and what follows `<!-- `.
+fn next_mark(text: &str) -> Option<(&str, &str)> {
+    let kinds = ["schema: ", "example: ", "signature: "];
+    let places = kinds.map(|kind| text.find(&format!("{BEGIN}{kind}")));
+    let at = places.into_iter().flatten().min()?;
+    Some((&text[..at], &text[at + BEGIN.len()..]))
+}
+
+/// The pages: every Markdown file under `docs/` but those on the design.
+pub fn pages() -> Result<Vec<std::path::PathBuf>> {
+    let mut found = Vec::new();
+    let mut directories = vec![repository().join("docs")];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory)? {
+            let path = entry?.path();
+            if path.is_dir() && !path.ends_with("design") {
+                directories.push(path);
+            } else if path.extension().is_some_and(|its| its == "md") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
