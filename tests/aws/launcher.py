@@ -1,8 +1,8 @@
 """A local AWS for the tests and the demo: ministack, and what it lacks of ECR.
 
-It listens on a free port of the loopback, says "ready http://127.0.0.1:PORT" on standard output,
-and ends, with everything that it started, when its standard input ends: whoever started it may
-die as it likes.
+It listens on a free port of the loopback and says "ready http://127.0.0.1:PORT" on standard
+output; then follows a line of JSON for every push, with what its event reached. It ends, with
+everything that it started, when its standard input ends: whoever started it may die as it likes.
 
 What is added to ministack, all as AWS does it:
 - every manifest that is put sends its "ECR Image Action" event to the default event bus;
@@ -23,6 +23,9 @@ import socket
 import sys
 import threading
 from urllib.parse import unquote
+
+# The functions that the event at hand reached: events are matched one after the other.
+reached = set()
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 
@@ -125,7 +128,10 @@ class Registry:
             "Detail": json.dumps(detail),
             "Resources": [],
         }
+        reached.clear()
         self.events._put_events({"Entries": [entry]}, allow_aws_source=True)
+        push = {"repository": name, "tag": tag, "digest": digest, "reached": sorted(reached)}
+        print(json.dumps(push), flush=True)
 
     def image(self, name, digest):
         images = self.ecr._images.get(name, [])
@@ -277,6 +283,7 @@ def deliver_as_aws_does():
             return None
         view = view or eventbridge._pattern_event_view(event)
         record = lambda_svc._execution_record_for_config(function, config)
+        reached.add(name)
         return lambda_svc.invoke_async_with_retry(record, view.event_with_detail())
 
     def emit_logs(function, *arguments, **options):

@@ -76,6 +76,10 @@ fn a_push_sends_an_event_for_every_manifest() -> Result<()> {
         let artifact = "application/vnd.oci.image.config.v1+json";
         assert_eq!(event["detail"]["artifact-media-type"], artifact);
     }
+    let pushes = aws.pushes()?;
+    assert_eq!(pushes.len(), 3);
+    assert_eq!((&*pushes[2].repository, &*pushes[2].tag), (REPOSITORY, TAG));
+    assert!(pushes.iter().all(|push| push.reached.is_empty()));
     assert_eq!(aws.tags(REPOSITORY)?, [TAG]);
     assert_eq!(aws.digests(REPOSITORY)?.len(), 3);
 

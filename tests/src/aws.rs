@@ -98,6 +98,13 @@ impl LocalAws {
         self.process.output_so_far()
     }
 
+    /// Every push so far, oldest first, each with what its event reached.
+    pub fn pushes(&self) -> Result<Vec<Push>> {
+        let output = self.log();
+        let lines = output.lines().filter(|line| line.starts_with('{'));
+        lines.map(|line| Push::read(line)).collect()
+    }
+
     /// Calls an action of a service that takes JSON and names the action in a header.
     pub fn call(&self, service: Service, action: &str, body: &Value) -> Result<Value> {
         let (target, version) = match service {
@@ -180,6 +187,32 @@ impl LocalAws {
             body.to_string()
         };
         http::request(self.address, method, path, &all, body.as_bytes())
+    }
+}
+
+/// A manifest that was put.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Push {
+    /// The repository.
+    pub repository: String,
+    /// The tag; empty where it was put by digest.
+    pub tag: String,
+    /// The digest of the manifest.
+    pub digest: String,
+    /// The functions that a rule passed the event to. The event has been to every rule already.
+    pub reached: Vec<String>,
+}
+
+impl Push {
+    fn read(line: &str) -> Result<Self> {
+        let json: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
+        let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
+        Ok(Self {
+            repository: text("repository"),
+            tag: text("tag"),
+            digest: text("digest"),
+            reached: serde_json::from_value(json["reached"].clone())?,
+        })
     }
 }
 

@@ -1,0 +1,27 @@
+locals {
+  filters = sort(distinct(flatten([
+    for repository, tags in var.images : [for tag in tags : "${repository}:${tag}"]
+  ])))
+
+  # The same matcher as the event filter's.
+  missed = [
+    for image in var.expected : image
+    if !provider::soci::filter_matches(local.filters, split(":", image)[0], split(":", image)[1])
+  ]
+}
+
+resource "soci_index_builder" "this" {
+  name                         = var.name
+  repository_image_tag_filters = local.filters
+  index_version                = var.index_version
+  index_existing               = var.index_existing
+  permissions_boundary         = var.permissions_boundary
+  tags                         = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = length(local.missed) == 0
+      error_message = "No entry of \"images\" matches ${join(", ", local.missed)}: correct \"images\", or take it out of \"expected\"."
+    }
+  }
+}

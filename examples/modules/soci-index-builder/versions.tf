@@ -1,0 +1,9 @@
+terraform {
+  # Functions of providers came with 1.8.
+  required_version = ">= 1.8"
+  required_providers {
+    soci = {
+      source = "soci/soci"
+    }
+  }
+}
