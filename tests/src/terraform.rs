@@ -155,6 +155,16 @@ impl Terraform {
         self.interrupt = interrupt.clone();
     }
 
+    /// What a shell has to read to be in the environment of every command.
+    pub fn exports(&self) -> String {
+        let quoted = |value: &OsString| value.to_string_lossy().replace('\'', "'\\''");
+        let lines = self.environment.iter();
+        let lines = lines.map(|(name, value)| {
+            format!("export {}='{}'\n", name.to_string_lossy(), quoted(value))
+        });
+        lines.collect()
+    }
+
     /// Starts a command in the background.
     pub fn start(&self, arguments: &[&str]) -> Result<Process> {
         let sink = self.sink.clone();

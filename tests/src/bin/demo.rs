@@ -4,14 +4,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use tests::demo;
+use tests::demo::{self, Settings};
 use tests::interrupt::Interrupt;
 use tests::process::Sink;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What the image's large layer holds, before it is compressed.
-const LAYER_BYTES: u64 = 256 * 1024 * 1024;
+const LAYER_BYTES: u64 = 128 * 1024 * 1024;
+
+/// Leaves everything running when it is set to 1.
+const KEEP: &str = "KEEP";
 
 fn main() -> ExitCode {
     let interrupt = Interrupt::default();
@@ -42,5 +45,9 @@ fn run(interrupt: &Interrupt) -> Result<()> {
         });
     }
     let print: Sink = Arc::new(|line| println!("{line}"));
-    demo::run(runtime.handle(), LAYER_BYTES, &print, interrupt)
+    let settings = Settings {
+        layer_bytes: LAYER_BYTES,
+        keep: std::env::var_os(KEEP).is_some_and(|value| value == "1"),
+    };
+    demo::run(runtime.handle(), &settings, &print, interrupt)
 }
