@@ -1,0 +1,203 @@
+//! `soci_index_builder` against a local AWS: what is pushed gets its index, from the functions that
+//! came with the provider.
+
+mod drift;
+mod faults;
+mod interrupt;
+mod lifecycle;
+mod pushes;
+mod upgrade;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tests::aws::{self, LocalAws};
+use tests::image::Layout;
+use tests::interrupt::Interrupt;
+use tests::proxy::Proxy;
+use tests::registry::Manifest;
+use tests::terraform::{Resource, Terraform};
+use tests::{http, skopeo, wait};
+
+use crate::scenario::{REPOSITORY, list, text};
+
+/// The address of the one builder.
+const BUILDER: &str = "soci_index_builder.this";
+/// Its name, and with it those of its functions.
+const NAME: &str = "images";
+const FILTER: &str = "images-filter";
+const GENERATOR: &str = "images-generator";
+
+/// How long an image may take on its way through all of it, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A builder as most tests want it: V2 for the repositories below shop/ and for some others.
+const ARGUMENTS: &str = r#"repository_image_tag_filters = ["shop/*:*", "platform/*-api:*"]"#;
+
+/// A local AWS, and a terraform that speaks to it through a proxy.
+struct Scenario {
+    aws: LocalAws,
+    proxy: Proxy,
+    terraform: Terraform,
+}
+
+impl Scenario {
+    /// An account with one empty repository; `terraform init` is done, nothing is applied.
+    fn new(arguments: &str) -> Result<Self> {
+        let aws = LocalAws::start()?;
+        aws.create_repository(REPOSITORY)?;
+        let proxy = Proxy::start(aws.address())?;
+        let mut terraform = Terraform::new()?;
+        for (name, value) in aws::environment(proxy.address()) {
+            terraform.env(name, value);
+        }
+        terraform.write("main.tf", &configuration(arguments))?;
+        terraform.init()?;
+        Ok(Self {
+            aws,
+            proxy,
+            terraform,
+        })
+    }
+
+    /// The same, after an apply.
+    fn applied(arguments: &str) -> Result<Self> {
+        let scenario = Self::new(arguments)?;
+        scenario.terraform.apply()?;
+        Ok(scenario)
+    }
+
+    /// Writes the configuration again, with other arguments.
+    fn configure(&self, arguments: &str) -> Result<()> {
+        self.terraform.write("main.tf", &configuration(arguments))
+    }
+
+    /// The builder in the state.
+    fn builder(&self) -> Result<Resource> {
+        self.terraform.expect_resource(BUILDER)
+    }
+
+    /// Checks that a plan has nothing to do.
+    fn expect_empty_plan(&self) -> Result<()> {
+        let plan = self.terraform.plan()?;
+        ensure!(!plan.changes, "the plan is not empty:\n{}", plan.output);
+        Ok(())
+    }
+
+    /// Destroys, and checks that the account is empty.
+    fn expect_nothing_after_destroy(&self) -> Result<()> {
+        self.terraform.destroy()?;
+        let account = self.aws.account()?;
+        ensure!(account.is_empty(), "destroy left {account:#?}");
+        Ok(())
+    }
+
+    /// Pushes what `make` puts into a layout; returns the digest.
+    fn push(
+        &self,
+        repository: &str,
+        tag: &str,
+        make: impl FnOnce(&Layout) -> Result<Value>,
+    ) -> Result<String> {
+        let directory = tempfile::tempdir()?;
+        let layout = Layout::create(directory.path())?;
+        let descriptor = make(&layout)?;
+        layout.publish(&descriptor)?;
+        let name = format!("{repository}:{tag}");
+        skopeo::push_to_aws(directory.path(), &self.aws, &name, &Interrupt::default())?;
+        Ok(text(&descriptor["digest"])?.to_owned())
+    }
+
+    /// The manifest under a tag or digest, if there is one.
+    fn manifest(&self, repository: &str, reference: &str) -> Result<Option<Manifest>> {
+        let path = format!("/v2/{repository}/manifests/{reference}");
+        let response = http::request(self.aws.address(), "GET", &path, &[], b"")?;
+        if response.status == 404 {
+            return Ok(None);
+        }
+        ensure!(response.status == 200, "{path}: status {}", response.status);
+        let header = |name| response.header(name).unwrap_or_default().to_owned();
+        Ok(Some(Manifest {
+            digest: header("docker-content-digest"),
+            media_type: header("content-type"),
+            json: serde_json::from_slice(&response.body)?,
+            body: response.body,
+        }))
+    }
+
+    /// Waits for the SOCI-enabled image under `tag`; returns the manifests it has by kind: images,
+    /// SOCI indexes.
+    fn wait_for_enabled(&self, repository: &str, tag: &str) -> Result<(Vec<Value>, Vec<Value>)> {
+        let enabled = wait::until(&format!("{repository}:{tag}"), LIMIT, || {
+            self.manifest(repository, tag)
+        })
+        .with_context(|| self.logs())?;
+        let manifests = list(&enabled.json, "manifests")?.iter().cloned();
+        Ok(manifests.partition(|descriptor| {
+            descriptor["artifactType"] != "application/vnd.amazon.soci.index.v2+json"
+        }))
+    }
+
+    /// Waits until a function has logged a message that contains all of `parts`.
+    fn wait_for_message(&self, function: &str, parts: &[&str]) -> Result<String> {
+        self.wait_for_messages(function, parts, 1)
+            .map(|mut messages| messages.remove(0))
+    }
+
+    /// The same, for so many messages.
+    fn wait_for_messages(
+        &self,
+        function: &str,
+        parts: &[&str],
+        count: usize,
+    ) -> Result<Vec<String>> {
+        wait::until(
+            &format!("{count} × {parts:?} from {function}"),
+            LIMIT,
+            || {
+                let messages = self.messages(function)?;
+                let found = messages
+                    .into_iter()
+                    .filter(|message| parts.iter().all(|part| message.contains(part)));
+                let found: Vec<_> = found.collect();
+                Ok((found.len() >= count).then_some(found))
+            },
+        )
+        .with_context(|| self.logs())
+    }
+
+    /// What a function logged for people.
+    fn messages(&self, function: &str) -> Result<Vec<String>> {
+        let lines = self.aws.function_log(function)?;
+        let lines = lines
+            .iter()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let messages = lines.filter_map(|line| line["message"].as_str().map(str::to_owned));
+        Ok(messages.collect())
+    }
+
+    /// Everything that was logged, for a person who looks for the reason of a failure.
+    fn logs(&self) -> String {
+        let log = |function| {
+            self.aws
+                .function_log(function)
+                .unwrap_or_default()
+                .join("\n")
+        };
+        format!(
+            "{}\n{FILTER}:\n{}\n{GENERATOR}:\n{}",
+            self.aws.log(),
+            log(FILTER),
+            log(GENERATOR)
+        )
+    }
+}
+
+fn configuration(arguments: &str) -> String {
+    format!(
+        "terraform {{\n  required_providers {{\n    soci = {{\n      source = \"soci/soci\"\n    \
+         }}\n  }}\n}}\n\nresource \"soci_index_builder\" \"this\" {{\n  name = \"{NAME}\"\n  \
+         {arguments}\n}}\n"
+    )
+}

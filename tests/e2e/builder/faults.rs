@@ -1,0 +1,139 @@
+//! AWS takes its time, refuses, and breaks off half-way.
+
+use anyhow::{Result, ensure};
+use tests::proxy::{DENIED, Fault, IN_PROGRESS, NOT_ASSUMABLE, Rule, THROTTLED};
+
+use super::{ARGUMENTS, BUILDER, FILTER, Scenario};
+use crate::scenario::{ENABLED, REPOSITORY, TAG, image};
+
+#[test]
+fn a_new_role_may_take_its_time() -> Result<()> {
+    let scenario = Scenario::new(ARGUMENTS)?;
+    let refusal = Fault::Refuse(NOT_ASSUMABLE);
+    scenario
+        .proxy
+        .add(Rule::new("POST", "/functions", refusal).times(3));
+    scenario.terraform.apply()?;
+    scenario.expect_empty_plan()?;
+    scenario.push(REPOSITORY, TAG, |layout| image(layout, "amd64", 1))?;
+    scenario.wait_for_enabled(REPOSITORY, ENABLED)?;
+    Ok(())
+}
+
+#[test]
+fn throttling_and_updates_in_progress_are_waited_out() -> Result<()> {
+    let scenario = Scenario::new(ARGUMENTS)?;
+    let throttled = || Fault::Refuse(THROTTLED);
+    for action in [
+        "CreateRole",
+        "PutRolePolicy",
+        "CreateLogGroup",
+        "PutRule",
+        "PutTargets",
+    ] {
+        scenario
+            .proxy
+            .add(Rule::action(action, throttled()).times(1));
+    }
+    scenario
+        .proxy
+        .add(Rule::new("POST", "/functions", throttled()).times(1));
+    scenario.terraform.apply()?;
+    scenario.proxy.heal();
+    scenario.configure(&format!("{ARGUMENTS}\n  memory_size = 3008"))?;
+    let conflict = Fault::Refuse(IN_PROGRESS);
+    scenario
+        .proxy
+        .add(Rule::new("PUT", "/configuration", conflict).times(2));
+    scenario.terraform.apply()?;
+    scenario.expect_empty_plan()?;
+    scenario.expect_nothing_after_destroy()
+}
+
+/// What is refused, for each kind of part: an action, or a method and a path of Lambda's.
+fn refusals() -> Vec<Rule> {
+    let denied = || Fault::Refuse(DENIED);
+    vec![
+        Rule::action("PutRolePolicy", denied()),
+        Rule::new("POST", "/functions", denied()),
+        Rule::action("PutTargets", denied()),
+    ]
+}
+
+#[test]
+fn a_create_that_failed_half_way_is_completed() -> Result<()> {
+    for rule in refusals() {
+        let scenario = Scenario::new(ARGUMENTS)?;
+        scenario.proxy.add(rule.clone());
+        let (errors, output) = scenario.terraform.failing_apply()?;
+        ensure!(
+            errors
+                .iter()
+                .any(|error| error.detail.contains("not authorized")),
+            "{rule:?}: {errors:#?}\n{output}"
+        );
+        ensure!(
+            !scenario.aws.account()?.is_empty(),
+            "{rule:?}: nothing was made"
+        );
+        ensure!(
+            scenario.terraform.resource(BUILDER)?.is_some(),
+            "{rule:?}: forgotten"
+        );
+        scenario.proxy.heal();
+        scenario.terraform.apply()?;
+        scenario.expect_empty_plan()?;
+        scenario.expect_nothing_after_destroy()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_create_that_failed_half_way_is_destroyed() -> Result<()> {
+    for rule in refusals() {
+        let scenario = Scenario::new(ARGUMENTS)?;
+        scenario.proxy.add(rule);
+        scenario.terraform.failing_apply()?;
+        scenario.proxy.heal();
+        scenario.expect_nothing_after_destroy()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn an_update_that_failed_half_way_is_completed() -> Result<()> {
+    let scenario = Scenario::applied(ARGUMENTS)?;
+    scenario.configure("repository_image_tag_filters = [\"tools/*:*\"]\n  memory_size = 3008")?;
+    scenario
+        .proxy
+        .add(Rule::action("PutRule", Fault::Refuse(DENIED)));
+    scenario.terraform.failing_apply()?;
+    scenario.proxy.heal();
+    ensure!(!scenario.builder()?.tainted, "an update does not taint");
+    assert_eq!(scenario.terraform.planned(BUILDER)?, ["update"]);
+    scenario.terraform.apply()?;
+    scenario.expect_empty_plan()?;
+    scenario.expect_nothing_after_destroy()
+}
+
+#[test]
+fn what_cannot_be_read_is_not_gone() -> Result<()> {
+    let scenario = Scenario::applied(ARGUMENTS)?;
+    for rule in [
+        Rule::new("GET", FILTER, Fault::Refuse(DENIED)),
+        Rule::action("GetRole", Fault::Refuse(DENIED)),
+        Rule::action("DescribeRule", Fault::Refuse(DENIED)),
+    ] {
+        scenario.proxy.add(rule.clone());
+        let plan = scenario.terraform.plan();
+        let Err(error) = plan else {
+            panic!("{rule:?}: {plan:?}");
+        };
+        ensure!(
+            error.to_string().contains("not authorized"),
+            "{rule:?}: {error}"
+        );
+        scenario.proxy.heal();
+    }
+    scenario.expect_empty_plan()
+}

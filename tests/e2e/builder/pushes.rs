@@ -1,0 +1,159 @@
+//! What is pushed gets its index, once, and nothing else does.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use tests::http;
+use tests::image::{Compression, Layout, MediaTypes};
+
+use super::{ARGUMENTS, FILTER, GENERATOR, Scenario};
+use crate::scenario::{ENABLED, INDEX_TYPE, REPOSITORY, TAG, image, layers, list, text};
+
+fn both_platforms(layout: &Layout) -> Result<Value> {
+    let manifests = [image(layout, "amd64", 1)?, image(layout, "arm64", 2)?];
+    layout.index(MediaTypes::Oci, &manifests)
+}
+
+/// The SOCI indexes that refer to a manifest.
+fn referrers(scenario: &Scenario, digest: &str) -> Result<Vec<Value>> {
+    let path = format!("/v2/{REPOSITORY}/referrers/{digest}");
+    let response = http::request(scenario.aws.address(), "GET", &path, &[], b"")?;
+    let index: Value = serde_json::from_slice(&response.body)?;
+    Ok(list(&index, "manifests")?.clone())
+}
+
+#[test]
+fn a_push_gets_its_index_and_no_other_does() -> Result<()> {
+    let scenario = Scenario::applied(ARGUMENTS)?;
+    scenario.expect_empty_plan()?;
+    // What runs is what came with the provider.
+    let builder = scenario.builder()?;
+    for (function, attribute) in [(FILTER, "event_filter"), (GENERATOR, "index_generator")] {
+        let deployed = scenario.aws.function(function)?.context("no function")?;
+        assert_eq!(
+            deployed["CodeSha256"],
+            builder.values["code_sha256"][attribute]
+        );
+    }
+
+    let digest = scenario.push(REPOSITORY, TAG, |layout| image(layout, "amd64", 1))?;
+    let (images, indexes) = scenario.wait_for_enabled(REPOSITORY, ENABLED)?;
+    assert_eq!((images.len(), indexes.len()), (1, 1));
+    let index = scenario.manifest(REPOSITORY, text(&indexes[0]["digest"])?)?;
+    let ztocs = index.context("no SOCI index")?.json;
+    assert_eq!(list(&ztocs, "layers")?.len(), 1);
+    let left = scenario
+        .manifest(REPOSITORY, TAG)?
+        .context("the image is gone")?;
+    assert_eq!(left.digest, digest);
+
+    // One that the rule already leaves out, and one that only the event filter can tell.
+    for (repository, reached) in [("tools/web", false), ("platform/batch", true)] {
+        scenario.aws.create_repository(repository)?;
+        scenario.push(repository, TAG, |layout| image(layout, "amd64", 1))?;
+        let push = scenario.aws.pushes()?.pop().context("no push")?;
+        assert_eq!(push.reached.is_empty(), !reached, "{push:?}");
+    }
+    scenario.wait_for_message(
+        FILTER,
+        &["left out platform/batch:1.4", "no filter matches"],
+    )?;
+    for repository in ["tools/web", "platform/batch"] {
+        assert_eq!(scenario.aws.tags(repository)?, [TAG], "{repository}");
+        assert_eq!(scenario.aws.digests(repository)?.len(), 1, "{repository}");
+    }
+    scenario.expect_nothing_after_destroy()
+}
+
+#[test]
+fn v1_refers_to_the_image() -> Result<()> {
+    let arguments = format!("{ARGUMENTS}\n  index_version = \"V1\"");
+    let scenario = Scenario::applied(&arguments)?;
+    let digest = scenario.push(REPOSITORY, TAG, |layout| image(layout, "amd64", 1))?;
+    scenario.wait_for_message(GENERATOR, &["indexed"])?;
+    let found = referrers(&scenario, &digest)?;
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(
+        found[0]["artifactType"],
+        "application/vnd.amazon.soci.index.v1+json"
+    );
+    assert_eq!(scenario.aws.tags(REPOSITORY)?, [TAG]);
+    scenario.expect_empty_plan()?;
+    scenario.expect_nothing_after_destroy()
+}
+
+#[test]
+fn every_platform_gets_an_index() -> Result<()> {
+    let scenario = Scenario::applied(ARGUMENTS)?;
+    scenario.push(REPOSITORY, TAG, both_platforms)?;
+    let (images, indexes) = scenario.wait_for_enabled(REPOSITORY, ENABLED)?;
+    assert_eq!((images.len(), indexes.len()), (2, 2));
+    let enabled = scenario
+        .manifest(REPOSITORY, ENABLED)?
+        .context("no image")?;
+    assert_eq!(enabled.media_type, INDEX_TYPE);
+    Ok(())
+}
+
+#[test]
+fn every_platform_gets_an_index_of_version_1() -> Result<()> {
+    let arguments = format!("{ARGUMENTS}\n  index_version = \"V1\"");
+    let scenario = Scenario::applied(&arguments)?;
+    let digest = scenario.push(REPOSITORY, TAG, both_platforms)?;
+    scenario.wait_for_message(GENERATOR, &["indexed", &digest])?;
+    let image = scenario
+        .manifest(REPOSITORY, &digest)?
+        .context("no image")?;
+    for manifest in list(&image.json, "manifests")? {
+        let found = referrers(&scenario, text(&manifest["digest"])?)?;
+        assert_eq!(found.len(), 1, "{manifest}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_same_push_again_changes_nothing() -> Result<()> {
+    let scenario = Scenario::applied(ARGUMENTS)?;
+    scenario.push(REPOSITORY, TAG, |layout| image(layout, "amd64", 1))?;
+    scenario.wait_for_enabled(REPOSITORY, ENABLED)?;
+    scenario.wait_for_message(GENERATOR, &["indexed"])?;
+    let digests = scenario.aws.digests(REPOSITORY)?;
+    let pushes = scenario.aws.pushes()?.len();
+
+    scenario.push(REPOSITORY, TAG, |layout| image(layout, "amd64", 1))?;
+    scenario.wait_for_message(GENERATOR, &["already"])?;
+    // The one push that was made here, and none of the generator's.
+    let later = scenario.aws.pushes()?.split_off(pushes);
+    assert!(later.iter().all(|push| push.tag == TAG), "{later:#?}");
+    assert_eq!(scenario.aws.digests(REPOSITORY)?, digests);
+    Ok(())
+}
+
+#[test]
+fn of_two_quick_pushes_the_newer_one_wins() -> Result<()> {
+    let scenario = Scenario::applied(ARGUMENTS)?;
+    let older = scenario.push(REPOSITORY, TAG, |layout| image(layout, "amd64", 1))?;
+    let newer = scenario.push(REPOSITORY, TAG, |layout| image(layout, "amd64", 2))?;
+    assert_ne!(older, newer);
+    scenario.wait_for_message(GENERATOR, &["indexed", &newer])?;
+    // Both invocations are over, whichever came first.
+    scenario.wait_for_messages(GENERATOR, &[""], 2)?;
+    let source = scenario.manifest(REPOSITORY, &newer)?.context("no image")?;
+    let (images, _) = scenario.wait_for_enabled(REPOSITORY, ENABLED)?;
+    let enabled = scenario.manifest(REPOSITORY, text(&images[0]["digest"])?)?;
+    let enabled = enabled.context("no manifest")?;
+    assert_eq!(enabled.json["layers"], source.json["layers"]);
+    Ok(())
+}
+
+#[test]
+fn an_image_of_small_layers_gets_none() -> Result<()> {
+    let scenario = Scenario::applied(ARGUMENTS)?;
+    scenario.push(REPOSITORY, TAG, |layout| {
+        let mut small = layers(layout, Compression::Gzip, 1)?;
+        small.truncate(1);
+        layout.image("amd64", MediaTypes::Oci, &small)
+    })?;
+    scenario.wait_for_message(GENERATOR, &["no layer was indexed"])?;
+    assert_eq!(scenario.aws.tags(REPOSITORY)?, [TAG]);
+    Ok(())
+}
