@@ -1,7 +1,8 @@
 //! The Terraform provider `soci`: builds SOCI indexes for container images.
 
-#[expect(dead_code, reason = "the resources that need it come next")]
 mod aws;
+mod builder;
+mod bundle;
 mod diagnose;
 mod index;
 mod provider;

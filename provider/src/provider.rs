@@ -10,6 +10,7 @@ use tfplugin_sdk::{
 use tokio::sync::OwnedMutexGuard;
 
 use crate::aws::Aws;
+use crate::builder::IndexBuilder;
 use crate::index::Index;
 
 /// The provider `soci`.
@@ -20,7 +21,6 @@ pub(crate) struct Shared {
     /// Connections to registries.
     pub client: soci::Client,
     /// The AWS account.
-    #[expect(dead_code, reason = "the resources that need it come next")]
     pub aws: Aws,
     /// One lock for each repository, by name.
     repositories: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
@@ -75,6 +75,6 @@ impl Provider for SociProvider {
     }
 
     fn resources(&self) -> Vec<Box<dyn Resource<Shared>>> {
-        vec![Box::new(Index)]
+        vec![Box::new(Index), Box::new(IndexBuilder)]
     }
 }

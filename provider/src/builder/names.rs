@@ -1,0 +1,119 @@
+//! What everything of a builder is called.
+
+use crate::aws::Account;
+use crate::bundle::Function;
+
+/// Names of functions, roles and rules have at most 64 characters. A role's is the longest
+/// here, `<name>-generator-<region>`: roles have no region of their own, so that two builders
+/// of one name in two regions would share theirs. That leaves 17 characters for the region.
+pub(super) const MAX_NAME: usize = 36;
+
+/// The tag that says whose a thing is.
+pub(super) const OWNER_TAG: &str = "soci-index-builder";
+
+/// The one inline policy of each role.
+pub(super) const POLICY: &str = "soci-index-builder";
+
+/// The id of the rule's target, and of the statement that allows it.
+pub(super) const TARGET: &str = "event-filter";
+pub(super) const STATEMENT: &str = "AllowEventBridgeRule";
+
+/// The function's part in the names.
+fn part(function: Function) -> &'static str {
+    match function {
+        Function::EventFilter => "filter",
+        Function::IndexGenerator => "generator",
+    }
+}
+
+pub(super) fn function(name: &str, of: Function) -> String {
+    format!("{name}-{}", part(of))
+}
+
+pub(super) fn role(name: &str, of: Function, region: &str) -> String {
+    format!("{name}-{}-{region}", part(of))
+}
+
+pub(super) fn log_group(name: &str, of: Function) -> String {
+    format!("/aws/lambda/{}", function(name, of))
+}
+
+pub(super) fn rule(name: &str) -> String {
+    name.to_owned()
+}
+
+impl Account {
+    fn arn(&self, service: &str, resource: &str) -> String {
+        let Self {
+            partition,
+            region,
+            id,
+        } = self;
+        format!("arn:{partition}:{service}:{region}:{id}:{resource}")
+    }
+
+    pub(super) fn function_arn(&self, name: &str) -> String {
+        self.arn("lambda", &format!("function:{name}"))
+    }
+
+    pub(super) fn role_arn(&self, path: &str, name: &str) -> String {
+        format!("arn:{}:iam::{}:role{path}{name}", self.partition, self.id)
+    }
+
+    pub(super) fn log_group_arn(&self, name: &str) -> String {
+        self.arn("logs", &format!("log-group:{name}"))
+    }
+
+    pub(super) fn rule_arn(&self, bus: &str, name: &str) -> String {
+        match bus {
+            "default" => self.arn("events", &format!("rule/{name}")),
+            _ => self.arn("events", &format!("rule/{bus}/{name}")),
+        }
+    }
+
+    pub(super) fn repository_arn(&self, pattern: &str) -> String {
+        self.arn("ecr", &format!("repository/{pattern}"))
+    }
+
+    pub(super) fn network_arn(&self) -> String {
+        self.arn("ec2", "*/*")
+    }
+
+    /// A policy that AWS maintains.
+    pub(super) fn managed_policy_arn(&self, name: &str) -> String {
+        format!("arn:{}:iam::aws:policy/{name}", self.partition)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fit() {
+        let name = "n".repeat(MAX_NAME);
+        for of in [Function::EventFilter, Function::IndexGenerator] {
+            assert!(role(&name, of, "xx-northeast-1-ab").len() <= 64);
+            assert!(function(&name, of).len() <= 64);
+        }
+    }
+
+    #[test]
+    fn arns() {
+        let account = Account {
+            id: "123456789012".to_owned(),
+            partition: "aws".to_owned(),
+            region: "eu-west-1".to_owned(),
+        };
+        for (got, want) in [
+            (account.function_arn("f"), "arn:aws:lambda:eu-west-1:123456789012:function:f"),
+            (account.role_arn("/a/", "r"), "arn:aws:iam::123456789012:role/a/r"),
+            (account.log_group_arn("/l"), "arn:aws:logs:eu-west-1:123456789012:log-group:/l"),
+            (account.rule_arn("default", "r"), "arn:aws:events:eu-west-1:123456789012:rule/r"),
+            (account.rule_arn("b", "r"), "arn:aws:events:eu-west-1:123456789012:rule/b/r"),
+            (account.repository_arn("a/*"), "arn:aws:ecr:eu-west-1:123456789012:repository/a/*"),
+        ] {
+            assert_eq!(got, want);
+        }
+    }
+}

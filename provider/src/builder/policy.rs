@@ -1,0 +1,264 @@
+//! The IAM documents: what each function may do, and nothing else.
+//!
+//! `ecr:GetAuthorizationToken` is the one action of them with the resource `*`; it has no other.
+//! The same goes for the network interfaces of a VPC and the traces of X-Ray, whose permissions
+//! AWS maintains in policies of its own: those are attached, and a statement here denies the
+//! functions' code what only Lambda itself is to do with them.
+
+use serde_json::{Value as Json, json};
+
+use super::names;
+use super::settings::Settings;
+use crate::aws::Account;
+use crate::bundle::Function;
+
+/// Characters of all inline policies of a role together, white space aside (IAM quota).
+pub(super) const MAX_CHARACTERS: usize = 10_240;
+
+/// Who may assume the roles. A role can be passed to Lambda only within its own account, so
+/// there is no other that could make Lambda use it.
+pub(super) fn trust() -> Json {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "Lambda",
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }],
+    })
+}
+
+/// What a function may do.
+pub(super) fn policy(function: Function, settings: &Settings, account: &Account) -> Json {
+    let log_group = names::log_group(&settings.name, function);
+    let mut statements = vec![json!({
+        "Sid": "WriteOwnLog",
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": format!("{}:*", account.log_group_arn(&log_group)),
+    })];
+    match function {
+        Function::EventFilter => {
+            let generator = names::function(&settings.name, Function::IndexGenerator);
+            statements.push(json!({
+                "Sid": "InvokeIndexGenerator",
+                "Effect": "Allow",
+                "Action": "lambda:InvokeFunction",
+                "Resource": account.function_arn(&generator),
+            }));
+        }
+        Function::IndexGenerator => {
+            statements.push(json!({
+                "Sid": "LogInToRegistry",
+                "Effect": "Allow",
+                "Action": "ecr:GetAuthorizationToken",
+                "Resource": "*",
+            }));
+            let repositories = repositories(settings);
+            let arns = repositories.iter().map(|name| account.repository_arn(name));
+            statements.push(json!({
+                "Sid": "ReadImagesAndWriteIndexes",
+                "Effect": "Allow",
+                "Action": [
+                    "ecr:BatchCheckLayerAvailability",
+                    "ecr:BatchGetImage",
+                    "ecr:CompleteLayerUpload",
+                    "ecr:GetDownloadUrlForLayer",
+                    "ecr:InitiateLayerUpload",
+                    "ecr:PutImage",
+                    "ecr:UploadLayerPart",
+                ],
+                "Resource": arns.collect::<Vec<_>>(),
+            }));
+            statements.extend(settings.on_failure_destination_arn.as_deref().and_then(send));
+        }
+    }
+    if let Some(key) = &settings.kms_key_arn {
+        statements.push(json!({
+            "Sid": "ReadOwnEnvironment",
+            "Effect": "Allow",
+            "Action": "kms:Decrypt",
+            "Resource": key,
+        }));
+    }
+    if settings.vpc_config.is_some() {
+        let own = names::function(&settings.name, function);
+        statements.push(json!({
+            "Sid": "LeaveNetworkInterfacesToLambda",
+            "Effect": "Deny",
+            "Action": [
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:CreateNetworkInterface",
+                "ec2:DeleteNetworkInterface",
+                "ec2:UnassignPrivateIpAddresses",
+            ],
+            "Resource": account.network_arn(),
+            "Condition": {
+                "ArnEquals": {"lambda:SourceFunctionArn": account.function_arn(&own)},
+            },
+        }));
+    }
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+/// The policies of AWS that a role has beside its own.
+pub(super) fn attached(settings: &Settings, account: &Account) -> Vec<String> {
+    let mut attached = Vec::new();
+    if settings.vpc_config.is_some() {
+        let name = "service-role/AWSLambdaENIManagementAccess";
+        attached.push(account.managed_policy_arn(name));
+    }
+    if settings.tracing_mode == "Active" {
+        attached.push(account.managed_policy_arn("AWSXRayDaemonWriteAccess"));
+    }
+    attached
+}
+
+/// The repositories that the filters name, without those that another one of them covers. The
+/// wildcards of a filter and of IAM mean the same.
+pub(super) fn repositories(settings: &Settings) -> Vec<String> {
+    let filters = settings.filters();
+    let mut patterns: Vec<&str> = filters.iter().map(|filter| filter.repository()).collect();
+    patterns.sort_unstable();
+    patterns.dedup();
+    let covered = |pattern: &str| {
+        patterns.iter().any(|other| {
+            // Only by a prefix: that is easy to see, and the rest does no harm.
+            let prefix = other.strip_suffix('*').filter(|p| !p.contains(['*', '?']));
+            *other != pattern && prefix.is_some_and(|prefix| pattern.starts_with(prefix))
+        })
+    };
+    let kept = patterns.iter().filter(|pattern| !covered(pattern));
+    kept.map(|pattern| (*pattern).to_owned()).collect()
+}
+
+/// Lets Lambda send what failed to a destination.
+fn send(destination: &str) -> Option<Json> {
+    let (actions, resources) = match destination.split(':').nth(2)? {
+        "sqs" => (json!("sqs:SendMessage"), json!(destination)),
+        "sns" => (json!("sns:Publish"), json!(destination)),
+        "lambda" => (json!("lambda:InvokeFunction"), json!(destination)),
+        "events" => (json!("events:PutEvents"), json!(destination)),
+        "s3" => (
+            json!(["s3:ListBucket", "s3:PutObject"]),
+            json!([destination, format!("{destination}/*")]),
+        ),
+        _ => return None,
+    };
+    Some(json!({
+        "Sid": "SendToOnFailureDestination",
+        "Effect": "Allow",
+        "Action": actions,
+        "Resource": resources,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::settings::VpcConfig;
+    use super::*;
+
+    fn account() -> Account {
+        Account {
+            id: "123456789012".to_owned(),
+            partition: "aws".to_owned(),
+            region: "eu-west-1".to_owned(),
+        }
+    }
+
+    fn full() -> Settings {
+        let arn = |rest: &str| Some(format!("arn:aws:{rest}"));
+        Settings {
+            repository_image_tag_filters: ["shop/*:v*", "base-?:*", "shop/web:1"]
+                .map(str::to_owned)
+                .to_vec(),
+            kms_key_arn: arn("kms:eu-west-1:123456789012:key/k"),
+            tracing_mode: "Active".to_owned(),
+            on_failure_destination_arn: arn("sqs:eu-west-1:123456789012:failed"),
+            vpc_config: Some(VpcConfig {
+                subnet_ids: ["subnet-1".to_owned()].into(),
+                security_group_ids: ["sg-1".to_owned()].into(),
+            }),
+            ..Settings::new("images")
+        }
+    }
+
+    /// To see what changed, run the test; to accept it, run it with `UPDATE_GOLDEN=1`.
+    fn check(file: &str, got: &Json) {
+        let path = format!("{}/src/builder/golden/{file}", env!("CARGO_MANIFEST_DIR"));
+        let got = serde_json::to_string_pretty(got).unwrap() + "\n";
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&path, &got).unwrap();
+        }
+        let want = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(got, want, "{path}; after a look at it, set UPDATE_GOLDEN=1");
+    }
+
+    #[test]
+    fn documents_are_the_golden_ones() {
+        let (plain, full, account) = (Settings::new("soci-index-builder"), full(), account());
+        check("trust.json", &trust());
+        for (file, function, settings) in [
+            ("event-filter.json", Function::EventFilter, &plain),
+            ("event-filter-full.json", Function::EventFilter, &full),
+            ("index-generator.json", Function::IndexGenerator, &plain),
+            ("index-generator-full.json", Function::IndexGenerator, &full),
+        ] {
+            check(file, &policy(function, settings, &account));
+        }
+        let want = [
+            "arn:aws:iam::aws:policy/service-role/AWSLambdaENIManagementAccess",
+            "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess",
+        ];
+        assert_eq!(attached(&full, &account), want);
+        assert!(attached(&plain, &account).is_empty());
+    }
+
+    #[test]
+    fn only_the_token_is_for_every_resource() {
+        for function in [Function::EventFilter, Function::IndexGenerator] {
+            for settings in [Settings::new("x"), full()] {
+                let document = policy(function, &settings, &account());
+                for statement in document["Statement"].as_array().unwrap() {
+                    let everything = statement["Resource"] == "*";
+                    let token = statement["Action"] == "ecr:GetAuthorizationToken";
+                    assert_eq!(everything, token, "{statement}");
+                    assert!(!statement["Action"].to_string().contains('*'), "{statement}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_destination_has_its_permission() {
+        for (arn, action) in [
+            ("arn:aws:sqs:r:1:q", "sqs:SendMessage"),
+            ("arn:aws:sns:r:1:t", "sns:Publish"),
+            ("arn:aws:lambda:r:1:function:f", "lambda:InvokeFunction"),
+            ("arn:aws:events:r:1:event-bus/b", "events:PutEvents"),
+            ("arn:aws:s3:::b", "s3:PutObject"),
+        ] {
+            let statement = send(arn).unwrap();
+            assert!(statement["Action"].to_string().contains(action), "{arn}");
+            assert!(statement["Resource"].to_string().contains(arn), "{arn}");
+        }
+        assert_eq!(send("arn:aws:kinesis:r:1:s"), None);
+    }
+
+    #[test]
+    fn covered_repositories_are_left_out() {
+        for (filters, want) in [
+            (vec!["*:*", "a:1"], vec!["*"]),
+            (vec!["a/*:1", "a/b:2", "a:3"], vec!["a", "a/*"]),
+            (vec!["a:1", "a:2"], vec!["a"]),
+            (vec!["*a:1", "ba:1"], vec!["*a", "ba"]),
+            (vec!["?*:1", "b:1"], vec!["?*", "b"]),
+        ] {
+            let mut settings = Settings::new("x");
+            settings.repository_image_tag_filters =
+                filters.into_iter().map(str::to_owned).collect();
+            assert_eq!(repositories(&settings), want);
+        }
+    }
+}
