@@ -7,7 +7,8 @@
 pub const FILTERS: &str = "soci_repository_image_tag_filters";
 /// Event filter: the index generator's ARN.
 pub const GENERATOR_ARN: &str = "soci_index_generator_lambda_arn";
-/// Index generator: `V1` or `V2`.
+/// Both: `V1` or `V2`. The index generator takes `V2` where it is not set. The event filter leaves
+/// out pushes without a tag when it is `V2`, and decides nothing by it where it is not set.
 pub const INDEX_VERSION: &str = "soci_index_version";
 /// Index generator: URL of the Amazon ECR API, when it is not the region's own.
 pub const ECR_ENDPOINT: &str = "ECR_ENDPOINT";

@@ -11,3 +11,16 @@
 
 pub mod environment;
 pub mod filters;
+
+#[cfg(feature = "functions")]
+mod event;
+#[cfg(feature = "functions")]
+pub mod event_filter;
+#[cfg(feature = "functions")]
+pub mod index_generator;
+#[cfg(feature = "functions")]
+mod log;
+#[cfg(feature = "functions")]
+mod runtime;
+#[cfg(feature = "functions")]
+mod variables;

@@ -82,7 +82,7 @@ impl Default for Options {
 }
 
 impl Options {
-    fn wants(&self, platform: &Platform) -> bool {
+    pub(crate) fn wants(&self, platform: &Platform) -> bool {
         let mut wanted = self.platforms.iter();
         self.platforms.is_empty() || wanted.any(|wanted| platform.matches(wanted))
     }

@@ -84,6 +84,7 @@
 mod assemble;
 mod build;
 mod credentials;
+mod current;
 mod digest;
 mod enable;
 mod error;
@@ -108,6 +109,7 @@ pub mod ztoc;
 
 pub use build::{Indexed, Observer, Options, Version, index};
 pub use credentials::Credentials;
+pub use current::is_current;
 pub use digest::{Digest, InvalidDigest};
 pub use error::{Error, Result};
 pub use extract::{LayerReader, find};

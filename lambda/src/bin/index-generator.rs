@@ -1,2 +1,7 @@
-//! The event filter.
-fn main() {}
+//! The AWS Lambda function that indexes an image that was pushed.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lambda::index_generator::run()
+}

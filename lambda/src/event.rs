@@ -1,0 +1,307 @@
+//! The event that Amazon ECR emits when an image was pushed.
+//!
+//! EventBridge only passes on what matches its rule, but anybody who may invoke a function can
+//! make up an event. So each value is checked as a whole and within bounds before it becomes
+//! part of a reference or of a log line.
+
+use serde_json::Value;
+use soci::Digest;
+
+/// Longer events are none of EventBridge's (its quota for an entry).
+const MAX_EVENT: usize = 256 << 10;
+/// Of a value that is refused, more characters are not quoted.
+const MAX_QUOTED: usize = 100;
+
+/// A push of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PushEvent {
+    /// The account whose registry it is, twelve digits.
+    pub account: String,
+    /// Where that registry is, such as `eu-west-1`.
+    pub region: String,
+    /// The repository's name.
+    pub repository: String,
+    /// Digest of the manifest that was pushed.
+    pub digest: Digest,
+    /// The tag; nothing if it was pushed without one.
+    pub tag: Option<String>,
+    /// What the manifest's configuration is, if the event says.
+    pub artifact_media_type: Option<String>,
+}
+
+/// An event that is no successful push to Amazon ECR.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event: {field}: got {got}, want {want}")]
+pub(crate) struct InvalidEvent {
+    field: &'static str,
+    got: String,
+    want: &'static str,
+}
+
+impl PushEvent {
+    /// Reads and checks an event.
+    pub(crate) fn parse(text: &str) -> Result<Self, InvalidEvent> {
+        let invalid = |got: String, want| InvalidEvent {
+            field: "the event itself",
+            got,
+            want,
+        };
+        if text.len() > MAX_EVENT {
+            let got = format!("{} bytes", text.len());
+            return Err(invalid(got, "at most 262144 bytes"));
+        }
+        let event: Value = serde_json::from_str(text)
+            .map_err(|error| invalid(error.to_string(), "a JSON object"))?;
+        let event = Event(&event);
+        event.equal("source", "aws.ecr")?;
+        event.equal("detail-type", "ECR Image Action")?;
+        event.equal("detail.action-type", "PUSH")?;
+        event.equal("detail.result", "SUCCESS")?;
+        Ok(Self {
+            account: event.text("account", "twelve digits", is_account)?,
+            region: event.text("region", "a region such as \"eu-west-1\"", is_region)?,
+            repository: event.text(
+                "detail.repository-name",
+                "a repository's name of at most 256 characters, in lower case",
+                is_repository,
+            )?,
+            digest: event
+                .text(
+                    "detail.image-digest",
+                    "\"sha256:\" and 64 lower-case hex digits",
+                    |digest| digest.parse::<Digest>().is_ok(),
+                )?
+                .parse()
+                .map_err(|_| event.refuse("detail.image-digest", "a digest"))?,
+            tag: event.optional(
+                "detail.image-tag",
+                "a tag of at most 128 letters, digits, and . _ -, or none",
+                is_tag,
+            )?,
+            artifact_media_type: event.optional(
+                "detail.artifact-media-type",
+                "a media type of at most 255 characters, or none",
+                is_media_type,
+            )?,
+        })
+    }
+
+    /// `repository:tag`; without a tag `repository@digest`.
+    pub(crate) fn image(&self) -> String {
+        match &self.tag {
+            Some(tag) => format!("{}:{tag}", self.repository),
+            None => format!("{}@{}", self.repository, self.digest),
+        }
+    }
+}
+
+struct Event<'a>(&'a Value);
+
+impl Event<'_> {
+    fn get(&self, field: &str) -> &Value {
+        match field.split_once('.') {
+            Some((outer, inner)) => &self.0[outer][inner],
+            None => &self.0[field],
+        }
+    }
+
+    fn refuse(&self, field: &'static str, want: &'static str) -> InvalidEvent {
+        let got = match self.get(field) {
+            Value::Null => "nothing".to_owned(),
+            // JSON escapes what would break a log line.
+            value => {
+                let text = value.to_string();
+                let mut quoted: String = text.chars().take(MAX_QUOTED).collect();
+                if quoted.len() < text.len() {
+                    quoted.push('…');
+                }
+                quoted
+            }
+        };
+        InvalidEvent { field, got, want }
+    }
+
+    fn equal(&self, field: &'static str, want: &'static str) -> Result<(), InvalidEvent> {
+        if self.get(field).as_str() == Some(want) {
+            return Ok(());
+        }
+        Err(self.refuse(field, want))
+    }
+
+    fn text(
+        &self,
+        field: &'static str,
+        want: &'static str,
+        sound: impl Fn(&str) -> bool,
+    ) -> Result<String, InvalidEvent> {
+        let text = self.get(field).as_str().filter(|text| sound(text));
+        text.map(str::to_owned)
+            .ok_or_else(|| self.refuse(field, want))
+    }
+
+    /// A text that may be missing or empty.
+    fn optional(
+        &self,
+        field: &'static str,
+        want: &'static str,
+        sound: impl Fn(&str) -> bool,
+    ) -> Result<Option<String>, InvalidEvent> {
+        match self.get(field) {
+            Value::Null => Ok(None),
+            Value::String(text) if text.is_empty() => Ok(None),
+            _ => self.text(field, want, sound).map(Some),
+        }
+    }
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn is_region(text: &str) -> bool {
+    let word = |word: &str| {
+        let sound = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        !word.is_empty() && word.bytes().all(sound)
+    };
+    text.len() <= 32 && text.contains('-') && text.split('-').all(word)
+}
+
+/// The grammar of the OCI distribution specification, within the length of Amazon ECR.
+fn is_repository(text: &str) -> bool {
+    let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let component = |component: &str| {
+        // Each separator stands between letters or digits: none at an end, no two in a row,
+        // but for a double underscore and any number of hyphens.
+        let separators = component.split(|c: char| c.is_ascii() && alphanumeric(c as u8));
+        let known = |s: &str| matches!(s, "" | "." | "_" | "__") || s.bytes().all(|b| b == b'-');
+        let ends = [component.bytes().next(), component.bytes().last()];
+        ends.iter().all(|end| end.is_some_and(alphanumeric)) && separators.into_iter().all(known)
+    };
+    text.len() <= 256 && text.split('/').all(component)
+}
+
+pub(crate) fn is_tag(text: &str) -> bool {
+    let sound = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    (1..=128).contains(&text.len()) && !text.starts_with(['.', '-']) && text.bytes().all(sound)
+}
+
+fn is_media_type(text: &str) -> bool {
+    text.len() <= 255 && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event() -> Value {
+        json!({
+            "version": "0",
+            "id": "13cde686-328b-6117-af20-0e5566167482",
+            "source": "aws.ecr",
+            "detail-type": "ECR Image Action",
+            "account": "123456789012",
+            "region": "eu-west-1",
+            "time": "2026-01-02T03:04:05Z",
+            "resources": [],
+            "detail": {
+                "result": "SUCCESS",
+                "action-type": "PUSH",
+                "repository-name": "shop/web",
+                "image-digest": format!("sha256:{}", "0".repeat(64)),
+                "image-tag": "1.4",
+            },
+        })
+    }
+
+    fn with(field: &str, value: Value) -> Result<PushEvent, InvalidEvent> {
+        let mut event = event();
+        let place = match field.split_once('.') {
+            Some((outer, inner)) => &mut event[outer][inner],
+            None => &mut event[field],
+        };
+        *place = value;
+        PushEvent::parse(&event.to_string())
+    }
+
+    #[test]
+    fn a_push_is_read() {
+        let push = PushEvent::parse(&event().to_string()).unwrap();
+        assert_eq!(push.image(), "shop/web:1.4");
+        assert_eq!(
+            (push.account.as_str(), push.region.as_str()),
+            ("123456789012", "eu-west-1")
+        );
+        for none in [json!(null), json!("")] {
+            let push = with("detail.image-tag", none).unwrap();
+            assert_eq!(push.tag, None);
+            assert!(push.image().starts_with("shop/web@sha256:0000"));
+        }
+    }
+
+    #[test]
+    fn every_value_is_checked_as_a_whole() {
+        let long = "a".repeat(300);
+        for (field, wrong) in [
+            ("source", json!("aws.ec2")),
+            ("source", json!(["aws.ecr"])),
+            ("detail-type", json!("ECR Image Scan")),
+            ("detail.action-type", json!("DELETE")),
+            ("detail.result", json!("FAILURE")),
+            ("detail", json!("PUSH")),
+            ("account", json!(123_456_789_012_u64)),
+            ("account", json!("1234567890123")),
+            ("account", json!("12345678901٢")),
+            ("account", json!("evil.test/123456789012")),
+            ("region", json!("eu-west-1.evil.test/")),
+            ("region", json!("eu-west-1\n")),
+            ("region", json!(null)),
+            ("region", json!("eu--1")),
+            ("detail.repository-name", json!("")),
+            ("detail.repository-name", json!("Web")),
+            ("detail.repository-name", json!("../web")),
+            ("detail.repository-name", json!("web/")),
+            ("detail.repository-name", json!("a//b")),
+            ("detail.repository-name", json!("-a")),
+            ("detail.repository-name", json!("a..b")),
+            ("detail.repository-name", json!("a@evil.test")),
+            ("detail.repository-name", json!("a:b")),
+            ("detail.repository-name", json!("a b")),
+            ("detail.repository-name", json!(long)),
+            ("detail.image-digest", json!("sha256:00")),
+            (
+                "detail.image-digest",
+                json!(format!("sha256:{}", "A".repeat(64))),
+            ),
+            ("detail.image-tag", json!("-a")),
+            ("detail.image-tag", json!("a/../b")),
+            ("detail.image-tag", json!("a".repeat(129))),
+            ("detail.image-tag", json!(7)),
+            ("detail.artifact-media-type", json!("a\nb")),
+        ] {
+            let error = with(field, wrong.clone()).expect_err(&format!("{field}: {wrong}"));
+            let text = error.to_string();
+            assert!(text.contains("want") && text.len() < 400, "{text}");
+            assert!(!text.contains('\n'), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_of_repositories() {
+        for sound in ["a", "a/b/c", "a.b_c-d", "a__b", "a---b", "1/2"] {
+            assert!(is_repository(sound), "{sound}");
+        }
+        for wrong in ["a___b", "a._b", ".a", "a_", "a/.b", "ä"] {
+            assert!(!is_repository(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_event_has_bounds() {
+        let error = PushEvent::parse(&" ".repeat(MAX_EVENT + 1)).unwrap_err();
+        assert!(error.to_string().contains("got 262145 bytes"), "{error}");
+        assert!(PushEvent::parse("[1").is_err());
+        assert!(PushEvent::parse("null").is_err());
+    }
+}

@@ -1,0 +1,163 @@
+//! The generator's settings: its environment variables, and what follows from its memory.
+
+use soci::{Options, Version};
+
+use crate::environment::{ECR_ENDPOINT, INDEX_VERSION, MIN_LAYER_SIZE, SPAN_SIZE};
+use crate::variables::{self, InvalidVariable, Lookup, Variable};
+
+/// Bytes that the program itself takes: code, threads, connections, documents.
+const BASE: u64 = 64 << 20;
+/// Bytes that a layer takes beside its zTOC: buffers, and a tar of nothing but tiny entries.
+const PER_LAYER: u64 = 8 << 20;
+/// So many copies of a zTOC there are while it is written.
+const COPIES: u64 = 3;
+/// A layer is read about as fast as half a CPU inflates it: more than two for each CPU would
+/// wait for each other. Lambda gives a CPU for each 1,769 MB; smaller ones wait for the network.
+const MEMORY_PER_LAYER: u64 = 512;
+const MAX_CONCURRENCY: u64 = 8;
+
+#[derive(Debug)]
+pub(super) struct Config {
+    pub options: Options,
+    /// What is appended to a tag for the SOCI-enabled image.
+    pub suffix: String,
+    /// URL of the Amazon ECR API, if it is not the region's own.
+    pub ecr_endpoint: Option<String>,
+}
+
+impl Config {
+    pub(super) fn read(lookup: Lookup<'_>) -> Result<Self, InvalidVariable> {
+        let mut options = Options::default();
+        let version = Variable::read(lookup, INDEX_VERSION);
+        options.version = version.parse_or(Version::V2, "V1 or V2", |version| match version {
+            "V1" => Some(Version::V1),
+            "V2" => Some(Version::V2),
+            _ => None,
+        })?;
+        let span_size = Variable::read(lookup, SPAN_SIZE);
+        options.ztoc.span_size = span_size.parse_or(
+            options.ztoc.span_size,
+            "bytes between 65536 (64 KiB) and 1073741824 (1 GiB)",
+            |size| {
+                let size = size.parse().ok();
+                size.filter(|size| (64 << 10..=1 << 30).contains(size))
+            },
+        )?;
+        let min_layer_size = Variable::read(lookup, MIN_LAYER_SIZE);
+        let want = "a number of bytes, 0 for every layer";
+        options.min_layer_size =
+            min_layer_size.parse_or(options.min_layer_size, want, |size| size.parse().ok())?;
+        let memory = Variable::read(lookup, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
+        let memory =
+            memory.parse_or(128, "the function's memory in MB", |size| size.parse().ok())?;
+        (options.concurrency, options.ztoc.max_size) = within(memory);
+        let endpoint = Variable::read(lookup, ECR_ENDPOINT);
+        let want = "an https URL, such as \"https://api.ecr.eu-west-1.amazonaws.com\"";
+        Ok(Self {
+            options,
+            suffix: variables::tag_suffix(lookup)?,
+            ecr_endpoint: endpoint.parse_or(None, want, |url| ecr_endpoint(url).map(Some))?,
+        })
+    }
+}
+
+/// How many layers are read at the same time, and how large the zTOC of each may get, so that
+/// even a layer made to take as much as possible stays within the function's memory (MB).
+fn within(memory: u64) -> (usize, u64) {
+    let concurrency = (memory / MEMORY_PER_LAYER).clamp(1, MAX_CONCURRENCY);
+    let bytes = (memory << 20).saturating_sub(BASE) / concurrency;
+    let most = soci::ztoc::Limits::default().max_size;
+    let max_size = (bytes.saturating_sub(PER_LAYER) / COPIES).clamp(1 << 20, most);
+    (usize::try_from(concurrency).unwrap_or(1), max_size)
+}
+
+/// The reference solution takes a bare host too.
+fn ecr_endpoint(text: &str) -> Option<String> {
+    let url = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("https://{text}")
+    };
+    let parsed: url::Url = url.parse().ok()?;
+    (parsed.scheme() == "https" || super::registry::is_loopback(&parsed)).then_some(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(variables: &[(&str, &str)]) -> Result<Config, InvalidVariable> {
+        let lookup = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        Config::read(&lookup)
+    }
+
+    #[test]
+    fn defaults_are_those_of_soci() {
+        let config = config(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")]).unwrap();
+        let soci = Options::default();
+        assert_eq!(config.options.version, Version::V2);
+        assert_eq!(config.options.ztoc.span_size, soci.ztoc.span_size);
+        assert_eq!(config.options.min_layer_size, soci.min_layer_size);
+        assert_eq!(
+            (config.suffix.as_str(), config.ecr_endpoint),
+            ("-soci", None)
+        );
+    }
+
+    #[test]
+    fn settings() {
+        let config = config(&[
+            (INDEX_VERSION, "V1"),
+            (SPAN_SIZE, "65536"),
+            (MIN_LAYER_SIZE, "0"),
+            ("soci_tag_suffix", ".lazy"),
+            (ECR_ENDPOINT, "vpce-1.api.ecr.eu-west-1.vpce.amazonaws.com"),
+        ]);
+        let config = config.unwrap();
+        assert_eq!(config.options.version, Version::V1);
+        assert_eq!(config.options.ztoc.span_size, 65536);
+        assert_eq!(config.options.min_layer_size, 0);
+        assert_eq!(config.suffix, ".lazy");
+        let endpoint = config.ecr_endpoint.unwrap();
+        assert_eq!(
+            endpoint,
+            "https://vpce-1.api.ecr.eu-west-1.vpce.amazonaws.com"
+        );
+    }
+
+    #[test]
+    fn bad_settings_are_told() {
+        for (name, value, want) in [
+            (INDEX_VERSION, "v2", "got \"v2\", want V1 or V2"),
+            (SPAN_SIZE, "4 MiB", "got \"4 MiB\", want bytes between"),
+            (SPAN_SIZE, "1", "got \"1\""),
+            (MIN_LAYER_SIZE, "-1", "want a number of bytes"),
+            ("soci_tag_suffix", "a b", "want at most 64 letters"),
+            (ECR_ENDPOINT, "http://ecr.test", "want an https URL"),
+            (ECR_ENDPOINT, "https://", "want an https URL"),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "much", "memory in MB"),
+        ] {
+            let error = config(&[(name, value)]).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains(want), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_memory_is_never_exceeded() {
+        for memory in [128, 512, 1024, 1769, 3008, 10240] {
+            let (concurrency, max_size) = within(memory);
+            let needed = BASE + concurrency as u64 * (PER_LAYER + COPIES * max_size);
+            assert!(
+                needed <= memory << 20,
+                "{memory}: {concurrency} of {max_size}"
+            );
+            // A zTOC holds 32 KiB for each 4 MiB: this is a layer of more than 2 GiB.
+            assert!(max_size >= 18 << 20, "{memory}: {max_size}");
+        }
+        assert_eq!(within(1024).0, 2);
+        assert_eq!(within(10240).0, 8);
+    }
+}

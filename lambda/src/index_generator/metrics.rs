@@ -1,0 +1,121 @@
+//! Metrics in CloudWatch's embedded metric format: a line of the log that CloudWatch takes
+//! numbers from, without a request.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use soci::Report;
+
+use super::progress::{Progress, ztoc_bytes};
+use crate::log;
+use crate::runtime::Invocation;
+
+const NAMESPACE: &str = "SociIndexBuilder";
+
+/// What one invocation counts.
+pub(super) struct Metrics {
+    function: String,
+    request_id: String,
+    /// Indexed, skipped, failed.
+    images: [u64; 3],
+    bytes: u64,
+    ztoc_bytes: u64,
+    duration: Duration,
+}
+
+impl Metrics {
+    pub(super) fn new(invocation: &Invocation, progress: &Progress, duration: Duration) -> Self {
+        Self {
+            function: invocation.function().to_owned(),
+            request_id: invocation.request_id().to_owned(),
+            images: [0, 0, 0],
+            bytes: progress.bytes(),
+            ztoc_bytes: 0,
+            duration,
+        }
+    }
+
+    pub(super) fn indexed(mut self, report: &Report) -> Self {
+        self.images[0] = 1;
+        self.ztoc_bytes = ztoc_bytes(report);
+        self
+    }
+
+    pub(super) fn skipped(mut self) -> Self {
+        self.images[1] = 1;
+        self
+    }
+
+    pub(super) fn failed(mut self) -> Self {
+        self.images[2] = 1;
+        self
+    }
+
+    /// Writes the line, whatever the log level.
+    pub(super) fn write(&self) {
+        log::write(&self.line(SystemTime::now()));
+    }
+
+    fn line(&self, now: SystemTime) -> Value {
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).ok();
+        let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
+        let [indexed, skipped, failed] = self.images;
+        json!({
+            "_aws": {
+                "Timestamp": milliseconds(since),
+                "CloudWatchMetrics": [{
+                    "Namespace": NAMESPACE,
+                    "Dimensions": [["FunctionName"]],
+                    "Metrics": [
+                        metric("ImagesIndexed", "Count"),
+                        metric("ImagesSkipped", "Count"),
+                        metric("ImagesFailed", "Count"),
+                        metric("LayerBytes", "Bytes"),
+                        metric("ZtocBytes", "Bytes"),
+                        metric("Duration", "Milliseconds"),
+                    ],
+                }],
+            },
+            "FunctionName": self.function,
+            "ImagesIndexed": indexed,
+            "ImagesSkipped": skipped,
+            "ImagesFailed": failed,
+            "LayerBytes": self.bytes,
+            "ZtocBytes": self.ztoc_bytes,
+            "Duration": milliseconds(self.duration),
+            "level": "INFO",
+            "timestamp": log::timestamp(now),
+            "requestId": self.request_id,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_has_a_value() {
+        let metrics = Metrics {
+            function: "soci-generator".to_owned(),
+            request_id: "1".to_owned(),
+            images: [0, 0, 0],
+            bytes: 7,
+            ztoc_bytes: 0,
+            duration: Duration::from_millis(1500),
+        };
+        let line = metrics.skipped().line(UNIX_EPOCH);
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        for metric in directive["Metrics"].as_array().unwrap() {
+            let name = metric["Name"].as_str().unwrap();
+            assert!(line[name].is_u64(), "{name}");
+        }
+        let dimension = directive["Dimensions"][0][0].as_str().unwrap();
+        assert_eq!(line[dimension], "soci-generator");
+        assert_eq!(
+            (&line["ImagesSkipped"], &line["Duration"]),
+            (&json!(1), &json!(1500))
+        );
+    }
+}

@@ -1,0 +1,89 @@
+//! How far an invocation has got.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use soci::oci::Descriptor;
+use soci::ztoc::SkipReason;
+use soci::{Observer, Report};
+
+/// Counts what is read, for logs and metrics.
+#[derive(Default)]
+pub(super) struct Progress {
+    started: AtomicU64,
+    finished: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Progress {
+    /// Bytes of layers that were read.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Logs what was made, and puts it into a sentence.
+    pub(super) fn summarize(&self, report: &Report, duration: Duration) -> String {
+        for skipped in report.indexes.iter().flat_map(|index| &index.skipped) {
+            tracing::info!(layer = %skipped.layer, reason = skipped.reason, "layer left out");
+        }
+        let ztocs = report.indexes.iter().map(|index| index.ztocs.len());
+        let ztocs: usize = ztocs.sum();
+        let left_out = report.indexes.iter().map(|index| index.skipped.len());
+        let left_out: usize = left_out.sum();
+        let output = report.digest.map(|digest| digest.to_string());
+        let answer = format!(
+            "indexed {}: {ztocs} zTOCs, {left_out} layers left out",
+            report.source.digest
+        );
+        tracing::info!(
+            indexVersion = report.version,
+            output,
+            platforms = report.indexes.len(),
+            layers = ztocs + left_out,
+            ztocs,
+            ztocBytes = ztoc_bytes(report),
+            bytes = self.bytes(),
+            milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+            "{answer}"
+        );
+        answer
+    }
+}
+
+/// Bytes of all zTOCs.
+pub(super) fn ztoc_bytes(report: &Report) -> u64 {
+    let ztocs = report.indexes.iter().flat_map(|index| &index.ztocs);
+    ztocs.map(|ztoc| ztoc.size).sum()
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let finished = self.finished.load(Ordering::Relaxed);
+        let started = self.started.load(Ordering::Relaxed);
+        let bytes = self.bytes();
+        write!(
+            f,
+            "{finished} layers read, {} being read, {bytes} bytes so far",
+            started.saturating_sub(finished)
+        )
+    }
+}
+
+impl Observer for Progress {
+    fn layer_started(&self, layer: &Descriptor) {
+        self.started.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(layer = %layer.digest, bytes = layer.size, "reading layer");
+    }
+
+    fn layer_read(&self, _: &Descriptor, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn layer_finished(&self, layer: &Descriptor, skipped: Option<&SkipReason>) {
+        self.finished.fetch_add(1, Ordering::Relaxed);
+        if skipped.is_none() {
+            tracing::debug!(layer = %layer.digest, "layer indexed");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What both functions need of the Lambda runtime.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tracing::Span;
+
+use crate::event::PushEvent;
+
+/// The variables without which the runtime cannot start.
+const OF_LAMBDA: [&str; 4] = [
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+];
+
+/// One invocation of a function.
+pub(crate) struct Invocation {
+    /// The event, as it came.
+    pub payload: Box<str>,
+    context: Context,
+    span: Span,
+}
+
+impl Invocation {
+    fn new(event: LambdaEvent<Box<RawValue>>) -> Self {
+        let span = tracing::info_span!(
+            "invocation",
+            requestId = event.context.request_id,
+            repository = tracing::field::Empty,
+            tag = tracing::field::Empty,
+            digest = tracing::field::Empty,
+        );
+        Self {
+            payload: event.payload.into(),
+            context: event.context,
+            span,
+        }
+    }
+
+    /// What is logged of it.
+    pub(crate) fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// Says which image it is about.
+    pub(crate) fn about(&self, push: &PushEvent) {
+        self.span.record("repository", push.repository.as_str());
+        self.span.record("digest", push.digest.to_string());
+        if let Some(tag) = &push.tag {
+            self.span.record("tag", tag.as_str());
+        }
+    }
+
+    /// The id that Lambda gave it.
+    pub(crate) fn request_id(&self) -> &str {
+        &self.context.request_id
+    }
+
+    /// The function's name.
+    pub(crate) fn function(&self) -> &str {
+        &self.context.env_config.function_name
+    }
+
+    /// The function's own account, out of its ARN.
+    pub(crate) fn account(&self) -> Option<&str> {
+        let mut parts = self.context.invoked_function_arn.split(':');
+        let (arn, account) = (parts.next(), parts.nth(3));
+        account.filter(|_| arn == Some("arn"))
+    }
+
+    /// How long until Lambda ends it.
+    pub(crate) fn remaining(&self) -> Duration {
+        let deadline = self.context.deadline();
+        deadline
+            .duration_since(SystemTime::now())
+            .unwrap_or_default()
+    }
+}
+
+/// Answers invocations until Lambda ends the process.
+pub(crate) fn serve<R, E>(
+    runtime: io::Result<tokio::runtime::Runtime>,
+    function: impl AsyncFn(Invocation) -> Result<R, E>,
+) -> ExitCode
+where
+    R: Serialize,
+    E: Into<Diagnostic> + fmt::Debug,
+{
+    if let Some(missing) = OF_LAMBDA
+        .iter()
+        .find(|name| std::env::var_os(name).is_none())
+    {
+        tracing::error!("{missing} is not set: AWS Lambda runs this program, with its variables");
+        return ExitCode::FAILURE;
+    }
+    let served = runtime.map(|runtime| {
+        let service = service_fn(|event| function(Invocation::new(event)));
+        runtime.block_on(Runtime::new(service).run())
+    });
+    match served {
+        Ok(Ok(())) => return ExitCode::SUCCESS,
+        Ok(Err(error)) => tracing::error!("the Lambda runtime API: {error}"),
+        Err(error) => tracing::error!("cannot start: {error}"),
+    }
+    ExitCode::FAILURE
+}
+
+/// Credentials, region and endpoints as the environment has them.
+pub(crate) async fn aws_config() -> SdkConfig {
+    aws_config::load_defaults(BehaviorVersion::latest()).await
+}
+
+/// What went wrong with a request to AWS, the innermost causes included.
+pub(crate) fn aws_error(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        cause = inner.source();
+    }
+    text.chars().take(1000).collect()
+}

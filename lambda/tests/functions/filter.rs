@@ -1,0 +1,135 @@
+//! The event filter.
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::cloud::Cloud;
+use crate::function::{Function, Kind};
+use crate::scenario::event;
+
+const GENERATOR: &str = "arn:aws:lambda:eu-west-1:123456789012:function:soci-generator";
+
+fn filter(filters: &str) -> Result<Function> {
+    let variables = [
+        ("soci_repository_image_tag_filters", filters),
+        ("soci_index_generator_lambda_arn", GENERATOR),
+    ];
+    Function::start(
+        Kind::Filter,
+        Cloud::start("http://127.0.0.1:1")?,
+        &variables,
+    )
+}
+
+fn digest() -> String {
+    format!("sha256:{}", "5".repeat(64))
+}
+
+#[test]
+fn a_match_is_passed_on_as_it_came() -> Result<()> {
+    let filter = filter("base/*:*,shop/*:1.*")?;
+    // Neither the order of the keys nor the spaces are touched.
+    let text = event(&digest(), Some("1.4")).to_string();
+    let text = text.replacen('{', "{ \"zz\": 1.50, ", 1);
+    let answer = filter.invoke(&text)?.expect("an answer");
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    let [invoked] = &filter.cloud.invoked()[..] else {
+        panic!("{:?}", filter.cloud.invoked());
+    };
+    assert_eq!(invoked.kind, "Event");
+    assert_eq!(String::from_utf8_lossy(&invoked.payload), text);
+    assert!(invoked.path.contains("soci-generator"), "{}", invoked.path);
+    let body = answer["body"].as_str().unwrap_or_default();
+    for part in ["shop/web:1.4", "shop/*:1.*", "of-the-generator"] {
+        assert!(body.contains(part), "{body}");
+    }
+    let log = filter.log()?;
+    let line = log.last().expect("a line");
+    assert_eq!(line["level"], "INFO");
+    assert_eq!(line["requestId"], "request-1");
+    assert_eq!(
+        (&line["repository"], &line["tag"]),
+        (&json!("shop/web"), &json!("1.4"))
+    );
+    assert_eq!(line["digest"], digest());
+    assert_eq!(line["message"], body);
+    Ok(())
+}
+
+#[test]
+fn what_does_not_match_is_left_out() -> Result<()> {
+    let filter = filter("shop/*:1.*")?;
+    for (tag, want) in [
+        (Some("2.0"), "no filter matches"),
+        (Some("1.4-soci"), "its tag ends in \"-soci\""),
+        (None, "no filter matches"),
+    ] {
+        let answer = filter.invoke(event(&digest(), tag))?.expect("an answer");
+        assert_eq!(answer["statusCode"], 200, "{answer}");
+        let body = answer["body"].as_str().unwrap_or_default();
+        assert!(body.contains(want), "{body}");
+    }
+    assert!(filter.cloud.invoked().is_empty());
+    Ok(())
+}
+
+#[test]
+fn what_is_no_push_is_refused() -> Result<()> {
+    let filter = filter("*:*")?;
+    let mut deleted = event(&digest(), Some("1.4"));
+    deleted["detail"]["action-type"] = json!("DELETE");
+    for (wrong, want) in [
+        (deleted, "detail.action-type: got \"DELETE\", want PUSH"),
+        (
+            event("sha256:0", None),
+            "detail.image-digest: got \"sha256:0\"",
+        ),
+        (json!("hello"), "source: got nothing, want aws.ecr"),
+        (json!(null), "source: got nothing"),
+    ] {
+        let answer = filter.invoke(wrong)?.expect("an answer");
+        assert_eq!(answer["statusCode"], 400, "{answer}");
+        let body = answer["body"].as_str().unwrap_or_default();
+        assert!(body.contains(want), "{body}");
+    }
+    assert!(filter.cloud.invoked().is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_generator_that_cannot_be_invoked_is_an_error() -> Result<()> {
+    let filter = filter("*:*")?;
+    filter.cloud.refuse();
+    let error = filter.expect_error(event(&digest(), Some("1.4")), "InvokeFailed")?;
+    assert!(
+        error.contains(GENERATOR) && error.contains("AccessDenied"),
+        "{error}"
+    );
+    let log = filter.log()?;
+    assert_eq!(log.last().expect("a line")["level"], "ERROR");
+    Ok(())
+}
+
+#[test]
+fn a_loose_filter_of_the_reference_works_and_warns() -> Result<()> {
+    let filter = filter("*")?;
+    let body = filter.expect(event(&digest(), Some("1.4")))?;
+    assert!(body.contains("passed shop/web:1.4 on"), "{body}");
+    let log = filter.log()?;
+    assert_eq!(log[0]["level"], "WARN");
+    let warning = log[0]["message"].as_str().unwrap_or_default();
+    assert!(warning.contains("write repository:tag"), "{warning}");
+    Ok(())
+}
+
+#[test]
+fn a_bad_environment_is_the_answer_to_every_event() -> Result<()> {
+    let filter = filter("")?;
+    for _ in 0..2 {
+        let event = event(&digest(), Some("1.4"));
+        let error = filter.expect_error(event, "InvalidConfiguration")?;
+        let want = "environment variable soci_repository_image_tag_filters: got nothing";
+        assert!(error.starts_with(want), "{error}");
+    }
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! A function that runs.
+
+use std::cell::Cell;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tests::process::Process;
+use tests::wait;
+
+use crate::cloud::{Answer, Cloud, REGION, secrets};
+
+/// Names the directory of other builds of the functions to test, such as the bundle's.
+const DIRECTORY: &str = "SOCI_TEST_FUNCTIONS_DIR";
+
+/// How long an invocation may take, unless the test is about that.
+pub(crate) const AMPLE: Duration = Duration::from_secs(300);
+
+/// Which of the two it is.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Filter,
+    Generator,
+}
+
+/// A running function. It is stopped before its cloud goes.
+pub(crate) struct Function {
+    kind: Kind,
+    process: Process,
+    started: Instant,
+    answered: Cell<u64>,
+    pub(crate) cloud: Cloud,
+}
+
+impl Kind {
+    fn program(self) -> PathBuf {
+        let (name, built) = match self {
+            Self::Filter => ("event-filter", env!("CARGO_BIN_EXE_event-filter")),
+            Self::Generator => ("index-generator", env!("CARGO_BIN_EXE_index-generator")),
+        };
+        match std::env::var_os(DIRECTORY) {
+            Some(directory) => PathBuf::from(directory).join(name),
+            None => built.into(),
+        }
+    }
+}
+
+impl Function {
+    /// Starts one in an environment like Lambda's, and `variables` on top.
+    pub(crate) fn start(kind: Kind, cloud: Cloud, variables: &[(&str, &str)]) -> Result<Self> {
+        let mut command = Command::new(kind.program());
+        let address = cloud.address().to_string();
+        command
+            .env_clear()
+            .env("AWS_LAMBDA_RUNTIME_API", &address)
+            .env("AWS_LAMBDA_FUNCTION_NAME", "soci-test")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_ENDPOINT_URL", format!("http://{address}"))
+            .env("AWS_REGION", REGION)
+            .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "secret-of-the-tests")
+            .env("RUST_BACKTRACE", "0")
+            .envs(variables.iter().copied());
+        let started = Instant::now();
+        Ok(Self {
+            kind,
+            process: Process::start(&mut command, None)?,
+            started,
+            answered: Cell::new(0),
+            cloud,
+        })
+    }
+
+    /// Invokes it and waits for the end.
+    pub(crate) fn invoke(&self, event: impl ToString) -> Result<Answer> {
+        self.answer(self.cloud.send(event, AMPLE))
+    }
+
+    /// Waits for the end of an invocation.
+    pub(crate) fn answer(&self, number: u64) -> Result<Answer> {
+        let answer = self.cloud.answer(number)?;
+        self.answered.set(number);
+        Ok(answer)
+    }
+
+    /// Invokes it, and expects an answer in words.
+    pub(crate) fn expect(&self, event: impl ToString) -> Result<String> {
+        let answer = self.invoke(event)?;
+        let answer = answer.map_err(|error| anyhow::anyhow!("{error}\n{}", self.output()))?;
+        let text = answer.as_str().or(answer["body"].as_str());
+        Ok(text.context("an answer without words")?.to_owned())
+    }
+
+    /// Invokes it, and expects an error of this type. Returns its message.
+    pub(crate) fn expect_error(&self, event: impl ToString, kind: &str) -> Result<String> {
+        let error = match self.invoke(event)? {
+            Ok(answer) => anyhow::bail!("no error, but {answer}"),
+            Err(error) => error,
+        };
+        ensure!(error["errorType"] == kind, "{error}");
+        Ok(error["errorMessage"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned())
+    }
+
+    /// From its start to its first request for an event.
+    pub(crate) fn cold_start(&self) -> Result<Duration> {
+        Ok(self.cloud.first_next()?.duration_since(self.started))
+    }
+
+    /// Everything that it printed.
+    pub(crate) fn output(&self) -> String {
+        self.process.output_so_far()
+    }
+
+    /// Its log up to the last answer: every line is a JSON object with what Lambda wants, and
+    /// without secrets.
+    pub(crate) fn log(&self) -> Result<Vec<Value>> {
+        let request = format!("request-{}", self.answered.get());
+        // The answer may be here before the line that was printed before it.
+        let last = |line: &str| {
+            let is_last = matches!(self.kind, Kind::Filter) || line.contains("\"_aws\"");
+            line.ends_with('}') && line.contains(&request) && is_last
+        };
+        let output = wait::until("the end of the log", wait::SOON, || {
+            let output = self.output();
+            Ok(output.lines().any(last).then_some(output))
+        })?;
+        for secret in secrets()? {
+            ensure!(!output.contains(&secret), "a secret in the log:\n{output}");
+        }
+        let lines = output.lines().map(|line| {
+            let line: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
+            for field in ["level", "timestamp"] {
+                ensure!(line[field].is_string(), "no {field} in {line}");
+            }
+            Ok(line)
+        });
+        lines.collect()
+    }
+
+    /// The metrics of the only invocation so far.
+    pub(crate) fn metrics(&self) -> Result<Value> {
+        let mut found = self.log()?;
+        found.retain(|line| line["_aws"].is_object());
+        ensure!(found.len() == 1, "{} lines of metrics", found.len());
+        found.pop().context("no metrics")
+    }
+}

@@ -1,0 +1,10 @@
+//! The functions as Lambda runs them: the real binaries, which take their events from a runtime
+//! API and reach AWS and a registry at the loopback. Only AWS's own servers are doubles.
+
+mod cloud;
+mod filter;
+mod function;
+mod generator;
+mod races;
+mod scenario;
+mod start;

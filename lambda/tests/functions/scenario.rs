@@ -1,0 +1,185 @@
+//! Images to index, and the events of their pushes.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tests::image::{Compression, Layout, MediaTypes, noise};
+use tests::interrupt::Interrupt;
+use tests::proxy::Proxy;
+use tests::registry::{Manifest, Registry};
+use tests::skopeo;
+
+use crate::cloud::{ACCOUNT, Cloud, REGION};
+use crate::function::{Function, Kind};
+
+pub(crate) const REPOSITORY: &str = "shop/web";
+pub(crate) const TAG: &str = "1.4";
+pub(crate) const ENABLED: &str = "1.4-soci";
+
+/// Small layers count too, so that images may be small.
+const SMALL: [(&str, &str); 2] = [("soci_min_layer_size", "0"), ("soci_span_size", "65536")];
+
+/// A registry that asks for the token, seen through a proxy that counts and breaks.
+pub(crate) struct Scenario {
+    pub(crate) registry: Registry,
+    pub(crate) proxy: Proxy,
+}
+
+impl Scenario {
+    pub(crate) fn new() -> Result<Self> {
+        let registry = Registry::start_authenticated()?;
+        let proxy = Proxy::start(registry.address())?;
+        Ok(Self { registry, proxy })
+    }
+
+    /// A generator of indexes of this version.
+    pub(crate) fn generator(&self, version: &str) -> Result<Function> {
+        self.generator_with(&[("soci_index_version", version)])
+    }
+
+    pub(crate) fn generator_with(&self, variables: &[(&str, &str)]) -> Result<Function> {
+        let cloud = Cloud::start(&format!("http://{}", self.proxy.address()))?;
+        let variables = [&SMALL, variables].concat();
+        Function::start(Kind::Generator, cloud, &variables)
+    }
+
+    /// Pushes an image of one platform. Returns its digest.
+    pub(crate) fn push(&self, tag: &str, seed: u64) -> Result<String> {
+        self.push_layout(tag, |layout| image(layout, "amd64", seed))
+    }
+
+    /// Pushes an image of two platforms. Returns its digest.
+    pub(crate) fn push_both(&self, tag: &str) -> Result<String> {
+        self.push_layout(tag, |layout| {
+            let manifests = [image(layout, "amd64", 1)?, image(layout, "arm64", 2)?];
+            layout.index(MediaTypes::Oci, &manifests)
+        })
+    }
+
+    fn push_layout(
+        &self,
+        tag: &str,
+        fill: impl FnOnce(&Layout) -> Result<Value>,
+    ) -> Result<String> {
+        let directory = tempfile::tempdir()?;
+        let layout = Layout::create(directory.path())?;
+        layout.publish(&fill(&layout)?)?;
+        let name = format!("{REPOSITORY}:{tag}");
+        skopeo::push(
+            layout.directory(),
+            &self.registry,
+            &name,
+            &Interrupt::default(),
+        )?;
+        Ok(self.manifest(tag)?.digest)
+    }
+
+    pub(crate) fn manifest(&self, name: &str) -> Result<Manifest> {
+        self.registry.expect_manifest(REPOSITORY, name)
+    }
+
+    pub(crate) fn tags(&self) -> Result<Vec<String>> {
+        self.registry.tags(REPOSITORY)
+    }
+
+    /// Checks that a tag names a SOCI-enabled image made of the image under another, with an
+    /// index for each of its platforms. Returns its digest.
+    pub(crate) fn expect_enabled(&self, enabled: &str, source: &str) -> Result<String> {
+        let enabled = self.manifest(enabled)?;
+        let source = self.manifest(source)?;
+        let wanted = match source.json["manifests"].as_array() {
+            None => vec![source.json["layers"].clone()],
+            Some(manifests) => {
+                let layers = manifests.iter().map(|entry| {
+                    let manifest = self.manifest(text(&entry["digest"])?)?;
+                    Ok(manifest.json["layers"].clone())
+                });
+                layers.collect::<Result<_>>()?
+            }
+        };
+        let entries = enabled.json["manifests"].as_array().context("no index")?;
+        ensure!(entries.len() == 2 * wanted.len(), "{}", enabled.json);
+        for (entry, layers) in entries.iter().zip(&wanted) {
+            let manifest = self.manifest(text(&entry["digest"])?)?.json;
+            ensure!(manifest["layers"] == *layers, "other layers: {manifest}");
+            let index = text(&manifest["annotations"]["com.amazon.soci.index-digest"])?;
+            self.expect_index(index)?;
+        }
+        Ok(enabled.digest)
+    }
+
+    /// Checks that a SOCI index has zTOCs, and that they are there.
+    pub(crate) fn expect_index(&self, digest: &str) -> Result<Value> {
+        let index = self.manifest(digest)?.json;
+        let ztocs = index["layers"].as_array().context("no layers")?;
+        ensure!(!ztocs.is_empty(), "no zTOC in {index}");
+        for ztoc in ztocs {
+            let digest = text(&ztoc["digest"])?;
+            ensure!(self.registry.has_blob(REPOSITORY, digest)?, "no {digest}");
+        }
+        Ok(index)
+    }
+
+    /// The digests of the V1 indexes of a manifest, as the list of its referrers has them.
+    pub(crate) fn referrers(&self, digest: &str) -> Result<Vec<String>> {
+        let list = digest.replace(':', "-");
+        let Some(list) = self.registry.manifest(REPOSITORY, &list)? else {
+            return Ok(Vec::new());
+        };
+        let entries = list.json["manifests"].as_array().context("no list")?;
+        let digests = entries.iter().map(|entry| {
+            ensure!(
+                entry["artifactType"] == "application/vnd.amazon.soci.index.v1+json",
+                "{entry}"
+            );
+            Ok(text(&entry["digest"])?.to_owned())
+        });
+        digests.collect()
+    }
+
+    /// How many requests changed something, and how many read a layer, since so many requests.
+    pub(crate) fn costs_since(&self, requests: usize) -> (usize, usize) {
+        let requests = self.proxy.requests().split_off(requests);
+        let writes = requests
+            .iter()
+            .filter(|request| !matches!(request.method.as_str(), "GET" | "HEAD"));
+        let reads = requests.iter().filter(|request| request.range.is_some());
+        (writes.count(), reads.count())
+    }
+}
+
+/// The event of a push.
+pub(crate) fn event(digest: &str, tag: Option<&str>) -> Value {
+    json!({
+        "version": "0",
+        "id": "13cde686-328b-6117-af20-0e5566167482",
+        "source": "aws.ecr",
+        "detail-type": "ECR Image Action",
+        "account": ACCOUNT,
+        "region": REGION,
+        "time": "2026-01-02T03:04:05Z",
+        "resources": [],
+        "detail": {
+            "result": "SUCCESS",
+            "action-type": "PUSH",
+            "repository-name": REPOSITORY,
+            "image-digest": digest,
+            "image-tag": tag.unwrap_or_default(),
+        },
+    })
+}
+
+/// An image with a layer of some size, and a small one.
+fn image(layout: &Layout, architecture: &str, seed: u64) -> Result<Value> {
+    let large = layout.layer(Compression::Gzip, |archive| {
+        archive.file("etc/os-release", b"ID=test\n")?;
+        archive.file("data/noise", &noise(seed, 300_000))
+    })?;
+    let small = layout.layer(Compression::Gzip, |archive| {
+        archive.file("etc/motd", b"hello\n")
+    })?;
+    layout.image(architecture, MediaTypes::Oci, &[large, small])
+}
+
+pub(crate) fn text(value: &Value) -> Result<&str> {
+    value.as_str().with_context(|| format!("no text: {value}"))
+}
