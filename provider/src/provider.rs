@@ -9,7 +9,7 @@ use tfplugin_sdk::{
 };
 use tokio::sync::OwnedMutexGuard;
 
-use crate::aws::Aws;
+use crate::aws::{self, Aws};
 use crate::index::Index;
 
 /// The provider `soci`.
@@ -54,14 +54,23 @@ impl Provider for SociProvider {
     }
 
     fn schema(&self) -> Schema {
-        Schema::new().description(
+        aws::schema::add_to(Schema::new()).description(
             "Builds SOCI (Seekable OCI) indexes, with which container hosts start large images \
              before they have downloaded them.",
         )
     }
 
+    fn validate(&self, config: &Value) -> Diagnostics {
+        aws::schema::validate(config)
+    }
+
     async fn configure(&self, _: &Context<()>, config: Value) -> Result<Shared, Diagnostics> {
-        let client = soci::Client::new().map_err(|error| {
+        let aws = Aws::new(&config)?;
+        let client = match aws.root_certificates() {
+            Some(pem) => soci::Client::with_root_certificates(pem),
+            None => soci::Client::new(),
+        };
+        let client = client.map_err(|error| {
             Diagnostic::error(
                 "Cannot connect to registries",
                 format!("{error}. Check that the system's CA certificates are installed."),
@@ -69,7 +78,7 @@ impl Provider for SociProvider {
         })?;
         Ok(Shared {
             client,
-            aws: Aws::new(&config)?,
+            aws,
             repositories: Mutex::default(),
         })
     }
