@@ -24,7 +24,7 @@ use tfplugin_sdk::{Diagnostic, Value};
 use tokio::sync::OnceCell;
 
 pub(crate) use check::{is_account_id, is_region};
-pub(crate) use error::diagnose;
+pub(crate) use error::{diagnose, is_without_credentials};
 use http::Http;
 use settings::Settings;
 pub(crate) use settings::expand;
@@ -362,3 +362,8 @@ fn retries(settings: &Settings, found: Option<&RetryConfig>) -> Option<RetryConf
     };
     Some(mode.with_max_attempts(attempts))
 }
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

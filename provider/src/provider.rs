@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use soci::ImageReference;
 use tfplugin_sdk::{
-    Context, Diagnostic, Diagnostics, Provider, Resource, Schema, Value, async_trait,
+    Context, Diagnostic, Diagnostics, Function, Provider, Resource, Schema, Value, async_trait,
 };
 use tokio::sync::OwnedMutexGuard;
 
 use crate::aws::{self, Aws};
+use crate::credentials::{self, RegistryCredentials};
+use crate::functions::{FilterMatches, ParseImage};
 use crate::index::Index;
 
 /// The provider `soci`.
@@ -20,8 +22,9 @@ pub(crate) struct Shared {
     /// Connections to registries.
     pub client: soci::Client,
     /// The AWS account.
-    #[expect(dead_code, reason = "the resources that need it come next")]
     pub aws: Aws,
+    /// Who asks which registry.
+    pub credentials: RegistryCredentials,
     /// One lock for each repository, by name.
     repositories: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -54,14 +57,18 @@ impl Provider for SociProvider {
     }
 
     fn schema(&self) -> Schema {
-        aws::schema::add_to(Schema::new()).description(
-            "Builds SOCI (Seekable OCI) indexes, with which container hosts start large images \
-             before they have downloaded them.",
-        )
+        aws::schema::add_to(Schema::new())
+            .block("registry_auth", credentials::block())
+            .description(
+                "Builds SOCI (Seekable OCI) indexes, with which container hosts start large \
+                 images before they have downloaded them.",
+            )
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
-        aws::schema::validate(config)
+        let mut found = aws::schema::validate(config);
+        found.extend(credentials::validate(config));
+        found
     }
 
     async fn configure(&self, _: &Context<()>, config: Value) -> Result<Shared, Diagnostics> {
@@ -79,11 +86,16 @@ impl Provider for SociProvider {
         Ok(Shared {
             client,
             aws,
+            credentials: RegistryCredentials::new(&config),
             repositories: Mutex::default(),
         })
     }
 
     fn resources(&self) -> Vec<Box<dyn Resource<Shared>>> {
         vec![Box::new(Index)]
+    }
+
+    fn functions(&self) -> Vec<Box<dyn Function>> {
+        vec![Box::new(FilterMatches), Box::new(ParseImage)]
     }
 }

@@ -5,6 +5,7 @@
 //! Everything is blocking and small on purpose: each piece is a child process or a socket with a
 //! deadline, and each cleans up after itself when it is dropped.
 
+pub mod aws_double;
 pub mod binaries;
 pub mod demo;
 pub mod http;

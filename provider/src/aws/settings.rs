@@ -198,7 +198,9 @@ mod tests {
         let blocks = [("ecr", "http://a"), ("sts", "http://b")];
         let blocks = blocks.map(|(service, url)| Value::object([(service, url.into())]));
         let config = Value::object([("endpoints", Value::List(blocks.into()))]);
-        let settings = Settings::read(&config).ok().expect("all is known");
+        let Ok(settings) = Settings::read(&config) else {
+            panic!("all is known");
+        };
         assert_eq!(settings.endpoint("ecr"), Some("http://a"));
         assert_eq!(settings.endpoint("sts"), Some("http://b"));
         assert_eq!(settings.endpoint("iam"), None);
