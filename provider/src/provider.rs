@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use soci::ImageReference;
 use tfplugin_sdk::{
-    Context, Diagnostic, Diagnostics, Provider, Resource, Schema, Value, async_trait,
+    Context, DataSource, Diagnostic, Diagnostics, Provider, Resource, Schema, Value, async_trait,
 };
 use tokio::sync::OwnedMutexGuard;
 
 use crate::aws::Aws;
-use crate::index::Index;
+use crate::index::{Index, IndexData, Uses};
 
 /// The provider `soci`.
 pub(crate) struct SociProvider;
@@ -22,6 +22,8 @@ pub(crate) struct Shared {
     /// The AWS account.
     #[expect(dead_code, reason = "the resources that need it come next")]
     pub aws: Aws,
+    /// What the resources know of each other.
+    pub uses: Uses,
     /// One lock for each repository, by name.
     repositories: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -70,11 +72,16 @@ impl Provider for SociProvider {
         Ok(Shared {
             client,
             aws: Aws::new(&config)?,
+            uses: Uses::default(),
             repositories: Mutex::default(),
         })
     }
 
     fn resources(&self) -> Vec<Box<dyn Resource<Shared>>> {
         vec![Box::new(Index)]
+    }
+
+    fn data_sources(&self) -> Vec<Box<dyn DataSource<Shared>>> {
+        vec![Box::new(IndexData)]
     }
 }

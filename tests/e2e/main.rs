@@ -10,5 +10,6 @@ mod fixtures;
 mod import;
 mod interrupt;
 mod lifecycle;
+mod promise;
 mod scenario;
 mod sharing;
