@@ -23,17 +23,11 @@ use crate::provider::Shared;
 /// How long an interrupt waits for publishing to end.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// What is to be published.
-enum Content {
-    Built(Indexed),
-    /// All of it is there; at most the tag is not.
-    Standing,
-}
-
 /// Everything that is known before the first document is published.
 struct Prepared {
     image: RegistryImage,
-    content: Content,
+    /// What was built; nothing if all of it is there, and at most the tag is not.
+    indexed: Option<Indexed>,
     shown: Shown,
     build: Build,
     /// Nobody else of this process changes the repository meanwhile.
@@ -63,7 +57,7 @@ pub(super) async fn make(
     };
     let Prepared {
         image,
-        content,
+        indexed,
         shown,
         build,
         turn,
@@ -82,7 +76,7 @@ pub(super) async fn make(
         record.current = Some(build.clone());
     }
     record.save(cx);
-    if let Err(diagnostic) = publish(cx, &content, &build, &image, &settings).await {
+    if let Err(diagnostic) = publish(cx, indexed.as_ref(), &build, &image, &settings).await {
         let failure = Failure::from(diagnostic);
         return Err(if is_update {
             failure
@@ -95,7 +89,7 @@ pub(super) async fn make(
     record.advance(build);
     record.save(cx);
     drop(turn);
-    if let Content::Built(indexed) = &content {
+    if let Some(indexed) = &indexed {
         report::warn(cx, &name, indexed.report());
     }
     if !cx.is_cancelled() {
@@ -115,8 +109,8 @@ async fn prepare(
     let standing = look_at_own(&image, settings, promised, record)
         .await
         .map_err(|error| diagnose("looking up", &name, &error))?;
-    let (content, shown, mut build) = match standing {
-        Some((shown, build)) => (Content::Standing, shown, build),
+    let (indexed, shown, mut build) = match standing {
+        Some((shown, build)) => (None, shown, build),
         None => {
             let source = promised.map_or_else(|| image.clone(), |digest| image.at(digest));
             let indexed = soci::index(&source, &image, &settings.options, &Log)
@@ -129,7 +123,7 @@ async fn prepare(
                 })?;
             let shown = Shown::of(indexed.report());
             let build = Build::of(&indexed, settings.recipe());
-            (Content::Built(indexed), shown, build)
+            (Some(indexed), shown, build)
         }
     };
     let publishing = |error| diagnose("publishing the index of", &name, &error);
@@ -152,7 +146,7 @@ async fn prepare(
     }
     Ok(Prepared {
         image,
-        content,
+        indexed,
         shown,
         build,
         turn,
@@ -256,7 +250,7 @@ async fn check_tag(
 /// Publishes the index. That is a matter of a moment, so an interrupt waits that long for it.
 async fn publish(
     cx: &Context<Shared>,
-    content: &Content,
+    indexed: Option<&Indexed>,
     build: &Build,
     image: &RegistryImage,
     settings: &Settings,
@@ -268,13 +262,13 @@ async fn publish(
         tokio::time::sleep(GRACE).await;
     };
     let work = async {
-        match (content, build.digest, tag) {
-            (Content::Built(indexed), _, tag) => indexed.publish(image, tag).await,
-            (Content::Standing, Some(digest), Some(tag)) => {
+        match (indexed, build.digest, tag) {
+            (Some(indexed), _, tag) => indexed.publish(image, tag).await,
+            (None, Some(digest), Some(tag)) => {
                 let document = image.document(digest).await?;
                 image.tag(&document, tag).await
             }
-            (Content::Standing, _, _) => Ok(()),
+            (None, _, _) => Ok(()),
         }
     };
     tokio::select! {
