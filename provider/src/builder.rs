@@ -182,7 +182,10 @@ fn plan_parts(plan: &mut Plan) {
         return;
     }
     let bus = |value: &Value| value.get("event_bus_name").clone();
-    if plan.prior().is_some_and(|prior| bus(prior) != bus(plan.planned())) {
+    if plan
+        .prior()
+        .is_some_and(|prior| bus(prior) != bus(plan.planned()))
+    {
         plan.set_unknown("rule_arn");
     }
 }
@@ -202,7 +205,10 @@ fn applied(
     state::set_parts(&mut state, settings, &work.account, &blueprint);
     state.set("event_pattern", &blueprint.rule.pattern);
     state.set("bundle_version", bundle.version());
-    state.set("code_sha256", state::code_of(bundle, settings.architecture()));
+    state.set(
+        "code_sha256",
+        state::code_of(bundle, settings.architecture()),
+    );
     state.set("drift", Vec::<String>::new());
     Ok((state, blueprint))
 }

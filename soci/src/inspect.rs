@@ -48,6 +48,8 @@ pub struct IndexInspection {
     pub manifest: Option<Digest>,
     /// Its zTOCs, in its order.
     pub ztocs: Vec<ZtocInspection>,
+    /// The blobs that list what to prefetch.
+    pub prefetch: Vec<Descriptor>,
 }
 
 /// One zTOC of an index, as the index describes it.
@@ -139,8 +141,12 @@ async fn read_index(
     let index: Manifest =
         serde_json::from_slice(&bytes).map_err(|error| Error::document(digest, error))?;
     let mut ztocs = Vec::new();
+    let mut prefetch = Vec::new();
     for descriptor in index.layers {
         if descriptor.media_type != media_type::ZTOC {
+            if descriptor.media_type == media_type::PREFETCH {
+                prefetch.push(descriptor);
+            }
             continue;
         }
         let annotation = |key: &str| descriptor.annotations.get(key);
@@ -164,6 +170,7 @@ async fn read_index(
             Version::V2 => named.and_then(|digest| digest.parse().ok()),
         },
         ztocs,
+        prefetch,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The provider against the real terraform and a real registry. One binary, so that it links
 //! once; every test has a registry and a working directory of its own.
 
+mod arguments;
 mod builder;
 mod by_hand;
 mod demo;
@@ -13,6 +14,8 @@ mod import;
 mod interrupt;
 mod lifecycle;
 mod local_aws;
+mod lookup;
+mod promise;
 mod scenario;
 mod sharing;
 mod versions;

@@ -232,14 +232,70 @@ mod tests {
     fn faults_are_told_apart() {
         let role = "The role defined for the function cannot be assumed by Lambda.";
         for (code, message, temporary, propagation, taken, gone) in [
-            ("TooManyRequestsException", "Rate exceeded", true, false, false, false),
-            ("ResourceConflictException", "An update is in progress", true, false, false, false),
-            ("ResourceConflictException", "Function already exist: x", false, false, true, false),
-            ("EntityAlreadyExists", "Role x exists", false, false, true, false),
-            ("InvalidParameterValueException", role, false, true, false, false),
-            ("InvalidParameterValueException", "MemorySize", false, false, false, false),
-            ("NoSuchEntity", "The role x cannot be found.", false, false, false, true),
-            ("ResourceNotFoundException", "Function not found", false, false, false, true),
+            (
+                "TooManyRequestsException",
+                "Rate exceeded",
+                true,
+                false,
+                false,
+                false,
+            ),
+            (
+                "ResourceConflictException",
+                "An update is in progress",
+                true,
+                false,
+                false,
+                false,
+            ),
+            (
+                "ResourceConflictException",
+                "Function already exist: x",
+                false,
+                false,
+                true,
+                false,
+            ),
+            (
+                "EntityAlreadyExists",
+                "Role x exists",
+                false,
+                false,
+                true,
+                false,
+            ),
+            (
+                "InvalidParameterValueException",
+                role,
+                false,
+                true,
+                false,
+                false,
+            ),
+            (
+                "InvalidParameterValueException",
+                "MemorySize",
+                false,
+                false,
+                false,
+                false,
+            ),
+            (
+                "NoSuchEntity",
+                "The role x cannot be found.",
+                false,
+                false,
+                false,
+                true,
+            ),
+            (
+                "ResourceNotFoundException",
+                "Function not found",
+                false,
+                false,
+                false,
+                true,
+            ),
         ] {
             let fault = service(code, message);
             assert_eq!(fault.is_temporary(), temporary, "{fault}");
@@ -264,6 +320,10 @@ mod tests {
         };
         let found = late.diagnose("waiting");
         assert_eq!(found.summary, "Timed out");
-        assert!(found.detail.contains("AWS said last: AccessDenied"), "{}", found.detail);
+        assert!(
+            found.detail.contains("AWS said last: AccessDenied"),
+            "{}",
+            found.detail
+        );
     }
 }

@@ -79,11 +79,7 @@ impl<'a> Work<'a> {
         self.repeat(send, SETTLING).await
     }
 
-    async fn repeat<T, E, R, F>(
-        &self,
-        send: impl Fn() -> F,
-        settling: Duration,
-    ) -> Result<T, Fault>
+    async fn repeat<T, E, R, F>(&self, send: impl Fn() -> F, settling: Duration) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, SdkError<E, R>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,

@@ -5,30 +5,43 @@ use std::time::Duration;
 use soci::{Digest, RegistryError, RegistryImage, Removal, Removed, Version};
 use tfplugin_sdk::{Context, Diagnostic};
 
-use super::attributes::Settings;
 use super::open;
 use super::record::{Build, Record};
-use crate::diagnose::diagnose;
+use super::settings::Settings;
+use crate::diagnose::{diagnose, is_immutable};
 use crate::provider::Shared;
 
-/// Removes builds of a resource, except what `kept` leads to. A registry that does not delete
-/// is a warning.
+/// Removes builds of a resource, except what `kept` leads to and what other resources use. A
+/// registry that does not delete is a warning.
 pub(super) async fn remove(
     cx: &Context<Shared>,
     settings: &Settings,
+    resource: &str,
     builds: &[Build],
     kept: &[Digest],
     limit: Duration,
 ) -> Result<(), Diagnostic> {
-    let name = settings.image.to_string();
     let work = async {
         let image = open(cx, &settings.image).await?;
         let _turn = cx.data().turn(&settings.image).await;
+        let mut kept = kept.to_vec();
+        kept.extend(cx.data().uses.of_others(&settings.image.name(), resource));
         for build in builds {
-            remove_one(cx, &image, settings, build, kept).await?;
+            remove_one(cx, &image, settings, build, &kept).await?;
         }
         Ok(())
     };
+    bounded(cx, settings, limit, work).await
+}
+
+/// Work that an interrupt stops, and that has so much time.
+async fn bounded(
+    cx: &Context<Shared>,
+    settings: &Settings,
+    limit: Duration,
+    work: impl Future<Output = Result<(), Diagnostic>>,
+) -> Result<(), Diagnostic> {
+    let name = settings.image.to_string();
     tokio::select! {
         () = cx.cancelled() => {
             let detail = format!(
@@ -56,25 +69,25 @@ async fn remove_one(
     build: &Build,
     kept: &[Digest],
 ) -> Result<(), Diagnostic> {
-    if build.adopted {
-        return Ok(());
-    }
     let name = settings.image.to_string();
+    if build.adopted {
+        return remove_tags(cx, image, &name, build, &build.tags).await;
+    }
     let removed = match settings.version {
         Version::V1 => remove_v1(image, build, kept).await,
-        Version::V2 => remove_v2(image, settings, build, kept).await,
+        Version::V2 => remove_v2(image, build, kept).await,
     };
     match removed {
         Ok(Removed::Gone) => Ok(()),
         Ok(Removed::InUse) => {
             tracing::info!(
                 image = name,
-                "the SOCI-enabled image has other tags and stays"
+                "the SOCI-enabled image is used elsewhere and stays"
             );
             Ok(())
         }
         // Some registries never delete; then there is nothing to do about it.
-        Err(error) if error.registry().and_then(RegistryError::status_code) == Some(405) => {
+        Err(error) if never_deletes(&error) => {
             let detail = format!(
                 "The registry does not delete. The index of {name} stays until the registry \
                  removes it: {error}."
@@ -86,6 +99,37 @@ async fn remove_one(
     }
 }
 
+fn never_deletes(error: &soci::Error) -> bool {
+    error.registry().and_then(RegistryError::status_code) == Some(405)
+}
+
+/// Takes tags away from a build that stays. One that cannot be taken away is a warning.
+async fn remove_tags(
+    cx: &Context<Shared>,
+    image: &RegistryImage,
+    name: &str,
+    build: &Build,
+    tags: &[String],
+) -> Result<(), Diagnostic> {
+    let Some(root) = build.digest else {
+        return Ok(());
+    };
+    for tag in tags {
+        match image.untag(tag, root).await {
+            Ok(()) => {}
+            Err(error) if never_deletes(&error) || is_immutable(&error) => {
+                let detail = format!(
+                    "The registry does not let go of tags. {tag:?}, which the SOCI-enabled image \
+                     of {name} had, stays: {error}."
+                );
+                cx.warn(Diagnostic::warning("Tag not removed", detail));
+            }
+            Err(error) => return Err(diagnose("removing a tag of the index of", name, &error)),
+        }
+    }
+    Ok(())
+}
+
 async fn remove_v1(image: &RegistryImage, build: &Build, kept: &[Digest]) -> soci::Result<Removed> {
     for (index, subject) in &build.indexes {
         if !kept.contains(index) {
@@ -95,21 +139,15 @@ async fn remove_v1(image: &RegistryImage, build: &Build, kept: &[Digest]) -> soc
     Ok(Removed::Gone)
 }
 
-async fn remove_v2(
-    image: &RegistryImage,
-    settings: &Settings,
-    build: &Build,
-    kept: &[Digest],
-) -> soci::Result<Removed> {
+async fn remove_v2(image: &RegistryImage, build: &Build, kept: &[Digest]) -> soci::Result<Removed> {
     let Some(root) = build.digest else {
         return Ok(Removed::Gone);
     };
-    let tag = settings.output_tag();
     let mut keep = vec![build.source];
     keep.extend(kept);
     let removal = Removal {
         root,
-        tag: tag.as_deref(),
+        tags: &build.tags,
         manifests: &build.documents,
         kept: &keep,
     };
@@ -132,7 +170,7 @@ pub(super) async fn remove_superseded(
     let kept: Vec<Digest> = current
         .flat_map(|build| build.documents.iter().copied().chain([build.source]))
         .collect();
-    match remove(cx, settings, &goes, &kept, limit).await {
+    match remove(cx, settings, &record.resource, &goes, &kept, limit).await {
         Ok(()) => record.others = stays,
         Err(diagnostic) => {
             let detail = format!(
@@ -143,5 +181,47 @@ pub(super) async fn remove_superseded(
             record.others = stays.into_iter().chain(goes).collect();
         }
     }
+    if let Err(diagnostic) = remove_former_tags(cx, settings, &mut record, limit).await {
+        let detail = format!(
+            "The new index is in place. A tag that it had before stays behind until the next \
+             change: {}",
+            diagnostic.detail
+        );
+        cx.warn(Diagnostic::warning("Earlier tag not removed", detail));
+    }
     record.save(cx);
+}
+
+/// Takes away the tags that builds had before the argument `tag` changed.
+async fn remove_former_tags(
+    cx: &Context<Shared>,
+    settings: &Settings,
+    record: &mut Record,
+    limit: Duration,
+) -> Result<(), Diagnostic> {
+    let is_former = |tag: &String| settings.tag.as_ref() != Some(tag);
+    let builds = || record.current.iter().chain(&record.others);
+    if !builds().flat_map(|build| &build.tags).any(is_former) {
+        return Ok(());
+    }
+    let work = async {
+        let image = open(cx, &settings.image).await?;
+        let _turn = cx.data().turn(&settings.image).await;
+        for build in builds() {
+            let former: Vec<String> = build
+                .tags
+                .iter()
+                .filter(|t| is_former(t))
+                .cloned()
+                .collect();
+            let name = settings.image.to_string();
+            remove_tags(cx, &image, &name, build, &former).await?;
+        }
+        Ok(())
+    };
+    bounded(cx, settings, limit, work).await?;
+    for build in record.current.iter_mut().chain(&mut record.others) {
+        build.tags.retain(|tag| !is_former(tag));
+    }
+    Ok(())
 }
