@@ -1,6 +1,9 @@
 //! The Terraform provider `soci`: builds SOCI indexes for container images.
 
-#[allow(dead_code, reason = "the resources that need all of it come next")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the resources that need all of it come next")
+)]
 mod aws;
 mod credentials;
 mod diagnose;
