@@ -69,8 +69,8 @@ fn explain(image: &str, error: &Error) -> (&'static str, String) {
 fn explain_registry(host: &str, error: &soci::RegistryError) -> (&'static str, String) {
     if error.is_unauthorized() {
         let advice = format!(
-            "Log in with `docker login {host}` as a user who may pull from and push to the \
-             repository; the provider uses the credentials of Docker's configuration."
+            "Log in with `docker login {host}`, or add a registry_auth block for {host} to the \
+             provider, as a user who may pull from and push to the repository."
         );
         ("Registry refused the credentials", advice)
     } else if error.status_code() == Some(404) && error.is_write() {

@@ -19,4 +19,5 @@ pub mod proxy;
 pub mod registry;
 pub mod skopeo;
 pub mod terraform;
+pub mod tunnel;
 pub mod wait;
