@@ -2,6 +2,8 @@
 
 #[expect(dead_code, reason = "the resources that need it come next")]
 mod aws;
+#[expect(dead_code, reason = "the resource that needs it comes next")]
+mod bundle;
 mod diagnose;
 mod index;
 mod provider;
