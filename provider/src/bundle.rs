@@ -77,7 +77,7 @@ mod tests {
                 let mut archive = zip::ZipArchive::new(Cursor::new(zip.bytes)).expect("readable");
                 assert_eq!(archive.len(), 1);
                 let program = archive.by_index(0).expect("an entry");
-                assert_eq!(program.name(), "bootstrap");
+                assert_eq!(program.name().expect("a name"), "bootstrap");
                 assert_eq!(program.unix_mode().map(|mode| mode & 0o777), Some(0o755));
                 assert_eq!(zip.sha256.len(), 44);
                 assert!(zip.bytes.len() < 50 << 20, "Lambda takes no more");

@@ -2,7 +2,10 @@
 
 #[expect(dead_code, reason = "the resources that need it come next")]
 mod aws;
-#[expect(dead_code, reason = "the resource that needs it comes next")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the resource that needs it comes next")
+)]
 mod bundle;
 mod diagnose;
 mod index;
