@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that a machine has what a target needs:
 #
-#   scripts/setup.sh build|test|lint ...
+#   scripts/setup.sh build|bundle|test|lint ...
 #
 # Debian packages are installed when they are missing and this runs as root.
 # What it cannot install it names, together with the way to get it, and fails.
@@ -33,6 +33,11 @@ need_terraform() {
   have terraform || have tofu || missing+=(
     "terraform: install Terraform 1.5 or newer from https://developer.hashicorp.com/terraform/install, or OpenTofu from https://opentofu.org/docs/intro/install"
   )
+}
+
+# Debian keeps the making of virtual environments in a package of its own.
+need_python() {
+  python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || packages+=(python3 python3-venv)
 }
 
 need_lints() {
@@ -92,6 +97,10 @@ main() {
   for target in "$@"; do
     case $target in
       build) need_rust ;;
+      bundle)
+        need_rust
+        need_python
+        ;;
       test)
         need_rust
         need_terraform
@@ -106,7 +115,7 @@ main() {
         want_deny=true
         ;;
       *)
-        echo "usage: scripts/setup.sh build|test|lint ..." >&2
+        echo "usage: scripts/setup.sh build|bundle|test|lint ..." >&2
         return 2
         ;;
     esac
