@@ -94,7 +94,9 @@ impl Aws {
             .get_or_try_init(|| async {
                 let config = self.config().await?;
                 let mut builder = aws_sdk_sts::config::Builder::from(config);
-                builder.set_endpoint_url(self.settings.endpoints.sts.clone());
+                if let Some(url) = &self.settings.endpoints.sts {
+                    builder.set_endpoint_url(Some(url.clone()));
+                }
                 let client = aws_sdk_sts::Client::from_conf(builder.build());
                 let identity = client.get_caller_identity().send().await.map_err(|error| {
                     Diagnostic::error("AWS credentials not usable", error.to_string())
@@ -111,31 +113,41 @@ impl Aws {
 
     pub(crate) async fn lambda(&self) -> Result<aws_sdk_lambda::Client, Diagnostic> {
         let mut builder = aws_sdk_lambda::config::Builder::from(self.config().await?);
-        builder.set_endpoint_url(self.settings.endpoints.lambda.clone());
+        if let Some(url) = &self.settings.endpoints.lambda {
+            builder.set_endpoint_url(Some(url.clone()));
+        }
         Ok(aws_sdk_lambda::Client::from_conf(builder.build()))
     }
 
     pub(crate) async fn iam(&self) -> Result<aws_sdk_iam::Client, Diagnostic> {
         let mut builder = aws_sdk_iam::config::Builder::from(self.config().await?);
-        builder.set_endpoint_url(self.settings.endpoints.iam.clone());
+        if let Some(url) = &self.settings.endpoints.iam {
+            builder.set_endpoint_url(Some(url.clone()));
+        }
         Ok(aws_sdk_iam::Client::from_conf(builder.build()))
     }
 
     pub(crate) async fn events(&self) -> Result<aws_sdk_eventbridge::Client, Diagnostic> {
         let mut builder = aws_sdk_eventbridge::config::Builder::from(self.config().await?);
-        builder.set_endpoint_url(self.settings.endpoints.events.clone());
+        if let Some(url) = &self.settings.endpoints.events {
+            builder.set_endpoint_url(Some(url.clone()));
+        }
         Ok(aws_sdk_eventbridge::Client::from_conf(builder.build()))
     }
 
     pub(crate) async fn logs(&self) -> Result<aws_sdk_cloudwatchlogs::Client, Diagnostic> {
         let mut builder = aws_sdk_cloudwatchlogs::config::Builder::from(self.config().await?);
-        builder.set_endpoint_url(self.settings.endpoints.logs.clone());
+        if let Some(url) = &self.settings.endpoints.logs {
+            builder.set_endpoint_url(Some(url.clone()));
+        }
         Ok(aws_sdk_cloudwatchlogs::Client::from_conf(builder.build()))
     }
 
     pub(crate) async fn ecr(&self) -> Result<aws_sdk_ecr::Client, Diagnostic> {
         let mut builder = aws_sdk_ecr::config::Builder::from(self.config().await?);
-        builder.set_endpoint_url(self.settings.endpoints.ecr.clone());
+        if let Some(url) = &self.settings.endpoints.ecr {
+            builder.set_endpoint_url(Some(url.clone()));
+        }
         Ok(aws_sdk_ecr::Client::from_conf(builder.build()))
     }
 }
