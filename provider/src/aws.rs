@@ -67,6 +67,11 @@ impl Aws {
         &self.default_tags
     }
 
+    /// Whether some of them are only known after an apply.
+    pub(crate) fn default_tags_unknown(&self) -> bool {
+        false
+    }
+
     /// Credentials and region, resolved once.
     async fn config(&self) -> Result<&SdkConfig, Diagnostic> {
         self.config

@@ -71,7 +71,12 @@ pub(super) fn policy(function: Function, settings: &Settings, account: &Account)
                 ],
                 "Resource": arns.collect::<Vec<_>>(),
             }));
-            statements.extend(settings.on_failure_destination_arn.as_deref().and_then(send));
+            statements.extend(
+                settings
+                    .on_failure_destination_arn
+                    .as_deref()
+                    .and_then(send),
+            );
         }
     }
     if let Some(key) = &settings.kms_key_arn {
@@ -224,7 +229,10 @@ mod tests {
                     let everything = statement["Resource"] == "*";
                     let token = statement["Action"] == "ecr:GetAuthorizationToken";
                     assert_eq!(everything, token, "{statement}");
-                    assert!(!statement["Action"].to_string().contains('*'), "{statement}");
+                    assert!(
+                        !statement["Action"].to_string().contains('*'),
+                        "{statement}"
+                    );
                 }
             }
         }

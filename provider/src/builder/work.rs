@@ -64,7 +64,7 @@ impl<'a> Work<'a> {
     where
         F: Future<Output = Result<T, SdkError<E, R>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug,
+        R: std::fmt::Debug + 'static,
     {
         self.repeat(send, Duration::ZERO).await
     }
@@ -74,20 +74,16 @@ impl<'a> Work<'a> {
     where
         F: Future<Output = Result<T, SdkError<E, R>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug,
+        R: std::fmt::Debug + 'static,
     {
         self.repeat(send, SETTLING).await
     }
 
-    async fn repeat<T, E, R, F>(
-        &self,
-        send: impl Fn() -> F,
-        settling: Duration,
-    ) -> Result<T, Fault>
+    async fn repeat<T, E, R, F>(&self, send: impl Fn() -> F, settling: Duration) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, SdkError<E, R>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug,
+        R: std::fmt::Debug + 'static,
     {
         let started = Instant::now();
         let mut delay = FIRST;

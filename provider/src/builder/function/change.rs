@@ -25,7 +25,11 @@ pub(in crate::builder) async fn ensure(
     found: Option<FoundFunction>,
     role_is_new: bool,
 ) -> Result<(), Diagnostic> {
-    let doing = if found.is_none() { "creating" } else { "changing" };
+    let doing = if found.is_none() {
+        "creating"
+    } else {
+        "changing"
+    };
     let done = async {
         let found = match found {
             Some(found) => {
@@ -131,9 +135,15 @@ async fn surround(work: &Work<'_>, want: &Function, found: &FoundFunction) -> Re
     let (lambda, name) = (&work.lambda, &want.name);
     if found.tags != want.tags {
         let tags: HashMap<_, _> = want.tags.clone().into_iter().collect();
-        let tag = lambda.tag_resource().resource(&want.arn).set_tags(Some(tags));
+        let tag = lambda
+            .tag_resource()
+            .resource(&want.arn)
+            .set_tags(Some(tags));
         work.call(|| tag.clone().send()).await?;
-        let gone = found.tags.keys().filter(|key| !want.tags.contains_key(*key));
+        let gone = found
+            .tags
+            .keys()
+            .filter(|key| !want.tags.contains_key(*key));
         let gone: Vec<String> = gone.cloned().collect();
         if !gone.is_empty() {
             let untag = lambda.untag_resource().resource(&want.arn);
@@ -259,7 +269,9 @@ impl Sdk {
                 .size(number(config.ephemeral_storage_size))
                 .build()
                 .ok(),
-            environment: Environment::builder().set_variables(Some(variables)).build(),
+            environment: Environment::builder()
+                .set_variables(Some(variables))
+                .build(),
             vpc: VpcConfig::builder()
                 .set_subnet_ids(subnets.or_else(|| Some(Vec::new())))
                 .set_security_group_ids(groups.or_else(|| Some(Vec::new())))

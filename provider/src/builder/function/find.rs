@@ -80,7 +80,11 @@ fn config(function: FunctionConfiguration) -> Config {
             .as_str()
             .to_owned(),
         logging: Logging {
-            format: level(logging.and_then(|l| l.log_format.as_ref()).map(|f| f.as_str())),
+            format: level(
+                logging
+                    .and_then(|l| l.log_format.as_ref())
+                    .map(|f| f.as_str()),
+            ),
             group: level(logging.and_then(|l| l.log_group.as_deref())),
             level: level(
                 logging
