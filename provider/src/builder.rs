@@ -57,8 +57,12 @@ impl Resource<Shared> for IndexBuilder {
     }
 
     async fn modify_plan(&self, cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagnostics> {
-        let defaults = cx.data().aws.default_tags();
-        let tags = all_tags(plan.planned().get("tags"), defaults);
+        let aws = &cx.data().aws;
+        let tags = if aws.default_tags_unknown() {
+            Value::Unknown
+        } else {
+            all_tags(plan.planned().get("tags"), aws.default_tags())
+        };
         checks::all_tags(&tags)?;
         plan.set("tags_all", tags);
         plan.set("drift", Vec::<String>::new());

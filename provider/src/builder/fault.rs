@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use aws_sdk_lambda::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::operation::RequestId;
 use tfplugin_sdk::Diagnostic;
 
@@ -30,7 +30,7 @@ pub(super) enum Fault {
 impl<E, R> From<SdkError<E, R>> for Fault
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: fmt::Debug,
+    R: fmt::Debug + 'static,
 {
     fn from(error: SdkError<E, R>) -> Self {
         match &error {
@@ -42,10 +42,24 @@ where
                     request: meta.request_id().map(str::to_owned),
                 }
             }
-            // The chain of causes names a host and a reason, and no credentials.
-            _ => Self::Unreachable(DisplayErrorContext(&error).to_string()),
+            _ => Self::Unreachable(causes(&error)),
         }
     }
+}
+
+/// The chain of causes: a host and a reason, and no credentials.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
 }
 
 impl Fault {
@@ -101,8 +115,6 @@ impl Fault {
             | "ConcurrentModification"
             | "ResourceInUseException" => true,
             "ResourceConflictException" => !self.is_taken(),
-            // Of IAM: a role was changed a moment ago.
-            "UnmodifiableEntity" => false,
             _ => false,
         }
     }

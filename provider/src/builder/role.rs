@@ -52,11 +52,14 @@ impl Role {
 }
 
 impl FoundRole {
-    /// What is not as it should be, apart from what has an attribute of its own.
+    /// What is not as it should be.
     pub(super) fn differences(&self, want: &Role) -> Vec<String> {
         let mut found = Vec::new();
         if self.trust != want.trust {
             found.push("trust policy changed".to_owned());
+        }
+        if self.boundary != want.boundary {
+            found.push("permissions boundary changed".to_owned());
         }
         match self.policies.get(POLICY) {
             None => found.push("policy missing".to_owned()),

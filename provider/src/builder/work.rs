@@ -64,7 +64,7 @@ impl<'a> Work<'a> {
     where
         F: Future<Output = Result<T, SdkError<E, R>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug,
+        R: std::fmt::Debug + 'static,
     {
         self.repeat(send, Duration::ZERO).await
     }
@@ -74,7 +74,7 @@ impl<'a> Work<'a> {
     where
         F: Future<Output = Result<T, SdkError<E, R>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug,
+        R: std::fmt::Debug + 'static,
     {
         self.repeat(send, SETTLING).await
     }
@@ -83,7 +83,7 @@ impl<'a> Work<'a> {
     where
         F: Future<Output = Result<T, SdkError<E, R>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug,
+        R: std::fmt::Debug + 'static,
     {
         let started = Instant::now();
         let mut delay = FIRST;
