@@ -6,6 +6,7 @@ mod by_hand;
 mod demo;
 mod diagnostics;
 mod drift;
+mod ecr;
 mod faults;
 mod fixtures;
 mod import;

@@ -71,7 +71,8 @@ async fn remove_one(
 ) -> Result<(), Diagnostic> {
     let name = settings.image.to_string();
     if build.adopted {
-        return remove_tags(cx, image, &name, build, &build.tags).await;
+        remove_tags(cx, image, &name, build, &build.tags).await?;
+        return Ok(());
     }
     let removed = match settings.version {
         Version::V1 => remove_v1(image, build, kept).await,
@@ -103,16 +104,18 @@ fn never_deletes(error: &soci::Error) -> bool {
     error.registry().and_then(RegistryError::status_code) == Some(405)
 }
 
-/// Takes tags away from a build that stays. One that cannot be taken away is a warning.
+/// Takes tags away from a build that stays, and returns those that cannot be taken away, which
+/// is a warning.
 async fn remove_tags(
     cx: &Context<Shared>,
     image: &RegistryImage,
     name: &str,
     build: &Build,
     tags: &[String],
-) -> Result<(), Diagnostic> {
+) -> Result<Vec<String>, Diagnostic> {
+    let mut left = Vec::new();
     let Some(root) = build.digest else {
-        return Ok(());
+        return Ok(left);
     };
     for tag in tags {
         match image.untag(tag, root).await {
@@ -123,11 +126,12 @@ async fn remove_tags(
                      of {name} had, stays: {error}."
                 );
                 cx.warn(Diagnostic::warning("Tag not removed", detail));
+                left.push(tag.clone());
             }
             Err(error) => return Err(diagnose("removing a tag of the index of", name, &error)),
         }
     }
-    Ok(())
+    Ok(left)
 }
 
 async fn remove_v1(image: &RegistryImage, build: &Build, kept: &[Digest]) -> soci::Result<Removed> {
@@ -204,24 +208,23 @@ async fn remove_former_tags(
     if !builds().flat_map(|build| &build.tags).any(is_former) {
         return Ok(());
     }
+    let mut left = Vec::new();
     let work = async {
         let image = open(cx, &settings.image).await?;
         let _turn = cx.data().turn(&settings.image).await;
         for build in builds() {
-            let former: Vec<String> = build
-                .tags
-                .iter()
-                .filter(|t| is_former(t))
-                .cloned()
-                .collect();
+            let former = build.tags.iter().filter(|tag| is_former(tag));
+            let former: Vec<String> = former.cloned().collect();
             let name = settings.image.to_string();
-            remove_tags(cx, &image, &name, build, &former).await?;
+            left.extend(remove_tags(cx, &image, &name, build, &former).await?);
         }
         Ok(())
     };
     bounded(cx, settings, limit, work).await?;
     for build in record.current.iter_mut().chain(&mut record.others) {
-        build.tags.retain(|tag| !is_former(tag));
+        build
+            .tags
+            .retain(|tag| !is_former(tag) || left.contains(tag));
     }
     Ok(())
 }
