@@ -106,7 +106,11 @@ pub async fn inspect(source: &(impl Source + ?Sized)) -> Result<Inspection> {
             found.extend(beside.map(|beside| (Version::V2, beside.clone())));
         }
         for referrer in source.referrers(entry.descriptor.digest).await? {
-            if referrer.artifact_type.as_deref() == Some(media_type::SOCI_INDEX_V1) {
+            // A list that clients keep may have one twice.
+            let known = found
+                .iter()
+                .any(|(_, known)| known.digest == referrer.digest);
+            if referrer.artifact_type.as_deref() == Some(media_type::SOCI_INDEX_V1) && !known {
                 found.push((Version::V1, referrer));
             }
         }

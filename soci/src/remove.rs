@@ -38,7 +38,7 @@ pub struct Removal<'a> {
 pub enum Removed {
     /// All that nothing else uses is gone.
     Gone,
-    /// The image has other tags, or is one of those to keep: it stays, without its own tags.
+    /// The image has other tags, or is one of those to keep: it stays, with all its tags.
     InUse,
 }
 
@@ -55,9 +55,6 @@ impl RegistryImage {
             used.extend(self.tree_of(*kept).await?);
         }
         if used.contains(&removal.root) {
-            for tag in removal.tags {
-                self.untag(tag, removal.root).await?;
-            }
             return Ok(Removed::InUse);
         }
         let mut made = self.tree_of(removal.root).await?;

@@ -8,6 +8,7 @@ mod demo;
 mod diagnostics;
 mod docs;
 mod drift;
+mod ecr;
 mod faults;
 mod fixtures;
 mod functions;

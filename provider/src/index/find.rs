@@ -69,7 +69,7 @@ pub(super) async fn find(
         record.seen = now.or(record.seen);
         if let Some(build) = &record.current {
             let uses = &cx.data().uses;
-            uses.set(settings.image.name(), &record.resource, build);
+            uses.set(&settings, &record.resource, build);
         }
         record.save(cx);
     }

@@ -85,7 +85,7 @@ pub(super) async fn make(
         });
     }
     let uses = &cx.data().uses;
-    uses.set(settings.image.name(), &record.resource, &build);
+    uses.set(&settings, &record.resource, &build);
     record.advance(build);
     record.save(cx);
     drop(turn);

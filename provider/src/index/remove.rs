@@ -1,5 +1,6 @@
 //! Removing what a resource published.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use soci::{Digest, RegistryError, RegistryImage, Removal, Removed, Version};
@@ -8,6 +9,7 @@ use tfplugin_sdk::{Context, Diagnostic};
 use super::open;
 use super::record::{Build, Record};
 use super::settings::Settings;
+use super::uses::Used;
 use crate::diagnose::{diagnose, is_immutable};
 use crate::provider::Shared;
 
@@ -24,10 +26,10 @@ pub(super) async fn remove(
     let work = async {
         let image = open(cx, &settings.image).await?;
         let _turn = cx.data().turn(&settings.image).await;
-        let mut kept = kept.to_vec();
-        kept.extend(cx.data().uses.of_others(&settings.image.name(), resource));
+        let mut others = cx.data().uses.of_others(settings, resource);
+        others.documents.extend(kept);
         for build in builds {
-            remove_one(cx, &image, settings, build, &kept).await?;
+            remove_one(cx, &image, settings, build, &others).await?;
         }
         Ok(())
     };
@@ -67,15 +69,13 @@ async fn remove_one(
     image: &RegistryImage,
     settings: &Settings,
     build: &Build,
-    kept: &[Digest],
+    others: &Used,
 ) -> Result<(), Diagnostic> {
     let name = settings.image.to_string();
-    if build.adopted {
-        return remove_tags(cx, image, &name, build, &build.tags).await;
-    }
     let removed = match settings.version {
-        Version::V1 => remove_v1(image, build, kept).await,
-        Version::V2 => remove_v2(image, build, kept).await,
+        _ if build.adopted => Ok(Removed::InUse),
+        Version::V1 => remove_v1(image, build, &others.documents).await,
+        Version::V2 => remove_v2(image, build, &others.documents).await,
     };
     match removed {
         Ok(Removed::Gone) => Ok(()),
@@ -84,6 +84,9 @@ async fn remove_one(
                 image = name,
                 "the SOCI-enabled image is used elsewhere and stays"
             );
+            let tags = build.tags.iter().filter(|tag| !others.tags.contains(*tag));
+            let tags: Vec<String> = tags.cloned().collect();
+            remove_tags(cx, image, &name, build, &tags).await?;
             Ok(())
         }
         // Some registries never delete; then there is nothing to do about it.
@@ -103,16 +106,18 @@ fn never_deletes(error: &soci::Error) -> bool {
     error.registry().and_then(RegistryError::status_code) == Some(405)
 }
 
-/// Takes tags away from a build that stays. One that cannot be taken away is a warning.
+/// Takes tags away from a build that stays, and returns those that cannot be taken away, which
+/// is a warning.
 async fn remove_tags(
     cx: &Context<Shared>,
     image: &RegistryImage,
     name: &str,
     build: &Build,
     tags: &[String],
-) -> Result<(), Diagnostic> {
+) -> Result<Vec<String>, Diagnostic> {
+    let mut left = Vec::new();
     let Some(root) = build.digest else {
-        return Ok(());
+        return Ok(left);
     };
     for tag in tags {
         match image.untag(tag, root).await {
@@ -123,14 +128,19 @@ async fn remove_tags(
                      of {name} had, stays: {error}."
                 );
                 cx.warn(Diagnostic::warning("Tag not removed", detail));
+                left.push(tag.clone());
             }
             Err(error) => return Err(diagnose("removing a tag of the index of", name, &error)),
         }
     }
-    Ok(())
+    Ok(left)
 }
 
-async fn remove_v1(image: &RegistryImage, build: &Build, kept: &[Digest]) -> soci::Result<Removed> {
+async fn remove_v1(
+    image: &RegistryImage,
+    build: &Build,
+    kept: &BTreeSet<Digest>,
+) -> soci::Result<Removed> {
     for (index, subject) in &build.indexes {
         if !kept.contains(index) {
             image.remove_index(*index, *subject).await?;
@@ -139,7 +149,11 @@ async fn remove_v1(image: &RegistryImage, build: &Build, kept: &[Digest]) -> soc
     Ok(Removed::Gone)
 }
 
-async fn remove_v2(image: &RegistryImage, build: &Build, kept: &[Digest]) -> soci::Result<Removed> {
+async fn remove_v2(
+    image: &RegistryImage,
+    build: &Build,
+    kept: &BTreeSet<Digest>,
+) -> soci::Result<Removed> {
     let Some(root) = build.digest else {
         return Ok(Removed::Gone);
     };
@@ -204,24 +218,25 @@ async fn remove_former_tags(
     if !builds().flat_map(|build| &build.tags).any(is_former) {
         return Ok(());
     }
+    let mut left = Vec::new();
     let work = async {
         let image = open(cx, &settings.image).await?;
         let _turn = cx.data().turn(&settings.image).await;
+        let others = cx.data().uses.of_others(settings, &record.resource);
         for build in builds() {
-            let former: Vec<String> = build
-                .tags
-                .iter()
-                .filter(|t| is_former(t))
-                .cloned()
-                .collect();
+            let former = build.tags.iter().filter(|tag| is_former(tag));
+            let former = former.filter(|tag| !others.tags.contains(*tag));
+            let former: Vec<String> = former.cloned().collect();
             let name = settings.image.to_string();
-            remove_tags(cx, &image, &name, build, &former).await?;
+            left.extend(remove_tags(cx, &image, &name, build, &former).await?);
         }
         Ok(())
     };
     bounded(cx, settings, limit, work).await?;
     for build in record.current.iter_mut().chain(&mut record.others) {
-        build.tags.retain(|tag| !is_former(tag));
+        build
+            .tags
+            .retain(|tag| !is_former(tag) || left.contains(tag));
     }
     Ok(())
 }
