@@ -8,7 +8,7 @@ mod remove;
 
 use std::time::Duration;
 
-use soci::{Credentials, ImageReference, RegistryImage, Version};
+use soci::{ImageReference, RegistryImage, Version};
 use tfplugin_sdk::{
     Context, Create, Diagnostic, Diagnostics, Failure, Plan, Resource, Schema, Update, Value,
     async_trait, timeouts,
@@ -26,7 +26,6 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// For what takes some requests, and reads no layer.
 const SHORT_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 const PLAN_TIMEOUT: Duration = Duration::from_secs(15);
-const HELPER_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[async_trait]
 impl Resource<Shared> for Index {
@@ -140,21 +139,9 @@ fn bad_import_id(id: &str) -> Diagnostic {
 
 /// The image in its registry, with the credentials that there are for it.
 async fn open(cx: &Context<Shared>, image: &ImageReference) -> Result<RegistryImage, Diagnostic> {
-    let name = image.to_string();
-    // Credential helpers are programs of their own, and may wait for a person.
-    let credentials = tokio::time::timeout(HELPER_TIMEOUT, Credentials::from_docker_config(image));
-    let credentials = credentials.await.map_err(|_| {
-        let detail = format!(
-            "While looking up credentials for {name}: the credential helper of Docker's \
-             configuration did not answer within {} seconds.\n\nTry it by hand: docker login {}",
-            HELPER_TIMEOUT.as_secs(),
-            image.registry()
-        );
-        Diagnostic::error("Registry credentials not available", detail).at("image")
-    })?;
-    let credentials =
-        credentials.map_err(|error| diagnose("looking up credentials for", &name, &error))?;
-    Ok(cx.data().client.image(image.clone(), credentials))
+    let shared = cx.data();
+    let credentials = shared.credentials.find(&shared.aws, image).await?;
+    Ok(shared.client.image(image.clone(), credentials))
 }
 
 /// What the image is now, as far as that can be said while planning: an image may well be

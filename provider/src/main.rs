@@ -3,7 +3,9 @@
 mod aws;
 mod builder;
 mod bundle;
+mod credentials;
 mod diagnose;
+mod functions;
 mod index;
 mod provider;
 

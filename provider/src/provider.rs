@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use soci::ImageReference;
 use tfplugin_sdk::{
-    Context, Diagnostic, Diagnostics, Provider, Resource, Schema, Value, async_trait,
+    Context, Diagnostic, Diagnostics, Function, Provider, Resource, Schema, Value, async_trait,
 };
 use tokio::sync::OwnedMutexGuard;
 
-use crate::aws::Aws;
+use crate::aws::{self, Aws};
 use crate::builder::IndexBuilder;
+use crate::credentials::{self, RegistryCredentials};
+use crate::functions::{FilterMatches, ParseImage};
 use crate::index::Index;
 
 /// The provider `soci`.
@@ -22,6 +24,8 @@ pub(crate) struct Shared {
     pub client: soci::Client,
     /// The AWS account.
     pub aws: Aws,
+    /// Who asks which registry.
+    pub credentials: RegistryCredentials,
     /// One lock for each repository, by name.
     repositories: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -54,14 +58,27 @@ impl Provider for SociProvider {
     }
 
     fn schema(&self) -> Schema {
-        Schema::new().description(
-            "Builds SOCI (Seekable OCI) indexes, with which container hosts start large images \
-             before they have downloaded them.",
-        )
+        aws::schema::add_to(Schema::new())
+            .block("registry_auth", credentials::block())
+            .description(
+                "Builds SOCI (Seekable OCI) indexes, with which container hosts start large \
+                 images before they have downloaded them.",
+            )
+    }
+
+    fn validate(&self, config: &Value) -> Diagnostics {
+        let mut found = aws::schema::validate(config);
+        found.extend(credentials::validate(config));
+        found
     }
 
     async fn configure(&self, _: &Context<()>, config: Value) -> Result<Shared, Diagnostics> {
-        let client = soci::Client::new().map_err(|error| {
+        let aws = Aws::new(&config)?;
+        let client = match aws.root_certificates() {
+            Some(pem) => soci::Client::with_root_certificates(pem),
+            None => soci::Client::new(),
+        };
+        let client = client.map_err(|error| {
             Diagnostic::error(
                 "Cannot connect to registries",
                 format!("{error}. Check that the system's CA certificates are installed."),
@@ -69,12 +86,17 @@ impl Provider for SociProvider {
         })?;
         Ok(Shared {
             client,
-            aws: Aws::new(&config)?,
+            aws,
+            credentials: RegistryCredentials::new(&config),
             repositories: Mutex::default(),
         })
     }
 
     fn resources(&self) -> Vec<Box<dyn Resource<Shared>>> {
         vec![Box::new(Index), Box::new(IndexBuilder)]
+    }
+
+    fn functions(&self) -> Vec<Box<dyn Function>> {
+        vec![Box::new(FilterMatches), Box::new(ParseImage)]
     }
 }

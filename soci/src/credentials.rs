@@ -1,6 +1,7 @@
 //! Who asks a registry.
 
 use std::fmt;
+use std::io::Read as _;
 use std::path::PathBuf;
 
 use docker_credential::{CredentialRetrievalError, DockerCredential};
@@ -10,6 +11,9 @@ use crate::{Error, Result};
 
 /// The key under which Docker keeps the credentials of Docker Hub.
 const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
+
+/// Of Docker's configuration, more is not read.
+const MAX_CONFIG: u64 = 4 << 20;
 
 /// What to show a registry that asks.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -42,21 +46,34 @@ impl Credentials {
     /// # Errors
     /// When the configuration is broken or a helper fails. Having none is no error.
     pub async fn from_docker_config(reference: &ImageReference) -> Result<Self> {
+        match usual_file() {
+            Some(path) if path.exists() => Self::from_docker_config_file(path, reference).await,
+            _ => Ok(Self::Anonymous),
+        }
+    }
+
+    /// The same, out of a certain file of the form of Docker's configuration.
+    ///
+    /// # Errors
+    /// When the file is missing or broken, or a helper fails. That it has nothing for the
+    /// registry is no error.
+    pub async fn from_docker_config_file(
+        path: impl Into<PathBuf>,
+        reference: &ImageReference,
+    ) -> Result<Self> {
         let registry = reference.registry().to_owned();
+        let path = path.into();
         // A helper is another program, which may take its time.
         let found = tokio::task::spawn_blocking({
             let key = match registry.as_str() {
                 "docker.io" => DOCKER_HUB_KEY.to_owned(),
                 registry => registry.to_owned(),
             };
-            move || match config_file() {
-                None => Ok(None),
-                Some(file) => {
-                    let file = std::io::BufReader::new(file?);
-                    Ok(Some(docker_credential::get_credential_from_reader(
-                        file, &key,
-                    )))
-                }
+            move || {
+                let file = std::fs::File::open(path)?.take(MAX_CONFIG);
+                let file = std::io::BufReader::new(file);
+                let found = docker_credential::get_credential_from_reader(file, &key);
+                std::io::Result::Ok(found)
             }
         });
         let found = match found.await {
@@ -67,12 +84,8 @@ impl Credentials {
             registry: registry.clone(),
             reason,
         };
-        let found: std::io::Result<_> = found;
         let found = found.map_err(|error| refuse(format!("Docker's configuration: {error}")));
-        let Some(found) = found? else {
-            return Ok(Self::Anonymous);
-        };
-        match found {
+        match found? {
             Ok(DockerCredential::UsernamePassword(username, password)) => {
                 Ok(Self::Basic { username, password })
             }
@@ -91,13 +104,9 @@ impl Credentials {
     }
 }
 
-/// Docker's configuration, if there is one.
-fn config_file() -> Option<std::io::Result<std::fs::File>> {
+/// Where Docker's configuration is, if there is one.
+fn usual_file() -> Option<PathBuf> {
     let directory = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
-    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker"));
-    let path = directory.or_else(home)?.join("config.json");
-    match std::fs::File::open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        opened => Some(opened),
-    }
+    let home = || Some(std::env::home_dir()?.join(".docker"));
+    Some(directory.or_else(home)?.join("config.json"))
 }

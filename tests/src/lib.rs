@@ -7,6 +7,7 @@
 //! deadline, and each cleans up after itself when it is dropped.
 
 pub mod aws;
+pub mod aws_double;
 pub mod binaries;
 pub mod demo;
 pub mod docs;
@@ -18,4 +19,5 @@ pub mod proxy;
 pub mod registry;
 pub mod skopeo;
 pub mod terraform;
+pub mod tunnel;
 pub mod wait;

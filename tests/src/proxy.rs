@@ -5,7 +5,7 @@
 //! released, rather than slowing it down, lets a test act at an exact point of a transfer without
 //! waiting for it.
 
-mod wire;
+pub(crate) mod wire;
 
 use std::io::{BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -313,7 +313,8 @@ pub const APPLY: &[&str] = &["apply", "-no-color", "-input=false", "-auto-approv
 /// Whether an inherited variable would change what terraform or the provider does.
 fn is_foreign(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    name.starts_with("TF_") || name.starts_with("SOCI_") || name.starts_with("PLUGIN_")
+    let foreign = ["TF_", "SOCI_", "PLUGIN_", "AWS_"];
+    foreign.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// A configuration with one `soci_index.this` of `image`, and more arguments for it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{AUTHORIZATION, HeaderMap, LINK, RETRY_AFTER};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Certificate, Method, Response, StatusCode};
 use url::Url;
 
 use super::auth::{Authorization, Operation};
@@ -38,10 +38,29 @@ impl Client {
     /// # Errors
     /// When the system's certificates cannot be loaded.
     pub fn new() -> Result<Self> {
+        Self::trusting(&[])
+    }
+
+    /// The same, trusting further certificate authorities beside the system's: certificates in
+    /// PEM form.
+    ///
+    /// # Errors
+    /// When there is no certificate among them, or one that cannot be used.
+    pub fn with_root_certificates(pem: &[u8]) -> Result<Self> {
+        let invalid = |reason: &dyn std::fmt::Display| Error::document("CA certificates", reason);
+        let certificates = Certificate::from_pem_bundle(pem).map_err(|error| invalid(&error))?;
+        if certificates.is_empty() {
+            return Err(invalid(&"there is none in PEM form"));
+        }
+        Self::trusting(&certificates)
+    }
+
+    fn trusting(certificates: &[Certificate]) -> Result<Self> {
         let client = || {
             reqwest::Client::builder()
                 .user_agent(USER_AGENT)
                 .connect_timeout(CONNECT_TIMEOUT)
+                .tls_certs_merge(certificates.iter().cloned())
         };
         let build = |builder: reqwest::ClientBuilder| {
             let built = builder.build();

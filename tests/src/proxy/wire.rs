@@ -15,7 +15,7 @@ const LONGEST_FORM: u64 = 1024 * 1024;
 
 /// The first line and the headers of a message.
 #[derive(Debug)]
-pub(super) struct Head {
+pub(crate) struct Head {
     first: String,
     /// As they stand.
     lines: String,
@@ -24,7 +24,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    pub(super) fn read(from: &mut impl BufRead) -> Result<Self> {
+    pub(crate) fn read(from: &mut impl BufRead) -> Result<Self> {
         let mut from = from.take(LONGEST_HEAD);
         let mut first = String::new();
         from.read_line(&mut first)?;
@@ -46,7 +46,7 @@ impl Head {
     }
 
     /// Reads the head of an answer, and skips those (such as 100) that only announce it.
-    pub(super) fn read_final(from: &mut impl BufRead) -> Result<Self> {
+    pub(crate) fn read_final(from: &mut impl BufRead) -> Result<Self> {
         loop {
             let head = Self::read(from)?;
             if http::status(&head.first)? >= 200 {
@@ -55,7 +55,11 @@ impl Head {
         }
     }
 
-    pub(super) fn method_and_path(&self) -> Result<(&str, &str)> {
+    pub(crate) fn first(&self) -> &str {
+        &self.first
+    }
+
+    pub(crate) fn method_and_path(&self) -> Result<(&str, &str)> {
         let mut words = self.first.split(' ');
         let method = words.next().context("no method")?;
         Ok((
@@ -67,12 +71,12 @@ impl Head {
     }
 
     /// The first header of that name (lower case).
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         http::find(&self.headers, name)
     }
 
     /// The head as it is sent on, over a connection for this message alone.
-    pub(super) fn for_one_request(&self) -> Vec<u8> {
+    pub(crate) fn for_one_request(&self) -> Vec<u8> {
         let mut text = format!("{}\r\n", self.first);
         for line in self.lines.lines() {
             let name = line
@@ -115,7 +119,7 @@ pub(super) fn action(request: &Head, form: &[u8]) -> Option<String> {
 }
 
 /// Passes the body of a request on, as it stands.
-pub(super) fn copy_request_body(
+pub(crate) fn copy_request_body(
     request: &Head,
     from: &mut impl Read,
     to: &mut impl Write,
@@ -168,7 +172,7 @@ fn read_line(from: &mut impl Read) -> Result<String> {
 }
 
 /// An answer of the proxy's own, with an error body like a registry's.
-pub(super) fn answer(mut to: impl Write, status: u16) -> Result<()> {
+pub(crate) fn answer(mut to: impl Write, status: u16) -> Result<()> {
     let body = r#"{"errors":[{"code":"UNKNOWN","message":"injected by the test"}]}"#;
     write!(
         to,

@@ -1,0 +1,297 @@
+//! Checks of what the provider block says of AWS, before anything is asked of AWS.
+
+use std::time::Duration;
+
+use tfplugin_sdk::{AttributePath, Diagnostic, Diagnostics, Value, timeouts};
+
+use super::settings::ENDPOINTS;
+
+type Checked = Result<(), Diagnostic>;
+
+fn refuse(summary: &str, detail: String) -> Checked {
+    Err(Diagnostic::error(summary, detail))
+}
+
+/// A value in a message, quoted and not endless.
+fn quote(text: &str) -> String {
+    format!("{:?}", text.chars().take(100).collect::<String>())
+}
+
+pub(super) fn not_empty(text: &str) -> Checked {
+    if text.is_empty() {
+        let detail = "Got an empty string. Give it a value, or leave the argument out.";
+        return refuse("Value is empty", detail.to_owned());
+    }
+    Ok(())
+}
+
+/// Whether a text has the form of a region's name. Regions become parts of host names.
+pub(crate) fn is_region(text: &str) -> bool {
+    let mut parts = text.rsplit('-');
+    let number = parts.next().unwrap_or_default();
+    let words: Vec<_> = parts.collect();
+    text.len() <= 32
+        && (2..=4).contains(&words.len())
+        && (1..=2).contains(&number.len())
+        && number.bytes().all(|b| b.is_ascii_digit())
+        && words
+            .iter()
+            .all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase()))
+}
+
+pub(super) fn region(text: &str) -> Checked {
+    if is_region(text) {
+        return Ok(());
+    }
+    let detail = format!(
+        "Got {}. Want the name of a region, such as \"eu-west-1\".",
+        quote(text)
+    );
+    refuse("Invalid AWS region", detail)
+}
+
+pub(crate) fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+pub(super) fn account_id(text: &str) -> Checked {
+    if is_account_id(text) {
+        return Ok(());
+    }
+    let detail = format!(
+        "Got {}. Want the twelve digits of an account, in quotes so that zeros at the front stay, \
+         such as \"012345678901\".",
+        quote(text)
+    );
+    refuse("Invalid AWS account ID", detail)
+}
+
+pub(super) fn url(text: &str) -> Checked {
+    let refuse = |reason: &str| {
+        // What was meant as a URL may have a password in it.
+        let detail = format!("The URL {reason}. Want one such as \"https://vpce.example.com\".");
+        refuse("Invalid endpoint URL", detail)
+    };
+    let Ok(url) = url::Url::parse(text) else {
+        return refuse("cannot be parsed");
+    };
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return refuse("does not begin with https:// or http:// and a host");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return refuse("has a user in it, which AWS services do not know");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return refuse("has a query or a fragment");
+    }
+    Ok(())
+}
+
+/// `arn:<partition>:iam::<account>:<kind>/<name>`, and what is wrong with it otherwise.
+fn iam_arn(text: &str, kind: &str) -> Result<(), String> {
+    let parts: Vec<_> = text.splitn(6, ':').collect();
+    let [arn, partition, service, region, account, resource] = parts[..] else {
+        return Err("it does not have the six parts of an ARN".to_owned());
+    };
+    let name = resource
+        .strip_prefix(kind)
+        .and_then(|r| r.strip_prefix('/'));
+    let owner = is_account_id(account) || kind == "policy" && account == "aws";
+    if arn != "arn" || !partition.starts_with("aws") || service != "iam" || !region.is_empty() {
+        return Err("it is not the ARN of something in IAM".to_owned());
+    }
+    if !owner {
+        return Err("the account in it does not have twelve digits".to_owned());
+    }
+    if name.is_none_or(str::is_empty) {
+        return Err(format!("it is not the ARN of a {kind}"));
+    }
+    Ok(())
+}
+
+pub(super) fn role_arn(text: &str) -> Checked {
+    iam_arn(text, "role").or_else(|reason| {
+        let detail = format!(
+            "Got {}: {reason}. Want one such as \"arn:aws:iam::123456789012:role/deploy\".",
+            quote(text)
+        );
+        refuse("Invalid role ARN", detail)
+    })
+}
+
+pub(super) fn policy_arn(text: &str) -> Checked {
+    iam_arn(text, "policy").or_else(|reason| {
+        let detail = format!(
+            "Got {}: {reason}. Want one such as \"arn:aws:iam::aws:policy/ReadOnlyAccess\".",
+            quote(text)
+        );
+        refuse("Invalid policy ARN", detail)
+    })
+}
+
+pub(super) fn policy(text: &str) -> Checked {
+    let document = serde_json::from_str::<serde_json::Value>(text);
+    if document.is_ok_and(|document| document.is_object()) {
+        return Ok(());
+    }
+    let detail = "The policy is not a JSON object. Write it with jsonencode({ … }), or with the \
+                  data source aws_iam_policy_document.";
+    refuse("Invalid policy", detail.to_owned())
+}
+
+/// The characters of session names, source identities and external IDs.
+fn of_session(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "_+=,.@-".contains(c)
+}
+
+pub(super) fn session_name(text: &str) -> Checked {
+    if (2..=64).contains(&text.len()) && text.chars().all(of_session) {
+        return Ok(());
+    }
+    let detail = format!(
+        "Got {}. Want 2 to 64 letters, digits, and _ + = , . @ -.",
+        quote(text)
+    );
+    refuse("Invalid name", detail)
+}
+
+pub(super) fn external_id(text: &str) -> Checked {
+    let allowed = |c| of_session(c) || matches!(c, ':' | '/');
+    if (2..=1224).contains(&text.len()) && text.chars().all(allowed) {
+        return Ok(());
+    }
+    // It is half a secret: not shown.
+    let detail = "Want 2 to 1224 letters, digits, and _ + = , . @ : / -.";
+    refuse("Invalid external ID", detail.to_owned())
+}
+
+pub(super) fn session_duration(text: &str) -> Checked {
+    const LEAST: Duration = Duration::from_secs(15 * 60);
+    const MOST: Duration = Duration::from_secs(12 * 60 * 60);
+    match timeouts::parse_duration(text) {
+        Ok(duration) if (LEAST..=MOST).contains(&duration) => Ok(()),
+        Ok(_) => {
+            let detail = format!("Got {}. Want \"15m\" to \"12h\".", quote(text));
+            refuse("Invalid duration", detail)
+        }
+        Err(error) => refuse("Invalid duration", format!("{error}.")),
+    }
+}
+
+/// What is wrong with a tag's key; nothing for most.
+fn key_fault(key: &str) -> Option<&'static str> {
+    if key.is_empty() {
+        return Some("is empty");
+    }
+    if key.chars().count() > 128 {
+        return Some("is longer than 128 characters");
+    }
+    let reserved = key.get(..4).is_some_and(|p| p.eq_ignore_ascii_case("aws:"));
+    reserved.then_some("begins with aws:, which is kept for AWS")
+}
+
+pub(super) fn tags(value: &Value) -> Checked {
+    for (key, value) in value.as_map().into_iter().flatten() {
+        let path = AttributePath::new().key(key);
+        if let Some(fault) = key_fault(key) {
+            let detail = format!("The key {} {fault}. Choose another.", quote(key));
+            return refuse("Invalid tag", detail).map_err(|d| d.at(path));
+        }
+        let length = value.as_str().map_or(0, |text| text.chars().count());
+        if length > 256 {
+            let detail = format!(
+                "The value of {} has {length} characters, want at most 256.",
+                quote(key)
+            );
+            return refuse("Invalid tag", detail).map_err(|d| d.at(path));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that take more than one attribute.
+pub(super) fn across(config: &Value) -> Diagnostics {
+    let mut found = Diagnostics::new();
+    let missing = |name: &str| config.get(name).is_null();
+    let present = |name: &str| !missing(name);
+    for (one, other) in [
+        ("access_key", "secret_key"),
+        ("secret_key", "access_key"),
+        ("token", "access_key"),
+    ] {
+        if present(one) && missing(other) {
+            let detail = format!("{one} is set, but {other} is not. Set both, or neither.");
+            found.push(Diagnostic::error("Incomplete AWS credentials", detail).at(one));
+        }
+    }
+    if present("allowed_account_ids") && present("forbidden_account_ids") {
+        let detail = "allowed_account_ids and forbidden_account_ids are both set. Keep one: what \
+                      is not allowed is forbidden already.";
+        let conflict = Diagnostic::error("Conflicting account IDs", detail);
+        found.push(conflict.at("forbidden_account_ids"));
+    }
+    if let Some(allowed) = config.get("allowed_account_ids").as_list()
+        && allowed.is_empty()
+    {
+        let detail = "allowed_account_ids is empty, so that no account is allowed. List the \
+                      accounts, or leave it out.";
+        found.push(Diagnostic::error("No AWS account allowed", detail).at("allowed_account_ids"));
+    }
+    web_identity(config, &mut found);
+    endpoints(config, &mut found);
+    found
+}
+
+fn web_identity(config: &Value, found: &mut Diagnostics) {
+    let name = "assume_role_with_web_identity";
+    let blocks = config.get(name).as_list().unwrap_or_default();
+    for (index, block) in blocks.iter().enumerate() {
+        if block.is_unknown() {
+            continue;
+        }
+        let path = AttributePath::from(name).index(index);
+        let missing = |attribute: &str| block.get(attribute).is_null();
+        let unset = |variable: &str| std::env::var_os(variable).is_none_or(|v| v.is_empty());
+        if missing("role_arn") && unset("AWS_ROLE_ARN") {
+            let detail = "Set role_arn, or the environment variable AWS_ROLE_ARN.";
+            found.push(Diagnostic::error("Missing role", detail).at(path.clone()));
+        }
+        match (
+            missing("web_identity_token"),
+            missing("web_identity_token_file"),
+        ) {
+            (false, false) => {
+                let detail = "web_identity_token and web_identity_token_file are both set. Keep \
+                              one.";
+                let conflict = Diagnostic::error("Conflicting tokens", detail);
+                found.push(conflict.at(path.attribute("web_identity_token_file")));
+            }
+            (true, true) if unset("AWS_WEB_IDENTITY_TOKEN_FILE") => {
+                let detail = "Set web_identity_token or web_identity_token_file, or the \
+                              environment variable AWS_WEB_IDENTITY_TOKEN_FILE.";
+                found.push(Diagnostic::error("Missing token", detail).at(path));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn endpoints(config: &Value, found: &mut Diagnostics) {
+    let blocks = config.get("endpoints").as_list().unwrap_or_default();
+    for service in ENDPOINTS {
+        let set = |block: &Value| !block.get(service).is_null();
+        let mut those = blocks.iter().enumerate().filter(|(_, block)| set(block));
+        let _first = those.next();
+        for (index, _) in those {
+            let detail = format!(
+                "The endpoint of {service} is set in an endpoints block above already. Keep one."
+            );
+            let path = AttributePath::from("endpoints").index(index);
+            let path = path.attribute(service);
+            found.push(Diagnostic::error("Endpoint set twice", detail).at(path));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! The HTTP client of all AWS services.
+
+use std::path::Path;
+
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_http_client::{Builder, ConnectorBuilder};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use tfplugin_sdk::Diagnostic;
+
+/// No file of certificate authorities is larger.
+const MAX_BUNDLE: u64 = 16 << 20;
+
+/// Connections to AWS, shared by all clients.
+pub(super) struct Http {
+    client: SharedHttpClient,
+    root_certificates: Option<Vec<u8>>,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            client: client(TrustStore::default()),
+            root_certificates: None,
+        }
+    }
+}
+
+impl Http {
+    /// A client that trusts the certificate authorities in a PEM file beside the system's.
+    pub(super) fn trusting(path: &Path) -> Result<Self, Diagnostic> {
+        let pem = read(path).map_err(|reason| {
+            let detail = format!(
+                "{}: {reason}.\n\nSet custom_ca_bundle, or the environment variable \
+                 AWS_CA_BUNDLE, to a file with certificates in PEM form, each between \
+                 -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----.",
+                path.display()
+            );
+            Diagnostic::error("Certificate authorities not usable", detail)
+        })?;
+        Ok(Self {
+            client: client(TrustStore::default().with_pem_certificate(pem.as_slice())),
+            root_certificates: Some(pem),
+        })
+    }
+
+    pub(super) fn client(&self) -> SharedHttpClient {
+        self.client.clone()
+    }
+
+    pub(super) fn root_certificates(&self) -> Option<&[u8]> {
+        self.root_certificates.as_deref()
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let size = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if size.len() > MAX_BUNDLE {
+        return Err("larger than any list of certificates".to_owned());
+    }
+    let pem = std::fs::read(path).map_err(|error| error.to_string())?;
+    // The SDK would panic over what is not, and long after.
+    soci::Client::with_root_certificates(&pem).map_err(|error| error.to_string())?;
+    Ok(pem)
+}
+
+/// Like the SDK's default client: through the proxies that the environment names.
+fn client(trusted: TrustStore) -> SharedHttpClient {
+    let context = TlsContext::builder().with_trust_store(trusted).build();
+    let context = context.unwrap_or_default();
+    Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = ConnectorBuilder::default()
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .tls_context(context.clone())
+            .proxy_config(ProxyConfig::from_env());
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector.build()
+    })
+}

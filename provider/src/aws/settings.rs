@@ -1,0 +1,243 @@
+//! What the provider block says of AWS, read.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tfplugin_sdk::{AttributePath, Diagnostic, Value, timeouts};
+
+/// The services that have an attribute in `endpoints`.
+pub(super) const ENDPOINTS: [&str; 6] = ["ecr", "events", "iam", "lambda", "logs", "sts"];
+
+/// The attributes and blocks that decide who asks AWS, and where.
+const OF_AWS: [&str; 18] = [
+    "access_key",
+    "allowed_account_ids",
+    "assume_role",
+    "assume_role_with_web_identity",
+    "custom_ca_bundle",
+    "endpoints",
+    "forbidden_account_ids",
+    "max_retries",
+    "profile",
+    "region",
+    "retry_mode",
+    "secret_key",
+    "shared_config_files",
+    "shared_credentials_files",
+    "skip_credentials_validation",
+    "token",
+    "use_dualstack_endpoint",
+    "use_fips_endpoint",
+];
+
+/// Variables that hold default tags begin so.
+const TAG_VARIABLE: &str = "TF_AWS_DEFAULT_TAGS_";
+
+/// What the provider block says of AWS. Holds secrets: not to be printed.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Settings {
+    pub(super) region: Option<String>,
+    pub(super) access_key: Option<String>,
+    pub(super) secret_key: Option<String>,
+    pub(super) token: Option<String>,
+    pub(super) profile: Option<String>,
+    pub(super) shared_config_files: Option<Vec<String>>,
+    pub(super) shared_credentials_files: Option<Vec<String>>,
+    pub(super) allowed_account_ids: Option<Vec<String>>,
+    pub(super) forbidden_account_ids: Option<Vec<String>>,
+    pub(super) skip_credentials_validation: Option<bool>,
+    pub(super) max_retries: Option<u32>,
+    pub(super) retry_mode: Option<String>,
+    pub(super) use_fips_endpoint: Option<bool>,
+    pub(super) use_dualstack_endpoint: Option<bool>,
+    pub(super) assume_role: Vec<Role>,
+    pub(super) assume_role_with_web_identity: Vec<Role>,
+    endpoints: Vec<BTreeMap<String, Option<String>>>,
+}
+
+/// A role to assume, one way or the other.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Role {
+    pub(super) role_arn: Option<String>,
+    pub(super) session_name: Option<String>,
+    pub(super) external_id: Option<String>,
+    duration: Option<String>,
+    pub(super) policy: Option<String>,
+    pub(super) policy_arns: Option<Vec<String>>,
+    pub(super) tags: Option<BTreeMap<String, Option<String>>>,
+    pub(super) transitive_tag_keys: Option<Vec<String>>,
+    pub(super) source_identity: Option<String>,
+    pub(super) web_identity_token: Option<String>,
+    pub(super) web_identity_token_file: Option<String>,
+}
+
+impl Role {
+    /// How long its credentials last.
+    pub(super) fn seconds(&self) -> Option<i32> {
+        let duration = timeouts::parse_duration(self.duration.as_deref()?);
+        duration
+            .as_ref()
+            .map(Duration::as_secs)
+            .ok()?
+            .try_into()
+            .ok()
+    }
+}
+
+impl Settings {
+    /// Reads the configuration of the provider; an error when it depends on something that is
+    /// not known yet.
+    pub(super) fn read(config: &Value) -> Result<Self, Diagnostic> {
+        for name in OF_AWS {
+            if let Some(path) = unknown(config.get(name), AttributePath::from(name)) {
+                return Err(not_known_yet(&path));
+            }
+        }
+        Ok(config.to()?)
+    }
+
+    /// Where a service is, if not where the region has it.
+    pub(super) fn endpoint(&self, service: &str) -> Option<&str> {
+        let urls = self.endpoints.iter().filter_map(|block| block.get(service));
+        urls.flatten().map(String::as_str).next()
+    }
+}
+
+/// The first part of a value that is not known.
+fn unknown(value: &Value, path: AttributePath) -> Option<AttributePath> {
+    match value {
+        Value::Unknown => Some(path),
+        Value::List(items) => (0..)
+            .zip(items)
+            .find_map(|(index, item)| unknown(item, path.index(index))),
+        Value::Map(items) => items
+            .iter()
+            .find_map(|(key, item)| unknown(item, path.attribute(key))),
+        _ => None,
+    }
+}
+
+fn not_known_yet(path: &AttributePath) -> Diagnostic {
+    let detail = format!(
+        "{path} of the provider's configuration depends on something that is only known after an \
+         apply, and AWS is needed before.\n\nApply what it depends on first, with -target, or \
+         give it a value that is known, such as a variable's."
+    );
+    Diagnostic::error("Provider configuration not known yet", detail)
+}
+
+/// The default tags of the configuration and of the environment; nothing when they are not
+/// known yet.
+pub(super) fn default_tags(
+    config: &Value,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Option<BTreeMap<String, String>> {
+    let block = match config.get("default_tags") {
+        Value::List(blocks) => blocks.first().unwrap_or(&Value::Null),
+        other => other,
+    };
+    let configured = block.get("tags");
+    if block.is_unknown() || !configured.is_wholly_known() {
+        return None;
+    }
+    let variables = environment.filter_map(|(name, value)| {
+        let key = name.strip_prefix(TAG_VARIABLE)?;
+        (!key.is_empty()).then(|| (key.to_owned(), value))
+    });
+    let mut tags: BTreeMap<_, _> = variables.collect();
+    for (key, value) in configured.as_map().into_iter().flatten() {
+        if let Some(value) = value.as_str() {
+            tags.insert(key.clone(), value.to_owned());
+        }
+    }
+    Some(tags)
+}
+
+/// A path, with `~` for the home directory written out.
+pub(crate) fn expand(path: &str) -> PathBuf {
+    let below = path.strip_prefix('~').filter(|rest| {
+        let first = rest.chars().next();
+        first.is_none_or(std::path::is_separator)
+    });
+    match (below, std::env::home_dir()) {
+        (Some(below), Some(home)) => home.join(below.trim_start_matches(std::path::is_separator)),
+        _ => PathBuf::from(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_is_named() {
+        let roles = Value::List(vec![Value::object([("role_arn", Value::Unknown)])]);
+        for (config, want) in [
+            (Value::object([("region", Value::Unknown)]), "region of"),
+            (
+                Value::object([("assume_role", roles)]),
+                "assume_role[0].role_arn of",
+            ),
+        ] {
+            let error = Settings::read(&config).err().expect(want);
+            assert!(error.detail.starts_with(want), "{}", error.detail);
+        }
+        let elsewhere = Value::object([
+            ("registry_auth", Value::Unknown),
+            ("default_tags", Value::Unknown),
+        ]);
+        assert!(Settings::read(&elsewhere).is_ok());
+    }
+
+    #[test]
+    fn endpoints_may_be_in_several_blocks() {
+        let blocks = [("ecr", "http://a"), ("sts", "http://b")];
+        let blocks = blocks.map(|(service, url)| Value::object([(service, url.into())]));
+        let config = Value::object([("endpoints", Value::List(blocks.into()))]);
+        let Ok(settings) = Settings::read(&config) else {
+            panic!("all is known");
+        };
+        assert_eq!(settings.endpoint("ecr"), Some("http://a"));
+        assert_eq!(settings.endpoint("sts"), Some("http://b"));
+        assert_eq!(settings.endpoint("iam"), None);
+    }
+
+    #[test]
+    fn default_tags_come_from_both() {
+        let tags = |tags: Value| {
+            let block = Value::object([("tags", tags)]);
+            Value::object([("default_tags", Value::List(vec![block]))])
+        };
+        let variables = || {
+            [
+                ("TF_AWS_DEFAULT_TAGS_a", "1"),
+                ("TF_AWS_DEFAULT_TAGS_b", "2"),
+                ("PATH", "x"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into_iter()
+        };
+        let config = tags(Value::object([("b", "3".into()), ("c", Value::Null)]));
+        let got = default_tags(&config, variables()).expect("all is known");
+        let got: Vec<_> = got.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        assert_eq!(got, [("a", "1"), ("b", "3")]);
+        assert_eq!(default_tags(&tags(Value::Unknown), variables()), None);
+        assert_eq!(
+            default_tags(&Value::Null, std::iter::empty()),
+            Some(BTreeMap::new())
+        );
+    }
+
+    #[test]
+    fn the_home_directory() {
+        let home = std::env::home_dir().expect("there is a home directory");
+        assert_eq!(expand("~/.aws/config"), home.join(".aws/config"));
+        for other in ["/etc/aws", "~other/file", "aws"] {
+            assert_eq!(expand(other), PathBuf::from(other));
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Accounts of an AWS double.
+
+use tests::aws_double::AwsDouble;
+use tfplugin_sdk::Value;
+
+use super::Aws;
+
+/// The access key of [`config`].
+pub(crate) const ACCESS_KEY: &str = "AKIATESTS";
+
+/// A provider configuration that asks the double, with more attributes.
+pub(crate) fn config<const N: usize>(double: &AwsDouble, more: [(&str, Value); N]) -> Value {
+    let url = Value::from(double.url());
+    let endpoints = ["ecr", "events", "iam", "lambda", "logs", "sts"];
+    let endpoints = Value::object(endpoints.map(|service| (service, url.clone())));
+    let mut config = Value::object([
+        ("region", "eu-west-1".into()),
+        ("access_key", ACCESS_KEY.into()),
+        ("secret_key", "secret".into()),
+        ("endpoints", Value::List(vec![endpoints])),
+    ]);
+    for (name, value) in more {
+        config.set(name, value);
+    }
+    config
+}
+
+/// The account of such a configuration.
+pub(crate) fn aws<const N: usize>(double: &AwsDouble, more: [(&str, Value); N]) -> Aws {
+    Aws::new(&config(double, more)).expect("nothing is asked yet")
+}

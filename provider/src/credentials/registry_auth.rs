@@ -1,0 +1,219 @@
+//! The blocks `registry_auth`.
+
+use soci::{Credentials, ImageReference};
+use tfplugin_sdk::{Attribute, AttributePath, Block, Diagnostic, Diagnostics, Value, validators};
+
+use super::of_docker;
+use crate::aws::expand;
+
+const NAME: &str = "registry_auth";
+
+/// The names under which Docker Hub is known, beside its own.
+const DOCKER_HUB: [&str; 3] = ["index.docker.io", "registry-1.docker.io", "hub.docker.com"];
+
+pub(crate) fn block() -> Block {
+    Block::list()
+        .description(
+            "Credentials for a registry, before those of Docker's configuration. One block for \
+             each registry.",
+        )
+        .attribute(
+            "address",
+            Attribute::string()
+                .required()
+                .validate(validators::string(check_address))
+                .description(
+                    "The registry as image references name it: `host` or `host:port`, such as \
+                     `registry.example.com`; `docker.io` for Docker Hub.",
+                ),
+        )
+        .attribute(
+            "username",
+            Attribute::string()
+                .optional()
+                .validate(validators::length(1..=1000))
+                .description("User name. Wants `password` beside it."),
+        )
+        .attribute(
+            "password",
+            Attribute::string()
+                .optional()
+                .sensitive()
+                .validate(validators::length(1..=100_000))
+                .description("Password or access token. Wants `username` beside it."),
+        )
+        .attribute(
+            "config_file",
+            Attribute::string()
+                .optional()
+                .validate(validators::length(1..=4096))
+                .description(
+                    "Path of a file of the form of Docker's `config.json`, credential helpers \
+                     included, in place of `username` and `password`.",
+                ),
+        )
+}
+
+fn check_address(address: &str) -> Result<(), Diagnostic> {
+    let shown: String = address.chars().take(100).collect();
+    let refuse = |advice: String| Err(Diagnostic::error("Invalid registry address", advice));
+    if let Some((_, rest)) = address.split_once("://") {
+        // What stands before an @ may be a password.
+        let rest = rest.rsplit('@').next().unwrap_or(rest);
+        let host = rest.split('/').next().unwrap_or(rest);
+        let host = if DOCKER_HUB.contains(&host) {
+            "docker.io"
+        } else {
+            host
+        };
+        return refuse(format!("The address has a scheme. Write {host:?}."));
+    }
+    if address.contains('@') {
+        return refuse("The address has a user in it. Use username and password.".to_owned());
+    }
+    if let Some((host, _)) = address.split_once('/') {
+        return refuse(format!(
+            "Got {shown:?}, which has a path. Write {host:?}: the credentials are for all \
+             repositories of the registry."
+        ));
+    }
+    if DOCKER_HUB.contains(&address) {
+        return refuse(format!(
+            "Got {shown:?}. Write \"docker.io\" for Docker Hub."
+        ));
+    }
+    let lower = address.to_ascii_lowercase();
+    if lower != address {
+        return refuse(format!("Got {shown:?}. Write it in lower case: {lower:?}."));
+    }
+    // As it would stand in an image reference.
+    let image = format!("{address}/image").parse::<ImageReference>();
+    if image.is_ok_and(|image| image.registry() == address) {
+        return Ok(());
+    }
+    refuse(format!(
+        "Got {shown:?}. Want a host, with a port if need be, such as \"registry.example.com\" or \
+         \"localhost:5000\"; one without a dot and a port would be read as part of a repository."
+    ))
+}
+
+/// Checks that take more than one attribute.
+pub(crate) fn validate(config: &Value) -> Diagnostics {
+    let mut found = Diagnostics::new();
+    let blocks = config.get(NAME).as_list().unwrap_or_default();
+    for (index, block) in blocks.iter().enumerate() {
+        if block.is_unknown() {
+            continue;
+        }
+        let path = AttributePath::from(NAME).index(index);
+        let present = |name: &str| !block.get(name).is_null();
+        let mut wrong = |summary: &str, detail: String, attribute: &str| {
+            let path = path.attribute(attribute);
+            found.push(Diagnostic::error(summary, detail).at(path));
+        };
+        let (user, password, file) = (
+            present("username"),
+            present("password"),
+            present("config_file"),
+        );
+        if file && (user || password) {
+            let detail = "config_file stands beside username or password. Keep one or the other.";
+            wrong("Conflicting credentials", detail.to_owned(), "config_file");
+        } else if user != password {
+            let (one, other) = if user {
+                ("username", "password")
+            } else {
+                ("password", "username")
+            };
+            let detail = format!("{one} is set, but {other} is not. Set both, or config_file.");
+            wrong("Incomplete credentials", detail, one);
+        } else if !user && !file {
+            let detail = "Set username and password, or config_file.";
+            wrong("No credentials", detail.to_owned(), "address");
+        }
+        let address = block.get("address").as_str();
+        let twice = |other: &Value| address.is_some() && other.get("address").as_str() == address;
+        if blocks[..index].iter().any(twice) {
+            let detail = format!(
+                "There is a registry_auth block for {:?} above already. Keep one.",
+                address.unwrap_or_default()
+            );
+            wrong("Registry configured twice", detail, "address");
+        }
+    }
+    found
+}
+
+/// Where an entry has its credentials.
+enum Origin {
+    Given(Credentials),
+    File(String),
+    /// Only known after an apply.
+    Unknown,
+}
+
+/// All blocks.
+#[derive(Default)]
+pub(super) struct Entries(Vec<(String, Origin)>);
+
+impl Entries {
+    /// Reads the blocks. One whose address is not known yet is for no registry so far.
+    pub(super) fn read(config: &Value) -> Self {
+        let blocks = config.get(NAME).as_list().unwrap_or_default();
+        let entries = blocks.iter().filter_map(|block| {
+            let text = |name: &str| block.get(name).as_str().map(str::to_owned);
+            let origin = match (text("username"), text("password"), text("config_file")) {
+                _ if !block.is_wholly_known() => Origin::Unknown,
+                (_, _, Some(file)) => Origin::File(file),
+                (Some(username), Some(password), None) => {
+                    Origin::Given(Credentials::Basic { username, password })
+                }
+                // Validation has found it.
+                _ => return None,
+            };
+            Some((text("address")?, origin))
+        });
+        Self(entries.collect())
+    }
+
+    /// What the block for the registry of an image has, if there is one.
+    pub(super) async fn find(
+        &self,
+        image: &ImageReference,
+    ) -> Result<Option<Credentials>, Diagnostic> {
+        let registry = image.registry();
+        let entry = self.0.iter().find(|(address, _)| address == registry);
+        let refuse =
+            |summary: &str, detail: String| Err(Diagnostic::error(summary, detail).at("image"));
+        match entry {
+            None => Ok(None),
+            Some((_, Origin::Given(credentials))) => Ok(Some(credentials.clone())),
+            Some((_, Origin::File(file))) => {
+                let path = expand(file);
+                let work = Credentials::from_docker_config_file(path, image);
+                match of_docker(image, work).await? {
+                    Credentials::Anonymous => refuse(
+                        "Registry credentials not available",
+                        format!(
+                            "While looking up credentials for {image}: {file}, the config_file \
+                             of registry_auth, has none for {registry}.\n\nAdd them with `docker \
+                             --config <directory of the file> login {registry}`, or leave the \
+                             block out."
+                        ),
+                    ),
+                    found => Ok(Some(found)),
+                }
+            }
+            Some((_, Origin::Unknown)) => refuse(
+                "Registry credentials not known yet",
+                format!(
+                    "While looking up credentials for {image}: the registry_auth block for \
+                     {registry} depends on something that is only known after an apply."
+                ),
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,260 @@
+//! A double of AWS on the loopback: as much of STS and Amazon ECR as it takes to find out who
+//! asks. It notes every request, with what it was signed for, and can be told to fail.
+//!
+//! Signatures are not checked: the double has no secrets.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::http;
+use crate::registry::CREDENTIALS;
+
+/// The account of credentials that the double did not give out itself.
+pub const ACCOUNT: &str = "123456789012";
+/// The secret key of every role's session; it opens nothing.
+pub const SESSION_SECRET: &str = "secret-key-of-a-session-in-the-tests";
+/// The session token of every role's session; it opens nothing.
+pub const SESSION_TOKEN: &str = "session-token-in-the-tests";
+
+const IDLE: Duration = Duration::from_secs(60);
+const LONGEST_BODY: u64 = 1 << 20;
+
+/// A request, as it was signed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Call {
+    /// Such as `GetCallerIdentity`.
+    pub action: String,
+    /// The service in the signature's scope; empty without a signature.
+    pub service: String,
+    /// The region in the signature's scope.
+    pub region: String,
+    /// The access key that signed.
+    pub access_key: String,
+    /// The header X-Amz-Security-Token.
+    pub session_token: String,
+    /// The header User-Agent.
+    pub user_agent: String,
+    /// The body: a form or a JSON document.
+    pub body: String,
+}
+
+#[derive(Default)]
+struct State {
+    calls: Vec<Call>,
+    /// The role of each access key that was given out.
+    roles: HashMap<String, String>,
+    /// What the next requests of an action fail with.
+    failures: Vec<(String, u16, String)>,
+}
+
+/// The double; it runs until the test's process ends.
+#[derive(Clone)]
+pub struct AwsDouble {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+impl AwsDouble {
+    /// Starts one.
+    pub fn start() -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let double = Self {
+            address: listener.local_addr()?,
+            state: Arc::default(),
+        };
+        let shared = double.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let double = shared.clone();
+                // A client that goes away in the middle is no fault of the test.
+                std::thread::spawn(move || double.serve(&stream).ok());
+            }
+        });
+        Ok(double)
+    }
+
+    /// The URL of all services.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// All requests so far.
+    pub fn calls(&self) -> Vec<Call> {
+        self.lock().calls.clone()
+    }
+
+    /// The requests of one action so far.
+    pub fn calls_of(&self, action: &str) -> Vec<Call> {
+        let mut calls = self.calls();
+        calls.retain(|call| call.action == action);
+        calls
+    }
+
+    /// Lets the next `count` requests of an action fail.
+    pub fn fail(&self, action: &str, count: usize, status: u16, code: &str) {
+        let failure = (action.to_owned(), status, code.to_owned());
+        let failures = std::iter::repeat_n(failure, count);
+        self.lock().failures.extend(failures);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serve(&self, stream: &TcpStream) -> Result<()> {
+        stream.set_read_timeout(Some(IDLE))?;
+        let mut reader = BufReader::new(stream);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            let read = (&mut reader).take(LONGEST_BODY).read_line(&mut head)?;
+            ensure!(read > 0, "the head ends too early");
+        }
+        let (_, lines) = head.split_once("\r\n").context("no head")?;
+        let headers = http::headers(lines);
+        let header = |name: &str| http::find(&headers, name).unwrap_or_default().to_owned();
+        let length: u64 = header("content-length").parse().unwrap_or(0);
+        let mut body = String::new();
+        reader
+            .take(length.min(LONGEST_BODY))
+            .read_to_string(&mut body)?;
+
+        let authorization = header("authorization");
+        let scope = authorization
+            .split_once("Credential=")
+            .and_then(|(_, rest)| rest.split(',').next())
+            .unwrap_or_default();
+        let scope: Vec<&str> = scope.split('/').collect();
+        let part = |index: usize| scope.get(index).copied().unwrap_or_default().to_owned();
+        let target = header("x-amz-target");
+        let action = target.split_once('.').map(|(_, action)| action.to_owned());
+        let call = Call {
+            action: action
+                .or_else(|| field(&body, "Action"))
+                .unwrap_or_default(),
+            service: part(3),
+            region: part(2),
+            access_key: part(0),
+            session_token: header("x-amz-security-token"),
+            user_agent: header("user-agent"),
+            body,
+        };
+        let (status, kind, text) = self.answer(call);
+        let mut stream = stream;
+        write!(
+            stream,
+            "HTTP/1.1 {status} Answer\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\
+             Connection: close\r\n\r\n{text}",
+            text.len()
+        )?;
+        Ok(stream.flush()?)
+    }
+
+    fn answer(&self, call: Call) -> (u16, &'static str, String) {
+        const XML: &str = "text/xml";
+        const JSON: &str = "application/x-amz-json-1.1";
+        let mut state = self.lock();
+        state.calls.push(call.clone());
+        let is_form = call.body.starts_with("Action=");
+        let failure = state
+            .failures
+            .iter()
+            .position(|(action, ..)| *action == call.action);
+        if let Some(index) = failure {
+            let (_, status, code) = state.failures.remove(index);
+            return if is_form {
+                let text = format!(
+                    "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>as the \
+                     test wants</Message></Error></ErrorResponse>"
+                );
+                (status, XML, text)
+            } else {
+                let text = format!(r#"{{"__type":"{code}","message":"as the test wants"}}"#);
+                (status, JSON, text)
+            };
+        }
+        match call.action.as_str() {
+            "GetCallerIdentity" => {
+                let role = state.roles.get(&call.access_key);
+                let account = role
+                    .and_then(|role| role.split(':').nth(4))
+                    .unwrap_or(ACCOUNT);
+                let text = format!(
+                    "<GetCallerIdentityResponse><GetCallerIdentityResult>\
+                     <Arn>arn:aws:iam::{account}:user/tester</Arn><UserId>AIDA</UserId>\
+                     <Account>{account}</Account>\
+                     </GetCallerIdentityResult></GetCallerIdentityResponse>"
+                );
+                (200, XML, text)
+            }
+            action @ ("AssumeRole" | "AssumeRoleWithWebIdentity") => {
+                let role = field(&call.body, "RoleArn").unwrap_or_default();
+                let key = format!("ASIATESTS{}", state.roles.len());
+                state.roles.insert(key.clone(), role.clone());
+                let text = format!(
+                    "<{action}Response><{action}Result><Credentials>\
+                     <AccessKeyId>{key}</AccessKeyId>\
+                     <SecretAccessKey>{SESSION_SECRET}</SecretAccessKey>\
+                     <SessionToken>{SESSION_TOKEN}</SessionToken>\
+                     <Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>\
+                     <AssumedRoleUser><Arn>{role}/s</Arn><AssumedRoleId>A:s</AssumedRoleId>\
+                     </AssumedRoleUser></{action}Result></{action}Response>"
+                );
+                (200, XML, text)
+            }
+            "GetAuthorizationToken" => {
+                let data =
+                    format!(r#"{{"authorizationToken":"{CREDENTIALS}","expiresAt":4070908800.0}}"#);
+                let data = match call.service.as_str() {
+                    "ecr-public" => data,
+                    _ => format!("[{data}]"),
+                };
+                (200, JSON, format!(r#"{{"authorizationData":{data}}}"#))
+            }
+            action => {
+                let text =
+                    format!(r#"{{"__type":"UnknownOperationException","message":"{action}"}}"#);
+                (400, JSON, text)
+            }
+        }
+    }
+}
+
+/// A field of a form, with the few escapes that ARNs and names need undone.
+pub fn field(form: &str, name: &str) -> Option<String> {
+    let pairs = form.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.into_iter().find(|(key, _)| *key == name)?;
+    let value = value.replace("%3A", ":").replace("%2F", "/");
+    Some(value.replace("%40", "@").replace("%2B", "+"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_a_form() {
+        let form = "Action=AssumeRole&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fa";
+        assert_eq!(
+            field(form, "RoleArn").as_deref(),
+            Some("arn:aws:iam::1:role/a")
+        );
+        assert_eq!(field(form, "Role"), None);
+    }
+
+    #[test]
+    fn a_failure_is_for_one_action_and_ends() -> Result<()> {
+        let double = AwsDouble::start()?;
+        double.fail("GetCallerIdentity", 1, 503, "ServiceUnavailable");
+        let ask = |body: &[u8]| http::request(double.address, "POST", "/", &[], body);
+        assert_eq!(ask(b"Action=AssumeRole&RoleArn=r")?.status, 200);
+        assert_eq!(ask(b"Action=GetCallerIdentity")?.status, 503);
+        assert_eq!(ask(b"Action=GetCallerIdentity")?.status, 200);
+        assert_eq!(double.calls_of("GetCallerIdentity").len(), 2);
+        Ok(())
+    }
+}

@@ -1,0 +1,146 @@
+//! A forward proxy that plays one host of the internet: clients reach it by CONNECT, find a
+//! certificate for the host's name, and talk to a registry on the loopback.
+//!
+//! Other hosts are refused. What clients showed to whom is noted, so that a test can say that
+//! no credentials went astray.
+
+use std::io::{BufReader, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use crate::proxy::wire::{self, Head};
+
+const IDLE: Duration = Duration::from_secs(60);
+
+/// A request through the tunnel.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Such as `GET /v2/ HTTP/1.1`.
+    pub line: String,
+    /// The header Authorization.
+    pub authorization: Option<String>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The hosts that clients asked for, with ports.
+    hosts: Vec<String>,
+    requests: Vec<Request>,
+}
+
+/// The proxy; it runs until the test's process ends.
+pub struct Tunnel {
+    address: SocketAddr,
+    authority: String,
+    state: Arc<Mutex<State>>,
+}
+
+impl Tunnel {
+    /// Starts one that plays `host`, with the registry behind it.
+    pub fn start(host: &str, registry: SocketAddr) -> Result<Self> {
+        let mut params = CertificateParams::new(Vec::new())?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        let key = KeyPair::generate()?;
+        let leaf = CertificateParams::new(vec![host.to_owned()])?.signed_by(&key, &authority)?;
+        let chain = vec![leaf.der().clone()];
+        let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)?;
+        let config = Arc::new(config);
+
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let tunnel = Self {
+            address: listener.local_addr()?,
+            authority: authority.pem(),
+            state: Arc::default(),
+        };
+        let (state, target) = (Arc::clone(&tunnel.state), format!("{host}:443"));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (state, config) = (Arc::clone(&state), Arc::clone(&config));
+                let target = target.clone();
+                // A client that goes away in the middle is no fault of the test.
+                std::thread::spawn(move || serve(stream, &target, registry, config, &state).ok());
+            }
+        });
+        Ok(tunnel)
+    }
+
+    /// The value for `HTTPS_PROXY`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The certificate authority that the host's certificate is from, as PEM.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The hosts that were asked for, each once, with ports.
+    pub fn hosts(&self) -> Vec<String> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts = state.hosts.clone();
+        hosts.sort();
+        hosts.dedup();
+        hosts
+    }
+
+    /// The requests to the host so far.
+    pub fn requests(&self) -> Vec<Request> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.requests.clone()
+    }
+}
+
+fn serve(
+    stream: TcpStream,
+    target: &str,
+    registry: SocketAddr,
+    config: Arc<ServerConfig>,
+    state: &Mutex<State>,
+) -> Result<()> {
+    stream.set_read_timeout(Some(IDLE))?;
+    // Nothing comes after this head before it is answered, so no buffer takes too much.
+    let connect = Head::read(&mut BufReader::new(&stream))?;
+    let (method, host) = connect.method_and_path()?;
+    ensure!(method == "CONNECT", "want CONNECT, got {method}");
+    let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
+    lock().hosts.push(host.to_owned());
+    if host != target {
+        return wire::answer(&stream, 502);
+    }
+    (&stream).write_all(b"HTTP/1.1 200 Connected\r\n\r\n")?;
+
+    let mut client = StreamOwned::new(ServerConnection::new(config)?, stream);
+    let mut reader = BufReader::new(&mut client);
+    let request = Head::read(&mut reader)?;
+    lock().requests.push(Request {
+        line: request.first().to_owned(),
+        authorization: request.header("authorization").map(str::to_owned),
+    });
+    let mut upstream = TcpStream::connect(registry)?;
+    upstream.set_read_timeout(Some(IDLE))?;
+    // So that the registry's redirects are to where the client came from.
+    let head = request.for_one_request();
+    let head = head.strip_suffix(b"\r\n").unwrap_or(&head);
+    upstream.write_all(head)?;
+    upstream.write_all(b"X-Forwarded-Proto: https\r\n\r\n")?;
+    wire::copy_request_body(&request, &mut reader, &mut upstream)?;
+
+    let mut answer = BufReader::new(&upstream);
+    let head = Head::read_final(&mut answer)?;
+    client.write_all(&head.for_one_request())?;
+    std::io::copy(&mut answer, &mut client)?;
+    client.conn.send_close_notify();
+    Ok(client.flush()?)
+}
