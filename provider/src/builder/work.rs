@@ -12,7 +12,7 @@ use crate::aws::Account;
 use crate::provider::Shared;
 
 /// The first pause before a request is repeated; it doubles up to [`LONGEST`].
-const FIRST: Duration = Duration::from_millis(250);
+pub(super) const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(5);
 /// A role that is not usable by then has something wrong with it.
 const PROPAGATION: Duration = Duration::from_secs(120);
@@ -120,7 +120,11 @@ impl<'a> Work<'a> {
         self.within(tokio::time::sleep(delay)).await
     }
 
-    async fn pause(&self, delay: &mut Duration, last: Option<Fault>) -> Result<(), Fault> {
+    pub(super) async fn pause(
+        &self,
+        delay: &mut Duration,
+        last: Option<Fault>,
+    ) -> Result<(), Fault> {
         let slept = self.sleep(*delay).await;
         *delay = (*delay * 2).min(LONGEST);
         slept.map_err(|stop| match stop {

@@ -8,11 +8,8 @@ fn said(validator: Validator, value: impl Into<Value>) -> Option<String> {
         .validate(validator);
     let schema = tfplugin_sdk::Schema::new().attribute("x", attribute);
     let found = schema.validate(&Value::object([("x", value.into())]));
-    let first = found
-        .iter()
-        .next()
-        .map(|d| format!("{}: {}", d.path, d.detail));
-    first
+    let mut lines = found.iter().map(|d| format!("{}: {}", d.path, d.detail));
+    lines.next()
 }
 
 #[test]
