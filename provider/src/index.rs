@@ -19,7 +19,6 @@ use tfplugin_sdk::{
     async_trait, timeouts,
 };
 
-use crate::diagnose::diagnose;
 use crate::provider::Shared;
 pub(crate) use data::IndexData;
 use record::{Build, Record};
