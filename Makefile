@@ -2,26 +2,35 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench docs lint clean
+.PHONY: help build bundle demo test bench docs lint clean
 
 CARGO ?= cargo
 TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
+# The provider's build looks for the bundle in target/bundle, unless it is told otherwise.
+ifdef CARGO_TARGET_DIR
+export SOCI_BUNDLE_DIR ?= $(abspath $(CARGO_TARGET_DIR))/bundle
+endif
+
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
+bundle: ## build the Lambda functions and pack them into target/bundle
+	@scripts/setup.sh bundle
+	@scripts/bundle.sh
+
 # --workspace also in `build`, so that `demo` finds the same features and compiles nothing again.
-build: ## build target/release/soci and target/release/terraform-provider-soci
+build: bundle ## build target/release/soci and target/release/terraform-provider-soci
 	@scripts/setup.sh build
 	$(CARGO) build --workspace --bins --release --locked
 
-demo: ## index a real image with the real terraform, read it back, clean up
+demo: bundle ## index a real image with the real terraform, read it back, clean up
 	@scripts/setup.sh test
 	$(CARGO) build --workspace --bins --release --locked
 	@$(CARGO) run --quiet --bin demo --release --locked
 
 # `cargo test` alone would leave the provider's binary as it was: the end-to-end tests run it.
-test: ## run the unit, vector and end-to-end tests
+test: bundle ## run the unit, vector and end-to-end tests
 	@scripts/setup.sh test
 	$(CARGO) build --workspace --bins --tests --locked
 	$(CARGO) test --workspace --locked

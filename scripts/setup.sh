@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that a machine has what a target needs:
 #
-#   scripts/setup.sh build|test|lint ...
+#   scripts/setup.sh build|bundle|test|lint ...
 #
 # Debian packages are installed when they are missing and this runs as root.
 # What it cannot install it names, together with the way to get it, and fails.
@@ -35,16 +35,15 @@ need_terraform() {
   )
 }
 
+# Debian keeps the making of virtual environments in a package of its own.
+need_python() {
+  python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || packages+=(python3 python3-venv)
+}
+
 need_lints() {
   have cargo || return 0
   cargo fmt --version >/dev/null 2>&1 || missing+=("rustfmt: run 'rustup component add rustfmt'")
   cargo clippy --version >/dev/null 2>&1 || missing+=("clippy: run 'rustup component add clippy'")
-}
-
-# `python3 -m venv` of Debian needs a package of its own.
-need_python() {
-  need python3 python3
-  python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 }
 
 install_packages() {
@@ -92,6 +91,10 @@ main() {
   for target in "$@"; do
     case $target in
       build) need_rust ;;
+      bundle)
+        need_rust
+        need_python
+        ;;
       test)
         need_rust
         need_terraform
@@ -106,7 +109,7 @@ main() {
         want_deny=true
         ;;
       *)
-        echo "usage: scripts/setup.sh build|test|lint ..." >&2
+        echo "usage: scripts/setup.sh build|bundle|test|lint ..." >&2
         return 2
         ;;
     esac

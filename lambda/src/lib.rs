@@ -5,10 +5,12 @@
 //! ```
 //!
 //! The event filter decides by `repository:tag` [filters]; the index generator builds with the
-//! crate `soci` and pushes the index beside the image. Without the feature `functions` the
+//! crate `soci` and pushes the index beside the image. Without its features the
 //! crate holds what whoever deploys the functions shares with them: the filters, and the names
 //! of their [environment] variables.
 
+#[cfg(feature = "bundle")]
+pub mod bundle;
 pub mod environment;
 pub mod filters;
 

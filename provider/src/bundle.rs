@@ -1,54 +1,96 @@
-//! The Lambda functions' zips that are embedded in the provider.
+//! The Lambda functions, as they are embedded in the provider.
 //!
-//! STAND-IN: two tiny zips of nothing, of the same shape as the real bundle, which replaces
-//! this file.
+//! `make bundle` builds and packs them, `build.rs` verifies and embeds what it finds. A provider
+//! may have been built without, or for fewer architectures than Lambda has.
 
 /// One of the two functions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Function {
     /// Decides which pushes are indexed.
     EventFilter,
-    /// Indexes.
+    /// Indexes an image.
     IndexGenerator,
 }
 
-/// A zip as it is uploaded.
+/// The functions of one build.
+#[derive(Debug)]
+pub(crate) struct Bundle {
+    version: &'static str,
+    zips: &'static [(Function, &'static str, Zip)],
+}
+
+/// The code of a function, as Lambda takes it.
+#[derive(Debug)]
 pub(crate) struct Zip {
-    /// The zip.
+    /// The zip itself.
     pub bytes: &'static [u8],
-    /// Base64, as Lambda's `CodeSha256`.
+    /// Its SHA-256 in base64, as Lambda's `CodeSha256` has it.
     pub sha256: &'static str,
 }
 
-/// The functions' zips.
-pub(crate) struct Bundle {
-    zip: Zip,
-}
+include!(concat!(env!("OUT_DIR"), "/bundle.rs"));
 
-/// The bundle, unless the provider was built without one.
+/// The bundle; nothing if the provider was built without one.
 pub(crate) fn bundle() -> Option<&'static Bundle> {
-    static BUNDLE: Bundle = Bundle {
-        zip: Zip {
-            bytes: include_bytes!("bundle/stand-in.zip"),
-            sha256: include_str!("bundle/stand-in.sha256").trim_ascii(),
-        },
-    };
-    Some(&BUNDLE)
+    static EMBEDDED: Option<Bundle> = BUNDLE;
+    EMBEDDED.as_ref()
 }
 
 impl Bundle {
-    /// The version of the functions, such as `0.1.0+0123456789ab`.
+    /// The version of the provider, `+`, and twelve hex digits that tell by the content.
     pub(crate) fn version(&self) -> &str {
-        "0.1.0+000000000000"
+        self.version
     }
 
-    /// Which architectures there are, by Lambda's names.
+    /// The architectures that it has both functions for, as Lambda calls them.
     pub(crate) fn architectures(&self) -> Vec<&'static str> {
-        vec!["x86_64"]
+        let filters = self.zips.iter();
+        let filters = filters.filter(|(function, ..)| *function == Function::EventFilter);
+        filters.map(|(_, architecture, _)| *architecture).collect()
     }
 
-    /// A function's zip.
-    pub(crate) fn zip(&self, _: Function, architecture: &str) -> Option<&Zip> {
-        (architecture == "x86_64").then_some(&self.zip)
+    /// A function's code for an architecture.
+    pub(crate) fn zip(&self, function: Function, architecture: &str) -> Option<&Zip> {
+        let mut zips = self.zips.iter();
+        let found = zips.find(|(f, a, _)| (*f, *a) == (function, architecture));
+        found.map(|(_, _, zip)| zip)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn embedded() -> &'static Bundle {
+        bundle().expect("no bundle to test: build it with `make bundle`")
+    }
+
+    #[test]
+    fn each_zip_is_one_executable() {
+        let bundle = embedded();
+        assert!(!bundle.architectures().is_empty());
+        for architecture in bundle.architectures() {
+            for function in [Function::EventFilter, Function::IndexGenerator] {
+                let zip = bundle.zip(function, architecture).expect("a zip");
+                let mut archive = zip::ZipArchive::new(Cursor::new(zip.bytes)).expect("readable");
+                assert_eq!(archive.len(), 1);
+                let program = archive.by_index(0).expect("an entry");
+                assert_eq!(program.name().expect("a name"), "bootstrap");
+                assert_eq!(program.unix_mode().map(|mode| mode & 0o777), Some(0o755));
+                assert_eq!(zip.sha256.len(), 44);
+                assert!(zip.bytes.len() < 50 << 20, "Lambda takes no more");
+            }
+        }
+        assert!(bundle.zip(Function::EventFilter, "riscv64").is_none());
+    }
+
+    #[test]
+    fn the_version_tells_by_the_content() {
+        let version = embedded().version();
+        let content = version.strip_prefix(concat!(env!("CARGO_PKG_VERSION"), "+"));
+        let hex = |text: &str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        assert!(content.is_some_and(hex), "{version}");
     }
 }

@@ -9,7 +9,11 @@ use crate::output_of;
 
 /// What a crate must not reach, not even through others; a `*` at the end stands for anything.
 /// `aws-lc-rs` and `aws-lc-sys` are the cryptography under TLS and know nothing of AWS.
-const RULES: [(&str, &[&str]); 2] = [
+const RULES: [(&str, &[&str]); 3] = [
+    (
+        "lambda",
+        &["tfplugin-sdk", "terraform-provider-soci", "tonic", "prost"],
+    ),
     (
         "soci",
         &[

@@ -8,7 +8,8 @@ use proptest::sample::Index;
 use serde_json::{Value, json};
 use soci::oci::{Descriptor, ImageIndex, Manifest, Platform, media_type};
 use soci::{
-    Digest, Document, MemoryStore, Options, Report, Version, index, inspect, verify_indexes,
+    Digest, Document, Inspection, MemoryStore, Options, Report, Version, index, inspect,
+    is_current, verify_indexes,
 };
 
 use crate::archive::{ArchiveDraft, archive};
@@ -331,6 +332,32 @@ async fn check_converting_twice(image: &MemoryImage, options: &Options) {
     assert_eq!(found, built);
     let findings = verify_indexes(&converted, &inspection).await;
     assert_eq!(findings.expect("its own image"), []);
+    check_current(image, &store, &inspection, options, &once.report).await;
+}
+
+/// What was made is recognised, and nothing else is.
+async fn check_current(
+    image: &MemoryImage,
+    store: &MemoryStore,
+    found: &Inspection,
+    options: &Options,
+    report: &Report,
+) {
+    let is_current = async |store: &MemoryStore, options: &Options| {
+        let current = is_current(image, store, found, options).await;
+        current.expect("its own image")
+    };
+    // Only what shows without reading a layer can be told.
+    let skipped = report.indexes.iter().flat_map(|index| &index.skipped);
+    let tellable = |reason: &str| reason.contains("fewer than") || reason.contains("media type");
+    let all_tellable = skipped.into_iter().all(|layer| tellable(&layer.reason))
+        && !options.optimize_xattrs
+        && options.ztoc.prefetch_files.is_empty();
+    assert_eq!(is_current(store, options).await, all_tellable);
+    let mut other = options.clone();
+    other.ztoc.span_size += 1;
+    assert!(!is_current(store, &other).await);
+    assert!(!is_current(&MemoryStore::new(), options).await);
 }
 
 fn runtime() -> tokio::runtime::Runtime {

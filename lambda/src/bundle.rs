@@ -1,0 +1,181 @@
+//! Packing the functions: one zip for each function and architecture, and `bundle.json`, which
+//! lists them.
+//!
+//! A zip holds a program under the name `bootstrap`, as the runtime `provided.al2023` wants it.
+//! The same programs give the same bytes, so that a digest says whether anything has changed.
+
+mod program;
+
+use std::fs;
+use std::io::{Cursor, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+pub use program::{InvalidProgram, check};
+
+/// The programs, by their names.
+pub const FUNCTIONS: [&str; 2] = ["event-filter", "index-generator"];
+/// The list of what a bundle has.
+pub const LIST: &str = "bundle.json";
+
+/// What `bundle.json` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bundle {
+    /// The version of this crate, `+`, and twelve hex digits that tell by the content.
+    pub version: String,
+    /// The version of glibc that the programs run with.
+    pub glibc: String,
+    /// The zips.
+    pub functions: Vec<Packed>,
+}
+
+/// One zip.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packed {
+    /// One of [`FUNCTIONS`].
+    pub function: String,
+    /// The architecture, as Lambda calls it: `x86_64` or `arm64`.
+    pub architecture: String,
+    /// Name of the file.
+    pub file: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its SHA-256, in hex.
+    pub sha256: String,
+}
+
+/// Why no bundle could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// A program would not run on Lambda.
+    #[error("{path}: {source}")]
+    Program {
+        /// The program.
+        path: String,
+        /// Why not.
+        source: InvalidProgram,
+    },
+    /// A zip cannot be written.
+    #[error("cannot pack {path}: {source}")]
+    Zip {
+        /// The program.
+        path: String,
+        /// The reason.
+        source: zip::result::ZipError,
+    },
+}
+
+/// Packs the programs of each architecture, given with the directory they are in, into the
+/// directory `output`. What is there already and would be the same is not written again.
+///
+/// # Errors
+/// When a program is missing or would not run with this version of glibc.
+pub fn pack(output: &Path, glibc: &str, built: &[(String, PathBuf)]) -> Result<Bundle, Error> {
+    fs::create_dir_all(output).map_err(|source| io(output, source))?;
+    let mut functions = Vec::new();
+    let mut content = Sha256::new();
+    for (architecture, directory) in built {
+        for function in FUNCTIONS {
+            let path = directory.join(function);
+            let program = fs::read(&path).map_err(|source| io(&path, source))?;
+            check(&program, architecture, glibc).map_err(|source| Error::Program {
+                path: path.display().to_string(),
+                source,
+            })?;
+            let zip = zip(&program).map_err(|source| Error::Zip {
+                path: path.display().to_string(),
+                source,
+            })?;
+            let file = format!("{function}-{architecture}.zip");
+            let sha256 = hex::encode(Sha256::digest(&zip));
+            content.update(format!("{file} {sha256}\n"));
+            write_if_changed(&output.join(&file), &zip)?;
+            functions.push(Packed {
+                function: function.to_owned(),
+                architecture: architecture.clone(),
+                file,
+                size: zip.len() as u64,
+                sha256,
+            });
+        }
+    }
+    let content = hex::encode(content.finalize());
+    let bundle = Bundle {
+        version: format!("{}+{}", env!("CARGO_PKG_VERSION"), &content[..12]),
+        glibc: glibc.to_owned(),
+        functions,
+    };
+    let list = serde_json::to_string_pretty(&bundle).unwrap_or_default();
+    write_if_changed(&output.join(LIST), format!("{list}\n").as_bytes())?;
+    Ok(bundle)
+}
+
+/// The zip of a program.
+///
+/// # Errors
+/// When the program is too large for a zip.
+pub fn zip(program: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .compression_level(Some(9))
+        .last_modified_time(DateTime::default())
+        .unix_permissions(0o755);
+    zip.start_file("bootstrap", options)?;
+    zip.write_all(program)?;
+    Ok(zip.finish()?.into_inner())
+}
+
+/// Whoever depends on a file sees by its time whether it has changed.
+fn write_if_changed(path: &Path, content: &[u8]) -> Result<(), Error> {
+    if fs::read(path).is_ok_and(|present| present == content) {
+        return Ok(());
+    }
+    fs::write(path, content).map_err(|source| io(path, source))
+}
+
+fn io(path: &Path, source: std::io::Error) -> Error {
+    Error::Io {
+        path: path.display().to_string(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zip_is_reproducible() {
+        let program = b"program".repeat(10_000);
+        let one = zip(&program).unwrap();
+        assert_eq!(one, zip(&program).unwrap());
+        assert!(one.len() < program.len() / 10);
+        let mut archive = zip::ZipArchive::new(Cursor::new(one)).unwrap();
+        assert_eq!(archive.len(), 1);
+        let entry = archive.by_index(0).unwrap();
+        assert_eq!(entry.name().unwrap(), "bootstrap");
+        assert_eq!(entry.unix_mode().map(|mode| mode & 0o777), Some(0o755));
+        assert_eq!(entry.last_modified(), Some(DateTime::default()));
+    }
+
+    #[test]
+    fn what_lambda_cannot_run_is_not_packed() {
+        let directory = std::env::temp_dir();
+        let built = [("x86_64".to_owned(), directory.join("no-such-directory"))];
+        let error = pack(&directory, "2.34", &built).unwrap_err().to_string();
+        assert!(error.contains("no-such-directory"), "{error}");
+    }
+}

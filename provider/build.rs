@@ -1,0 +1,93 @@
+//! Embeds the bundle of the Lambda functions, if there is one.
+//!
+//! It is looked for in the directory that `SOCI_BUNDLE_DIR` names, or else in `target/bundle`,
+//! where `make bundle` leaves it. A provider without a bundle works, but for the resource that
+//! deploys it.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+const DIRECTORY: &str = "SOCI_BUNDLE_DIR";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed={DIRECTORY}");
+    let directory = match env::var_os(DIRECTORY) {
+        Some(directory) => PathBuf::from(directory),
+        None => Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../target/bundle"),
+    };
+    // Cargo can only watch what exists. An empty directory is no bundle yet.
+    fs::create_dir_all(&directory)?;
+    println!("cargo::rerun-if-changed={}", directory.display());
+
+    let list = directory.join("bundle.json");
+    let bundle = if list.is_file() {
+        let embedded = embed(&directory, &fs::read(&list)?);
+        embedded.map_err(|error| format!("{}: {error}; run `make bundle`", list.display()))?
+    } else {
+        "None".to_owned()
+    };
+    let out = PathBuf::from(env::var("OUT_DIR")?).join("bundle.rs");
+    fs::write(out, format!("const BUNDLE: Option<Bundle> = {bundle};\n"))?;
+    Ok(())
+}
+
+/// Copies the zips that the list names, each of which must be what the list says, to where the
+/// compiler takes them from. Returns the bundle as an expression.
+fn embed(directory: &Path, list: &[u8]) -> Result<String, Box<dyn Error>> {
+    let list: Value = serde_json::from_slice(list)?;
+    let functions = list["functions"].as_array().ok_or("no list of functions")?;
+    let mut content = Sha256::new();
+    let mut zips = String::new();
+    let mut count = BTreeMap::<&str, usize>::new();
+    for entry in functions {
+        let text = |name: &str| entry[name].as_str().ok_or(format!("no {name} in {entry}"));
+        let (architecture, file) = (text("architecture")?, text("file")?);
+        let function = match text("function")? {
+            "event-filter" => "EventFilter",
+            "index-generator" => "IndexGenerator",
+            other => return Err(format!("unknown function {other:?}").into()),
+        };
+        if !["x86_64", "arm64"].contains(&architecture) || file.contains(['/', '\\']) {
+            return Err(format!("unexpected {entry}").into());
+        }
+        *count.entry(architecture).or_default() += 1;
+        let zip = fs::read(directory.join(file)).map_err(|error| format!("{file}: {error}"))?;
+        let digest = Sha256::digest(&zip);
+        let got: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let want = text("sha256")?;
+        if got != want {
+            return Err(format!("{file}: digest mismatch: got {got}, want {want}").into());
+        }
+        content.update(format!("{file} {want}\n"));
+        fs::write(PathBuf::from(env::var("OUT_DIR")?).join(file), &zip)?;
+        let sha256 = STANDARD.encode(digest);
+        write!(
+            zips,
+            "(Function::{function}, {architecture:?}, Zip {{ bytes: include_bytes!(concat!(\
+             env!(\"OUT_DIR\"), \"/{file}\")), sha256: {sha256:?} }}), "
+        )?;
+    }
+    if count.is_empty() || count.values().any(|functions| *functions != 2) {
+        return Err(format!("want both functions for each architecture, got {count:?}").into());
+    }
+    let content: String = content.finalize()[..6]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let version = format!("{}+{content}", env!("CARGO_PKG_VERSION"));
+    if list["version"] != version.as_str() {
+        return Err(format!("version: got {}, want {version:?}", list["version"]).into());
+    }
+    Ok(format!(
+        "Some(Bundle {{ version: {version:?}, zips: &[{zips}] }})"
+    ))
+}
