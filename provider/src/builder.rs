@@ -57,8 +57,12 @@ impl Resource<Shared> for IndexBuilder {
     }
 
     async fn modify_plan(&self, cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagnostics> {
-        let defaults = cx.data().aws.default_tags();
-        let tags = all_tags(plan.planned().get("tags"), defaults);
+        let aws = &cx.data().aws;
+        let tags = if aws.default_tags_unknown() {
+            Value::Unknown
+        } else {
+            all_tags(plan.planned().get("tags"), aws.default_tags())
+        };
         checks::all_tags(&tags)?;
         plan.set("tags_all", tags);
         plan.set("drift", Vec::<String>::new());
@@ -182,7 +186,10 @@ fn plan_parts(plan: &mut Plan) {
         return;
     }
     let bus = |value: &Value| value.get("event_bus_name").clone();
-    if plan.prior().is_some_and(|prior| bus(prior) != bus(plan.planned())) {
+    if plan
+        .prior()
+        .is_some_and(|prior| bus(prior) != bus(plan.planned()))
+    {
         plan.set_unknown("rule_arn");
     }
 }
@@ -202,7 +209,10 @@ fn applied(
     state::set_parts(&mut state, settings, &work.account, &blueprint);
     state.set("event_pattern", &blueprint.rule.pattern);
     state.set("bundle_version", bundle.version());
-    state.set("code_sha256", state::code_of(bundle, settings.architecture()));
+    state.set(
+        "code_sha256",
+        state::code_of(bundle, settings.architecture()),
+    );
     state.set("drift", Vec::<String>::new());
     Ok((state, blueprint))
 }

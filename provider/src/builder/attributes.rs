@@ -23,12 +23,10 @@ pub(super) fn schema() -> Schema {
     for (name, attribute) in arguments().into_iter().chain(computed()) {
         schema = schema.attribute(name, attribute);
     }
-    schema
-        .block("vpc_config", vpc_config())
-        .block(
-            "timeouts",
-            timeouts::block(["create", "read", "update", "delete"]),
-        )
+    schema.block("vpc_config", vpc_config()).block(
+        "timeouts",
+        timeouts::block(["create", "read", "update", "delete"]),
+    )
 }
 
 /// What a configuration sets.
@@ -356,7 +354,10 @@ fn computed() -> Vec<(&'static str, Attribute)> {
             "index_generator_role_name",
             kept("Name of its role, `<name>-generator-<region>`."),
         ),
-        ("index_generator_log_group_arn", kept("ARN of its log group.")),
+        (
+            "index_generator_log_group_arn",
+            kept("ARN of its log group."),
+        ),
         (
             "index_generator_log_group_name",
             kept("Name of its log group, `/aws/lambda/<name>-generator`."),

@@ -151,7 +151,10 @@ pub(super) fn retention() -> Validator {
         let Some(number) = value.as_number() else {
             return Ok(());
         };
-        if number.as_i64().is_some_and(|days| RETENTIONS.contains(&days)) {
+        if number
+            .as_i64()
+            .is_some_and(|days| RETENTIONS.contains(&days))
+        {
             return Ok(());
         }
         let days: Vec<String> = RETENTIONS.iter().map(ToString::to_string).collect();
@@ -368,7 +371,10 @@ pub(super) fn all_tags(tags: &Value) -> Result<(), Diagnostic> {
 pub(super) fn filters() -> Validator {
     validators::each(validators::string(|text| {
         text.parse::<Filter>().map(drop).map_err(|error| {
-            Diagnostic::error("Invalid filter", format!("{}.", capital(&error.to_string())))
+            Diagnostic::error(
+                "Invalid filter",
+                format!("{}.", capital(&error.to_string())),
+            )
         })
     }))
 }

@@ -16,9 +16,9 @@ use serde_json::{Value as Json, json};
 use tfplugin_sdk::{Context, Diagnostic};
 
 use super::fault::Fault;
+use super::names;
 use super::settings::Settings;
 use super::work::Work;
-use super::names;
 use crate::aws::Account;
 use crate::bundle::Function;
 use crate::provider::Shared;
@@ -170,7 +170,9 @@ async fn repositories(
 /// Whether an image of the repository may match: whether one with the filter's own tag does, as a
 /// wildcard matches itself.
 fn names_repository(filters: &[Filter], name: &str) -> bool {
-    filters.iter().any(|filter| filter.matches(name, filter.tag()))
+    filters
+        .iter()
+        .any(|filter| filter.matches(name, filter.tag()))
 }
 
 /// An image under one of its tags.
@@ -190,7 +192,9 @@ async fn images(
     settings: &Settings,
     filters: &[Filter],
 ) -> Result<Vec<Image>, Fault> {
-    let tagged = DescribeImagesFilter::builder().tag_status(TagStatus::Tagged).build();
+    let tagged = DescribeImagesFilter::builder()
+        .tag_status(TagStatus::Tagged)
+        .build();
     let (mut images, mut token) = (Vec::new(), None);
     for _ in 0..MAX_PAGES {
         let list = ecr.describe_images().repository_name(repository);
@@ -296,7 +300,12 @@ mod tests {
         let images = by_tag(detail);
         assert_eq!(images.len(), 2);
         let event = event(&account, "shop/web", &images[1]);
-        let text = |path: &str| event.pointer(path).and_then(Json::as_str).unwrap_or_default();
+        let text = |path: &str| {
+            event
+                .pointer(path)
+                .and_then(Json::as_str)
+                .unwrap_or_default()
+        };
         assert_eq!(text("/source"), "aws.ecr");
         assert_eq!(text("/detail/image-tag"), "latest");
         assert_eq!(text("/detail/repository-name"), "shop/web");

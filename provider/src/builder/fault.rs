@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use aws_sdk_lambda::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::operation::RequestId;
 use tfplugin_sdk::Diagnostic;
 
@@ -30,7 +30,7 @@ pub(super) enum Fault {
 impl<E, R> From<SdkError<E, R>> for Fault
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: fmt::Debug,
+    R: fmt::Debug + 'static,
 {
     fn from(error: SdkError<E, R>) -> Self {
         match &error {
@@ -42,10 +42,24 @@ where
                     request: meta.request_id().map(str::to_owned),
                 }
             }
-            // The chain of causes names a host and a reason, and no credentials.
-            _ => Self::Unreachable(DisplayErrorContext(&error).to_string()),
+            _ => Self::Unreachable(causes(&error)),
         }
     }
+}
+
+/// The chain of causes: a host and a reason, and no credentials.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
 }
 
 impl Fault {
@@ -101,8 +115,6 @@ impl Fault {
             | "ConcurrentModification"
             | "ResourceInUseException" => true,
             "ResourceConflictException" => !self.is_taken(),
-            // Of IAM: a role was changed a moment ago.
-            "UnmodifiableEntity" => false,
             _ => false,
         }
     }
@@ -232,14 +244,70 @@ mod tests {
     fn faults_are_told_apart() {
         let role = "The role defined for the function cannot be assumed by Lambda.";
         for (code, message, temporary, propagation, taken, gone) in [
-            ("TooManyRequestsException", "Rate exceeded", true, false, false, false),
-            ("ResourceConflictException", "An update is in progress", true, false, false, false),
-            ("ResourceConflictException", "Function already exist: x", false, false, true, false),
-            ("EntityAlreadyExists", "Role x exists", false, false, true, false),
-            ("InvalidParameterValueException", role, false, true, false, false),
-            ("InvalidParameterValueException", "MemorySize", false, false, false, false),
-            ("NoSuchEntity", "The role x cannot be found.", false, false, false, true),
-            ("ResourceNotFoundException", "Function not found", false, false, false, true),
+            (
+                "TooManyRequestsException",
+                "Rate exceeded",
+                true,
+                false,
+                false,
+                false,
+            ),
+            (
+                "ResourceConflictException",
+                "An update is in progress",
+                true,
+                false,
+                false,
+                false,
+            ),
+            (
+                "ResourceConflictException",
+                "Function already exist: x",
+                false,
+                false,
+                true,
+                false,
+            ),
+            (
+                "EntityAlreadyExists",
+                "Role x exists",
+                false,
+                false,
+                true,
+                false,
+            ),
+            (
+                "InvalidParameterValueException",
+                role,
+                false,
+                true,
+                false,
+                false,
+            ),
+            (
+                "InvalidParameterValueException",
+                "MemorySize",
+                false,
+                false,
+                false,
+                false,
+            ),
+            (
+                "NoSuchEntity",
+                "The role x cannot be found.",
+                false,
+                false,
+                false,
+                true,
+            ),
+            (
+                "ResourceNotFoundException",
+                "Function not found",
+                false,
+                false,
+                false,
+                true,
+            ),
         ] {
             let fault = service(code, message);
             assert_eq!(fault.is_temporary(), temporary, "{fault}");
@@ -264,6 +332,10 @@ mod tests {
         };
         let found = late.diagnose("waiting");
         assert_eq!(found.summary, "Timed out");
-        assert!(found.detail.contains("AWS said last: AccessDenied"), "{}", found.detail);
+        assert!(
+            found.detail.contains("AWS said last: AccessDenied"),
+            "{}",
+            found.detail
+        );
     }
 }

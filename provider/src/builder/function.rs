@@ -131,14 +131,23 @@ impl FoundFunction {
                 "ephemeral storage size changed",
                 is.ephemeral_storage_size != wanted.ephemeral_storage_size,
             ),
-            ("architecture changed", is.architecture != wanted.architecture),
+            (
+                "architecture changed",
+                is.architecture != wanted.architecture,
+            ),
             ("environment changed", is.environment != wanted.environment),
             ("KMS key changed", is.kms_key_arn != wanted.kms_key_arn),
             ("VPC changed", is.vpc != wanted.vpc),
-            ("tracing mode changed", is.tracing_mode != wanted.tracing_mode),
+            (
+                "tracing mode changed",
+                is.tracing_mode != wanted.tracing_mode,
+            ),
             ("logging changed", is.logging != wanted.logging),
             ("layers changed", is.layers != wanted.layers),
-            ("reserved concurrency changed", self.reserved != want.reserved),
+            (
+                "reserved concurrency changed",
+                self.reserved != want.reserved,
+            ),
             (
                 "asynchronous invocation changed",
                 self.invoke != want.invoke.clone().unwrap_or_default(),
@@ -170,7 +179,9 @@ impl FoundFunction {
 
     fn foreign_statements(&self, want: &Function) -> impl Iterator<Item = &String> {
         let ours = want.rule_arn.is_some();
-        self.statements.keys().filter(move |id| !ours || *id != STATEMENT)
+        self.statements
+            .keys()
+            .filter(move |id| !ours || *id != STATEMENT)
     }
 }
 

@@ -63,7 +63,11 @@ pub(super) async fn ensure(
     want: &LogGroup,
     found: Option<FoundLogGroup>,
 ) -> Result<(), Diagnostic> {
-    let doing = if found.is_none() { "creating" } else { "changing" };
+    let doing = if found.is_none() {
+        "creating"
+    } else {
+        "changing"
+    };
     let done = async {
         let found = match found {
             Some(found) => found,
@@ -108,7 +112,10 @@ async fn change(work: &Work<'_>, want: &LogGroup, found: &FoundLogGroup) -> Resu
     match &want.kms_key {
         key if *key == found.kms_key => {}
         Some(key) => {
-            let associate = logs.associate_kms_key().log_group_name(name).kms_key_id(key);
+            let associate = logs
+                .associate_kms_key()
+                .log_group_name(name)
+                .kms_key_id(key);
             work.call(|| associate.clone().send()).await?;
         }
         None => {
@@ -118,9 +125,15 @@ async fn change(work: &Work<'_>, want: &LogGroup, found: &FoundLogGroup) -> Resu
     }
     if found.tags != want.tags {
         let tags = want.tags.clone().into_iter().collect();
-        let tag = logs.tag_resource().resource_arn(&want.arn).set_tags(Some(tags));
+        let tag = logs
+            .tag_resource()
+            .resource_arn(&want.arn)
+            .set_tags(Some(tags));
         work.call_soon(|| tag.clone().send()).await?;
-        let gone = found.tags.keys().filter(|key| !want.tags.contains_key(*key));
+        let gone = found
+            .tags
+            .keys()
+            .filter(|key| !want.tags.contains_key(*key));
         let gone: Vec<String> = gone.cloned().collect();
         if !gone.is_empty() {
             let untag = logs.untag_resource().resource_arn(&want.arn);

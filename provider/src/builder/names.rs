@@ -106,12 +106,30 @@ mod tests {
             region: "eu-west-1".to_owned(),
         };
         for (got, want) in [
-            (account.function_arn("f"), "arn:aws:lambda:eu-west-1:123456789012:function:f"),
-            (account.role_arn("/a/", "r"), "arn:aws:iam::123456789012:role/a/r"),
-            (account.log_group_arn("/l"), "arn:aws:logs:eu-west-1:123456789012:log-group:/l"),
-            (account.rule_arn("default", "r"), "arn:aws:events:eu-west-1:123456789012:rule/r"),
-            (account.rule_arn("b", "r"), "arn:aws:events:eu-west-1:123456789012:rule/b/r"),
-            (account.repository_arn("a/*"), "arn:aws:ecr:eu-west-1:123456789012:repository/a/*"),
+            (
+                account.function_arn("f"),
+                "arn:aws:lambda:eu-west-1:123456789012:function:f",
+            ),
+            (
+                account.role_arn("/a/", "r"),
+                "arn:aws:iam::123456789012:role/a/r",
+            ),
+            (
+                account.log_group_arn("/l"),
+                "arn:aws:logs:eu-west-1:123456789012:log-group:/l",
+            ),
+            (
+                account.rule_arn("default", "r"),
+                "arn:aws:events:eu-west-1:123456789012:rule/r",
+            ),
+            (
+                account.rule_arn("b", "r"),
+                "arn:aws:events:eu-west-1:123456789012:rule/b/r",
+            ),
+            (
+                account.repository_arn("a/*"),
+                "arn:aws:ecr:eu-west-1:123456789012:repository/a/*",
+            ),
         ] {
             assert_eq!(got, want);
         }

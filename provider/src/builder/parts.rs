@@ -78,7 +78,11 @@ pub(super) fn check_owner(
         let (log_group, role) = (found.log_group.as_ref(), found.role.as_ref());
         let function = found.function.as_ref();
         for (kind, name_, tags) in [
-            ("log group", &half.log_group.name, log_group.map(|g| &g.tags)),
+            (
+                "log group",
+                &half.log_group.name,
+                log_group.map(|g| &g.tags),
+            ),
             ("role", &half.role.name, role.map(|r| &r.tags)),
             ("function", &half.function.name, function.map(|f| &f.tags)),
         ] {

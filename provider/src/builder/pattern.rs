@@ -87,7 +87,10 @@ pub(super) fn pattern(settings: &Settings) -> String {
     let (mut repositories, mut tags) = (AnyOf::default(), AnyOf::default());
     for filter in &filters {
         let (repository, tag) = conditions(filter);
-        groups.entry(tag.clone()).or_default().add(repository.clone());
+        groups
+            .entry(tag.clone())
+            .or_default()
+            .add(repository.clone());
         repositories.add(repository);
         tags.add(tag);
     }
@@ -101,7 +104,10 @@ pub(super) fn pattern(settings: &Settings) -> String {
         if let Some(conditions) = repositories.json() {
             group.insert("repository-name".to_owned(), conditions.into());
         }
-        group.insert("image-tag".to_owned(), tag_conditions(tags, settings).into());
+        group.insert(
+            "image-tag".to_owned(),
+            tag_conditions(tags, settings).into(),
+        );
         group
     };
 

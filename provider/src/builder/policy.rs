@@ -5,6 +5,7 @@
 //! AWS maintains in policies of its own: those are attached, and a statement here denies the
 //! functions' code what only Lambda itself is to do with them.
 
+use lambda::filters::Filter;
 use serde_json::{Value as Json, json};
 
 use super::names;
@@ -71,7 +72,12 @@ pub(super) fn policy(function: Function, settings: &Settings, account: &Account)
                 ],
                 "Resource": arns.collect::<Vec<_>>(),
             }));
-            statements.extend(settings.on_failure_destination_arn.as_deref().and_then(send));
+            statements.extend(
+                settings
+                    .on_failure_destination_arn
+                    .as_deref()
+                    .and_then(send),
+            );
         }
     }
     if let Some(key) = &settings.kms_key_arn {
@@ -119,7 +125,7 @@ pub(super) fn attached(settings: &Settings, account: &Account) -> Vec<String> {
 /// wildcards of a filter and of IAM mean the same.
 pub(super) fn repositories(settings: &Settings) -> Vec<String> {
     let filters = settings.filters();
-    let mut patterns: Vec<&str> = filters.iter().map(|filter| filter.repository()).collect();
+    let mut patterns: Vec<&str> = filters.iter().map(Filter::repository).collect();
     patterns.sort_unstable();
     patterns.dedup();
     let covered = |pattern: &str| {
@@ -224,7 +230,10 @@ mod tests {
                     let everything = statement["Resource"] == "*";
                     let token = statement["Action"] == "ecr:GetAuthorizationToken";
                     assert_eq!(everything, token, "{statement}");
-                    assert!(!statement["Action"].to_string().contains('*'), "{statement}");
+                    assert!(
+                        !statement["Action"].to_string().contains('*'),
+                        "{statement}"
+                    );
                 }
             }
         }

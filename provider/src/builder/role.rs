@@ -41,7 +41,8 @@ pub(super) struct FoundRole {
 impl Role {
     fn to_sdk(&self) -> Vec<Tag> {
         let tags = self.tags.iter();
-        let tags = tags.filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok());
+        let tags =
+            tags.filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok());
         tags.collect()
     }
 
@@ -51,11 +52,14 @@ impl Role {
 }
 
 impl FoundRole {
-    /// What is not as it should be, apart from what has an attribute of its own.
+    /// What is not as it should be.
     pub(super) fn differences(&self, want: &Role) -> Vec<String> {
         let mut found = Vec::new();
         if self.trust != want.trust {
             found.push("trust policy changed".to_owned());
+        }
+        if self.boundary != want.boundary {
+            found.push("permissions boundary changed".to_owned());
         }
         match self.policies.get(POLICY) {
             None => found.push("policy missing".to_owned()),
@@ -97,7 +101,12 @@ async fn look(work: &Work<'_>, name: &str) -> Result<Option<FoundRole>, Fault> {
     };
     let mut policies = BTreeMap::new();
     for policy in inline(work, name).await? {
-        let send = || iam.get_role_policy().role_name(name).policy_name(&policy).send();
+        let send = || {
+            iam.get_role_policy()
+                .role_name(name)
+                .policy_name(&policy)
+                .send()
+        };
         let output = work.call(send).await?;
         policies.insert(policy, document(&output.policy_document));
     }
@@ -228,7 +237,10 @@ async fn change(work: &Work<'_>, want: &Role, found: &FoundRole) -> Result<(), F
     if found.tags != want.tags {
         let tag = iam.tag_role().role_name(name).set_tags(Some(want.to_sdk()));
         work.call_soon(|| tag.clone().send()).await?;
-        let gone = found.tags.keys().filter(|key| !want.tags.contains_key(*key));
+        let gone = found
+            .tags
+            .keys()
+            .filter(|key| !want.tags.contains_key(*key));
         let gone: Vec<String> = gone.cloned().collect();
         if !gone.is_empty() {
             let untag = iam.untag_role().role_name(name).set_tag_keys(Some(gone));
@@ -239,12 +251,20 @@ async fn change(work: &Work<'_>, want: &Role, found: &FoundRole) -> Result<(), F
 }
 
 async fn remove_inline(work: &Work<'_>, name: &str, policy: &str) -> Result<(), Fault> {
-    let delete = work.iam.delete_role_policy().role_name(name).policy_name(policy);
+    let delete = work
+        .iam
+        .delete_role_policy()
+        .role_name(name)
+        .policy_name(policy);
     absent(work.call(|| delete.clone().send()).await)
 }
 
 async fn detach(work: &Work<'_>, name: &str, arn: &str) -> Result<(), Fault> {
-    let detach = work.iam.detach_role_policy().role_name(name).policy_arn(arn);
+    let detach = work
+        .iam
+        .detach_role_policy()
+        .role_name(name)
+        .policy_arn(arn);
     absent(work.call(|| detach.clone().send()).await)
 }
 
@@ -260,10 +280,15 @@ pub(super) async fn delete(work: &Work<'_>, name: &str) -> Result<(), Diagnostic
         }
         work.call(|| work.iam.delete_role().role_name(name).send())
             .await?;
-        work.until(async || match work.call(|| work.iam.get_role().role_name(name).send()).await {
-            Ok(_) => Ok(false),
-            Err(fault) if fault.is_not_found() => Ok(true),
-            Err(fault) => Err(fault),
+        work.until(async || {
+            match work
+                .call(|| work.iam.get_role().role_name(name).send())
+                .await
+            {
+                Ok(_) => Ok(false),
+                Err(fault) if fault.is_not_found() => Ok(true),
+                Err(fault) => Err(fault),
+            }
         })
         .await
     };

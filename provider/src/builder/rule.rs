@@ -130,7 +130,11 @@ pub(super) async fn ensure(
     want: &Rule,
     found: Option<FoundRule>,
 ) -> Result<(), Diagnostic> {
-    let doing = if found.is_none() { "creating" } else { "changing" };
+    let doing = if found.is_none() {
+        "creating"
+    } else {
+        "changing"
+    };
     change(work, want, found)
         .await
         .map_err(|fault| fault.diagnose(&format!("{doing} the rule {:?}", want.name)))
@@ -178,7 +182,10 @@ async fn change(work: &Work<'_>, want: &Rule, found: Option<FoundRule>) -> Resul
             let tag = events.tag_resource().resource_arn(&want.arn);
             let tag = tag.set_tags(Some(tags));
             work.call_soon(|| tag.clone().send()).await?;
-            let gone = found.tags.keys().filter(|key| !want.tags.contains_key(*key));
+            let gone = found
+                .tags
+                .keys()
+                .filter(|key| !want.tags.contains_key(*key));
             let gone: Vec<String> = gone.cloned().collect();
             if !gone.is_empty() {
                 let untag = events.untag_resource().resource_arn(&want.arn);

@@ -22,9 +22,18 @@ pub(super) fn names_of(name: &str) -> [(&'static str, String); 6] {
     [
         ("id", name.to_owned()),
         ("event_filter_function_name", names::function(name, filter)),
-        ("event_filter_log_group_name", names::log_group(name, filter)),
-        ("index_generator_function_name", names::function(name, generator)),
-        ("index_generator_log_group_name", names::log_group(name, generator)),
+        (
+            "event_filter_log_group_name",
+            names::log_group(name, filter),
+        ),
+        (
+            "index_generator_function_name",
+            names::function(name, generator),
+        ),
+        (
+            "index_generator_log_group_name",
+            names::log_group(name, generator),
+        ),
         ("rule_name", names::rule(name)),
     ]
 }
@@ -174,7 +183,8 @@ fn see(seen: &mut Settings, found: &Found) {
         seen.reserved_concurrent_executions = function.reserved;
         seen.maximum_retry_attempts = function.invoke.retries;
         seen.maximum_event_age_in_seconds = function.invoke.max_age;
-        seen.on_failure_destination_arn.clone_from(&function.invoke.on_failure);
+        seen.on_failure_destination_arn
+            .clone_from(&function.invoke.on_failure);
         let variable = |name: &str| config.environment.get(name);
         if let Some(version) = variable(environment::INDEX_VERSION) {
             seen.index_version.clone_from(version);
@@ -245,12 +255,18 @@ fn see_code(state: &mut Value, seen: &Settings, found: &Found) {
 /// What is not as it should be and has no attribute of its own.
 fn drift(want: &Blueprint, found: &Found) -> Vec<String> {
     let mut lines = Vec::new();
-    for (half, found) in [(&want.filter, &found.filter), (&want.generator, &found.generator)] {
+    for (half, found) in [
+        (&want.filter, &found.filter),
+        (&want.generator, &found.generator),
+    ] {
         drift_of(half, found, &mut lines);
     }
     let mut add = |what: Vec<String>| {
         let name = &want.rule.name;
-        lines.extend(what.into_iter().map(|what| format!("rule {name:?}: {what}")));
+        lines.extend(
+            what.into_iter()
+                .map(|what| format!("rule {name:?}: {what}")),
+        );
     };
     match &found.rule {
         None => add(vec!["missing".to_owned()]),
@@ -264,7 +280,10 @@ fn drift(want: &Blueprint, found: &Found) -> Vec<String> {
 
 fn drift_of(want: &Half, found: &FoundHalf, lines: &mut Vec<String>) {
     let mut add = |kind: &str, name: &str, what: Vec<String>| {
-        lines.extend(what.into_iter().map(|what| format!("{kind} {name:?}: {what}")));
+        lines.extend(
+            what.into_iter()
+                .map(|what| format!("{kind} {name:?}: {what}")),
+        );
     };
     let missing = || vec!["missing".to_owned()];
 
@@ -310,7 +329,10 @@ fn tags_changed(is: &BTreeMap<String, String>, want: &BTreeMap<String, String>) 
         tags
     };
     let changed = own(is) != own(want);
-    changed.then(|| "tags changed".to_owned()).into_iter().collect()
+    changed
+        .then(|| "tags changed".to_owned())
+        .into_iter()
+        .collect()
 }
 
 #[cfg(test)]

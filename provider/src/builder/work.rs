@@ -12,7 +12,7 @@ use crate::aws::Account;
 use crate::provider::Shared;
 
 /// The first pause before a request is repeated; it doubles up to [`LONGEST`].
-const FIRST: Duration = Duration::from_millis(250);
+pub(super) const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(5);
 /// A role that is not usable by then has something wrong with it.
 const PROPAGATION: Duration = Duration::from_secs(120);
@@ -64,7 +64,7 @@ impl<'a> Work<'a> {
     where
         F: Future<Output = Result<T, SdkError<E, R>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug,
+        R: std::fmt::Debug + 'static,
     {
         self.repeat(send, Duration::ZERO).await
     }
@@ -74,20 +74,16 @@ impl<'a> Work<'a> {
     where
         F: Future<Output = Result<T, SdkError<E, R>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug,
+        R: std::fmt::Debug + 'static,
     {
         self.repeat(send, SETTLING).await
     }
 
-    async fn repeat<T, E, R, F>(
-        &self,
-        send: impl Fn() -> F,
-        settling: Duration,
-    ) -> Result<T, Fault>
+    async fn repeat<T, E, R, F>(&self, send: impl Fn() -> F, settling: Duration) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, SdkError<E, R>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug,
+        R: std::fmt::Debug + 'static,
     {
         let started = Instant::now();
         let mut delay = FIRST;
@@ -124,7 +120,11 @@ impl<'a> Work<'a> {
         self.within(tokio::time::sleep(delay)).await
     }
 
-    async fn pause(&self, delay: &mut Duration, last: Option<Fault>) -> Result<(), Fault> {
+    pub(super) async fn pause(
+        &self,
+        delay: &mut Duration,
+        last: Option<Fault>,
+    ) -> Result<(), Fault> {
         let slept = self.sleep(*delay).await;
         *delay = (*delay * 2).min(LONGEST);
         slept.map_err(|stop| match stop {

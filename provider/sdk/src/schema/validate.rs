@@ -8,8 +8,10 @@ use crate::path::AttributePath;
 use crate::value::Value;
 
 impl Schema {
-    /// Everything the attributes' own checks find in a configuration.
-    pub(crate) fn validate(&self, config: &Value) -> Diagnostics {
+    /// Everything the attributes' own checks find in a configuration; also for a provider's own
+    /// tests.
+    #[must_use]
+    pub fn validate(&self, config: &Value) -> Diagnostics {
         let mut found = Diagnostics::new();
         block(&self.root, config, &AttributePath::new(), &mut found);
         found

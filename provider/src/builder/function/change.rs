@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
     ApplicationLogLevel, Architecture, DestinationConfig, Environment, EphemeralStorage,
@@ -15,7 +16,7 @@ use crate::builder::fault::Fault;
 use crate::builder::names::STATEMENT;
 use crate::builder::role::absent;
 use crate::builder::settings::UNRESERVED;
-use crate::builder::work::Work;
+use crate::builder::work::{FIRST, Work};
 
 /// Makes the function so. With a role that was made anew, Lambda is told the role again: it
 /// holds on to the one that is gone.
@@ -25,11 +26,15 @@ pub(in crate::builder) async fn ensure(
     found: Option<FoundFunction>,
     role_is_new: bool,
 ) -> Result<(), Diagnostic> {
-    let doing = if found.is_none() { "creating" } else { "changing" };
+    let doing = if found.is_none() {
+        "creating"
+    } else {
+        "changing"
+    };
     let done = async {
         let found = match found {
             Some(found) => {
-                settle(work, &want.name).await?;
+                idle(work, &want.name).await?;
                 change(work, want, &found, role_is_new).await?;
                 found
             }
@@ -131,9 +136,15 @@ async fn surround(work: &Work<'_>, want: &Function, found: &FoundFunction) -> Re
     let (lambda, name) = (&work.lambda, &want.name);
     if found.tags != want.tags {
         let tags: HashMap<_, _> = want.tags.clone().into_iter().collect();
-        let tag = lambda.tag_resource().resource(&want.arn).set_tags(Some(tags));
+        let tag = lambda
+            .tag_resource()
+            .resource(&want.arn)
+            .set_tags(Some(tags));
         work.call(|| tag.clone().send()).await?;
-        let gone = found.tags.keys().filter(|key| !want.tags.contains_key(*key));
+        let gone = found
+            .tags
+            .keys()
+            .filter(|key| !want.tags.contains_key(*key));
         let gone: Vec<String> = gone.cloned().collect();
         if !gone.is_empty() {
             let untag = lambda.untag_resource().resource(&want.arn);
@@ -209,27 +220,38 @@ async fn permit(work: &Work<'_>, want: &Function, found: &FoundFunction) -> Resu
     Ok(())
 }
 
-/// Waits until Lambda has done what it was told.
+/// Waits until Lambda has done what it was told, and did not fail.
 async fn settle(work: &Work<'_>, name: &str) -> Result<(), Fault> {
-    let get = work.lambda.get_function_configuration().function_name(name);
-    work.until(async || {
-        let now = work.call_soon(|| get.clone().send()).await?;
-        let failed = |reason: Option<String>| Fault::Service {
-            code: "FunctionFailed".to_owned(),
-            message: reason.unwrap_or_else(|| "Lambda gives no reason".to_owned()),
-            request: None,
-        };
-        if now.last_update_status == Some(LastUpdateStatus::Failed) {
-            return Err(failed(now.last_update_status_reason));
-        }
-        match now.state {
-            Some(State::Failed) => Err(failed(now.state_reason)),
-            Some(State::Pending) => Ok(false),
-            // Inactive is one that was not used for long: it wakes up by itself.
-            _ => Ok(now.last_update_status != Some(LastUpdateStatus::InProgress)),
-        }
+    let now = idle(work, name).await?;
+    let reason = if now.last_update_status == Some(LastUpdateStatus::Failed) {
+        now.last_update_status_reason
+    } else if now.state == Some(State::Failed) {
+        now.state_reason
+    } else {
+        return Ok(());
+    };
+    Err(Fault::Service {
+        code: "FunctionFailed".to_owned(),
+        message: reason.unwrap_or_else(|| "Lambda gives no reason".to_owned()),
+        request: None,
     })
-    .await
+}
+
+/// Waits until Lambda is not at work on the function. How an earlier change ended is of no
+/// account for the next.
+async fn idle(work: &Work<'_>, name: &str) -> Result<GetFunctionConfigurationOutput, Fault> {
+    let get = work.lambda.get_function_configuration().function_name(name);
+    let mut delay = FIRST;
+    loop {
+        let now = work.call_soon(|| get.clone().send()).await?;
+        // Inactive is one that was not used for long: it wakes up by itself.
+        if now.state != Some(State::Pending)
+            && now.last_update_status != Some(LastUpdateStatus::InProgress)
+        {
+            return Ok(now);
+        }
+        work.pause(&mut delay, None).await?;
+    }
 }
 
 /// A configuration in the SDK's types.
@@ -259,7 +281,9 @@ impl Sdk {
                 .size(number(config.ephemeral_storage_size))
                 .build()
                 .ok(),
-            environment: Environment::builder().set_variables(Some(variables)).build(),
+            environment: Environment::builder()
+                .set_variables(Some(variables))
+                .build(),
             vpc: VpcConfig::builder()
                 .set_subnet_ids(subnets.or_else(|| Some(Vec::new())))
                 .set_security_group_ids(groups.or_else(|| Some(Vec::new())))

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_lambda::types::{FunctionConfiguration, TracingMode};
+use aws_sdk_lambda::types::{
+    ApplicationLogLevel, FunctionConfiguration, LogFormat, Runtime, SystemLogLevel, TracingMode,
+};
 use serde_json::Value as Json;
 use tfplugin_sdk::Diagnostic;
 
@@ -60,7 +62,7 @@ fn config(function: FunctionConfiguration) -> Config {
     Config {
         description: function.description.unwrap_or_default(),
         role_arn: function.role.unwrap_or_default(),
-        runtime: level(function.runtime.as_ref().map(|r| r.as_str())),
+        runtime: level(function.runtime.as_ref().map(Runtime::as_str)),
         handler: function.handler.unwrap_or_default(),
         memory_size: function.memory_size.unwrap_or_default().into(),
         timeout: function.timeout.unwrap_or_default().into(),
@@ -80,17 +82,21 @@ fn config(function: FunctionConfiguration) -> Config {
             .as_str()
             .to_owned(),
         logging: Logging {
-            format: level(logging.and_then(|l| l.log_format.as_ref()).map(|f| f.as_str())),
+            format: level(
+                logging
+                    .and_then(|l| l.log_format.as_ref())
+                    .map(LogFormat::as_str),
+            ),
             group: level(logging.and_then(|l| l.log_group.as_deref())),
             level: level(
                 logging
                     .and_then(|l| l.application_log_level.as_ref())
-                    .map(|l| l.as_str()),
+                    .map(ApplicationLogLevel::as_str),
             ),
             system_level: level(
                 logging
                     .and_then(|l| l.system_log_level.as_ref())
-                    .map(|l| l.as_str()),
+                    .map(SystemLogLevel::as_str),
             ),
         },
         layers: function

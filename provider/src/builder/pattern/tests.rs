@@ -1,1 +1,237 @@
+use lambda::filters::any_matches;
 
+use super::*;
+
+fn settings(filters: &[&str]) -> Settings {
+    Settings {
+        repository_image_tag_filters: filters.iter().map(|text| (*text).to_owned()).collect(),
+        ..Settings::new("x")
+    }
+}
+
+/// As EventBridge evaluates a pattern, as far as ours go.
+fn passes(pattern: &Json, event: &Json) -> bool {
+    let Some(fields) = pattern.as_object() else {
+        return false;
+    };
+    fields.iter().all(|(name, want)| match want {
+        Json::Array(either) if name == "$or" => either.iter().any(|want| passes(want, event)),
+        Json::Array(conditions) => conditions.iter().any(|want| holds(want, event.get(name))),
+        Json::Object(_) => passes(want, &event[name]),
+        _ => false,
+    })
+}
+
+fn holds(condition: &Json, value: Option<&Json>) -> bool {
+    let Some(condition) = condition.as_object() else {
+        return value == Some(condition);
+    };
+    let (kind, want) = condition.iter().next().expect("a condition");
+    if kind == "exists" {
+        return want == &Json::Bool(value.is_some());
+    }
+    let Some(value) = value.and_then(Json::as_str) else {
+        return false;
+    };
+    let text = want.as_str().unwrap_or_default();
+    match kind.as_str() {
+        "prefix" => value.starts_with(text),
+        "suffix" => value.ends_with(text),
+        "anything-but" => !holds(want, Some(&json!(value))),
+        _ => panic!("{kind}"),
+    }
+}
+
+fn event(repository: &str, tag: Option<&str>) -> Json {
+    let mut event = json!({
+        "source": "aws.ecr",
+        "detail-type": "ECR Image Action",
+        "detail": {
+            "action-type": "PUSH",
+            "result": "SUCCESS",
+            "repository-name": repository,
+        },
+    });
+    if let Some(tag) = tag {
+        event["detail"]["image-tag"] = json!(tag);
+    }
+    event
+}
+
+fn detail(settings: &Settings) -> Json {
+    let mut pattern: Json = serde_json::from_str(&pattern(settings)).unwrap();
+    let mut detail = pattern["detail"].take();
+    let fields = detail.as_object_mut().unwrap();
+    fields.remove("action-type");
+    fields.remove("result");
+    detail
+}
+
+#[test]
+fn conditions_are_as_narrow_as_they_can_be() {
+    let any = json!([{"anything-but": {"suffix": "-soci"}}]);
+    for (filters, want) in [
+        (vec!["*:*"], json!({"image-tag": any})),
+        (
+            vec!["a:*"],
+            json!({"repository-name": ["a"], "image-tag": any}),
+        ),
+        (
+            vec!["a:1", "b:1", "c/*:1"],
+            json!({"repository-name": ["a", "b", {"prefix": "c/"}], "image-tag": ["1"]}),
+        ),
+        (
+            vec!["a:1", "a:2"],
+            json!({"repository-name": ["a"], "image-tag": ["1", "2"]}),
+        ),
+        (
+            vec!["*/a:v*"],
+            json!({"repository-name": [{"suffix": "/a"}], "image-tag": [{"prefix": "v"}]}),
+        ),
+        (vec!["*:*", "a:*"], json!({"image-tag": any})),
+        (
+            vec!["a?c:*-rc"],
+            json!({"repository-name": [{"prefix": "a"}], "image-tag": [{"suffix": "-rc"}]}),
+        ),
+        (
+            vec!["a:1", "b:2"],
+            json!({"$or": [
+                {"repository-name": ["a"], "image-tag": ["1"]},
+                {"repository-name": ["b"], "image-tag": ["2"]},
+            ]}),
+        ),
+    ] {
+        assert_eq!(detail(&settings(&filters)), want, "{filters:?}");
+    }
+}
+
+#[test]
+fn images_without_a_tag_pass_for_version_1_only() {
+    let mut settings = settings(&["*:*"]);
+    for (version, want) in [("V1", true), ("V2", false)] {
+        version.clone_into(&mut settings.index_version);
+        let pattern: Json = serde_json::from_str(&pattern(&settings)).unwrap();
+        assert_eq!(passes(&pattern, &event("a", None)), want, "{version}");
+        assert!(passes(&pattern, &event("a", Some(""))));
+        assert!(!passes(&pattern, &event("a", Some("1-soci"))));
+    }
+}
+
+#[test]
+fn other_events_do_not_pass() {
+    let pattern: Json = serde_json::from_str(&pattern(&settings(&["*:*"]))).unwrap();
+    for (pointer, value) in [
+        ("/source", "aws.s3"),
+        ("/detail-type", "ECR Image Scan"),
+        ("/detail/action-type", "DELETE"),
+        ("/detail/result", "FAILURE"),
+    ] {
+        let mut event = event("a", Some("1"));
+        assert!(passes(&pattern, &event));
+        *event.pointer_mut(pointer).unwrap() = json!(value);
+        assert!(!passes(&pattern, &event), "{pointer}");
+    }
+}
+
+/// A small pseudo-random source, so that a failure comes again.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        usize::try_from(self.0 >> 33).unwrap_or(0) % sides
+    }
+
+    fn text(&mut self, letters: &[u8], longest: usize) -> String {
+        let length = 1 + self.roll(longest);
+        (0..length)
+            .map(|_| char::from(letters[self.roll(letters.len())]))
+            .collect()
+    }
+}
+
+#[test]
+fn whatever_a_filter_matches_passes() {
+    let mut dice = Dice(7);
+    let (mut matched, mut dropped) = (0, 0);
+    for _ in 0..3000 {
+        let count = 1 + dice.roll(4);
+        let filters: Vec<String> = (0..count)
+            .map(|_| format!("{}:{}", dice.text(b"ab/*?", 4), dice.text(b"12-*?", 4)))
+            .collect();
+        let mut settings = settings(&filters.iter().map(String::as_str).collect::<Vec<_>>());
+        "V1".clone_into(&mut settings.index_version);
+        let parsed = settings.filters();
+        let text = pattern(&settings);
+        let pattern: Json = serde_json::from_str(&text).unwrap();
+        for _ in 0..20 {
+            let repository = dice.text(b"ab/", 4);
+            let tag = match dice.roll(6) {
+                0 => None,
+                1 => Some(String::new()),
+                2 => Some(dice.text(b"12-", 2) + "-soci"),
+                _ => Some(dice.text(b"12-", 4)),
+            };
+            let tag = tag.as_deref();
+            let wanted = any_matches(&parsed, &repository, tag.unwrap_or_default())
+                && !tag.is_some_and(|tag| tag.ends_with("-soci"));
+            let passed = passes(&pattern, &event(&repository, tag));
+            assert!(passed || !wanted, "{filters:?} {repository}:{tag:?} {text}");
+            matched += usize::from(wanted);
+            dropped += usize::from(!passed);
+        }
+    }
+    assert!(matched > 1000 && dropped > 1000, "{matched} {dropped}");
+}
+
+#[test]
+fn a_pattern_is_never_too_long_nor_too_narrow() {
+    let different = |count: usize| -> Vec<String> {
+        (0..count)
+            .map(|n| format!("team-{n}/image:release-{n}"))
+            .collect()
+    };
+    let mut lengths = Vec::new();
+    for count in [1, 10, 25, 30, 60, 100, 150] {
+        let filters = different(count);
+        let settings = settings(&filters.iter().map(String::as_str).collect::<Vec<_>>());
+        let text = pattern(&settings);
+        assert!(text.len() <= MAX_CHARACTERS, "{count}: {}", text.len());
+        lengths.push(text.len());
+        let pattern: Json = serde_json::from_str(&text).unwrap();
+        for n in 0..count {
+            let (repository, tag) = (format!("team-{n}/image"), format!("release-{n}"));
+            assert!(
+                passes(&pattern, &event(&repository, Some(&tag))),
+                "{count} {n}"
+            );
+        }
+    }
+    // Some of them were near the limit, and some had to give up a field, and all fields.
+    assert!(lengths.iter().any(|length| *length > 1800), "{lengths:?}");
+    assert!(lengths.last() < lengths.iter().max(), "{lengths:?}");
+}
+
+#[test]
+fn the_limit_is_met_exactly() {
+    // With each name a little longer, the pattern grows until it does not fit, and not before.
+    let text = |length: usize| {
+        let filters: Vec<String> = ["a", "b", "c", "d", "e", "f", "g", "h"]
+            .map(|letter| format!("{}:*", letter.repeat(length)))
+            .to_vec();
+        pattern(&settings(
+            &filters.iter().map(String::as_str).collect::<Vec<_>>(),
+        ))
+    };
+    let with_names = |length| text(length).contains("repository-name");
+    let longest = (1..=256)
+        .take_while(|length| with_names(*length))
+        .last()
+        .unwrap();
+    assert!(text(longest).len() <= MAX_CHARACTERS);
+    assert!(text(longest).len() + 8 > MAX_CHARACTERS, "{longest}");
+    assert!(!with_names(longest + 1));
+}
