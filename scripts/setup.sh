@@ -46,12 +46,6 @@ need_lints() {
   cargo clippy --version >/dev/null 2>&1 || missing+=("clippy: run 'rustup component add clippy'")
 }
 
-# `python3 -m venv` of Debian needs a package of its own.
-need_python() {
-  need python3 python3
-  python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
-}
-
 install_packages() {
   [ ${#packages[@]} -gt 0 ] || return 0
   if [ "$(id -u)" -ne 0 ] || ! have apt-get; then

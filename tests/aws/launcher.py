@@ -22,12 +22,12 @@ import signal
 import socket
 import sys
 import threading
-from urllib.parse import unquote
 
 # The functions that the event at hand reached: events are matched one after the other.
 reached = set()
 
 INDEX = "application/vnd.oci.image.index.v1+json"
+REFERRERS = re.compile(r"/v2/(.+)/referrers/(sha256:[0-9a-f]{64})")
 
 
 def listen():
@@ -73,8 +73,11 @@ class Registry:
     """ECR as it should be, around ministack's."""
 
     def __init__(self, port):
+        from ministack import app
         from ministack.services import ecr, eventbridge
 
+        routed = app._is_ecr_registry_path
+        app._is_ecr_registry_path = lambda path: routed(path) or bool(REFERRERS.fullmatch(path))
         self.ecr, self.events, self.port = ecr, eventbridge, port
         self.plain = {
             name: getattr(ecr, name)
@@ -198,7 +201,7 @@ class Registry:
 
     async def request(self, method, path, headers, body, query):
         """A request to the registry."""
-        referrers = re.fullmatch(r"/v2/(.+)/referrers/(sha256:[0-9a-f]{64})", unquote(path))
+        referrers = REFERRERS.fullmatch(path)
         if referrers and method == "GET":
             return self.referrers(*referrers.groups(), query)
         plain = self.plain["handle_registry_request"]

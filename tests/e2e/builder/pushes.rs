@@ -2,10 +2,10 @@
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use tests::http;
 use tests::image::{Compression, Layout, MediaTypes};
+use tests::{http, wait};
 
-use super::{ARGUMENTS, FILTER, GENERATOR, Scenario};
+use super::{ARGUMENTS, FILTER, GENERATOR, LIMIT, Scenario};
 use crate::scenario::{ENABLED, INDEX_TYPE, REPOSITORY, TAG, image, layers, list, text};
 
 fn both_platforms(layout: &Layout) -> Result<Value> {
@@ -99,12 +99,16 @@ fn every_platform_gets_an_index_of_version_1() -> Result<()> {
     let arguments = format!("{ARGUMENTS}\n  index_version = \"V1\"");
     let scenario = Scenario::applied(&arguments)?;
     let digest = scenario.push(REPOSITORY, TAG, both_platforms)?;
-    scenario.wait_for_message(GENERATOR, &["indexed", &digest])?;
     let image = scenario
         .manifest(REPOSITORY, &digest)?
         .context("no image")?;
     for manifest in list(&image.json, "manifests")? {
-        let found = referrers(&scenario, text(&manifest["digest"])?)?;
+        let digest = text(&manifest["digest"])?;
+        let found = wait::until("the index of a platform", LIMIT, || {
+            let found = referrers(&scenario, digest)?;
+            Ok((!found.is_empty()).then_some(found))
+        })
+        .with_context(|| scenario.logs())?;
         assert_eq!(found.len(), 1, "{manifest}");
     }
     Ok(())
