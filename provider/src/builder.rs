@@ -140,6 +140,15 @@ impl Resource<Shared> for IndexBuilder {
         );
         Err(Diagnostic::error("Invalid import id", detail).into())
     }
+
+    async fn import_identity(
+        &self,
+        cx: &Context<Shared>,
+        state: Value,
+    ) -> Result<Value, Diagnostics> {
+        let name = state.get("name").as_str().unwrap_or_default();
+        self.import_state(cx, name).await
+    }
 }
 
 /// The functions come with the provider, so that a plan knows what will be deployed.

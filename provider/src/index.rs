@@ -116,6 +116,16 @@ impl Resource<Shared> for Index {
         state.set("id", settings.id());
         Ok(state)
     }
+
+    async fn import_identity(
+        &self,
+        cx: &Context<Shared>,
+        state: Value,
+    ) -> Result<Value, Diagnostics> {
+        let part = |name| state.get(name).as_str().unwrap_or_default();
+        let id = format!("{}/{}", part("index_version"), part("image"));
+        self.import_state(cx, &id).await
+    }
 }
 
 fn invalid_import_id(id: &str) -> Diagnostic {

@@ -112,3 +112,27 @@ fn the_pinned_terraform_stops_when_asked_to() -> Result<()> {
     assert_eq!(registry.tags(REPOSITORY)?, [TAG, ENABLED]);
     Ok(())
 }
+
+/// Terraform 1.12 and later import by identity. The version is left out: it has a default.
+#[test]
+fn an_index_is_imported_by_its_identity() -> Result<()> {
+    let registry = Registry::start()?;
+    push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
+    let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));
+    let terraform = initialised(Version::Pinned, &reference)?;
+    terraform.apply()?;
+    terraform
+        .run(&["state", "rm", "-no-color", ADDRESS])?
+        .success()?;
+
+    let import = format!(
+        "import {{\n  to       = {ADDRESS}\n  identity = {{ image = \"{reference}\" }}\n}}\n"
+    );
+    terraform.write("import.tf", &import)?;
+    let output = terraform.apply()?;
+    ensure!(output.all().contains("1 imported, 0 added, 0 changed"), "{output}");
+    expect_empty_plan(&terraform)?;
+    terraform.destroy()?;
+    assert_eq!(registry.tags(REPOSITORY)?, [TAG]);
+    Ok(())
+}

@@ -20,6 +20,7 @@ pub(super) fn schema() -> Schema {
          Lambda function that decides by repository and tag, one that builds the SOCI index and \
          pushes it beside the image, and the roles and log groups that these need.",
     );
+    schema = schema.identity(["name"]);
     for (name, attribute) in arguments().into_iter().chain(computed()) {
         schema = schema.attribute(name, attribute);
     }

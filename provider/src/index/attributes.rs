@@ -18,6 +18,7 @@ pub(super) fn schema() -> Schema {
             "Builds the SOCI index of a container image in a registry and publishes it beside \
              the image, so that container hosts can start the image before all of it is there.",
         )
+        .identity(["image", "index_version"])
         .attribute("image", image().requires_replace())
         .attribute("index_version", index_version().requires_replace())
         .attribute(
