@@ -7,7 +7,22 @@ use tfplugin_sdk::Diagnostic;
 pub(crate) fn diagnose(doing: &str, image: &str, error: &Error) -> Diagnostic {
     let (summary, advice) = explain(image, error);
     let detail = format!("While {doing} {image}: {error}.\n\n{advice}");
-    Diagnostic::error(summary, detail).at("image")
+    let attribute = match error {
+        Error::NoSuchPlatform { .. } => "platforms",
+        _ => "image",
+    };
+    Diagnostic::error(summary, detail).at(attribute)
+}
+
+/// Whether a registry refuses to move a tag.
+pub(crate) fn is_immutable(error: &Error) -> bool {
+    let details = error
+        .registry()
+        .map_or(&[][..], soci::RegistryError::details);
+    details.iter().any(|detail| {
+        let message = detail.message.to_lowercase();
+        message.contains("immutable") || message.contains("immutability")
+    })
 }
 
 /// A heading, and the next step.
@@ -22,7 +37,17 @@ fn explain(image: &str, error: &Error) -> (&'static str, String) {
             "Registry credentials not available",
             format!("Log in again with `docker login {host}`, or correct Docker's configuration."),
         ),
+        Error::Registry(_) if is_immutable(error) => (
+            "Tag is immutable",
+            "The tag exists with other content and cannot be moved. Delete it, or make the \
+             repository's tags mutable."
+                .to_owned(),
+        ),
         Error::Registry(registry) => explain_registry(host, registry),
+        Error::NoSuchPlatform { .. } => (
+            "Platform not in the image",
+            "Correct the argument platforms, or leave it out to index every platform.".to_owned(),
+        ),
         Error::DigestMismatch { .. } | Error::SizeMismatch { .. } | Error::CorruptLayer { .. } => (
             "Image content is corrupt",
             "The registry's copy of the image is damaged. Push the image again.".to_owned(),
@@ -42,18 +67,10 @@ fn explain(image: &str, error: &Error) -> (&'static str, String) {
 }
 
 fn explain_registry(host: &str, error: &soci::RegistryError) -> (&'static str, String) {
-    let immutable = error
-        .details()
-        .iter()
-        .any(|detail| detail.message.to_lowercase().contains("immutable"));
-    if immutable {
-        let advice = "The tag exists with other content and cannot be moved. Delete it, or make \
-                      the repository's tags mutable.";
-        ("Tag is immutable", advice.to_owned())
-    } else if error.is_unauthorized() {
+    if error.is_unauthorized() {
         let advice = format!(
-            "Log in with `docker login {host}` as a user who may pull from and push to the \
-             repository; the provider uses the credentials of Docker's configuration."
+            "Log in with `docker login {host}`, or add a registry_auth block for {host} to the \
+             provider, as a user who may pull from and push to the repository."
         );
         ("Registry refused the credentials", advice)
     } else if error.status_code() == Some(404) && error.is_write() {

@@ -1,10 +1,15 @@
 //! The resource `soci_index`: the SOCI index of one image.
 
 mod attributes;
+mod data;
 mod find;
 mod make;
+mod plan;
 mod record;
 mod remove;
+mod report;
+mod settings;
+mod uses;
 
 use std::time::Duration;
 
@@ -14,10 +19,11 @@ use tfplugin_sdk::{
     async_trait, timeouts,
 };
 
-use crate::diagnose::diagnose;
 use crate::provider::Shared;
-use attributes::Settings;
+pub(crate) use data::IndexData;
 use record::{Build, Record};
+use settings::{Settings, check_together};
+pub(crate) use uses::Uses;
 
 /// The resource `soci_index`.
 pub(crate) struct Index;
@@ -25,7 +31,6 @@ pub(crate) struct Index;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// For what takes some requests, and reads no layer.
 const SHORT_TIMEOUT: Duration = Duration::from_secs(10 * 60);
-const PLAN_TIMEOUT: Duration = Duration::from_secs(15);
 
 #[async_trait]
 impl Resource<Shared> for Index {
@@ -38,43 +43,11 @@ impl Resource<Shared> for Index {
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
-        let mut diagnostics = Diagnostics::new();
-        if let Err(diagnostic) = attributes::check_tag_length(config) {
-            diagnostics.push(diagnostic);
-        }
-        diagnostics
+        check_together(config)
     }
 
     async fn modify_plan(&self, cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagnostics> {
-        let Ok(settings) = Settings::read(plan.planned()) else {
-            // Something is not known yet; the apply will tell.
-            return Ok(());
-        };
-        if let Some(prior) = plan.prior().filter(|_| !plan.has_changes()) {
-            let record = Record::load(cx);
-            let drifted = record.current.is_some_and(|built| !built.is_shown(prior));
-            let indexed = prior.get("source_digest").as_str();
-            let moved = match resolve(cx, &settings).await {
-                Some(now) => Some(now.as_str()) != indexed,
-                None => false,
-            };
-            if drifted || moved {
-                plan.mark_computed_unknown();
-            }
-        }
-        if plan.has_changes() {
-            plan.set("id", settings.id());
-            // Terraform plans again while it applies, and a value once known must come out the
-            // same. A tag may move in between; a digest cannot.
-            if let Some(digest) = settings.image.digest() {
-                plan.set("source_digest", digest.to_string());
-                if settings.version == Version::V1 {
-                    let uri = format!("{}@{digest}", settings.image.name());
-                    plan.set("image_uri", uri);
-                }
-            }
-        }
-        Ok(())
+        plan::modify(cx, plan)
     }
 
     async fn create(&self, cx: &Context<Shared>, request: Create) -> Result<Value, Failure> {
@@ -99,40 +72,58 @@ impl Resource<Shared> for Index {
     async fn delete(&self, cx: &Context<Shared>, state: Value) -> Result<(), Failure> {
         let limit = timeouts::get(&state, "delete", SHORT_TIMEOUT)?;
         let settings = Settings::read(&state)?;
+        if state.get("keep_on_destroy").as_bool() == Some(true) {
+            return Ok(());
+        }
         let record = Record::load(cx);
         let imported = || Build::imported(&state);
         let mut builds = record.others;
         builds.extend(record.current.or_else(imported));
-        remove::remove(cx, &settings, &builds, &[], limit).await?;
+        remove::remove(cx, &settings, &record.resource, &builds, &[], limit).await?;
         Ok(())
     }
 
     async fn import_state(&self, _: &Context<Shared>, id: &str) -> Result<Value, Diagnostics> {
-        let Some((version, image)) = id.split_once('/') else {
-            return Err(bad_import_id(id).into());
+        let invalid = || Diagnostics::from(invalid_import_id(id));
+        let (version, rest) = id.split_once('/').ok_or_else(invalid)?;
+        let (image, tag) = match rest.split_once(',') {
+            Some((image, tag)) => (image, Some(tag)),
+            None => (rest, None),
         };
-        if !["V1", "V2"].contains(&version) || image.parse::<ImageReference>().is_err() {
-            return Err(bad_import_id(id).into());
+        let is_tag = |tag| version == "V2" && settings::check_tag(tag).is_ok();
+        if !["V1", "V2"].contains(&version)
+            || image.parse::<ImageReference>().is_err()
+            || !tag.is_none_or(is_tag)
+        {
+            return Err(invalid());
         }
-        let state = Value::object([("image", image.into()), ("index_version", version.into())]);
+        let mut state = Value::object([
+            ("image", image.into()),
+            ("index_version", version.into()),
+            ("tag", tag.into()),
+            ("keep_on_destroy", false.into()),
+        ]);
         let settings = Settings::read(&state)?;
-        if settings.version == Version::V2 && settings.output_tag().is_none() {
+        if settings.version == Version::V2 && settings.tag.is_none() {
             let detail = format!(
-                "A SOCI-enabled image of {image} has no tag, so that it cannot be found by the \
-                 image's name. Let an apply build it again: what is there already is taken over."
+                "A SOCI-enabled image of {image} has no tag by default, so that it cannot be \
+                 found by the image's name. If it has one, add it to the id after a comma. If \
+                 not, let an apply build it again: what is there already is taken over."
             );
             return Err(Diagnostic::error("Image without a tag", detail).into());
         }
-        let mut state = state;
+        state.set("tag", settings.tag.clone());
         state.set("id", settings.id());
         Ok(state)
     }
 }
 
-fn bad_import_id(id: &str) -> Diagnostic {
+fn invalid_import_id(id: &str) -> Diagnostic {
     let detail = format!(
         "Got {id:?}. Want the version of the index and the image that it was built for, such as \
-         V2/registry.example.com/app:1.0 or V1/registry.example.com/app:1.0."
+         V2/registry.example.com/app:1.0 or V1/registry.example.com/app:1.0. A SOCI-enabled image \
+         whose tag is not the image's with \"-soci\" behind it needs that tag too, after a comma: \
+         V2/registry.example.com/app:1.0,lazy."
     );
     Diagnostic::error("Invalid import id", detail)
 }
@@ -142,38 +133,4 @@ async fn open(cx: &Context<Shared>, image: &ImageReference) -> Result<RegistryIm
     let shared = cx.data();
     let credentials = shared.credentials.find(&shared.aws, image).await?;
     Ok(shared.client.image(image.clone(), credentials))
-}
-
-/// What the image is now, as far as that can be said while planning: an image may well be
-/// pushed by the same apply that indexes it.
-async fn resolve(cx: &Context<Shared>, settings: &Settings) -> Option<String> {
-    let work = async {
-        let image = open(cx, &settings.image).await?;
-        let name = settings.source_name();
-        let resolved = image.resolve(&name).await;
-        resolved.map_err(|error| diagnose("looking up", &settings.image.to_string(), &error))
-    };
-    let resolved = tokio::select! {
-        () = cx.cancelled() => return None,
-        () = tokio::time::sleep(PLAN_TIMEOUT) => {
-            let detail = format!(
-                "While looking up {}: no answer within {} seconds.",
-                settings.image,
-                PLAN_TIMEOUT.as_secs()
-            );
-            Err(Diagnostic::error("Registry not reachable", detail).at("image"))
-        }
-        resolved = work => resolved,
-    };
-    match resolved {
-        Ok(descriptor) => descriptor.map(|descriptor| descriptor.digest.to_string()),
-        Err(diagnostic) => {
-            let detail = format!(
-                "{}\n\nWhether the tag has moved is not known.",
-                diagnostic.detail
-            );
-            cx.warn(Diagnostic::warning(diagnostic.summary, detail).at("image"));
-            None
-        }
-    }
 }

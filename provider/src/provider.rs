@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use soci::ImageReference;
 use tfplugin_sdk::{
-    Context, Diagnostic, Diagnostics, Function, Provider, Resource, Schema, Value, async_trait,
+    Context, DataSource, Diagnostic, Diagnostics, Function, Provider, Resource, Schema, Value,
+    async_trait,
 };
 use tokio::sync::OwnedMutexGuard;
 
@@ -13,7 +14,7 @@ use crate::aws::{self, Aws};
 use crate::builder::IndexBuilder;
 use crate::credentials::{self, RegistryCredentials};
 use crate::functions::{FilterMatches, ParseImage};
-use crate::index::Index;
+use crate::index::{Index, IndexData, Uses};
 
 /// The provider `soci`.
 pub(crate) struct SociProvider;
@@ -26,6 +27,8 @@ pub(crate) struct Shared {
     pub aws: Aws,
     /// Who asks which registry.
     pub credentials: RegistryCredentials,
+    /// What the resources know of each other.
+    pub uses: Uses,
     /// One lock for each repository, by name.
     repositories: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -88,6 +91,7 @@ impl Provider for SociProvider {
             client,
             aws,
             credentials: RegistryCredentials::new(&config),
+            uses: Uses::default(),
             repositories: Mutex::default(),
         })
     }
@@ -98,5 +102,9 @@ impl Provider for SociProvider {
 
     fn functions(&self) -> Vec<Box<dyn Function>> {
         vec![Box::new(FilterMatches), Box::new(ParseImage)]
+    }
+
+    fn data_sources(&self) -> Vec<Box<dyn DataSource<Shared>>> {
+        vec![Box::new(IndexData)]
     }
 }

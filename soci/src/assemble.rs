@@ -56,6 +56,7 @@ pub(crate) fn assemble(
         size: 0,
         ztocs: Vec::new(),
         skipped: Vec::new(),
+        not_prefetched: Vec::new(),
     };
     let mut ztocs = Vec::new();
     for layer in &manifest.layers {
@@ -83,7 +84,8 @@ pub(crate) fn assemble(
             prefetch: Vec::new(),
         });
     }
-    let prefetch = prefetch_artifacts(manifest, layers, &options.ztoc.prefetch_files)?;
+    let wanted = &options.ztoc.prefetch_files;
+    let prefetch = prefetch_artifacts(manifest, layers, wanted, &mut report.not_prefetched)?;
     for (descriptor, _) in &prefetch {
         ztocs.push(descriptor.clone());
     }
@@ -138,16 +140,22 @@ fn prefetch_artifacts(
     manifest: &Manifest,
     layers: &HashMap<Key, Layer>,
     wanted: &[String],
+    missing: &mut Vec<String>,
 ) -> Result<Vec<(Descriptor, Bytes)>> {
     let mut spans: Vec<Vec<(usize, usize)>> = vec![Vec::new(); manifest.layers.len()];
-    for file in 0..wanted.len() {
-        for (at, layer) in manifest.layers.iter().enumerate().rev() {
-            if let Layer::Indexed { prefetch, .. } = &layers[&key(layer)]
-                && let Some(found) = prefetch[file]
-            {
-                spans[at].push(found);
-                break;
-            }
+    for (file, path) in wanted.iter().enumerate() {
+        let mut found = manifest
+            .layers
+            .iter()
+            .enumerate()
+            .rev()
+            .filter_map(|(at, layer)| match &layers[&key(layer)] {
+                Layer::Indexed { prefetch, .. } => Some((at, prefetch[file]?)),
+                Layer::Skipped(_) => None,
+            });
+        match found.next() {
+            Some((at, found)) => spans[at].push(found),
+            None => missing.push(path.clone()),
         }
     }
     let mut artifacts = Vec::new();

@@ -105,8 +105,11 @@ fn check_platforms(image: &Image, wanted: &[Platform]) -> Result<()> {
         None => Ok(()),
         Some(missing) => {
             let has: Vec<String> = has.iter().map(ToString::to_string).collect();
-            let reason = format!("no image for {missing}; it has {}", has.join(", "));
-            Err(Error::document(image.root.descriptor.digest, reason))
+            Err(Error::NoSuchPlatform {
+                image: image.root.descriptor.digest,
+                wanted: missing.to_string(),
+                found: has.join(", "),
+            })
         }
     }
 }

@@ -73,6 +73,16 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A platform was asked for that the image does not have.
+    #[error("{image}: no image for {wanted}; it has {found}")]
+    NoSuchPlatform {
+        /// The image.
+        image: Digest,
+        /// The platform.
+        wanted: String,
+        /// Those that it has.
+        found: String,
+    },
     /// The reference names something that is no container image.
     #[error("{what}: not a container image, but {found}")]
     NotAnImage {

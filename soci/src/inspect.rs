@@ -48,6 +48,8 @@ pub struct IndexInspection {
     pub manifest: Option<Digest>,
     /// Its zTOCs, in its order.
     pub ztocs: Vec<ZtocInspection>,
+    /// The blobs that list what to prefetch.
+    pub prefetch: Vec<Descriptor>,
 }
 
 /// One zTOC of an index, as the index describes it.
@@ -104,7 +106,11 @@ pub async fn inspect(source: &(impl Source + ?Sized)) -> Result<Inspection> {
             found.extend(beside.map(|beside| (Version::V2, beside.clone())));
         }
         for referrer in source.referrers(entry.descriptor.digest).await? {
-            if referrer.artifact_type.as_deref() == Some(media_type::SOCI_INDEX_V1) {
+            // A list that clients keep may have one twice.
+            let known = found
+                .iter()
+                .any(|(_, known)| known.digest == referrer.digest);
+            if referrer.artifact_type.as_deref() == Some(media_type::SOCI_INDEX_V1) && !known {
                 found.push((Version::V1, referrer));
             }
         }
@@ -139,8 +145,12 @@ async fn read_index(
     let index: Manifest =
         serde_json::from_slice(&bytes).map_err(|error| Error::document(digest, error))?;
     let mut ztocs = Vec::new();
+    let mut prefetch = Vec::new();
     for descriptor in index.layers {
         if descriptor.media_type != media_type::ZTOC {
+            if descriptor.media_type == media_type::PREFETCH {
+                prefetch.push(descriptor);
+            }
             continue;
         }
         let annotation = |key: &str| descriptor.annotations.get(key);
@@ -164,6 +174,7 @@ async fn read_index(
             Version::V2 => named.and_then(|digest| digest.parse().ok()),
         },
         ztocs,
+        prefetch,
     })
 }
 

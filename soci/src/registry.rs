@@ -220,7 +220,7 @@ impl RegistryImage {
     }
 
     /// Stores a manifest under a tag or its digest.
-    async fn put_manifest(&self, document: &Document, name: &str) -> Result<Response> {
+    pub(crate) async fn put_manifest(&self, document: &Document, name: &str) -> Result<Response> {
         let mut request = self.manifest_request(Method::PUT, name)?;
         let content_type = HeaderValue::from_str(&document.descriptor.media_type)
             .map_err(|error| Error::document(document.descriptor.digest, error))?;

@@ -8,20 +8,24 @@ use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::oci::ImageIndex;
+use crate::oci::{Annotations, ImageIndex, media_type};
 use crate::registry::RegistryImage;
+use crate::store::Document;
 use crate::{Digest, Result};
 
 /// Tags that are looked up at the same time.
 const CONCURRENCY: usize = 8;
+
+/// The annotation that tells what a placeholder stands for, should one be found.
+const PLACEHOLDER: &str = "soci.placeholder-of-tag";
 
 /// A SOCI-enabled image (V2) that is to go.
 #[derive(Debug)]
 pub struct Removal<'a> {
     /// Its image index.
     pub root: Digest,
-    /// The tag it was published with.
-    pub tag: Option<&'a str>,
+    /// The tags it was published with.
+    pub tags: &'a [String],
     /// Manifests that were published with it, in case the image index is gone already and
     /// cannot tell.
     pub manifests: &'a [Digest],
@@ -34,7 +38,7 @@ pub struct Removal<'a> {
 pub enum Removed {
     /// All that nothing else uses is gone.
     Gone,
-    /// The image has other tags, or is one of those to keep: it stays.
+    /// The image has other tags, or is one of those to keep: it stays, with all its tags.
     InUse,
 }
 
@@ -46,7 +50,7 @@ impl RegistryImage {
     /// # Errors
     /// When the registry refuses or cannot be reached.
     pub async fn remove_enabled(&self, removal: &Removal<'_>) -> Result<Removed> {
-        let mut used = self.used(removal.root, removal.tag).await?;
+        let mut used = self.used(removal.root, removal.tags).await?;
         for kept in removal.kept {
             used.extend(self.tree_of(*kept).await?);
         }
@@ -63,6 +67,29 @@ impl RegistryImage {
         Ok(Removed::Gone)
     }
 
+    /// Takes a tag away from what it names, which stays; nothing, if it names something else.
+    ///
+    /// Many registries only delete by digest, and some that do delete a tag delete with it what
+    /// only it names. So the tag is given to a placeholder, and that is deleted.
+    ///
+    /// # Errors
+    /// When the registry refuses or cannot be reached.
+    pub async fn untag(&self, tag: &str, named: Digest) -> Result<()> {
+        if self.resolve(tag).await?.map(|now| now.digest) != Some(named) {
+            return Ok(());
+        }
+        let mut placeholder = ImageIndex::of(Vec::new());
+        placeholder.annotations = Annotations::from([(PLACEHOLDER.to_owned(), tag.to_owned())]);
+        let placeholder = Document::of(media_type::OCI_INDEX, &placeholder)?;
+        let digest = placeholder.descriptor.digest;
+        // Where nothing is ever deleted, the tag would be left with the placeholder.
+        self.put_manifest(&placeholder, &digest.to_string()).await?;
+        self.delete_manifest(digest).await?;
+        self.put_manifest(&placeholder, tag).await?;
+        self.delete_manifest(digest).await?;
+        Ok(())
+    }
+
     /// Removes a SOCI index (V1) of the manifest `subject`.
     ///
     /// # Errors
@@ -73,15 +100,15 @@ impl RegistryImage {
         Ok(())
     }
 
-    /// Everything that the repository's tags lead to, without the tag `own` if that names
-    /// `root`.
-    async fn used(&self, root: Digest, own: Option<&str>) -> Result<BTreeSet<Digest>> {
+    /// Everything that the repository's tags lead to, without those of the tags `own` that
+    /// name `root`.
+    async fn used(&self, root: Digest, own: &[String]) -> Result<BTreeSet<Digest>> {
         let tags = self.tags().await?;
         let tagged: Vec<Option<Digest>> = stream::iter(tags)
             .map(|tag| async move {
                 let named = self.resolve(&tag).await?.map(|named| named.digest);
                 Ok::<_, crate::Error>(
-                    named.filter(|&digest| !(digest == root && own == Some(&*tag))),
+                    named.filter(|&digest| !(digest == root && own.contains(&tag))),
                 )
             })
             .buffer_unordered(CONCURRENCY)

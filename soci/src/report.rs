@@ -50,6 +50,9 @@ pub struct IndexReport {
     pub ztocs: Vec<ZtocReport>,
     /// The layers without one.
     pub skipped: Vec<SkippedReport>,
+    /// Files to prefetch that are in no indexed layer, or empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_prefetched: Vec<String>,
 }
 
 /// One layer's zTOC.

@@ -177,3 +177,36 @@ fn no_provider_outlives_terraform() -> Result<()> {
     })?;
     Ok(())
 }
+
+#[test]
+fn ctrl_c_while_one_waits_for_the_other_to_publish() -> Result<()> {
+    let registry = Registry::start()?;
+    push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
+    let proxy = Proxy::start(registry.address())?;
+    let image = proxy.reference(&format!("{REPOSITORY}:{TAG}"));
+    let path = "/manifests/sha256:";
+    proxy.add(Rule::new("PUT", path, Fault::HoldRequest).times(1));
+    let two = "count = 2\n  tag = \"soci-${count.index}\"";
+    let terraform = initialised(&image, two)?;
+    let mut apply = terraform.start(APPLY)?;
+    // Both have built their index; one of them publishes, and does not get on.
+    wait::until("both to be at it", wait::SOON, || {
+        if let Some(status) = apply.try_status()? {
+            bail!("it ended before: {status}\n{}", apply.output_so_far());
+        }
+        let requests = proxy.requests();
+        let layers = requests.iter().filter(|its| {
+            its.method == "GET" && its.path.contains("/blobs/") && its.range.is_none()
+        });
+        Ok((proxy.is_holding() && layers.count() >= 2).then_some(()))
+    })?;
+    apply.interrupt()?;
+    let output = apply.finish(LIMIT, &Interrupt::default())?;
+    expect_clean(&output);
+    proxy.heal();
+    terraform.apply()?;
+    assert!(!terraform.plan()?.changes);
+    terraform.destroy()?;
+    assert_eq!(registry.tags(REPOSITORY)?, [TAG]);
+    Ok(())
+}

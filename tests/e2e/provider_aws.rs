@@ -167,7 +167,7 @@ fn what_is_missing_or_wrong_is_said() -> Result<()> {
         ),
         (
             [&region[..], &[("AWS_PROFILE", "absent")]].concat(),
-            &["AWS credentials", "absent"],
+            &["No AWS credentials found", "\"absent\""],
         ),
     ] {
         let (calls, error) = asked("", &[], &variables)?;

@@ -189,32 +189,6 @@ fn a_tag_that_is_taken_is_not_overwritten() -> Result<()> {
 }
 
 #[test]
-fn a_tag_that_moves_between_plan_and_apply() -> Result<()> {
-    let scenario = Scenario::new("")?;
-    for seed in [2, 3] {
-        let planned = scenario
-            .terraform
-            .run(&["plan", "-out=saved", "-input=false"])?;
-        ensure!(planned.status.success(), "{planned}");
-        push(&scenario.registry, TAG, |layout| {
-            image(layout, "amd64", seed)
-        })?;
-        let applied = scenario
-            .terraform
-            .run(&["apply", "-input=false", "saved"])?;
-        ensure!(applied.status.success(), "{applied}");
-        let source = scenario.manifest(TAG)?.digest;
-        assert_eq!(scenario.resource()?.text("source_digest")?, source);
-        scenario.expect_enabled()?;
-        scenario.expect_empty_plan()?;
-        push(&scenario.registry, TAG, |layout| {
-            image(layout, "amd64", seed + 10)
-        })?;
-    }
-    Ok(())
-}
-
-#[test]
 fn a_missing_part_of_the_image_is_brought_back() -> Result<()> {
     let scenario = Scenario::new("")?;
     scenario.terraform.apply()?;

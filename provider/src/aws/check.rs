@@ -254,7 +254,8 @@ fn web_identity(config: &Value, found: &mut Diagnostics) {
         let unset = |variable: &str| std::env::var_os(variable).is_none_or(|v| v.is_empty());
         if missing("role_arn") && unset("AWS_ROLE_ARN") {
             let detail = "Set role_arn, or the environment variable AWS_ROLE_ARN.";
-            found.push(Diagnostic::error("Missing role", detail).at(path.clone()));
+            let path = path.attribute("role_arn");
+            found.push(Diagnostic::error("Missing role", detail).at(path));
         }
         match (
             missing("web_identity_token"),
@@ -269,6 +270,7 @@ fn web_identity(config: &Value, found: &mut Diagnostics) {
             (true, true) if unset("AWS_WEB_IDENTITY_TOKEN_FILE") => {
                 let detail = "Set web_identity_token or web_identity_token_file, or the \
                               environment variable AWS_WEB_IDENTITY_TOKEN_FILE.";
+                let path = path.attribute("web_identity_token");
                 found.push(Diagnostic::error("Missing token", detail).at(path));
             }
             _ => {}

@@ -104,13 +104,15 @@ pub(crate) fn is_without_credentials(error: &(dyn Error + 'static)) -> bool {
 
 fn no_credentials(doing: &str, error: &CredentialsError) -> Diagnostic {
     if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
+        let profile = std::env::var("AWS_PROFILE").unwrap_or_else(|_| "default".to_owned());
         let detail = format!(
-            "While {doing}: there are no AWS credentials. Looked at, in this order: access_key \
-             and secret_key or profile of the provider; the environment variables \
-             AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; the profile of AWS_PROFILE, or the \
-             default one, in the shared config and credentials files; a web identity token of \
-             the environment; the credentials of an ECS task; the role of an EC2 instance.\n\n\
-             Set one of them up, for example with `aws configure` or `aws sso login`."
+            "While {doing}: {}. Looked at, in this order: access_key and secret_key, or profile, \
+             of the provider; the environment variables AWS_ACCESS_KEY_ID and \
+             AWS_SECRET_ACCESS_KEY; the profile {profile:?}, which is that of AWS_PROFILE or the \
+             default, in the shared config and credentials files; a web identity token of the \
+             environment; the credentials of an ECS task; the role of an EC2 instance.\n\nSet \
+             one of them up, for example with `aws configure` or `aws sso login`.",
+            causes(error)
         );
         return Diagnostic::error("No AWS credentials found", detail);
     }

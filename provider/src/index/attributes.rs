@@ -1,10 +1,11 @@
 //! The attributes of `soci_index`.
 
 use serde::{Deserialize, Serialize};
-use soci::{ImageReference, Report, Version};
-use tfplugin_sdk::{Attribute, Diagnostic, Nesting, Schema, Value, timeouts, validators};
+use soci::oci::Platform;
+use soci::{Digest, ImageReference, Report, Version};
+use tfplugin_sdk::{Attribute, Diagnostic, Nesting, Schema, Type, Value, timeouts, validators};
 
-use super::record;
+use super::settings::{self, Settings};
 use crate::diagnose::diagnose;
 
 /// A span may not be smaller: each costs 32 KiB in the zTOC.
@@ -17,62 +18,54 @@ pub(super) fn schema() -> Schema {
             "Builds the SOCI index of a container image in a registry and publishes it beside \
              the image, so that container hosts can start the image before all of it is there.",
         )
-        .attribute("image", image())
+        .attribute("image", image().requires_replace())
+        .attribute("index_version", index_version().requires_replace())
         .attribute(
-            "index_version",
-            Attribute::string()
-                .default(Version::V2.name())
-                .requires_replace()
-                .validate(validators::one_of([Version::V1.name(), Version::V2.name()]))
-                .description(
-                    "Version of the index. `V2` (the default) publishes a SOCI-enabled image, \
-                     which carries its index and is tagged `<tag>-soci`. `V1` publishes an index \
-                     that refers to the image and leaves the image as it is.",
-                ),
+            "tag",
+            tag("Tag of the SOCI-enabled image, in the repository of the image; only for `V2`."),
+        )
+        .attribute("platforms", platforms())
+        .attribute("span_size", span_size())
+        .attribute("min_layer_size", min_layer_size())
+        .attribute("prefetch_files", prefetch_files())
+        .attribute("optimizations", optimizations())
+        .attribute(
+            "triggers",
+            Attribute::map(Type::String).optional().description(
+                "Any values. When one changes, what the image's tag names is looked up while \
+                 applying, not before, and the index is updated: for an image that is pushed by \
+                 the same apply.",
+            ),
         )
         .attribute(
-            "span_size",
-            Attribute::number()
-                .default(4 << 20)
-                .validate(validators::number_range(MIN_SPAN_SIZE..=MAX_SPAN_SIZE))
-                .description(
-                    "How many bytes of a decompressed layer lie between two points at which \
-                     reading can start. Default: 4194304 (4 MiB).",
-                ),
-        )
-        .attribute(
-            "min_layer_size",
-            Attribute::number()
-                .default(10 << 20)
-                .validate(validators::number_range(0..=i64::MAX))
-                .description(
-                    "Layers of fewer compressed bytes are left out of the index: it is faster to \
-                     download them whole. Default: 10485760 (10 MiB).",
-                ),
+            "keep_on_destroy",
+            Attribute::bool().default(false).inert().description(
+                "Whether to leave the index in the registry when the resource is destroyed or \
+                 replaced. Default: `false`.",
+            ),
         )
         .attribute(
             "id",
             Attribute::string().computed().description(
                 "The version of the index and the image, such as \
-                 `V2/registry.example.com/app:1.0`. The id to import by.",
+                 `V2/registry.example.com/app:1.0`; with a `tag` that is not the default one, that \
+                 follows after a comma. The id to import by.",
             ),
         )
         .attribute(
             "source_digest",
-            Attribute::string()
-                .computed()
-                .description("Digest of the image that was indexed."),
+            computed_string("Digest of the image that was indexed."),
         )
         .attribute(
             "digest",
-            Attribute::string().computed().description(
+            computed_string(
                 "Digest of the SOCI-enabled image (`V2`), or of the SOCI index of the image's \
                  first indexed platform (`V1`). Null if no layer was indexed.",
             ),
         )
         .attribute(
             "image_uri",
-            Attribute::string().computed().description(
+            computed_string(
                 "The image to deploy, pinned by digest: the SOCI-enabled image (`V2`), or the \
                  image itself (`V1`, or no layer indexed).",
             ),
@@ -91,10 +84,9 @@ pub(super) fn schema() -> Schema {
         )
 }
 
-fn image() -> Attribute {
+pub(super) fn image() -> Attribute {
     Attribute::string()
         .required()
-        .requires_replace()
         .validate(validators::string(|text| {
             text.parse::<ImageReference>()
                 .map(drop)
@@ -102,16 +94,97 @@ fn image() -> Attribute {
         }))
         .description(
             "The image to index, as `host/repository:tag` or `host/repository@sha256:…`. A tag is \
-             looked up at each plan; when it has moved, the index is built anew.",
+             looked up at each refresh; when it has moved, the index is updated.",
         )
 }
 
-fn indexes() -> Attribute {
-    let text = |description: &str| {
-        Attribute::string()
-            .computed()
-            .description(description.to_owned())
-    };
+pub(super) fn index_version() -> Attribute {
+    Attribute::string()
+        .default(Version::V2.name())
+        .validate(validators::one_of([Version::V1.name(), Version::V2.name()]))
+        .description(
+            "Version of the index. `V2` (the default) is a SOCI-enabled image, which carries its \
+             index and has a tag of its own. `V1` is an index that refers to the image and leaves \
+             the image as it is.",
+        )
+}
+
+pub(super) fn tag(what: &str) -> Attribute {
+    Attribute::string()
+        .optional()
+        .computed()
+        .validate(validators::string(settings::check_tag))
+        .description(format!(
+            "{what} 1 to 128 letters, digits, `_`, `.` and `-`. Default: the image's tag with \
+             `-soci` behind it; none for an image that is given by its digest."
+        ))
+}
+
+fn platforms() -> Attribute {
+    Attribute::set(Type::String)
+        .optional()
+        .validate(|value: &Value| match value.as_list() {
+            Some([]) => Err(settings::invalid_platform("no platform at all")),
+            _ => Ok(()),
+        })
+        .validate(validators::each(validators::string(|text| {
+            let platform = text.parse::<Platform>();
+            platform.map(drop).map_err(settings::invalid_platform)
+        })))
+        .description(
+            "The platforms to index, as `os/architecture` or `os/architecture/variant`, such as \
+             `linux/arm64`. Each must be in the image. Default: all that the image has.",
+        )
+}
+
+fn span_size() -> Attribute {
+    Attribute::number()
+        .default(4 << 20)
+        .validate(validators::number_range(MIN_SPAN_SIZE..=MAX_SPAN_SIZE))
+        .description(
+            "How many bytes of a decompressed layer lie between two points at which reading can \
+             start: 65536 (64 KiB) to 1073741824 (1 GiB). Smaller spans make an index larger. \
+             Default: 4194304 (4 MiB).",
+        )
+}
+
+fn min_layer_size() -> Attribute {
+    Attribute::number()
+        .default(10 << 20)
+        .validate(validators::number_range(0..=i64::MAX))
+        .description(
+            "Layers of fewer compressed bytes are left out of the index: it is faster to \
+             download them whole. 0 or more; default: 10485760 (10 MiB).",
+        )
+}
+
+fn prefetch_files() -> Attribute {
+    Attribute::set(Type::String)
+        .optional()
+        .validate(validators::length(0..=1000))
+        .validate(validators::each(validators::string(settings::check_file)))
+        .description(
+            "Files of the image, such as `/usr/bin/app`, that container hosts are to fetch before \
+             anything asks for them. At most 1000. Default: none.",
+        )
+}
+
+fn optimizations() -> Attribute {
+    Attribute::set(Type::String)
+        .optional()
+        .validate(validators::each(validators::one_of(["xattr"])))
+        .description(
+            "Optimizations to turn on. `xattr` marks layers without extended attributes, so that \
+             container hosts do not look for any. Default: none.",
+        )
+}
+
+fn computed_string(description: &str) -> Attribute {
+    Attribute::string().computed().description(description)
+}
+
+pub(super) fn indexes() -> Attribute {
+    let text = computed_string;
     let number = |description: &str| {
         Attribute::number()
             .computed()
@@ -132,89 +205,6 @@ fn indexes() -> Attribute {
     .description("The SOCI indexes, one for each platform that has indexed layers.")
 }
 
-/// What the configuration asks for.
-pub(super) struct Settings {
-    pub image: ImageReference,
-    pub version: Version,
-    pub span_size: u64,
-    pub min_layer_size: u64,
-}
-
-#[derive(Deserialize)]
-struct Arguments {
-    image: String,
-    index_version: Option<String>,
-    span_size: Option<u64>,
-    min_layer_size: Option<u64>,
-}
-
-impl Settings {
-    /// The settings in a planned or stored state.
-    pub(super) fn read(state: &Value) -> Result<Self, Diagnostic> {
-        // Whatever is computed may be unknown; only the arguments are looked at.
-        let arguments = ["image", "index_version", "span_size", "min_layer_size"];
-        let arguments = Value::object(arguments.map(|name| (name, state.get(name).clone())));
-        let arguments: Arguments = arguments
-            .to()
-            .map_err(|error| Diagnostic::error("Unknown argument", error.to_string()))?;
-        let image = arguments
-            .image
-            .parse()
-            .map_err(|error| diagnose("reading", &arguments.image, &error))?;
-        let defaults = soci::Options::default();
-        Ok(Self {
-            image,
-            version: match arguments.index_version.as_deref() {
-                Some("V1") => Version::V1,
-                _ => Version::V2,
-            },
-            span_size: arguments.span_size.unwrap_or(defaults.ztoc.span_size),
-            min_layer_size: arguments.min_layer_size.unwrap_or(defaults.min_layer_size),
-        })
-    }
-
-    pub(super) fn id(&self) -> String {
-        format!("{}/{}", self.version.name(), self.image)
-    }
-
-    /// What the image's reference names it by: its digest, or else its tag.
-    pub(super) fn source_name(&self) -> String {
-        match self.image.digest() {
-            Some(digest) => digest.to_string(),
-            None => self.image.tag().unwrap_or("latest").to_owned(),
-        }
-    }
-
-    /// The tag of the SOCI-enabled image; none for an image that has none.
-    pub(super) fn output_tag(&self) -> Option<String> {
-        if self.version == Version::V1 || self.image.digest().is_some() {
-            return None;
-        }
-        self.image.tag().map(|tag| format!("{tag}-soci"))
-    }
-}
-
-/// A tag's length is limited, and the SOCI-enabled image's is longer than the image's.
-pub(super) fn check_tag_length(config: &Value) -> Result<(), Diagnostic> {
-    const MAX_TAG: usize = 128;
-    let Ok(settings) = Settings::read(config) else {
-        // Something is unknown, or wrong in a way that is reported elsewhere.
-        return Ok(());
-    };
-    match settings.output_tag() {
-        Some(tag) if tag.len() > MAX_TAG => {
-            let detail = format!(
-                "The SOCI-enabled image of {} would be tagged {tag:?}, which is longer than the \
-                 {MAX_TAG} characters that a tag may have. Use a shorter tag, or refer to the \
-                 image by its digest.",
-                settings.image
-            );
-            Err(Diagnostic::error("Tag too long", detail).at("image"))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// One element of `indexes`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct IndexLine {
@@ -226,16 +216,17 @@ pub(super) struct IndexLine {
     pub skipped_layers: usize,
 }
 
-/// The computed attributes of an image that was indexed.
-pub(super) fn set_built(
-    state: &mut Value,
-    settings: &Settings,
-    report: &Report,
-) -> Result<(), Diagnostic> {
-    let lines: Vec<IndexLine> = report
-        .indexes
-        .iter()
-        .filter_map(|index| {
+/// The computed attributes of an image that was indexed, or was to be.
+pub(super) struct Shown {
+    pub source: Digest,
+    /// The SOCI-enabled image (V2).
+    pub enabled: Option<Digest>,
+    pub lines: Vec<IndexLine>,
+}
+
+impl Shown {
+    pub(super) fn of(report: &Report) -> Self {
+        let lines = report.indexes.iter().filter_map(|index| {
             Some(IndexLine {
                 platform: index.platform.clone(),
                 manifest_digest: index.manifest.to_string(),
@@ -244,16 +235,24 @@ pub(super) fn set_built(
                 ztoc_count: index.ztocs.len(),
                 skipped_layers: index.skipped.len(),
             })
-        })
-        .collect();
-    let digest = record::digest(report).map(|digest| digest.to_string());
-    let deploy = report.digest.unwrap_or(report.source.digest);
-    state.set("id", settings.id());
-    state.set("source_digest", report.source.digest.to_string());
-    state.set("digest", digest);
-    state.set("image_uri", format!("{}@{deploy}", settings.image.name()));
-    state.set("indexed", !lines.is_empty());
-    set_lines(state, &lines)
+        });
+        Self {
+            source: report.source.digest,
+            enabled: report.digest,
+            lines: lines.collect(),
+        }
+    }
+
+    /// Puts it into a state. The `id` stays.
+    pub(super) fn set(&self, state: &mut Value, settings: &Settings) -> Result<(), Diagnostic> {
+        let first = self.lines.first().map(|line| line.digest.clone());
+        let enabled = self.enabled.map(|digest| digest.to_string());
+        let deploy = self.enabled.unwrap_or(self.source);
+        state.set("source_digest", self.source.to_string());
+        state.set("digest", enabled.or(first));
+        state.set("image_uri", format!("{}@{deploy}", settings.image.name()));
+        set_lines(state, &self.lines)
+    }
 }
 
 pub(super) fn set_lines(state: &mut Value, lines: &[IndexLine]) -> Result<(), Diagnostic> {

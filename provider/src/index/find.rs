@@ -5,9 +5,10 @@ use std::time::Duration;
 use soci::{Destination, Digest, Inspection, RegistryImage, Version, inspect};
 use tfplugin_sdk::{Context, Diagnostic, Diagnostics, Value};
 
-use super::attributes::{IndexLine, Settings, set_lines};
+use super::attributes::{IndexLine, Shown, set_lines};
 use super::open;
 use super::record::{Build, Record};
+use super::settings::Settings;
 use crate::diagnose::diagnose;
 use crate::provider::Shared;
 
@@ -28,14 +29,19 @@ pub(super) async fn find(
             settings: &settings,
             record: &record,
         };
-        let found = if imported {
-            look.import(state).await
-        } else {
-            look.refresh(state).await
+        let found = async {
+            let now = image.resolve(settings.source_name()).await?;
+            let now = now.map(|now| now.digest);
+            let state = match imported {
+                true => look.import(state, now).await?,
+                false => look.refresh(state).await?,
+            };
+            Ok((state, now))
         };
+        let found: soci::Result<_> = found.await;
         found.map_err(|error| diagnose("reading the index of", &name, &error))
     };
-    let found = tokio::select! {
+    let (found, now) = tokio::select! {
         () = cx.cancelled() => {
             let detail = format!("Reading the index of {name} was interrupted.");
             return Err(Diagnostic::error("Interrupted", detail).into());
@@ -50,11 +56,22 @@ pub(super) async fn find(
         }
         found = work => found?,
     };
-    if imported && let Some(state) = &found {
-        // What is there now is what should be there.
-        let current = Build::imported(state);
-        let others = Vec::new();
-        Record { current, others }.save(cx);
+    if let Some(state) = &found {
+        let mut record = match imported {
+            // What is there now is what should be there.
+            true => Record {
+                current: Build::imported(state),
+                ..Record::new()
+            },
+            false => Record::load(cx),
+        };
+        // An image that is gone is no reason to build anything.
+        record.seen = now.or(record.seen);
+        if let Some(build) = &record.current {
+            let uses = &cx.data().uses;
+            uses.set(&settings, &record.resource, build);
+        }
+        record.save(cx);
     }
     Ok(found)
 }
@@ -100,7 +117,7 @@ impl Look<'_> {
             Err(error) if error.is_not_found() => return Ok(None),
             Err(error) => return Err(error),
         };
-        let mut lines = self.lines(&found).await?;
+        let mut lines = lines(self.image, Version::V1, &found).await?;
         // Others may have indexes of the same image; ours are those that were built here.
         if let Some(current) = &self.record.current {
             let ours = |line: &IndexLine| {
@@ -114,7 +131,7 @@ impl Look<'_> {
 
     async fn refresh_v2(&self, state: &mut Value) -> soci::Result<Option<Vec<IndexLine>>> {
         let digest = state.get("digest").as_str().map(str::to_owned);
-        let Some(name) = self.settings.output_tag().or_else(|| digest.clone()) else {
+        let Some(name) = self.settings.tag.clone().or_else(|| digest.clone()) else {
             return Ok(None);
         };
         let Some(now) = self.image.resolve(&name).await? else {
@@ -128,7 +145,7 @@ impl Look<'_> {
             return Ok(Some(Vec::new()));
         }
         match inspect(&self.image.at(now)).await {
-            Ok(found) => Ok(Some(self.lines(&found).await?)),
+            Ok(found) => Ok(Some(lines(self.image, Version::V2, &found).await?)),
             // A manifest of the image is missing; building it again brings it back.
             Err(error) if error.is_not_found() => Ok(Some(Vec::new())),
             Err(error) => Err(error),
@@ -136,39 +153,44 @@ impl Look<'_> {
     }
 
     /// The state of an index that Terraform has not known so far.
-    async fn import(&self, mut state: Value) -> soci::Result<Option<Value>> {
-        let Some(source) = self.image.resolve(self.settings.source_name()).await? else {
+    async fn import(
+        &self,
+        mut state: Value,
+        source: Option<Digest>,
+    ) -> soci::Result<Option<Value>> {
+        let Some(source) = source else {
             return Ok(None);
         };
-        let source = inspect(&self.image.at(source.digest)).await?;
-        let (found, digest) = match self.settings.version {
-            Version::V1 => (source.clone(), source.root),
+        let source = inspect(&self.image.at(source)).await?;
+        let (found, enabled) = match self.settings.version {
+            Version::V1 => (source.clone(), None),
             Version::V2 => {
-                let tag = self.settings.output_tag().unwrap_or_default();
+                let tag = self.settings.tag.clone().unwrap_or_default();
                 let Some(now) = self.image.resolve(&tag).await? else {
                     return Ok(None);
                 };
-                (inspect(&self.image.at(now.digest)).await?, now.digest)
+                let found = inspect(&self.image.at(now.digest)).await?;
+                (found, Some(now.digest))
             }
         };
-        let mut lines = self.lines(&found).await?;
-        // One index for each platform can be this resource's; more are others'.
-        lines.dedup_by(|later, first| later.manifest_digest == first.manifest_digest);
-        let Some(first) = lines.first() else {
+        let lines = one_each(lines(self.image, self.settings.version, &found).await?);
+        if lines.is_empty() {
             return Ok(None);
-        };
-        let known = match self.settings.version {
-            Version::V1 => first.digest.clone(),
-            Version::V2 => digest.to_string(),
-        };
-        state.set("digest", known);
-        // An index of an older image: which one, nothing tells. The next apply builds it anew.
+        }
         let fresh = same_layers(&source, &found);
-        state.set("source_digest", fresh.then(|| source.root.to_string()));
-        state.set(
-            "image_uri",
-            format!("{}@{digest}", self.settings.image.name()),
-        );
+        let shown = Shown {
+            source: source.root,
+            enabled,
+            lines,
+        };
+        if shown.set(&mut state, self.settings).is_err() {
+            return Ok(None);
+        }
+        if !fresh {
+            // An index of an older image: which one, nothing tells. The next apply builds it
+            // anew.
+            state.set("source_digest", None::<String>);
+        }
         state.set("indexed", true);
         let indexes = found
             .platforms
@@ -180,35 +202,48 @@ impl Look<'_> {
         state.set("span_size", span_size.unwrap_or(defaults.ztoc.span_size));
         // What was left out, and why, an index does not tell.
         state.set("min_layer_size", defaults.min_layer_size);
-        shown(state, &lines)
+        Ok(Some(state))
     }
+}
 
-    /// The complete indexes of an image. One that lacks a zTOC is as good as gone.
-    async fn lines(&self, found: &Inspection) -> soci::Result<Vec<IndexLine>> {
-        let mut lines = Vec::new();
-        for platform in &found.platforms {
-            for index in &platform.indexes {
-                if index.version != self.settings.version {
-                    continue;
-                }
-                let mut whole = true;
-                for ztoc in &index.ztocs {
-                    whole &= self.image.has_blob(ztoc.descriptor.digest).await?;
-                }
-                if whole {
-                    lines.push(IndexLine {
-                        platform: platform.platform.clone(),
-                        manifest_digest: platform.manifest.to_string(),
-                        digest: index.digest.to_string(),
-                        size: index.size,
-                        ztoc_count: index.ztocs.len(),
-                        skipped_layers: platform.layers.len().saturating_sub(index.ztocs.len()),
-                    });
-                }
+/// The complete indexes of an image. One that lacks a blob is as good as gone.
+pub(super) async fn lines(
+    image: &RegistryImage,
+    version: Version,
+    found: &Inspection,
+) -> soci::Result<Vec<IndexLine>> {
+    let mut lines = Vec::new();
+    for platform in &found.platforms {
+        for index in &platform.indexes {
+            if index.version != version {
+                continue;
+            }
+            let ztocs = index.ztocs.iter().map(|ztoc| &ztoc.descriptor);
+            let mut whole = !index.ztocs.is_empty();
+            for blob in ztocs.chain(&index.prefetch) {
+                whole = whole && image.has_blob(blob.digest).await?;
+            }
+            if whole {
+                lines.push(IndexLine {
+                    platform: platform.platform.clone(),
+                    manifest_digest: platform.manifest.to_string(),
+                    digest: index.digest.to_string(),
+                    size: index.size,
+                    ztoc_count: index.ztocs.len(),
+                    skipped_layers: platform.layers.len().saturating_sub(index.ztocs.len()),
+                });
             }
         }
-        Ok(lines)
     }
+    Ok(lines)
+}
+
+/// One index for each platform: the first, which is the one that container hosts take.
+pub(super) fn one_each(mut lines: Vec<IndexLine>) -> Vec<IndexLine> {
+    lines.dedup_by(|later, first| {
+        (&later.manifest_digest, &later.platform) == (&first.manifest_digest, &first.platform)
+    });
+    lines
 }
 
 /// A state with these indexes. They always have the attribute's type.
@@ -217,7 +252,7 @@ fn shown(mut state: Value, lines: &[IndexLine]) -> soci::Result<Option<Value>> {
 }
 
 /// Whether two images have the same layers on the same platforms.
-fn same_layers(one: &Inspection, other: &Inspection) -> bool {
+pub(super) fn same_layers(one: &Inspection, other: &Inspection) -> bool {
     let layers = |image: &Inspection| -> Vec<(String, Vec<Digest>)> {
         let platforms = image.platforms.iter().map(|platform| {
             let layers = platform.layers.iter().map(|layer| layer.digest);

@@ -4,6 +4,9 @@
 //! that somebody deleted; so it can tell neither what should be there nor what is ours to
 //! remove.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use serde::{Deserialize, Serialize};
 use soci::{Digest, Indexed, RegistryImage, Report};
 use tfplugin_sdk::{Context, Value};
@@ -23,10 +26,16 @@ pub(super) struct Build {
     pub documents: Vec<Digest>,
     /// It was there already, and so is not ours to remove.
     pub adopted: bool,
+    /// The tags that it was given here.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// How it was built; empty for one that was imported.
+    #[serde(default)]
+    pub recipe: String,
 }
 
 impl Build {
-    pub(super) fn of(indexed: &Indexed) -> Self {
+    pub(super) fn of(indexed: &Indexed, recipe: String) -> Self {
         let report = indexed.report();
         let indexes = report.indexes.iter();
         let indexes = indexes.filter_map(|line| Some((line.digest?, line.manifest)));
@@ -36,6 +45,8 @@ impl Build {
             indexes: indexes.collect(),
             documents: indexed.documents(),
             adopted: false,
+            tags: Vec::new(),
+            recipe,
         }
     }
 
@@ -59,6 +70,13 @@ impl Build {
                 .collect(),
             indexes,
             adopted: false,
+            tags: state
+                .get("tag")
+                .as_str()
+                .map(str::to_owned)
+                .into_iter()
+                .collect(),
+            recipe: String::new(),
         })
     }
 
@@ -96,9 +114,32 @@ pub(super) struct Record {
     /// Others that may stand: the one before, which things that run may still be pulling, and
     /// what an interrupted apply left.
     pub others: Vec<Build>,
+    /// What the image's tag named when the state was last read or made.
+    #[serde(default)]
+    pub seen: Option<Digest>,
+    /// Tells the resource from others in this process.
+    #[serde(default)]
+    pub resource: String,
+}
+
+/// A name that no other resource has.
+fn unique_name() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let nanoseconds = now.map_or(0, |now| now.as_nanos());
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{nanoseconds:x}-{:x}-{count:x}", std::process::id())
 }
 
 impl Record {
+    /// Of a resource that is about to be made.
+    pub(super) fn new() -> Self {
+        Self {
+            resource: unique_name(),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn load(cx: &Context<Shared>) -> Self {
         serde_json::from_slice(&cx.private()).unwrap_or_default()
     }

@@ -1,34 +1,49 @@
 //! Removing what a resource published.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use soci::{Digest, RegistryError, RegistryImage, Removal, Removed, Version};
 use tfplugin_sdk::{Context, Diagnostic};
 
-use super::attributes::Settings;
 use super::open;
 use super::record::{Build, Record};
-use crate::diagnose::diagnose;
+use super::settings::Settings;
+use super::uses::Used;
+use crate::diagnose::{diagnose, is_immutable};
 use crate::provider::Shared;
 
-/// Removes builds of a resource, except what `kept` leads to. A registry that does not delete
-/// is a warning.
+/// Removes builds of a resource, except what `kept` leads to and what other resources use. A
+/// registry that does not delete is a warning.
 pub(super) async fn remove(
     cx: &Context<Shared>,
     settings: &Settings,
+    resource: &str,
     builds: &[Build],
     kept: &[Digest],
     limit: Duration,
 ) -> Result<(), Diagnostic> {
-    let name = settings.image.to_string();
     let work = async {
         let image = open(cx, &settings.image).await?;
         let _turn = cx.data().turn(&settings.image).await;
+        let mut others = cx.data().uses.of_others(settings, resource);
+        others.documents.extend(kept);
         for build in builds {
-            remove_one(cx, &image, settings, build, kept).await?;
+            remove_one(cx, &image, settings, build, &others).await?;
         }
         Ok(())
     };
+    bounded(cx, settings, limit, work).await
+}
+
+/// Work that an interrupt stops, and that has so much time.
+async fn bounded(
+    cx: &Context<Shared>,
+    settings: &Settings,
+    limit: Duration,
+    work: impl Future<Output = Result<(), Diagnostic>>,
+) -> Result<(), Diagnostic> {
+    let name = settings.image.to_string();
     tokio::select! {
         () = cx.cancelled() => {
             let detail = format!(
@@ -54,27 +69,28 @@ async fn remove_one(
     image: &RegistryImage,
     settings: &Settings,
     build: &Build,
-    kept: &[Digest],
+    others: &Used,
 ) -> Result<(), Diagnostic> {
-    if build.adopted {
-        return Ok(());
-    }
     let name = settings.image.to_string();
     let removed = match settings.version {
-        Version::V1 => remove_v1(image, build, kept).await,
-        Version::V2 => remove_v2(image, settings, build, kept).await,
+        _ if build.adopted => Ok(Removed::InUse),
+        Version::V1 => remove_v1(image, build, &others.documents).await,
+        Version::V2 => remove_v2(image, build, &others.documents).await,
     };
     match removed {
         Ok(Removed::Gone) => Ok(()),
         Ok(Removed::InUse) => {
             tracing::info!(
                 image = name,
-                "the SOCI-enabled image has other tags and stays"
+                "the SOCI-enabled image is used elsewhere and stays"
             );
+            let tags = build.tags.iter().filter(|tag| !others.tags.contains(*tag));
+            let tags: Vec<String> = tags.cloned().collect();
+            remove_tags(cx, image, &name, build, &tags).await?;
             Ok(())
         }
         // Some registries never delete; then there is nothing to do about it.
-        Err(error) if error.registry().and_then(RegistryError::status_code) == Some(405) => {
+        Err(error) if never_deletes(&error) => {
             let detail = format!(
                 "The registry does not delete. The index of {name} stays until the registry \
                  removes it: {error}."
@@ -86,7 +102,45 @@ async fn remove_one(
     }
 }
 
-async fn remove_v1(image: &RegistryImage, build: &Build, kept: &[Digest]) -> soci::Result<Removed> {
+fn never_deletes(error: &soci::Error) -> bool {
+    error.registry().and_then(RegistryError::status_code) == Some(405)
+}
+
+/// Takes tags away from a build that stays, and returns those that cannot be taken away, which
+/// is a warning.
+async fn remove_tags(
+    cx: &Context<Shared>,
+    image: &RegistryImage,
+    name: &str,
+    build: &Build,
+    tags: &[String],
+) -> Result<Vec<String>, Diagnostic> {
+    let mut left = Vec::new();
+    let Some(root) = build.digest else {
+        return Ok(left);
+    };
+    for tag in tags {
+        match image.untag(tag, root).await {
+            Ok(()) => {}
+            Err(error) if never_deletes(&error) || is_immutable(&error) => {
+                let detail = format!(
+                    "The registry does not let go of tags. {tag:?}, which the SOCI-enabled image \
+                     of {name} had, stays: {error}."
+                );
+                cx.warn(Diagnostic::warning("Tag not removed", detail));
+                left.push(tag.clone());
+            }
+            Err(error) => return Err(diagnose("removing a tag of the index of", name, &error)),
+        }
+    }
+    Ok(left)
+}
+
+async fn remove_v1(
+    image: &RegistryImage,
+    build: &Build,
+    kept: &BTreeSet<Digest>,
+) -> soci::Result<Removed> {
     for (index, subject) in &build.indexes {
         if !kept.contains(index) {
             image.remove_index(*index, *subject).await?;
@@ -97,19 +151,17 @@ async fn remove_v1(image: &RegistryImage, build: &Build, kept: &[Digest]) -> soc
 
 async fn remove_v2(
     image: &RegistryImage,
-    settings: &Settings,
     build: &Build,
-    kept: &[Digest],
+    kept: &BTreeSet<Digest>,
 ) -> soci::Result<Removed> {
     let Some(root) = build.digest else {
         return Ok(Removed::Gone);
     };
-    let tag = settings.output_tag();
     let mut keep = vec![build.source];
     keep.extend(kept);
     let removal = Removal {
         root,
-        tag: tag.as_deref(),
+        tags: &build.tags,
         manifests: &build.documents,
         kept: &keep,
     };
@@ -132,7 +184,7 @@ pub(super) async fn remove_superseded(
     let kept: Vec<Digest> = current
         .flat_map(|build| build.documents.iter().copied().chain([build.source]))
         .collect();
-    match remove(cx, settings, &goes, &kept, limit).await {
+    match remove(cx, settings, &record.resource, &goes, &kept, limit).await {
         Ok(()) => record.others = stays,
         Err(diagnostic) => {
             let detail = format!(
@@ -143,5 +195,48 @@ pub(super) async fn remove_superseded(
             record.others = stays.into_iter().chain(goes).collect();
         }
     }
+    if let Err(diagnostic) = remove_former_tags(cx, settings, &mut record, limit).await {
+        let detail = format!(
+            "The new index is in place. A tag that it had before stays behind until the next \
+             change: {}",
+            diagnostic.detail
+        );
+        cx.warn(Diagnostic::warning("Earlier tag not removed", detail));
+    }
     record.save(cx);
+}
+
+/// Takes away the tags that builds had before the argument `tag` changed.
+async fn remove_former_tags(
+    cx: &Context<Shared>,
+    settings: &Settings,
+    record: &mut Record,
+    limit: Duration,
+) -> Result<(), Diagnostic> {
+    let is_former = |tag: &String| settings.tag.as_ref() != Some(tag);
+    let builds = || record.current.iter().chain(&record.others);
+    if !builds().flat_map(|build| &build.tags).any(is_former) {
+        return Ok(());
+    }
+    let mut left = Vec::new();
+    let work = async {
+        let image = open(cx, &settings.image).await?;
+        let _turn = cx.data().turn(&settings.image).await;
+        let others = cx.data().uses.of_others(settings, &record.resource);
+        for build in builds() {
+            let former = build.tags.iter().filter(|tag| is_former(tag));
+            let former = former.filter(|tag| !others.tags.contains(*tag));
+            let former: Vec<String> = former.cloned().collect();
+            let name = settings.image.to_string();
+            left.extend(remove_tags(cx, &image, &name, build, &former).await?);
+        }
+        Ok(())
+    };
+    bounded(cx, settings, limit, work).await?;
+    for build in record.current.iter_mut().chain(&mut record.others) {
+        build
+            .tags
+            .retain(|tag| !is_former(tag) || left.contains(tag));
+    }
+    Ok(())
 }
