@@ -5,6 +5,7 @@ mod drift;
 mod faults;
 mod interrupt;
 mod lifecycle;
+mod modules;
 mod pushes;
 mod upgrade;
 

@@ -102,7 +102,7 @@ impl LocalAws {
     pub fn pushes(&self) -> Result<Vec<Push>> {
         let output = self.log();
         let lines = output.lines().filter(|line| line.starts_with('{'));
-        lines.map(|line| Push::read(line)).collect()
+        lines.map(Push::read).collect()
     }
 
     /// Calls an action of a service that takes JSON and names the action in a header.

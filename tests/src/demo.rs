@@ -9,6 +9,7 @@ mod soci_steps;
 mod toolchain;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -60,7 +61,10 @@ pub fn run(
     demo.push(&mut progress)?;
     demo.look(runtime, &mut progress)?;
     if settings.keep {
-        return keep::until_interrupted(&demo, print);
+        keep::until_interrupted(&demo, print)?;
+        drop(demo);
+        print("\nstopped: nothing is left");
+        return Ok(());
     }
     demo.take_down(&mut progress)?;
     progress.step("clean up");
@@ -152,8 +156,8 @@ impl Demo {
         progress.done("the provider is installed");
 
         progress.step("terraform apply: the builder, and an index for the image that is there");
-        self.terraform
-            .follow(progress.indented("| "), &self.interrupt);
+        let news = essence(progress.indented("| "));
+        self.terraform.follow(news, &self.interrupt);
         self.terraform.apply()?;
         for name in ["filter", "generator"] {
             let function = self.terraform.output(name)?;
@@ -319,6 +323,28 @@ fn make_image(
     let layers = vec![base, large];
     layout.publish(&layout.image("amd64", MediaTypes::Oci, &layers)?)?;
     Ok(layers)
+}
+
+/// Passes on what terraform does, without the long plan; and everything once something is wrong.
+fn essence(line: Sink) -> Sink {
+    const WANTED: [&str; 6] = [
+        "soci_",
+        "Plan:",
+        "Apply",
+        "Destroy",
+        "No changes",
+        "  # soci_",
+    ];
+    let wrong = AtomicBool::new(false);
+    Arc::new(move |text| {
+        let words = ["Error", "Warning", "Interrupt"];
+        if words.iter().any(|word| text.contains(word)) {
+            wrong.store(true, Ordering::Relaxed);
+        }
+        if wrong.load(Ordering::Relaxed) || WANTED.iter().any(|start| text.starts_with(start)) {
+            line(text.trim_start_matches("  # "));
+        }
+    })
 }
 
 /// The messages among the lines that a function logged.

@@ -130,7 +130,7 @@ fn what_cannot_be_read_is_not_gone() -> Result<()> {
             panic!("{rule:?}: {plan:?}");
         };
         ensure!(
-            error.to_string().contains("not authorized"),
+            error.to_string().contains("AccessDeniedException"),
             "{rule:?}: {error}"
         );
         scenario.proxy.heal();

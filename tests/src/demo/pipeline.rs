@@ -91,6 +91,10 @@ impl<'a> Pipeline<'a> {
 }
 
 fn prefixed(prefix: &str, messages: &[String]) -> Vec<String> {
-    let lines = messages.iter().map(|message| format!("{prefix}{message}"));
+    // Which layers are left out is to be seen in the index.
+    let lines = messages
+        .iter()
+        .filter(|message| *message != "layer left out");
+    let lines = lines.map(|message| format!("{prefix}{message}"));
     lines.collect()
 }
