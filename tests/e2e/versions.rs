@@ -130,7 +130,10 @@ fn an_index_is_imported_by_its_identity() -> Result<()> {
     );
     terraform.write("import.tf", &import)?;
     let output = terraform.apply()?;
-    ensure!(output.all().contains("1 imported, 0 added, 0 changed"), "{output}");
+    ensure!(
+        output.all().contains("1 imported, 0 added, 0 changed"),
+        "{output}"
+    );
     expect_empty_plan(&terraform)?;
     terraform.destroy()?;
     assert_eq!(registry.tags(REPOSITORY)?, [TAG]);

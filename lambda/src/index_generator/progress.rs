@@ -30,17 +30,17 @@ impl Progress {
         let ztocs = report.indexes.iter().map(|index| index.ztocs.len());
         let ztocs: usize = ztocs.sum();
         let left_out = report.indexes.iter().map(|index| index.skipped.len());
-        let left_out: usize = left_out.sum();
+        let layers = ztocs + left_out.sum::<usize>();
         let output = report.digest.map(|digest| digest.to_string());
         let answer = format!(
-            "indexed {}: {ztocs} zTOCs, {left_out} layers left out",
+            "indexed {}: {ztocs} of {layers} layers have a zTOC",
             report.source.digest
         );
         tracing::info!(
             indexVersion = report.version,
             output,
             platforms = report.indexes.len(),
-            layers = ztocs + left_out,
+            layers,
             ztocs,
             ztocBytes = ztoc_bytes(report),
             bytes = self.bytes(),

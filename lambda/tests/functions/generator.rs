@@ -18,7 +18,7 @@ fn v2_makes_a_soci_enabled_image() -> Result<()> {
     let answer = generator.expect(event(&digest, Some(TAG)))?;
     assert_eq!(
         answer,
-        format!("indexed {digest}: 2 zTOCs, 0 layers left out")
+        format!("indexed {digest}: 2 of 2 layers have a zTOC")
     );
     let enabled = scenario.expect_enabled(ENABLED, TAG)?;
 
