@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
 use tests::docs::{Schemas, pages};
-use tests::terraform::repository;
+use tests::terraform::{Terraform, repository};
 
 #[test]
 fn pages_agree_with_the_provider_and_the_examples() -> Result<()> {
@@ -50,3 +50,45 @@ fn everything_has_a_page_an_example_and_a_description() -> Result<()> {
     assert_eq!(others.collect::<Vec<_>>(), Vec::<std::path::PathBuf>::new());
     Ok(())
 }
+
+#[test]
+fn every_example_is_valid() -> Result<()> {
+    let mut directories = vec![repository().join("examples")];
+    let mut checked = 0;
+    while let Some(directory) = directories.pop() {
+        let terraform = Terraform::new()?;
+        let mut files = 0;
+        for entry in std::fs::read_dir(&directory)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|its| its == "tf") {
+                let name = path.file_name().and_then(|name| name.to_str());
+                let text = std::fs::read_to_string(&path)?;
+                terraform.write(name.context("a name that is not UTF-8")?, &text)?;
+                files += 1;
+                // What stands alone in a page says nothing of where the provider comes from.
+                if !text.contains("required_providers") && !directory.join("versions.tf").exists() {
+                    terraform.write("versions.tf", REQUIRED)?;
+                }
+            }
+        }
+        if files > 0 {
+            let context = || directory.display().to_string();
+            terraform.init().with_context(context)?;
+            terraform.validate().with_context(context)?;
+            checked += 1;
+        }
+    }
+    assert!(checked > 5, "{checked} examples only");
+    Ok(())
+}
+
+const REQUIRED: &str = r#"terraform {
+  required_providers {
+    soci = {
+      source = "soci/soci"
+    }
+  }
+}
+"#;

@@ -1,1 +1,4 @@
 terraform import soci_index_builder.this soci-index-builder
+
+# One whose rule is on another event bus than "default"
+terraform import soci_index_builder.this images/soci-index-builder
