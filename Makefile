@@ -24,7 +24,7 @@ build: bundle ## build target/release/soci and target/release/terraform-provider
 	@scripts/setup.sh build
 	$(CARGO) build --workspace --bins --release --locked
 
-demo: bundle ## index a real image with the real terraform, read it back, clean up
+demo: bundle ## push an image to a local AWS, and watch it get its index
 	@scripts/setup.sh test
 	$(CARGO) build --workspace --bins --release --locked
 	@$(CARGO) run --quiet --bin demo --release --locked

@@ -6,6 +6,7 @@ use tfplugin_sdk::Diagnostic;
 
 use super::fault::Fault;
 use super::role::absent;
+use super::settings::surplus_tags;
 use super::work::Work;
 
 /// A log group as it should be.
@@ -130,11 +131,7 @@ async fn change(work: &Work<'_>, want: &LogGroup, found: &FoundLogGroup) -> Resu
             .resource_arn(&want.arn)
             .set_tags(Some(tags));
         work.call_soon(|| tag.clone().send()).await?;
-        let gone = found
-            .tags
-            .keys()
-            .filter(|key| !want.tags.contains_key(*key));
-        let gone: Vec<String> = gone.cloned().collect();
+        let gone = surplus_tags(&found.tags, &want.tags);
         if !gone.is_empty() {
             let untag = logs.untag_resource().resource_arn(&want.arn);
             let untag = untag.set_tag_keys(Some(gone));

@@ -8,6 +8,7 @@ use tfplugin_sdk::Diagnostic;
 
 use super::fault::Fault;
 use super::names::{OWNER_TAG, POLICY};
+use super::settings::surplus_tags;
 use super::work::Work;
 
 /// More pages of a role's policies than it can have.
@@ -237,11 +238,7 @@ async fn change(work: &Work<'_>, want: &Role, found: &FoundRole) -> Result<(), F
     if found.tags != want.tags {
         let tag = iam.tag_role().role_name(name).set_tags(Some(want.to_sdk()));
         work.call_soon(|| tag.clone().send()).await?;
-        let gone = found
-            .tags
-            .keys()
-            .filter(|key| !want.tags.contains_key(*key));
-        let gone: Vec<String> = gone.cloned().collect();
+        let gone = surplus_tags(&found.tags, &want.tags);
         if !gone.is_empty() {
             let untag = iam.untag_role().role_name(name).set_tag_keys(Some(gone));
             work.call(|| untag.clone().send()).await?;

@@ -9,6 +9,7 @@ use tfplugin_sdk::Diagnostic;
 use super::fault::Fault;
 use super::names::TARGET;
 use super::role::absent;
+use super::settings::surplus_tags;
 use super::work::Work;
 
 /// A rule has few targets; more pages are none of AWS's.
@@ -182,11 +183,7 @@ async fn change(work: &Work<'_>, want: &Rule, found: Option<FoundRule>) -> Resul
             let tag = events.tag_resource().resource_arn(&want.arn);
             let tag = tag.set_tags(Some(tags));
             work.call_soon(|| tag.clone().send()).await?;
-            let gone = found
-                .tags
-                .keys()
-                .filter(|key| !want.tags.contains_key(*key));
-            let gone: Vec<String> = gone.cloned().collect();
+            let gone = surplus_tags(&found.tags, &want.tags);
             if !gone.is_empty() {
                 let untag = events.untag_resource().resource_arn(&want.arn);
                 let untag = untag.set_tag_keys(Some(gone));

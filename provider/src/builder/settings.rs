@@ -200,6 +200,15 @@ pub(super) fn part_tags(state: &Value, name: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// The keys of tags that a part has and should not have.
+pub(super) fn surplus_tags(
+    found: &BTreeMap<String, String>,
+    want: &BTreeMap<String, String>,
+) -> Vec<String> {
+    let surplus = found.keys().filter(|key| !want.contains_key(*key));
+    surplus.cloned().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@ use super::{Config, FoundFunction, Function, Invoke};
 use crate::builder::fault::Fault;
 use crate::builder::names::STATEMENT;
 use crate::builder::role::absent;
-use crate::builder::settings::UNRESERVED;
+use crate::builder::settings::{UNRESERVED, surplus_tags};
 use crate::builder::work::{FIRST, Work};
 
 /// Makes the function so. With a role that was made anew, Lambda is told the role again: it
@@ -141,11 +141,7 @@ async fn surround(work: &Work<'_>, want: &Function, found: &FoundFunction) -> Re
             .resource(&want.arn)
             .set_tags(Some(tags));
         work.call(|| tag.clone().send()).await?;
-        let gone = found
-            .tags
-            .keys()
-            .filter(|key| !want.tags.contains_key(*key));
-        let gone: Vec<String> = gone.cloned().collect();
+        let gone = surplus_tags(&found.tags, &want.tags);
         if !gone.is_empty() {
             let untag = lambda.untag_resource().resource(&want.arn);
             let untag = untag.set_tag_keys(Some(gone));
