@@ -281,7 +281,10 @@ impl Terraform {
             // What it printed was seen already.
             bail!("{}: {}", output.command, output.status);
         }
-        output.success()
+        let output = output.success()?;
+        // A signal that comes before a program listens for it may have no effect.
+        self.interrupt.check()?;
+        Ok(output)
     }
 
     fn json(&self, arguments: &[&str]) -> Result<Value> {
