@@ -47,7 +47,10 @@ impl Credentials {
     /// When the configuration is broken or a helper fails. Having none is no error.
     pub async fn from_docker_config(reference: &ImageReference) -> Result<Self> {
         match usual_file() {
-            Some(path) if path.exists() => Self::from_docker_config_file(path, reference).await,
+            // One that cannot be looked at is no configuration that is not there: opening it says why.
+            Some(path) if path.try_exists().unwrap_or(true) => {
+                Self::from_docker_config_file(path, reference).await
+            }
             _ => Ok(Self::Anonymous),
         }
     }

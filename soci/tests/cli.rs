@@ -370,3 +370,26 @@ fn a_plain_layer_of_tiny_spans_is_skipped_in_bounds() {
     );
     assert!(!Path::new(output).exists());
 }
+
+/// Not to find Docker's configuration is one thing, not to be able to look is another.
+#[cfg(unix)]
+#[test]
+fn a_configuration_that_cannot_be_read_is_an_error() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").expect("a file");
+    for (place, want) in [
+        (file, "Docker's configuration"),
+        // Nobody listens there.
+        (directory.path().join("nowhere"), "127.0.0.1:1"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_soci"))
+            .args(["inspect", "127.0.0.1:1/a:1"])
+            .env("DOCKER_CONFIG", place)
+            .output()
+            .expect("the program runs");
+        assert!(!output.status.success());
+        let errors = text(&output.stderr);
+        assert!(errors.contains(want), "{errors}");
+    }
+}
