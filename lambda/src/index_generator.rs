@@ -157,6 +157,7 @@ impl IndexGenerator {
             config,
             image,
             push: &push,
+            digest: push.digest.parse()?,
             progress,
         };
         work.run().await
