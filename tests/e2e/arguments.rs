@@ -27,7 +27,7 @@ fn every_wrong_value_is_found_by_validate() -> Result<()> {
             "tag = \"x\"\n  index_version = \"V1\"",
             &["tag", "V2"],
         ),
-        (&long, "", &["longer than the", "argument tag"]),
+        (&long, "", &["at most 128 characters", "argument tag"]),
         (plain, "platforms = []", &["every", "platform"]),
         (
             plain,
