@@ -17,10 +17,10 @@ use tempfile::TempDir;
 use tokio::runtime::Handle;
 
 use crate::aws::{self, LocalAws};
+use crate::fake::proxy::Proxy;
 use crate::image::{Compression, Layer, Layout, MediaTypes};
 use crate::interrupt::Interrupt;
 use crate::process::Sink;
-use crate::proxy::Proxy;
 use crate::skopeo;
 use crate::terraform::Terraform;
 use pipeline::Pipeline;

@@ -7,17 +7,15 @@
 //! deadline, and each cleans up after itself when it is dropped.
 
 pub mod aws;
-pub mod aws_double;
 pub mod binaries;
 pub mod demo;
 pub mod docs;
+pub mod fake;
 pub mod http;
 pub mod image;
 pub mod interrupt;
 pub mod process;
-pub mod proxy;
 pub mod registry;
 pub mod skopeo;
 pub mod terraform;
-pub mod tunnel;
 pub mod wait;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::json;
-use tests::proxy::{Fault, Rule};
+use tests::fake::proxy::{Fault, Rule};
 
 use crate::cloud::Cloud;
 use crate::function::{Function, Kind};

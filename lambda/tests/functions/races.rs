@@ -1,7 +1,7 @@
 //! Pushes and events that cross.
 
 use anyhow::Result;
-use tests::proxy::{Fault, Rule};
+use tests::fake::proxy::{Fault, Rule};
 use tests::wait;
 
 use crate::function::AMPLE;

@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use tests::fake::proxy::Proxy;
 use tests::image::{Compression, Layout, MediaTypes, noise};
 use tests::interrupt::Interrupt;
-use tests::proxy::Proxy;
 use tests::registry::{Manifest, Registry};
 use tests::skopeo;
 

@@ -1,7 +1,7 @@
 //! AWS takes its time, refuses, and breaks off half-way.
 
 use anyhow::{Result, ensure};
-use tests::proxy::{DENIED, Fault, IN_PROGRESS, NOT_ASSUMABLE, Rule, THROTTLED};
+use tests::fake::proxy::{DENIED, Fault, IN_PROGRESS, NOT_ASSUMABLE, Rule, THROTTLED};
 
 use super::{ARGUMENTS, BUILDER, FILTER, Scenario};
 use crate::scenario::{ENABLED, REPOSITORY, TAG, image};

@@ -1,9 +1,9 @@
 //! Ctrl-C in the middle of an apply, and a provider that dies.
 
 use anyhow::{Context, Result, bail, ensure};
+use tests::fake::proxy::{Fault, Rule};
 use tests::interrupt::Interrupt;
 use tests::process::{Process, kill_hard};
-use tests::proxy::{Fault, Rule};
 use tests::terraform::{APPLY, LIMIT, PROVIDER};
 use tests::wait;
 

@@ -15,7 +15,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::proxy::wire::{self, Head};
+use crate::fake::proxy::wire::{self, Head};
 
 const IDLE: Duration = Duration::from_secs(60);
 

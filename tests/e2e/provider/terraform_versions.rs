@@ -2,8 +2,8 @@
 
 use anyhow::{Result, bail, ensure};
 use serde_json::json;
+use tests::fake::proxy::{Fault, Proxy, Rule};
 use tests::interrupt::Interrupt;
-use tests::proxy::{Fault, Proxy, Rule};
 use tests::registry::Registry;
 use tests::terraform::{APPLY, LIMIT, Terraform, Version, configuration};
 use tests::wait;

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use tests::fake::proxy::{Fault, Proxy, Rule};
 use tests::image::MediaTypes;
-use tests::proxy::{Fault, Proxy, Rule};
 use tests::registry::Registry;
 use tests::terraform::{Terraform, configuration};
 

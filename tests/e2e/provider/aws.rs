@@ -1,12 +1,12 @@
 //! Whose AWS account the provider works in, and who gets its tokens.
 
 use anyhow::{Context, Result, ensure};
-use tests::aws_double::{ACCOUNT, AwsDouble, Call, SESSION_SECRET, SESSION_TOKEN, field};
+use tests::fake::aws::{ACCOUNT, Call, FakeAws, SESSION_SECRET, SESSION_TOKEN, field};
+use tests::fake::tunnel::Tunnel;
 use tests::registry::{CREDENTIALS, PASSWORD, Registry};
 use tests::terraform::Terraform;
-use tests::tunnel::Tunnel;
 
-use crate::provider_config::provided;
+use super::config::provided;
 use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, TAG, image, push};
 
 const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
@@ -21,12 +21,12 @@ fn asked(
     files: &[(&str, &str)],
     variables: &[(&str, &str)],
 ) -> Result<(Vec<Call>, String)> {
-    let double = AwsDouble::start()?;
+    let fake = FakeAws::start()?;
     let mut terraform = provided(&format!("{GUARD}{block}"), &format!("{HOST}/app:1"))?;
     for (name, text) in files {
         terraform.write(name, text)?;
     }
-    terraform.env("AWS_ENDPOINT_URL", double.url());
+    terraform.env("AWS_ENDPOINT_URL", fake.url());
     for (name, value) in variables {
         let path = terraform.directory().join(value);
         let is_file = files.iter().any(|(file, _)| file == value);
@@ -46,7 +46,7 @@ fn asked(
         "the secret is shown: {output}"
     );
     Ok((
-        double.calls(),
+        fake.calls(),
         format!("{}\n{}", errors[0].summary, errors[0].detail),
     ))
 }
@@ -187,7 +187,7 @@ fn expect_no_secrets(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// The provider as the owner of the keys in the environment, with a double as AWS and a tunnel
+/// The provider as the owner of the keys in the environment, with a fake as AWS and a tunnel
 /// as the internet.
 fn behind(terraform: &mut Terraform, tunnel: &Tunnel) {
     terraform.env("AWS_ACCESS_KEY_ID", "OFENV");
@@ -201,8 +201,8 @@ fn the_token_of_amazon_ecr_goes_to_its_host_alone() -> Result<()> {
     let registry = Registry::start_authenticated()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let tunnel = Tunnel::start(HOST, registry.address())?;
-    let double = AwsDouble::start()?;
-    let url = double.url();
+    let fake = FakeAws::start()?;
+    let url = fake.url();
     let block = format!(
         "region = \"us-east-2\"\ncustom_ca_bundle = \"ca.pem\"\n\
          endpoints {{\n ecr = \"{url}\"\n sts = \"{url}\"\n}}\n\
@@ -225,7 +225,7 @@ fn the_token_of_amazon_ecr_goes_to_its_host_alone() -> Result<()> {
     );
 
     // One token, for the host's region, by the role's session.
-    let calls = double.calls_of("GetAuthorizationToken");
+    let calls = fake.calls_of("GetAuthorizationToken");
     let [call] = &calls[..] else {
         anyhow::bail!("want one request for a token, got {calls:?}");
     };
@@ -233,7 +233,7 @@ fn the_token_of_amazon_ecr_goes_to_its_host_alone() -> Result<()> {
         (&*call.region, &*call.access_key),
         ("eu-west-1", "ASIATESTS0")
     );
-    assert_eq!(double.calls_of("AssumeRole")[0].region, "us-east-2");
+    assert_eq!(fake.calls_of("AssumeRole")[0].region, "us-east-2");
 
     // The token went to the host, and nothing went anywhere else.
     let requests = tunnel.requests();
@@ -255,17 +255,17 @@ fn a_host_that_looks_like_amazon_ecr_gets_no_token() -> Result<()> {
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let host = format!("{HOST}.evil.example");
     let tunnel = Tunnel::start(&host, registry.address())?;
-    let double = AwsDouble::start()?;
+    let fake = FakeAws::start()?;
     let mut terraform = provided("", &format!("{host}/{REPOSITORY}:{TAG}"))?;
     terraform.write("ca.pem", tunnel.authority())?;
     terraform.env("AWS_CA_BUNDLE", "ca.pem");
-    terraform.env("AWS_ENDPOINT_URL", double.url());
+    terraform.env("AWS_ENDPOINT_URL", fake.url());
     terraform.env("AWS_REGION", "us-east-2");
     behind(&mut terraform, &tunnel);
     let (errors, output) = terraform.failing_apply()?;
     ensure!(errors[0].detail.contains("401"), "{errors:#?}");
     expect_no_secrets(&output.all())?;
-    ensure!(double.calls().is_empty(), "{:?}", double.calls());
+    ensure!(fake.calls().is_empty(), "{:?}", fake.calls());
     let requests = tunnel.requests();
     ensure!(!requests.is_empty(), "nothing came through: {output}");
     ensure!(
@@ -281,18 +281,18 @@ fn amazon_ecr_public_has_its_tokens_in_one_region() -> Result<()> {
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let host = "public.ecr.aws";
     let tunnel = Tunnel::start(host, registry.address())?;
-    let double = AwsDouble::start()?;
+    let fake = FakeAws::start()?;
     let mut terraform = provided(
         "region = \"eu-west-1\"",
         &format!("{host}/{REPOSITORY}:{TAG}"),
     )?;
     terraform.write("ca.pem", tunnel.authority())?;
     terraform.env("AWS_CA_BUNDLE", "ca.pem");
-    terraform.env("AWS_ENDPOINT_URL", double.url());
+    terraform.env("AWS_ENDPOINT_URL", fake.url());
     behind(&mut terraform, &tunnel);
     let apply = terraform.apply()?;
     expect_no_secrets(&apply.all())?;
-    let calls = double.calls();
+    let calls = fake.calls();
     ensure!(calls.len() == 1, "{calls:?}");
     assert_eq!(
         (&*calls[0].service, &*calls[0].region),

@@ -1,9 +1,9 @@
 //! Ctrl-C in the middle of an apply, and worse.
 
 use anyhow::{Context, Result, bail};
+use tests::fake::proxy::{Fault, Proxy, Rule};
 use tests::interrupt::Interrupt;
 use tests::process::{Output, Process, kill_hard};
-use tests::proxy::{Fault, Proxy, Rule};
 use tests::registry::Registry;
 use tests::terraform::{APPLY, LIMIT, PROVIDER, Terraform};
 use tests::wait;

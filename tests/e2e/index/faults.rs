@@ -1,7 +1,7 @@
 //! A registry that misbehaves: an index is published whole or not at all.
 
 use anyhow::Result;
-use tests::proxy::{Fault, Proxy, Rule};
+use tests::fake::proxy::{Fault, Proxy, Rule};
 use tests::registry::Registry;
 use tests::terraform::Terraform;
 

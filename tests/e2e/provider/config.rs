@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use tests::aws_double::AwsDouble;
+use tests::fake::aws::FakeAws;
 use tests::registry::{CREDENTIALS, PASSWORD, Registry, USER};
 use tests::terraform::{Terraform, configuration};
 
@@ -162,13 +162,13 @@ fn what_is_not_known_at_plan_does_not_stop_it() -> Result<()> {
 fn a_plain_registry_needs_no_aws_account() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
-    let double = AwsDouble::start()?;
+    let fake = FakeAws::start()?;
     let mut terraform = provided("", &registry.reference(&format!("{REPOSITORY}:{TAG}")))?;
-    terraform.env("AWS_ENDPOINT_URL", double.url());
+    terraform.env("AWS_ENDPOINT_URL", fake.url());
     terraform.apply()?;
     assert!(!terraform.plan()?.changes);
     terraform.destroy()?;
-    let calls = double.calls();
+    let calls = fake.calls();
     assert!(calls.is_empty(), "AWS was asked: {calls:?}");
     Ok(())
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
+use tests::fake::proxy::{Fault, Proxy, Rule};
 use tests::image::{Archive, Compression, Layout, MediaTypes, noise};
-use tests::proxy::{Fault, Proxy, Rule};
 use tests::registry::Registry;
 use tests::terraform::Terraform;
 

@@ -1,7 +1,7 @@
-//! A double of AWS on the loopback: as much of STS and Amazon ECR as it takes to find out who
+//! A fake of AWS on the loopback: as much of STS and Amazon ECR as it takes to find out who
 //! asks. It notes every request, with what it was signed for, and can be told to fail.
 //!
-//! Signatures are not checked: the double has no secrets.
+//! Signatures are not checked: the fake has no secrets.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use crate::http;
 use crate::registry::CREDENTIALS;
 
-/// The account of credentials that the double did not give out itself.
+/// The account of credentials that the fake did not give out itself.
 pub const ACCOUNT: &str = "123456789012";
 /// The secret key of every role's session; it opens nothing.
 pub const SESSION_SECRET: &str = "secret-key-of-a-session-in-the-tests";
@@ -52,30 +52,30 @@ struct State {
     failures: Vec<(String, u16, String)>,
 }
 
-/// The double; it runs until the test's process ends.
+/// The fake; it runs until the test's process ends.
 #[derive(Clone)]
-pub struct AwsDouble {
+pub struct FakeAws {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
 }
 
-impl AwsDouble {
+impl FakeAws {
     /// Starts one.
     pub fn start() -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let double = Self {
+        let fake = Self {
             address: listener.local_addr()?,
             state: Arc::default(),
         };
-        let shared = double.clone();
+        let shared = fake.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let double = shared.clone();
+                let fake = shared.clone();
                 // A client that goes away in the middle is no fault of the test.
-                std::thread::spawn(move || double.serve(&stream).ok());
+                std::thread::spawn(move || fake.serve(&stream).ok());
             }
         });
-        Ok(double)
+        Ok(fake)
     }
 
     /// The URL of all services.
@@ -248,13 +248,13 @@ mod tests {
 
     #[test]
     fn a_failure_is_for_one_action_and_ends() -> Result<()> {
-        let double = AwsDouble::start()?;
-        double.fail("GetCallerIdentity", 1, 503, "ServiceUnavailable");
-        let ask = |body: &[u8]| http::request(double.address, "POST", "/", &[], body);
+        let fake = FakeAws::start()?;
+        fake.fail("GetCallerIdentity", 1, 503, "ServiceUnavailable");
+        let ask = |body: &[u8]| http::request(fake.address, "POST", "/", &[], body);
         assert_eq!(ask(b"Action=AssumeRole&RoleArn=r")?.status, 200);
         assert_eq!(ask(b"Action=GetCallerIdentity")?.status, 503);
         assert_eq!(ask(b"Action=GetCallerIdentity")?.status, 200);
-        assert_eq!(double.calls_of("GetCallerIdentity").len(), 2);
+        assert_eq!(fake.calls_of("GetCallerIdentity").len(), 2);
         Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! What the other tests stand on is what they take it for.
 
 use anyhow::Result;
+use tests::fake::proxy::Proxy;
 use tests::http;
 use tests::image::{Compression, Layout, MediaTypes, sha256};
-use tests::proxy::Proxy;
 use tests::registry::Registry;
 
 use crate::scenario::{
@@ -110,7 +110,7 @@ fn a_proxy_is_transparent_and_sees_ranges() -> Result<()> {
     let lengths: Vec<_> = proxy
         .requests()
         .iter()
-        .map(tests::proxy::Request::range_length)
+        .map(tests::fake::proxy::Request::range_length)
         .collect();
     assert_eq!(lengths, [None, Some(10)]);
     Ok(())
