@@ -1,10 +1,10 @@
 //! `soci_index`, resource and data source, against a real registry.
 
+mod amazon_ecr;
 mod arguments;
 mod data_source;
 mod diagnostics;
 mod drift;
-mod ecr;
 mod faults;
 mod import;
 mod interrupt;

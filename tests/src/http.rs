@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 /// No answer on the loopback takes longer.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -23,6 +24,28 @@ pub struct Response {
 }
 
 impl Response {
+    /// A response with a body and no headers.
+    pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+        }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub(crate) fn with_header(mut self, name: &str, value: &str) -> Self {
+        let header = (name.to_ascii_lowercase(), value.to_owned());
+        self.headers.push(header);
+        self
+    }
+
+    /// A JSON response.
+    pub(crate) fn json(status: u16, body: &Value) -> Self {
+        Self::new(status, body.to_string()).with_header("content-type", "application/json")
+    }
+
     /// The first header of that name (lower case).
     pub fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)

@@ -4,14 +4,12 @@
 //! Signatures are not checked: the fake has no secrets.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 
-use crate::http;
+use super::server::{Request, Server};
+use crate::http::Response;
 use crate::registry::CREDENTIALS;
 
 /// The account of credentials that the fake did not give out itself.
@@ -20,9 +18,6 @@ pub const ACCOUNT: &str = "123456789012";
 pub const SESSION_SECRET: &str = "secret-key-of-a-session-in-the-tests";
 /// The session token of every role's session; it opens nothing.
 pub const SESSION_TOKEN: &str = "session-token-in-the-tests";
-
-const IDLE: Duration = Duration::from_secs(60);
-const LONGEST_BODY: u64 = 1 << 20;
 
 /// A request, as it was signed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,40 +47,32 @@ struct State {
     failures: Vec<(String, u16, String)>,
 }
 
-/// The fake; it runs until the test's process ends.
-#[derive(Clone)]
+/// A running fake; dropping it ends it.
 pub struct FakeAws {
-    address: SocketAddr,
+    server: Server,
     state: Arc<Mutex<State>>,
 }
 
 impl FakeAws {
     /// Starts one.
     pub fn start() -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let fake = Self {
-            address: listener.local_addr()?,
-            state: Arc::default(),
-        };
-        let shared = fake.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let fake = shared.clone();
-                // A client that goes away in the middle is no fault of the test.
-                std::thread::spawn(move || fake.serve(&stream).ok());
-            }
-        });
-        Ok(fake)
+        let state = Arc::<Mutex<State>>::default();
+        let shared = Arc::clone(&state);
+        let server = Server::start(move |request| {
+            let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            state.answer(Call::of(request)?)
+        })?;
+        Ok(Self { server, state })
     }
 
     /// The URL of all services.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.server.address())
     }
 
     /// All requests so far.
     pub fn calls(&self) -> Vec<Call> {
-        self.lock().calls.clone()
+        self.state(|state| state.calls.clone())
     }
 
     /// The requests of one action so far.
@@ -99,73 +86,58 @@ impl FakeAws {
     pub fn fail(&self, action: &str, count: usize, status: u16, code: &str) {
         let failure = (action.to_owned(), status, code.to_owned());
         let failures = std::iter::repeat_n(failure, count);
-        self.lock().failures.extend(failures);
+        self.state(|state| state.failures.extend(failures));
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
 
-    fn serve(&self, stream: &TcpStream) -> Result<()> {
-        stream.set_read_timeout(Some(IDLE))?;
-        let mut reader = BufReader::new(stream);
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            let read = (&mut reader).take(LONGEST_BODY).read_line(&mut head)?;
-            ensure!(read > 0, "the head ends too early");
-        }
-        let (_, lines) = head.split_once("\r\n").context("no head")?;
-        let headers = http::headers(lines);
-        let header = |name: &str| http::find(&headers, name).unwrap_or_default().to_owned();
-        let length: u64 = header("content-length").parse().unwrap_or(0);
-        let mut body = String::new();
-        reader
-            .take(length.min(LONGEST_BODY))
-            .read_to_string(&mut body)?;
-
-        let authorization = header("authorization");
-        let scope = authorization
+impl Call {
+    /// Reads action, signature and body of a request.
+    fn of(request: &Request) -> Result<Self> {
+        let header = |name| request.header(name).unwrap_or_default();
+        let body = String::from_utf8(request.body.clone())?;
+        let scope = header("authorization")
             .split_once("Credential=")
             .and_then(|(_, rest)| rest.split(',').next())
             .unwrap_or_default();
         let scope: Vec<&str> = scope.split('/').collect();
         let part = |index: usize| scope.get(index).copied().unwrap_or_default().to_owned();
-        let target = header("x-amz-target");
-        let action = target.split_once('.').map(|(_, action)| action.to_owned());
-        let call = Call {
+        let target = header("x-amz-target").split_once('.');
+        let action = target.map(|(_, action)| action.to_owned());
+        Ok(Self {
             action: action
                 .or_else(|| field(&body, "Action"))
                 .unwrap_or_default(),
             service: part(3),
             region: part(2),
             access_key: part(0),
-            session_token: header("x-amz-security-token"),
-            user_agent: header("user-agent"),
+            session_token: header("x-amz-security-token").to_owned(),
+            user_agent: header("user-agent").to_owned(),
             body,
-        };
-        let (status, kind, text) = self.answer(call);
-        let mut stream = stream;
-        write!(
-            stream,
-            "HTTP/1.1 {status} Answer\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\
-             Connection: close\r\n\r\n{text}",
-            text.len()
-        )?;
-        Ok(stream.flush()?)
+        })
+    }
+}
+
+impl State {
+    fn answer(&mut self, call: Call) -> Result<Response> {
+        let (status, kind, text) = self.respond(call);
+        Ok(Response::new(status, text).with_header("content-type", kind))
     }
 
-    fn answer(&self, call: Call) -> (u16, &'static str, String) {
+    fn respond(&mut self, call: Call) -> (u16, &'static str, String) {
         const XML: &str = "text/xml";
         const JSON: &str = "application/x-amz-json-1.1";
-        let mut state = self.lock();
-        state.calls.push(call.clone());
+        self.calls.push(call.clone());
         let is_form = call.body.starts_with("Action=");
-        let failure = state
+        let failure = self
             .failures
             .iter()
             .position(|(action, ..)| *action == call.action);
         if let Some(index) = failure {
-            let (_, status, code) = state.failures.remove(index);
+            let (_, status, code) = self.failures.remove(index);
             return if is_form {
                 let text = format!(
                     "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>as the \
@@ -179,7 +151,7 @@ impl FakeAws {
         }
         match call.action.as_str() {
             "GetCallerIdentity" => {
-                let role = state.roles.get(&call.access_key);
+                let role = self.roles.get(&call.access_key);
                 let account = role
                     .and_then(|role| role.split(':').nth(4))
                     .unwrap_or(ACCOUNT);
@@ -193,8 +165,8 @@ impl FakeAws {
             }
             action @ ("AssumeRole" | "AssumeRoleWithWebIdentity") => {
                 let role = field(&call.body, "RoleArn").unwrap_or_default();
-                let key = format!("ASIATESTS{}", state.roles.len());
-                state.roles.insert(key.clone(), role.clone());
+                let key = format!("ASIATESTS{}", self.roles.len());
+                self.roles.insert(key.clone(), role.clone());
                 let text = format!(
                     "<{action}Response><{action}Result><Credentials>\
                      <AccessKeyId>{key}</AccessKeyId>\
@@ -235,6 +207,7 @@ pub fn field(form: &str, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http;
 
     #[test]
     fn fields_of_a_form() {
@@ -250,7 +223,7 @@ mod tests {
     fn a_failure_is_for_one_action_and_ends() -> Result<()> {
         let fake = FakeAws::start()?;
         fake.fail("GetCallerIdentity", 1, 503, "ServiceUnavailable");
-        let ask = |body: &[u8]| http::request(fake.address, "POST", "/", &[], body);
+        let ask = |body: &[u8]| http::request(fake.server.address(), "POST", "/", &[], body);
         assert_eq!(ask(b"Action=AssumeRole&RoleArn=r")?.status, 200);
         assert_eq!(ask(b"Action=GetCallerIdentity")?.status, 503);
         assert_eq!(ask(b"Action=GetCallerIdentity")?.status, 200);

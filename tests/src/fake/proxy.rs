@@ -5,19 +5,16 @@
 //! released, rather than slowing it down, lets a test act at an exact point of a transfer without
 //! waiting for it.
 
-pub(crate) mod wire;
-
 use std::io::{BufReader, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 use anyhow::Result;
-use wire::Head;
 
-/// A peer that says nothing for so long is gone.
-const IDLE: Duration = Duration::from_secs(60);
+use super::listener::{IDLE, Listener};
+use super::wire::{self, Head};
+
+pub use super::wire::Refusal;
 
 /// What goes wrong.
 #[derive(Clone, Debug)]
@@ -34,17 +31,6 @@ pub enum Fault {
     HoldBody(u64),
     /// The connection is cut after so many bytes of the answer's body.
     CutBody(u64),
-}
-
-/// An error as AWS words it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The status code.
-    pub status: u16,
-    /// The name of the error.
-    pub code: &'static str,
-    /// The text for people.
-    pub message: &'static str,
 }
 
 /// The rate limit of a service.
@@ -142,9 +128,8 @@ impl Request {
 
 /// A running proxy; dropping it ends it, and whatever it holds.
 pub struct Proxy {
-    address: SocketAddr,
+    listener: Listener,
     shared: Arc<Shared>,
-    acceptor: Option<JoinHandle<()>>,
 }
 
 struct Shared {
@@ -165,39 +150,24 @@ struct State {
 impl Proxy {
     /// Listens on a free loopback port in front of `upstream`.
     pub fn start(upstream: SocketAddr) -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             upstream,
             state: Mutex::default(),
             changed: Condvar::new(),
         });
-        let accepting = Arc::clone(&shared);
-        let acceptor = std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                if accepting.lock().ended {
-                    break;
-                }
-                let shared = Arc::clone(&accepting);
-                // A connection that breaks is the business of the two that it connects.
-                std::thread::spawn(move || drop(shared.serve(stream)));
-            }
-        });
-        Ok(Self {
-            address,
-            shared,
-            acceptor: Some(acceptor),
-        })
+        let serving = Arc::clone(&shared);
+        let listener = Listener::start(move |stream| serving.serve(stream))?;
+        Ok(Self { listener, shared })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listener.address()
     }
 
     /// `127.0.0.1:PORT/name`, for a name such as `shop/web:1`.
     pub fn reference(&self, name: &str) -> String {
-        format!("{}/{name}", self.address)
+        format!("{}/{name}", self.address())
     }
 
     /// Adds a rule after those that there are.
@@ -229,11 +199,6 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.lock().ended = true;
         self.shared.changed.notify_all();
-        // Wakes the acceptor.
-        drop(TcpStream::connect(self.address));
-        if let Some(acceptor) = self.acceptor.take() {
-            let _ = acceptor.join();
-        }
     }
 }
 
@@ -243,8 +208,6 @@ impl Shared {
     }
 
     fn serve(&self, stream: TcpStream) -> Result<()> {
-        stream.set_read_timeout(Some(IDLE))?;
-        stream.set_write_timeout(Some(IDLE))?;
         let mut client = BufReader::new(stream.try_clone()?);
         let request = Head::read(&mut client)?;
         let form = wire::form(&request, &mut client)?;

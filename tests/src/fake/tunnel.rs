@@ -5,9 +5,8 @@
 //! no credentials went astray.
 
 use std::io::{BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -15,9 +14,8 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::fake::proxy::wire::{self, Head};
-
-const IDLE: Duration = Duration::from_secs(60);
+use super::listener::{IDLE, Listener};
+use super::wire::{self, Head};
 
 /// A request through the tunnel.
 #[derive(Clone, Debug)]
@@ -35,9 +33,9 @@ struct State {
     requests: Vec<Request>,
 }
 
-/// The proxy; it runs until the test's process ends.
+/// The running proxy; dropping it ends it.
 pub struct Tunnel {
-    address: SocketAddr,
+    listener: Listener,
     authority: String,
     state: Arc<Mutex<State>>,
 }
@@ -58,27 +56,21 @@ impl Tunnel {
             .with_single_cert(chain, key)?;
         let config = Arc::new(config);
 
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let tunnel = Self {
-            address: listener.local_addr()?,
+        let state = Arc::default();
+        let (noted, target) = (Arc::clone(&state), format!("{host}:443"));
+        let listener = Listener::start(move |stream| {
+            serve(stream, &target, registry, Arc::clone(&config), &noted)
+        })?;
+        Ok(Self {
+            listener,
             authority: authority.pem(),
-            state: Arc::default(),
-        };
-        let (state, target) = (Arc::clone(&tunnel.state), format!("{host}:443"));
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (state, config) = (Arc::clone(&state), Arc::clone(&config));
-                let target = target.clone();
-                // A client that goes away in the middle is no fault of the test.
-                std::thread::spawn(move || serve(stream, &target, registry, config, &state).ok());
-            }
-        });
-        Ok(tunnel)
+            state,
+        })
     }
 
     /// The value for `HTTPS_PROXY`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.listener.address())
     }
 
     /// The certificate authority that the host's certificate is from, as PEM.
@@ -109,7 +101,6 @@ fn serve(
     config: Arc<ServerConfig>,
     state: &Mutex<State>,
 ) -> Result<()> {
-    stream.set_read_timeout(Some(IDLE))?;
     // Nothing comes after this head before it is answered, so no buffer takes too much.
     let connect = Head::read(&mut BufReader::new(&stream))?;
     let (method, host) = connect.method_and_path()?;

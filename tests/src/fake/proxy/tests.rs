@@ -1,3 +1,5 @@
+use std::net::{Ipv4Addr, TcpListener};
+
 use super::*;
 use crate::{http, wait};
 
@@ -26,18 +28,18 @@ fn server(body: &'static str) -> SocketAddr {
 }
 
 fn get(proxy: &Proxy, path: &str) -> Result<http::Response> {
-    http::request(proxy.address, "GET", path, &[("Range", "bytes=0-1")], b"")
+    http::request(proxy.address(), "GET", path, &[("Range", "bytes=0-1")], b"")
 }
 
 #[test]
 fn requests_and_answers_pass_as_they_stand() {
     let proxy = Proxy::start(server("hello")).unwrap();
     assert_eq!(get(&proxy, "/v2/?a=b").unwrap().body, b"hello");
-    let put = http::request(proxy.address, "PUT", "/v2/x", &[], b"12345").unwrap();
+    let put = http::request(proxy.address(), "PUT", "/v2/x", &[], b"12345").unwrap();
     assert_eq!(put.header("x-got"), Some("5"));
     let chunked = [("Transfer-Encoding", "chunked")];
     let body = b"3\r\nabc\r\n0\r\n\r\n";
-    let put = http::request(proxy.address, "PUT", "/v2/y", &chunked, body).unwrap();
+    let put = http::request(proxy.address(), "PUT", "/v2/y", &chunked, body).unwrap();
     assert_eq!(put.header("x-got"), Some(body.len().to_string().as_str()));
     let requests = proxy.requests();
     assert_eq!(requests.len(), 3);
@@ -79,7 +81,7 @@ fn what_is_held_goes_on_when_all_is_well_again() {
     for fault in [Fault::HoldRequest, Fault::HoldAnswer, Fault::HoldBody(2)] {
         let proxy = Proxy::start(server("hello")).unwrap();
         proxy.add(Rule::new("GET", "/", fault));
-        let address = proxy.address;
+        let address = proxy.address();
         let client = std::thread::spawn(move || http::request(address, "GET", "/", &[], b""));
         wait::until("a hold", wait::SOON, || {
             Ok(proxy.is_holding().then_some(()))
@@ -97,7 +99,7 @@ fn an_action_is_refused_in_the_form_of_its_service() {
     proxy.add(Rule::action("PutRule", Fault::Refuse(THROTTLED)).times(1));
     proxy.add(Rule::action("CreateRole", Fault::Refuse(DENIED)).times(1));
     let post = |name, value, body: &[u8]| {
-        let response = http::request(proxy.address, "POST", "/", &[(name, value)], body).unwrap();
+        let response = http::request(proxy.address(), "POST", "/", &[(name, value)], body).unwrap();
         (response.status, String::from_utf8(response.body).unwrap())
     };
     let put = || post("X-Amz-Target", "AWSEvents.PutRule", b"{}");

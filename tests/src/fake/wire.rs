@@ -4,7 +4,6 @@ use std::io::{BufRead, Read, Write};
 
 use anyhow::{Context, Result, ensure};
 
-use super::Refusal;
 use crate::http;
 
 /// No head of a registry or of a client of one is longer.
@@ -13,9 +12,20 @@ const LONGEST_HEAD: u64 = 64 * 1024;
 /// No form that a client of AWS sends is longer.
 const LONGEST_FORM: u64 = 1024 * 1024;
 
+/// An error as AWS words it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status code.
+    pub status: u16,
+    /// The name of the error.
+    pub code: &'static str,
+    /// The text for people.
+    pub message: &'static str,
+}
+
 /// The first line and the headers of a message.
 #[derive(Debug)]
-pub(crate) struct Head {
+pub(super) struct Head {
     first: String,
     /// As they stand.
     lines: String,
@@ -24,7 +34,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    pub(crate) fn read(from: &mut impl BufRead) -> Result<Self> {
+    pub(super) fn read(from: &mut impl BufRead) -> Result<Self> {
         let mut from = from.take(LONGEST_HEAD);
         let mut first = String::new();
         from.read_line(&mut first)?;
@@ -46,7 +56,7 @@ impl Head {
     }
 
     /// Reads the head of an answer, and skips those (such as 100) that only announce it.
-    pub(crate) fn read_final(from: &mut impl BufRead) -> Result<Self> {
+    pub(super) fn read_final(from: &mut impl BufRead) -> Result<Self> {
         loop {
             let head = Self::read(from)?;
             if http::status(&head.first)? >= 200 {
@@ -55,11 +65,11 @@ impl Head {
         }
     }
 
-    pub(crate) fn first(&self) -> &str {
+    pub(super) fn first(&self) -> &str {
         &self.first
     }
 
-    pub(crate) fn method_and_path(&self) -> Result<(&str, &str)> {
+    pub(super) fn method_and_path(&self) -> Result<(&str, &str)> {
         let mut words = self.first.split(' ');
         let method = words.next().context("no method")?;
         Ok((
@@ -71,12 +81,17 @@ impl Head {
     }
 
     /// The first header of that name (lower case).
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         http::find(&self.headers, name)
     }
 
+    /// All headers, with names in lower case.
+    pub(super) fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+
     /// The head as it is sent on, over a connection for this message alone.
-    pub(crate) fn for_one_request(&self) -> Vec<u8> {
+    pub(super) fn for_one_request(&self) -> Vec<u8> {
         let mut text = format!("{}\r\n", self.first);
         for line in self.lines.lines() {
             let name = line
@@ -119,7 +134,7 @@ pub(super) fn action(request: &Head, form: &[u8]) -> Option<String> {
 }
 
 /// Passes the body of a request on, as it stands.
-pub(crate) fn copy_request_body(
+pub(super) fn copy_request_body(
     request: &Head,
     from: &mut impl Read,
     to: &mut impl Write,
@@ -172,7 +187,7 @@ fn read_line(from: &mut impl Read) -> Result<String> {
 }
 
 /// An answer of the proxy's own, with an error body like a registry's.
-pub(crate) fn answer(mut to: impl Write, status: u16) -> Result<()> {
+pub(super) fn answer(mut to: impl Write, status: u16) -> Result<()> {
     let body = r#"{"errors":[{"code":"UNKNOWN","message":"injected by the test"}]}"#;
     write!(
         to,
