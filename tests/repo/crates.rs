@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::output_of;
 
-/// What a crate must not reach, not even through others; a `*` at the end stands for anything.
+/// Packages that a crate must not reach, not even through others; a `*` at the end stands for
+/// anything.
 /// `aws-lc-rs` and `aws-lc-sys` are the cryptography under TLS and know nothing of AWS.
 const RULES: [(&str, &[&str]); 3] = [
     (

@@ -4,18 +4,19 @@ mod comments;
 mod crates;
 mod layout;
 mod modules;
+mod paths;
 mod tracked;
 
 use std::process::Command;
 
 use anyhow::{Context, Result};
 use tests::interrupt::Interrupt;
-use tests::{process, terraform, wait};
+use tests::{process, wait, workspace};
 
 /// Standard output of a command in the root of the repository.
 fn output_of(program: &str, arguments: &[&str]) -> Result<String> {
     let mut command = Command::new(program);
-    command.args(arguments).current_dir(terraform::repository());
+    command.args(arguments).current_dir(workspace::root());
     let output = process::run(&mut command, wait::SOON, &Interrupt::default())?;
     Ok(output
         .success()

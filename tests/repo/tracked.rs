@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result};
-use tests::terraform::repository;
+use tests::workspace;
 
 use crate::output_of;
 
@@ -30,13 +30,13 @@ pub(crate) fn files() -> Result<Vec<String>> {
     // One that is deleted but not yet so in the index is no file any more.
     Ok(files
         .into_iter()
-        .filter(|file| repository().join(file).is_file())
+        .filter(|file| workspace::root().join(file).is_file())
         .collect())
 }
 
 /// The content of a file.
 pub(crate) fn read(file: &str) -> Result<Vec<u8>> {
-    fs::read(repository().join(file)).with_context(|| format!("{file}: cannot read"))
+    fs::read(workspace::root().join(file)).with_context(|| format!("{file}: cannot read"))
 }
 
 /// The text of a file.

@@ -1,16 +1,17 @@
-//! The module for platform teams, as it is in examples/.
+//! The module for platform teams in `examples/modules`.
 
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use tests::terraform::{Terraform, repository};
+use tests::terraform::Terraform;
+use tests::workspace;
 
-/// A terraform with the module called `images`, and arguments for it.
+/// A configuration that calls the module as `images` with these arguments.
 fn module(arguments: &str) -> Result<Terraform> {
     let terraform = Terraform::new()?;
     let module = terraform.directory().join("module");
     fs::create_dir(&module)?;
-    let source = repository().join("examples/modules/soci-index-builder");
+    let source = workspace::root().join("examples/modules/soci-index-builder");
     for entry in fs::read_dir(&source).with_context(|| source.display().to_string())? {
         let file = entry?.path();
         fs::copy(&file, module.join(file.file_name().context("no name")?))?;
@@ -24,7 +25,7 @@ fn module(arguments: &str) -> Result<Terraform> {
 const IMAGES: &str = r#"images = { "shop/*" = ["*"], "platform/api" = ["release-*", "latest"] }"#;
 
 #[test]
-fn it_makes_filters_of_repositories_and_tags() -> Result<()> {
+fn builds_filters_from_repositories_and_tags() -> Result<()> {
     let expected = r#"expected = ["shop/web:1.4", "platform/api:release-7"]"#;
     let terraform = module(&format!("{IMAGES}\n  {expected}"))?;
     let plan = terraform.plan()?.output.all();
@@ -38,7 +39,7 @@ fn it_makes_filters_of_repositories_and_tags() -> Result<()> {
 }
 
 #[test]
-fn it_finds_filters_that_miss_an_image() -> Result<()> {
+fn checks_that_filters_match_an_image() -> Result<()> {
     let terraform = module(&format!(
         "{IMAGES}\n  expected = [\"shop/web:1\", \"tools/cli:1\"]"
     ))?;
@@ -49,7 +50,7 @@ fn it_finds_filters_that_miss_an_image() -> Result<()> {
 }
 
 #[test]
-fn it_refuses_what_would_match_nothing() -> Result<()> {
+fn refuses_patterns_that_match_nothing() -> Result<()> {
     let terraform = module("images = { \"shop/*\" = [] }")?;
     let output = terraform.run(&["plan", "-no-color", "-input=false"])?;
     ensure!(!output.status.success(), "{output}");

@@ -1,4 +1,4 @@
-//! What the other tests stand on is what they take it for.
+//! Images, registries and proxies.
 
 use anyhow::Result;
 use tests::fake::proxy::Proxy;
@@ -61,7 +61,7 @@ fn every_platform_is_pushed() -> Result<()> {
 }
 
 #[test]
-fn a_registry_forgets_what_is_deleted() -> Result<()> {
+fn a_registry_deletes_manifests() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let manifest = registry.expect_manifest(REPOSITORY, TAG)?;
@@ -74,7 +74,7 @@ fn a_registry_forgets_what_is_deleted() -> Result<()> {
 }
 
 #[test]
-fn a_registry_with_a_password_asks_for_it() -> Result<()> {
+fn an_authenticated_registry_requires_the_password() -> Result<()> {
     let registry = Registry::start_authenticated()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let path = format!("/v2/{REPOSITORY}/manifests/{TAG}");
@@ -90,7 +90,7 @@ fn a_registry_with_a_password_asks_for_it() -> Result<()> {
 }
 
 #[test]
-fn a_proxy_is_transparent_and_sees_ranges() -> Result<()> {
+fn a_proxy_forwards_requests_and_records_ranges() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let proxy = Proxy::start(registry.address())?;

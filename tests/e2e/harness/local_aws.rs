@@ -1,4 +1,4 @@
-//! The local AWS does what the tests of the builder take for granted.
+//! The local AWS behaves as the tests of the builder expect.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use tests::{http, skopeo, wait};
 
 use crate::scenario::{INDEX_TYPE, MANIFEST_TYPE, REPOSITORY, TAG, image, list, text};
 
-/// A queue that gets every event of ECR.
+/// Creates a queue that receives every event of Amazon ECR.
 fn queue_of_events(aws: &LocalAws) -> Result<String> {
     let queue = aws.call(
         Service::Queues,
@@ -25,7 +25,7 @@ fn queue_of_events(aws: &LocalAws) -> Result<String> {
     Ok(text(&queue["QueueUrl"])?.to_owned())
 }
 
-/// Waits for so many events.
+/// Waits for `count` events.
 fn receive(aws: &LocalAws, queue: &str, count: usize) -> Result<Vec<Value>> {
     let mut events = Vec::new();
     wait::until("the events", wait::SOON, || {
@@ -99,7 +99,7 @@ fn a_push_sends_an_event_for_every_manifest() -> Result<()> {
 }
 
 #[test]
-fn it_starts_empty_and_ends_with_its_parent() -> Result<()> {
+fn starts_empty_and_ends_with_its_parent() -> Result<()> {
     let aws = LocalAws::start()?;
     assert!(aws.account()?.is_empty(), "{:#?}", aws.account()?);
     let address = aws.address();

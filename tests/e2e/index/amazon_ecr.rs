@@ -1,9 +1,9 @@
-//! Amazon ECR where it differs from `docker-registry`.
+//! Registries with the peculiarities of Amazon ECR.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use tests::fake::ecr::FakeEcr;
 use tests::registry::Registry;
-use tests::terraform::{Terraform, configuration};
+use tests::terraform::configuration;
 
 use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, TAG, image, initialised, list, push};
 
@@ -11,30 +11,24 @@ fn reference(ecr: &FakeEcr) -> String {
     ecr.reference(&format!("{REPOSITORY}:{TAG}"))
 }
 
-fn expect_empty_plan(terraform: &Terraform) -> Result<()> {
-    let plan = terraform.plan()?;
-    ensure!(!plan.changes, "the plan is not empty:\n{}", plan.output);
-    Ok(())
-}
-
 #[test]
-fn v1_where_the_registry_keeps_referrers() -> Result<()> {
+fn v1_uses_the_referrers_api() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let ecr = FakeEcr::start(&registry)?;
     let v1 = "index_version = \"V1\"";
     let terraform = initialised(&reference(&ecr), v1)?;
     terraform.apply()?;
-    // No tag stands in for what the registry does.
+    // There is no referrers tag.
     assert_eq!(registry.tags(REPOSITORY)?, [TAG]);
-    let made = terraform.expect_resource(ADDRESS)?;
-    let digest = made.text("digest")?;
+    let created = terraform.expect_resource(ADDRESS)?;
+    let digest = created.text("digest")?;
     assert!(registry.manifest(REPOSITORY, digest)?.is_some());
-    expect_empty_plan(&terraform)?;
+    terraform.expect_empty_plan()?;
 
     let other = initialised(&reference(&ecr), v1)?;
     other.import(ADDRESS, &format!("V1/{}", reference(&ecr)))?;
-    assert_eq!(other.expect_resource(ADDRESS)?.values, made.values);
+    assert_eq!(other.expect_resource(ADDRESS)?.values, created.values);
     other.write(
         "main.tf",
         &configuration(&reference(&ecr), v1).replace("resource \"", "data \""),
@@ -48,14 +42,14 @@ fn v1_where_the_registry_keeps_referrers() -> Result<()> {
     registry.delete_manifest(REPOSITORY, digest)?;
     assert!(terraform.plan()?.changes);
     terraform.apply()?;
-    expect_empty_plan(&terraform)?;
+    terraform.expect_empty_plan()?;
     terraform.destroy()?;
     assert!(registry.manifest(REPOSITORY, digest)?.is_none());
     Ok(())
 }
 
 #[test]
-fn v2_where_tags_are_immutable() -> Result<()> {
+fn v2_with_immutable_tags() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let ecr = FakeEcr::start(&registry)?;
@@ -64,9 +58,9 @@ fn v2_where_tags_are_immutable() -> Result<()> {
     terraform.apply()?;
     let first = registry.expect_manifest(REPOSITORY, ENABLED)?;
     assert!(!list(&first.json, "manifests")?.is_empty());
-    expect_empty_plan(&terraform)?;
+    terraform.expect_empty_plan()?;
 
-    // Somebody pushes past the rule; the tag of the index stays where it is.
+    // The source moves although its tag is immutable; the tag of the index does not.
     push(&registry, TAG, |layout| image(layout, "amd64", 2))?;
     let (errors, output) = terraform.failing_apply()?;
     let error = errors.first().context("no error")?;
@@ -82,13 +76,13 @@ fn v2_where_tags_are_immutable() -> Result<()> {
     let now = registry.expect_manifest(REPOSITORY, ENABLED)?;
     assert_eq!(now.digest, first.digest);
 
-    // The message is right: another tag it is.
+    // The advice of the message works.
     terraform.write(
         "main.tf",
         &configuration(&reference(&ecr), "tag = \"1.4-soci-2\""),
     )?;
     terraform.apply()?;
-    expect_empty_plan(&terraform)?;
+    terraform.expect_empty_plan()?;
     let source = registry.expect_manifest(REPOSITORY, TAG)?.digest;
     assert_eq!(
         terraform.expect_resource(ADDRESS)?.text("source_digest")?,

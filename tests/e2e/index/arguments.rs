@@ -1,4 +1,4 @@
-//! What each argument does, and what is said to a wrong one.
+//! The effect of each argument, and errors about invalid values.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -12,10 +12,10 @@ use crate::scenario::{
 };
 
 #[test]
-fn every_wrong_value_is_found_by_validate() -> Result<()> {
+fn validate_finds_every_invalid_value() -> Result<()> {
     let long = format!("r.test/web:{}", "a".repeat(125));
     let plain = "r.test/web:1";
-    // The image, an argument, and what must be said.
+    // The image, an argument, and parts of the error.
     let table: [(&str, &str, &[&str]); 15] = [
         (plain, "span_size = 1000", &["65536", "1073741824"]),
         (plain, "span_size = 2000000000", &["65536", "1073741824"]),
@@ -58,7 +58,7 @@ fn every_wrong_value_is_found_by_validate() -> Result<()> {
         for wanted in wanted {
             ensure!(said.contains(wanted), "{argument}: no {wanted:?} in {said}");
         }
-        // Terraform shows the line that is wrong.
+        // Terraform shows the offending line.
         let name = argument.split([' ', '=']).next().unwrap_or_default();
         let name = if name.is_empty() { "image" } else { name };
         let code = text(&found[0]["snippet"]["code"])?;
@@ -71,7 +71,7 @@ fn every_wrong_value_is_found_by_validate() -> Result<()> {
 }
 
 #[test]
-fn what_is_not_known_yet_is_valid() -> Result<()> {
+fn unknown_values_are_valid() -> Result<()> {
     let terraform = initialised("r.test/web:1", "")?;
     terraform.write(
         "main.tf",
@@ -92,47 +92,50 @@ fn what_is_not_known_yet_is_valid() -> Result<()> {
 }
 
 #[test]
-fn a_tag_of_its_own() -> Result<()> {
+fn a_custom_tag() -> Result<()> {
     let scenario = Scenario::new("tag = \"lazy\"")?;
     let registry = &scenario.registry;
     scenario.terraform.apply()?;
     assert_eq!(registry.tags(REPOSITORY)?, [TAG, "lazy"]);
-    let made = scenario.resource()?;
+    let created = scenario.resource()?;
     let id = format!("V2/{},lazy", scenario.image());
-    assert_eq!(made.text("id")?, id);
+    assert_eq!(created.text("id")?, id);
     scenario.expect_empty_plan()?;
 
-    // It is imported by its id, and its tag is looked after.
+    // The ID of an import includes the tag.
     let other = initialised(&scenario.image(), "tag = \"lazy\"")?;
     other.import(ADDRESS, &id)?;
-    assert_eq!(other.expect_resource(ADDRESS)?.values, made.values);
+    assert_eq!(other.expect_resource(ADDRESS)?.values, created.values);
     assert!(!other.plan()?.changes);
     let source = scenario.manifest(TAG)?;
     registry.put_manifest(REPOSITORY, "lazy", &source.media_type, &source.body)?;
     scenario.expect_changes()?;
     scenario.terraform.apply()?;
-    assert_eq!(scenario.manifest("lazy")?.digest, made.text("digest")?);
+    assert_eq!(scenario.manifest("lazy")?.digest, created.text("digest")?);
 
-    // Another tag is an update, and leaves nothing behind.
+    // A change of the tag is an update, and leaves nothing behind.
     scenario.configure("")?;
     assert_eq!(scenario.terraform.planned(ADDRESS)?, ["update"]);
     scenario.terraform.apply()?;
     assert_eq!(registry.tags(REPOSITORY)?, [TAG, ENABLED]);
-    assert_eq!(scenario.resource()?.text("digest")?, made.text("digest")?);
+    assert_eq!(
+        scenario.resource()?.text("digest")?,
+        created.text("digest")?
+    );
     scenario.expect_enabled()?;
     scenario.expect_empty_plan()?;
     scenario.terraform.destroy()?;
     assert_eq!(registry.tags(REPOSITORY)?, [TAG]);
     assert!(
         registry
-            .manifest(REPOSITORY, made.text("digest")?)?
+            .manifest(REPOSITORY, created.text("digest")?)?
             .is_none()
     );
     Ok(())
 }
 
 #[test]
-fn another_tag_reads_no_layer_again() -> Result<()> {
+fn changing_the_tag_reads_no_layer_again() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let proxy = Proxy::start(registry.address())?;
@@ -151,7 +154,7 @@ fn another_tag_reads_no_layer_again() -> Result<()> {
     Ok(())
 }
 
-/// A scenario about an image for two platforms.
+/// A scenario with an image for two platforms.
 fn two_platforms(arguments: &str) -> Result<Scenario> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| {
@@ -166,7 +169,7 @@ fn two_platforms(arguments: &str) -> Result<Scenario> {
 }
 
 #[test]
-fn only_the_platforms_that_are_asked_for() -> Result<()> {
+fn only_selected_platforms_are_indexed() -> Result<()> {
     let scenario = two_platforms("platforms = [\"linux/arm64\"]")?;
     scenario.terraform.apply()?;
     let resource = scenario.resource()?;
@@ -192,7 +195,7 @@ fn only_the_platforms_that_are_asked_for() -> Result<()> {
 }
 
 #[test]
-fn an_image_of_small_layers_is_deployed_as_it_is() -> Result<()> {
+fn an_image_of_small_layers_is_not_converted() -> Result<()> {
     let huge = "min_layer_size = 1000000000";
     for version in ["V2", "V1"] {
         let arguments = format!("{huge}\n  index_version = \"{version}\"");
@@ -212,7 +215,7 @@ fn an_image_of_small_layers_is_deployed_as_it_is() -> Result<()> {
         );
         assert_eq!(scenario.registry.tags(REPOSITORY)?, [TAG]);
         scenario.expect_empty_plan()?;
-        // A lower threshold brings the index.
+        // A lower threshold adds the index.
         scenario.configure(&format!("index_version = \"{version}\""))?;
         scenario.terraform.apply()?;
         assert_eq!(scenario.resource()?.values["indexed"], true);
@@ -259,12 +262,12 @@ fn prefetching_and_optimizations() -> Result<()> {
 }
 
 #[test]
-fn an_index_is_kept_where_that_is_wanted() -> Result<()> {
+fn keep_on_destroy_keeps_the_index() -> Result<()> {
     let scenario = Scenario::new("")?;
     scenario.terraform.apply()?;
     let enabled = scenario.manifest(ENABLED)?.digest;
     scenario.configure("keep_on_destroy = true\n  timeouts {\n    create = \"90m\"\n  }")?;
-    // It says how to go about the index, and changes nothing of it.
+    // The argument affects only the resource, not the index.
     scenario.terraform.apply()?;
     scenario.expect_empty_plan()?;
     scenario.terraform.destroy()?;
@@ -274,7 +277,7 @@ fn an_index_is_kept_where_that_is_wanted() -> Result<()> {
 }
 
 #[test]
-fn two_resources_with_other_arguments_need_two_tags() -> Result<()> {
+fn resources_with_different_arguments_need_different_tags() -> Result<()> {
     let scenario = Scenario::new("")?;
     let both = |second: &str| {
         let second = format!(
@@ -288,7 +291,7 @@ fn two_resources_with_other_arguments_need_two_tags() -> Result<()> {
     terraform.write("main.tf", &both(""))?;
     let error = terraform.plan().err().context("planned")?.to_string();
     for wanted in ["Two resources on one tag", ENABLED, "argument tag"] {
-        // Terraform wraps lines, but no words.
+        // Terraform wraps lines, but not words.
         assert!(error.contains(wanted), "no {wanted:?} in {error}");
     }
     terraform.write("main.tf", &both("tag = \"fine\""))?;
@@ -300,7 +303,7 @@ fn two_resources_with_other_arguments_need_two_tags() -> Result<()> {
 }
 
 #[test]
-fn an_image_that_has_its_index_already() -> Result<()> {
+fn an_image_that_is_soci_enabled_already() -> Result<()> {
     let scenario = Scenario::new("keep_on_destroy = true")?;
     scenario.terraform.apply()?;
     let enabled = scenario.manifest(ENABLED)?.digest;
@@ -311,7 +314,7 @@ fn an_image_that_has_its_index_already() -> Result<()> {
     other.apply()?;
     assert_eq!(other.expect_resource(ADDRESS)?.text("digest")?, enabled);
     assert!(!other.plan()?.changes);
-    // Only the tag was made, so only the tag goes.
+    // Only the tag was created, so only the tag is deleted.
     other.destroy()?;
     assert_eq!(scenario.registry.tags(REPOSITORY)?, [TAG, ENABLED]);
     scenario.expect_enabled()?;
@@ -319,7 +322,7 @@ fn an_image_that_has_its_index_already() -> Result<()> {
 }
 
 #[test]
-fn twenty_at_once() -> Result<()> {
+fn twenty_resources_at_once() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));

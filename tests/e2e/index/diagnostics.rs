@@ -1,4 +1,4 @@
-//! Every error names the image, the cause and the next step; none gives a secret away.
+//! Every error names the image, the cause and the next step; none contains a secret.
 
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -9,7 +9,7 @@ use tests::terraform::{Diagnostic, Terraform};
 
 use crate::scenario::{REPOSITORY, TAG, image, initialised, push};
 
-/// Checks the one error of an apply: `all` must stand in it, and one of `any`.
+/// Checks the only error of an apply: it must contain each of `all` and one of `any`.
 fn expect_error(terraform: &Terraform, all: &[&str], any: &[&str]) -> Result<(Diagnostic, Output)> {
     let (errors, output) = terraform.failing_apply()?;
     ensure!(errors.len() == 1, "want one error, got {errors:#?}");
@@ -25,7 +25,7 @@ fn expect_error(terraform: &Terraform, all: &[&str], any: &[&str]) -> Result<(Di
         .iter()
         .any(|wanted| text.contains(&wanted.to_lowercase()));
     ensure!(found, "none of {any:?} in {error:#?}");
-    // A heading is the same for every image; what differs stands below it.
+    // The summary is the same for every image; the details are below it.
     ensure!(
         !error.summary.contains("127.0.0.1"),
         "a value in the summary: {error:#?}"
@@ -38,7 +38,7 @@ fn expect_error(terraform: &Terraform, all: &[&str], any: &[&str]) -> Result<(Di
 }
 
 #[test]
-fn a_wrong_reference_is_found_before_anything_is_done() -> Result<()> {
+fn validate_finds_an_invalid_reference() -> Result<()> {
     for wrong in [
         "",
         "UPPER/Case:1",
@@ -51,14 +51,14 @@ fn a_wrong_reference_is_found_before_anything_is_done() -> Result<()> {
             !output.status.success(),
             "{wrong:?} is taken for an image: {output}"
         );
-        // Terraform shows the line that is wrong.
+        // Terraform shows the offending line.
         assert!(output.all().contains("image = "), "{output}");
     }
     Ok(())
 }
 
 #[test]
-fn a_wrong_index_version_is_found_before_anything_is_done() -> Result<()> {
+fn validate_finds_an_invalid_index_version() -> Result<()> {
     let terraform = initialised("127.0.0.1:9/shop/web:1", "index_version = \"V3\"")?;
     let output = terraform.run(&["validate", "-no-color"])?;
     assert!(!output.status.success(), "{output}");
@@ -70,7 +70,7 @@ fn a_wrong_index_version_is_found_before_anything_is_done() -> Result<()> {
 
 #[test]
 fn an_unreachable_registry() -> Result<()> {
-    // A port that nobody listens on: it is ours, and closed again.
+    // A port that was free a moment ago, so nothing listens on it.
     let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     let image = format!("{address}/shop/web:1");
     let terraform = initialised(&image, "")?;
@@ -111,7 +111,7 @@ fn no_login() -> Result<()> {
 }
 
 #[test]
-fn a_wrong_login_is_not_shown() -> Result<()> {
+fn a_wrong_password_is_not_shown() -> Result<()> {
     let registry = Registry::start_authenticated()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let image = registry.reference(&format!("{REPOSITORY}:{TAG}"));
@@ -133,7 +133,7 @@ fn a_wrong_login_is_not_shown() -> Result<()> {
 }
 
 #[test]
-fn an_image_without_a_tag_gets_an_index_without_one() -> Result<()> {
+fn an_image_without_a_tag_gets_an_untagged_index() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let digest = registry.expect_manifest(REPOSITORY, TAG)?.digest;
@@ -144,11 +144,17 @@ fn an_image_without_a_tag_gets_an_index_without_one() -> Result<()> {
         terraform.apply()?;
         let resource = terraform.expect_resource(crate::scenario::ADDRESS)?;
         assert_eq!(resource.text("source_digest")?, digest, "{version}");
-        let made = resource.text("digest")?;
-        assert!(registry.manifest(REPOSITORY, made)?.is_some(), "{version}");
+        let created = resource.text("digest")?;
+        assert!(
+            registry.manifest(REPOSITORY, created)?.is_some(),
+            "{version}"
+        );
         assert!(!terraform.plan()?.changes, "{version}");
         terraform.destroy()?;
-        assert!(registry.manifest(REPOSITORY, made)?.is_none(), "{version}");
+        assert!(
+            registry.manifest(REPOSITORY, created)?.is_none(),
+            "{version}"
+        );
         assert_eq!(registry.tags(REPOSITORY)?, [TAG], "{version}");
     }
     Ok(())

@@ -1,11 +1,11 @@
-//! What others do to the registry shows in the next plan, and the next apply repairs it.
+//! Changes made outside Terraform show in the next plan and are repaired by the next apply.
 
 use anyhow::Result;
 
 use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, Scenario, TAG, image, push};
 
 #[test]
-fn a_deleted_image_is_made_again() -> Result<()> {
+fn a_deleted_image_is_recreated() -> Result<()> {
     let scenario = Scenario::new("")?;
     scenario.terraform.apply()?;
     let enabled = scenario.manifest(ENABLED)?;
@@ -20,7 +20,7 @@ fn a_deleted_image_is_made_again() -> Result<()> {
 }
 
 #[test]
-fn a_deleted_soci_index_is_made_again() -> Result<()> {
+fn a_deleted_soci_index_is_recreated() -> Result<()> {
     let scenario = Scenario::new("")?;
     scenario.terraform.apply()?;
     let index = scenario.expect_enabled()?.remove(0);
@@ -34,7 +34,7 @@ fn a_deleted_soci_index_is_made_again() -> Result<()> {
 }
 
 #[test]
-fn a_deleted_v1_index_is_made_again() -> Result<()> {
+fn a_deleted_v1_index_is_recreated() -> Result<()> {
     let scenario = Scenario::new("index_version = \"V1\"")?;
     scenario.terraform.apply()?;
     let digest = scenario.resource()?.text("digest")?.to_owned();
@@ -46,7 +46,7 @@ fn a_deleted_v1_index_is_made_again() -> Result<()> {
 }
 
 #[test]
-fn a_moved_tag_is_put_back() -> Result<()> {
+fn a_moved_tag_is_moved_back() -> Result<()> {
     let scenario = Scenario::new("")?;
     scenario.terraform.apply()?;
     let enabled = scenario.manifest(ENABLED)?;
@@ -60,7 +60,7 @@ fn a_moved_tag_is_put_back() -> Result<()> {
 }
 
 #[test]
-fn a_tag_that_moved_is_not_destroyed() -> Result<()> {
+fn a_moved_tag_survives_destroy() -> Result<()> {
     let scenario = Scenario::new("")?;
     scenario.terraform.apply()?;
     let stranger = scenario.manifest(TAG)?;
@@ -89,7 +89,7 @@ fn a_newer_source_is_indexed() -> Result<()> {
 }
 
 #[test]
-fn an_unreachable_registry_is_not_taken_for_gone() -> Result<()> {
+fn an_unreachable_registry_is_not_drift() -> Result<()> {
     let scenario = Scenario::new("")?;
     scenario.terraform.apply()?;
     let digest = scenario.resource()?.text("digest")?.to_owned();

@@ -1,4 +1,4 @@
-//! A registry that misbehaves: an index is published whole or not at all.
+//! A failing registry: an index is published completely or not at all.
 
 use anyhow::Result;
 use tests::fake::proxy::{Fault, Proxy, Rule};
@@ -7,7 +7,7 @@ use tests::terraform::Terraform;
 
 use crate::scenario::{ENABLED, REPOSITORY, TAG, image, initialised, large_layer, push};
 
-/// A registry with the usual image, and a terraform that sees it through a proxy.
+/// A registry with the usual image, and a terraform that accesses it through a proxy.
 fn behind_a_proxy() -> Result<(Registry, Proxy, Terraform)> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
@@ -16,8 +16,9 @@ fn behind_a_proxy() -> Result<(Registry, Proxy, Terraform)> {
     Ok((registry, proxy, terraform))
 }
 
-/// An apply under a fault fails with an error that has `wanted` in it and publishes nothing;
-/// the next one, without the fault, does the job. LAYER stands for the large layer's digest.
+/// Checks that an apply under a fault fails with an error that contains `wanted` and publishes
+/// nothing, and that the next one, without the fault, succeeds. `LAYER` stands for the digest of the
+/// large layer.
 fn fails_until_healed(method: &'static str, path: &str, fault: Fault, wanted: &str) -> Result<()> {
     let (registry, proxy, terraform) = behind_a_proxy()?;
     let layer = large_layer(&registry, TAG)?;
@@ -46,17 +47,17 @@ fn fails_until_healed(method: &'static str, path: &str, fault: Fault, wanted: &s
 }
 
 #[test]
-fn a_layer_that_is_always_cut() -> Result<()> {
+fn a_download_that_always_breaks_off() -> Result<()> {
     fails_until_healed("GET", "/blobs/LAYER", Fault::CutBody(1_000_000), "LAYER")
 }
 
 #[test]
-fn a_registry_that_fails() -> Result<()> {
+fn a_registry_with_server_errors() -> Result<()> {
     fails_until_healed("GET", "/manifests/", Fault::Answer(500), "500")
 }
 
 #[test]
-fn a_push_that_is_refused() -> Result<()> {
+fn a_denied_push() -> Result<()> {
     fails_until_healed("PUT", "/manifests/", Fault::Answer(403), "403")
 }
 
@@ -73,7 +74,7 @@ fn no_layer_is_read_twice() -> Result<()> {
             .count()
     };
     assert_eq!(reads(), 1);
-    // Looking at it again is cheap.
+    // A refresh is cheap.
     assert!(!terraform.plan()?.changes);
     assert_eq!(reads(), 1);
     Ok(())

@@ -1,4 +1,4 @@
-//! Ctrl-C in the middle of an apply, and worse.
+//! Interrupted applies and killed providers.
 
 use anyhow::{Context, Result, bail};
 use tests::fake::proxy::{Fault, Proxy, Rule};
@@ -10,7 +10,7 @@ use tests::wait;
 
 use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, TAG, image, initialised, large_layer, push};
 
-/// An apply that stands still at a known point.
+/// An apply that is held at a known point.
 struct Held {
     registry: Registry,
     proxy: Proxy,
@@ -42,7 +42,7 @@ impl Held {
         })
     }
 
-    /// Waits for terraform to end, and checks the tags that the registry has then.
+    /// Waits for terraform to end, and checks the tags in the registry.
     fn ended(self, tags: &[&str]) -> Result<(Output, Repair)> {
         let Self {
             registry,
@@ -63,7 +63,7 @@ impl Held {
     }
 }
 
-/// What is left after an apply that did not finish.
+/// The state of affairs after an unfinished apply.
 struct Repair {
     registry: Registry,
     proxy: Proxy,
@@ -71,7 +71,7 @@ struct Repair {
 }
 
 impl Repair {
-    /// The next apply finishes the job, and nothing of the first one is in its way.
+    /// Checks that the next apply succeeds.
     fn finishes(self) -> Result<()> {
         self.proxy.heal();
         self.terraform.apply()?;
@@ -87,7 +87,7 @@ impl Repair {
     }
 }
 
-/// Terraform ended the way it ends when all goes well for a person who pressed Ctrl-C.
+/// Checks that terraform ended as it does after a clean interrupt.
 fn expect_clean(output: &Output) {
     let text = output.all();
     assert_eq!(output.status.code(), Some(1), "{output}");
@@ -109,13 +109,13 @@ fn ctrl_c_while_a_layer_is_read() -> Result<()> {
     held.apply.interrupt()?;
     let (output, repair) = held.ended(&[TAG])?;
     expect_clean(&output);
-    // Nothing was made, so nothing is in the state.
+    // Nothing was created, so the state is empty.
     assert!(repair.terraform.resource(ADDRESS)?.is_none());
     repair.finishes()
 }
 
 #[test]
-fn kill_int_of_terraform_alone() -> Result<()> {
+fn sigint_to_terraform_alone() -> Result<()> {
     let held = Held::at("GET", "/blobs/LAYER", Fault::HoldBody(1_000_000))?;
     held.apply.interrupt_leader()?;
     let (output, repair) = held.ended(&[TAG])?;
@@ -142,20 +142,20 @@ fn ctrl_c_while_the_index_is_pushed() -> Result<()> {
 }
 
 #[test]
-fn ctrl_c_before_the_tag_is_known_to_stand() -> Result<()> {
-    // The registry has the tag, its answer is on the way.
+fn ctrl_c_before_the_push_of_the_tag_is_confirmed() -> Result<()> {
+    // The registry has the tag; its response is held.
     let path = format!("/manifests/{ENABLED}");
     let held = Held::at("PUT", &path, Fault::HoldAnswer)?;
     held.apply.interrupt()?;
     let (output, repair) = held.ended(&[TAG, ENABLED])?;
     expect_clean(&output);
-    // It exists, so the state has it: a destroy would remove it.
+    // The index exists, so it is in the state: a destroy removes it.
     assert!(repair.terraform.resource(ADDRESS)?.is_some());
     repair.finishes()
 }
 
 #[test]
-fn a_provider_that_is_killed() -> Result<()> {
+fn a_killed_provider() -> Result<()> {
     let held = Held::at("GET", "/blobs/LAYER", Fault::HoldBody(1_000_000))?;
     let providers = held.apply.members(PROVIDER)?;
     assert_eq!(providers.len(), 1, "{providers:?}");
@@ -179,7 +179,7 @@ fn no_provider_outlives_terraform() -> Result<()> {
 }
 
 #[test]
-fn ctrl_c_while_one_waits_for_the_other_to_publish() -> Result<()> {
+fn ctrl_c_while_one_resource_waits_for_another() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let proxy = Proxy::start(registry.address())?;
@@ -189,7 +189,7 @@ fn ctrl_c_while_one_waits_for_the_other_to_publish() -> Result<()> {
     let two = "count = 2\n  tag = \"soci-${count.index}\"";
     let terraform = initialised(&image, two)?;
     let mut apply = terraform.start(APPLY)?;
-    // Both have built their index; one of them publishes, and does not get on.
+    // Both have built their index; one of them is held while publishing.
     wait::until("both to be at it", wait::SOON, || {
         if let Some(status) = apply.try_status()? {
             bail!("it ended before: {status}\n{}", apply.output_so_far());

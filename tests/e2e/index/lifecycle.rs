@@ -1,4 +1,4 @@
-//! Create, look, replace, destroy.
+//! Create, refresh, replace, destroy.
 
 use anyhow::{Result, ensure};
 use tests::image::{Compression, MediaTypes, sha256};
@@ -11,7 +11,7 @@ use crate::scenario::{
 };
 
 #[test]
-fn v2_is_created_kept_and_destroyed() -> Result<()> {
+fn v2_is_created_refreshed_and_destroyed() -> Result<()> {
     let scenario = Scenario::new("")?;
     let source = scenario.manifest(TAG)?;
     scenario.terraform.validate()?;
@@ -43,11 +43,11 @@ fn v2_is_created_kept_and_destroyed() -> Result<()> {
     assert_eq!(scenario.registry.tags(REPOSITORY)?, [TAG]);
     assert_eq!(scenario.manifest(TAG)?.digest, source.digest);
     let descriptors = list(&enabled.json, "manifests")?;
-    let mut made = vec![enabled.digest.as_str()];
+    let mut created = vec![enabled.digest.as_str()];
     for descriptor in descriptors {
-        made.push(text(&descriptor["digest"])?);
+        created.push(text(&descriptor["digest"])?);
     }
-    for digest in made {
+    for digest in created {
         let left = scenario.registry.manifest(REPOSITORY, digest)?;
         assert!(left.is_none(), "{digest} is left after destroy");
     }
@@ -56,7 +56,7 @@ fn v2_is_created_kept_and_destroyed() -> Result<()> {
 }
 
 #[test]
-fn v1_refers_to_the_source_and_leaves_it() -> Result<()> {
+fn v1_refers_to_the_source_without_changing_it() -> Result<()> {
     let scenario = Scenario::new("index_version = \"V1\"")?;
     let source = scenario.manifest(TAG)?;
     scenario.terraform.apply()?;
@@ -79,7 +79,7 @@ fn v1_refers_to_the_source_and_leaves_it() -> Result<()> {
         "application/vnd.amazon.soci.index.v1+json"
     );
     assert_eq!(index.json["subject"]["digest"], source.digest);
-    // This registry has no referrers API, so the tag stands in for it.
+    // This registry has no referrers API, so there is a referrers tag.
     let fallback = source.digest.replace(':', "-");
     let referrers = scenario.manifest(&fallback)?;
     let referrers = list(&referrers.json, "manifests")?;
@@ -104,7 +104,7 @@ fn v1_refers_to_the_source_and_leaves_it() -> Result<()> {
 }
 
 #[test]
-fn another_index_version_replaces() -> Result<()> {
+fn changing_the_index_version_replaces() -> Result<()> {
     let scenario = Scenario::new("")?;
     scenario.terraform.apply()?;
     let before = scenario.resource()?;
@@ -121,7 +121,7 @@ fn another_index_version_replaces() -> Result<()> {
 }
 
 #[test]
-fn another_image_replaces() -> Result<()> {
+fn changing_the_image_replaces() -> Result<()> {
     let scenario = Scenario::new("")?;
     scenario.terraform.apply()?;
     push(&scenario.registry, "2.0", |layout| {
@@ -160,7 +160,7 @@ fn every_platform_gets_an_index() -> Result<()> {
 }
 
 #[test]
-fn docker_media_types_become_those_of_oci() -> Result<()> {
+fn docker_media_types_become_oci() -> Result<()> {
     let scenario = of_image(|layout| {
         let layers = layers(layout, Compression::Gzip, 1)?;
         layout.image("amd64", MediaTypes::Docker, &layers)
@@ -182,7 +182,7 @@ fn docker_media_types_become_those_of_oci() -> Result<()> {
 }
 
 #[test]
-fn a_plain_layer_gets_a_ztoc() -> Result<()> {
+fn an_uncompressed_layer_gets_a_ztoc() -> Result<()> {
     let scenario = of_image(|layout| {
         let layers = layers(layout, Compression::None, 1)?;
         layout.image("amd64", MediaTypes::Oci, &layers)
@@ -198,7 +198,7 @@ fn a_plain_layer_gets_a_ztoc() -> Result<()> {
 }
 
 #[test]
-fn a_lower_threshold_takes_small_layers_in() -> Result<()> {
+fn a_lower_threshold_includes_small_layers() -> Result<()> {
     let scenario = Scenario::new("min_layer_size = 0\n  span_size = 65536")?;
     scenario.terraform.apply()?;
     let indexes = scenario.expect_enabled()?;
@@ -210,12 +210,12 @@ fn a_lower_threshold_takes_small_layers_in() -> Result<()> {
     scenario.expect_empty_plan()
 }
 
-/// A scenario about the image that `make` puts into a layout.
+/// A scenario with the image that `build` adds to a layout.
 fn of_image(
-    make: impl FnOnce(&tests::image::Layout) -> Result<serde_json::Value>,
+    build: impl FnOnce(&tests::image::Layout) -> Result<serde_json::Value>,
 ) -> Result<Scenario> {
     let registry = Registry::start()?;
-    push(&registry, TAG, make)?;
+    push(&registry, TAG, build)?;
     let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));
     Ok(Scenario {
         terraform: initialised(&reference, "")?,

@@ -1,11 +1,11 @@
-//! A plan is a promise: what it shows is what the apply does, also when the tag moves between.
+//! A plan is a promise: the apply does what the plan shows, even if the tag moves in between.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, Scenario, TAG, image, push};
 
-/// Plans into a file, and returns what would become of the one resource.
+/// Saves a plan; returns the planned values of the resource.
 fn save(scenario: &Scenario) -> Result<Value> {
     let terraform = &scenario.terraform;
     let plan = ["plan", "-no-color", "-out=saved", "-input=false"];
@@ -26,7 +26,7 @@ fn apply_saved(scenario: &Scenario) -> Result<String> {
     Ok(applied.all())
 }
 
-/// Moves the image's tag to another image, whose digest it returns.
+/// Moves the tag to another image; returns its digest.
 fn move_tag(scenario: &Scenario, seed: u64) -> Result<String> {
     push(&scenario.registry, TAG, |layout| {
         image(layout, "amd64", seed)
@@ -35,7 +35,7 @@ fn move_tag(scenario: &Scenario, seed: u64) -> Result<String> {
 }
 
 #[test]
-fn a_moved_tag_shows_and_is_what_is_indexed() -> Result<()> {
+fn a_moved_tag_is_planned_and_indexed() -> Result<()> {
     let scenario = Scenario::new("")?;
     scenario.terraform.apply()?;
     let before = scenario.manifest(TAG)?.digest;
@@ -46,7 +46,7 @@ fn a_moved_tag_shows_and_is_what_is_indexed() -> Result<()> {
     assert_eq!(change["after"]["source_digest"], second);
     assert_eq!(change["after_unknown"]["digest"], true);
 
-    // Whoever approved the plan has seen the second image, and gets that.
+    // The approved plan shows the second image.
     let third = move_tag(&scenario, 3)?;
     let output = apply_saved(&scenario)?;
     assert!(
@@ -64,7 +64,7 @@ fn a_moved_tag_shows_and_is_what_is_indexed() -> Result<()> {
 }
 
 #[test]
-fn a_create_takes_what_the_tag_names_when_it_is_applied() -> Result<()> {
+fn a_create_resolves_the_tag_during_apply() -> Result<()> {
     let scenario = Scenario::new("")?;
     let change = save(&scenario)?;
     assert_eq!(change["after_unknown"]["source_digest"], true);
@@ -76,7 +76,7 @@ fn a_create_takes_what_the_tag_names_when_it_is_applied() -> Result<()> {
 }
 
 #[test]
-fn an_image_that_is_gone_when_it_is_applied() -> Result<()> {
+fn an_image_that_is_deleted_before_apply() -> Result<()> {
     let scenario = Scenario::new("")?;
     scenario.terraform.apply()?;
     let second = move_tag(&scenario, 2)?;
@@ -97,7 +97,7 @@ fn an_image_that_is_gone_when_it_is_applied() -> Result<()> {
 }
 
 #[test]
-fn triggers_look_at_the_tag_while_applying() -> Result<()> {
+fn triggers_resolve_the_tag_during_apply() -> Result<()> {
     let scenario = Scenario::new("triggers = { build = \"1\" }")?;
     scenario.terraform.apply()?;
     scenario.expect_empty_plan()?;
@@ -109,7 +109,7 @@ fn triggers_look_at_the_tag_while_applying() -> Result<()> {
     apply_saved(&scenario)?;
     assert_eq!(scenario.resource()?.text("source_digest")?, second);
     scenario.expect_empty_plan()?;
-    // A trigger without a new image costs nothing.
+    // A trigger without a new image is cheap.
     let enabled = scenario.manifest(ENABLED)?.digest;
     scenario.configure("triggers = { build = \"3\" }")?;
     scenario.terraform.apply()?;
@@ -118,7 +118,7 @@ fn triggers_look_at_the_tag_while_applying() -> Result<()> {
 }
 
 #[test]
-fn nothing_is_looked_up_where_terraform_is_told_not_to() -> Result<()> {
+fn no_refresh_means_no_lookup() -> Result<()> {
     let scenario = Scenario::new("")?;
     scenario.terraform.apply()?;
     move_tag(&scenario, 2)?;

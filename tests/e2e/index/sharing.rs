@@ -1,4 +1,4 @@
-//! What is shared stays: equal content has equal digests, and others may use what we made.
+//! Shared content survives: equal content has equal digests, and others may use it.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::scenario::{
     ADDRESS, ENABLED, REPOSITORY, Scenario, TAG, image, initialised, list, push, text,
 };
 
-/// An image of one large layer that all seeds share, and one that the seed decides.
+/// An image with one large layer that all seeds share, and one that depends on the seed.
 fn related(layout: &Layout, architecture: &str, seed: u64) -> Result<serde_json::Value> {
     let large = |archive: &mut Archive<'_>, seed| archive.file("data", &noise(seed, 11 << 20));
     let base = layout.layer(Compression::Gzip, |archive| large(archive, 1000))?;
@@ -22,7 +22,7 @@ fn related(layout: &Layout, architecture: &str, seed: u64) -> Result<serde_json:
     layout.image(architecture, MediaTypes::Oci, &[base, top])
 }
 
-/// A configuration of resources `name` with these images.
+/// A configuration with these resources and their images.
 fn resources(registry: &Registry, names: &BTreeMap<&str, &str>, arguments: &str) -> String {
     let mut text =
         "terraform {\n  required_providers {\n    soci = { source = \"soci/soci\" }\n  }\n}\n"
@@ -36,7 +36,7 @@ fn resources(registry: &Registry, names: &BTreeMap<&str, &str>, arguments: &str)
     text
 }
 
-/// A terraform that has applied these resources.
+/// Applies these resources.
 fn applied(
     registry: &Registry,
     names: &BTreeMap<&str, &str>,
@@ -49,7 +49,7 @@ fn applied(
     Ok(terraform)
 }
 
-/// Every manifest that the index under a tag lists is there.
+/// Checks that every manifest in the index with this tag exists.
 fn expect_whole(registry: &Registry, tag: &str) -> Result<()> {
     let index = registry.expect_manifest(REPOSITORY, tag)?;
     for descriptor in list(&index.json, "manifests")? {
@@ -60,17 +60,11 @@ fn expect_whole(registry: &Registry, tag: &str) -> Result<()> {
     Ok(())
 }
 
-fn unchanged(terraform: &Terraform) -> Result<()> {
-    let plan = terraform.plan()?;
-    ensure!(!plan.changes, "the plan is not empty:\n{}", plan.output);
-    Ok(())
-}
-
 #[test]
-fn a_destroyed_index_leaves_the_manifests_that_another_uses() -> Result<()> {
+fn destroying_an_index_keeps_shared_manifests() -> Result<()> {
     let registry = Registry::start()?;
     for (tag, seed) in [("1", 1), ("2", 2)] {
-        // Only amd64 differs; the manifests and the index of arm64 are the same.
+        // Only amd64 differs; the manifest and the SOCI index of arm64 are shared.
         push(&registry, tag, |layout| {
             let manifests = [
                 related(layout, "amd64", seed)?,
@@ -89,14 +83,14 @@ fn a_destroyed_index_leaves_the_manifests_that_another_uses() -> Result<()> {
     for source in ["1", "2"] {
         expect_whole(&registry, source)?;
     }
-    unchanged(&terraform)?;
+    terraform.expect_empty_plan()?;
     terraform.destroy()?;
     assert_eq!(registry.tags(REPOSITORY)?, ["1", "2"]);
     Ok(())
 }
 
 #[test]
-fn an_update_leaves_the_tag_of_another_image() -> Result<()> {
+fn an_update_keeps_tags_on_the_old_image() -> Result<()> {
     let registry = Registry::start()?;
     for tag in ["1.0", "latest"] {
         push(&registry, tag, |layout| image(layout, "amd64", 1))?;
@@ -107,7 +101,7 @@ fn an_update_leaves_the_tag_of_another_image() -> Result<()> {
     terraform.apply()?;
     expect_whole(&registry, "1.0-soci")?;
     expect_whole(&registry, "latest-soci")?;
-    unchanged(&terraform)?;
+    terraform.expect_empty_plan()?;
     terraform.destroy()?;
     let left = registry.tags(REPOSITORY)?;
     assert!(
@@ -118,7 +112,7 @@ fn an_update_leaves_the_tag_of_another_image() -> Result<()> {
 }
 
 #[test]
-fn a_promoted_tag_stays() -> Result<()> {
+fn a_promoted_tag_survives_destroy() -> Result<()> {
     let scenario = Scenario::new("")?;
     scenario.terraform.apply()?;
     let enabled = scenario.manifest(ENABLED)?;
@@ -130,7 +124,7 @@ fn a_promoted_tag_stays() -> Result<()> {
 }
 
 #[test]
-fn a_new_image_may_come_before_the_old_one_goes() -> Result<()> {
+fn create_before_destroy() -> Result<()> {
     let registry = Registry::start()?;
     for (tag, seed) in [("1", 1), ("2", 2)] {
         push(&registry, tag, |layout| related(layout, "amd64", seed))?;
@@ -141,11 +135,11 @@ fn a_new_image_may_come_before_the_old_one_goes() -> Result<()> {
     terraform.write("main.tf", &resources(&registry, &second, before))?;
     terraform.apply()?;
     expect_whole(&registry, "2-soci")?;
-    unchanged(&terraform)
+    terraform.expect_empty_plan()
 }
 
 #[test]
-fn one_of_two_resources_on_the_same_v1_index_goes() -> Result<()> {
+fn destroying_one_of_two_resources_on_a_v1_index() -> Result<()> {
     let registry = Registry::start()?;
     for tag in ["1", "2"] {
         push(&registry, tag, |layout| image(layout, "amd64", 1))?;
@@ -160,18 +154,18 @@ fn one_of_two_resources_on_the_same_v1_index_goes() -> Result<()> {
     let both = BTreeMap::from([("a", "1"), ("b", "2")]);
     terraform.write("main.tf", &resources(&registry, &both, v1))?;
     terraform.apply()?;
-    // The second found the index in place; it is not its to remove.
+    // The second resource found the index in place, so it does not remove it.
     terraform.write("main.tf", &resources(&registry, &first, v1))?;
     terraform.apply()?;
     assert!(registry.manifest(REPOSITORY, &digest)?.is_some());
-    unchanged(&terraform)?;
+    terraform.expect_empty_plan()?;
     terraform.destroy()?;
     assert!(registry.manifest(REPOSITORY, &digest)?.is_none());
     Ok(())
 }
 
 #[test]
-fn a_tag_that_is_taken_is_not_overwritten() -> Result<()> {
+fn an_existing_tag_is_not_overwritten() -> Result<()> {
     let scenario = Scenario::new("")?;
     push(&scenario.registry, ENABLED, |layout| {
         image(layout, "amd64", 5)
@@ -189,7 +183,7 @@ fn a_tag_that_is_taken_is_not_overwritten() -> Result<()> {
 }
 
 #[test]
-fn a_missing_part_of_the_image_is_brought_back() -> Result<()> {
+fn missing_content_is_pushed_again() -> Result<()> {
     let scenario = Scenario::new("")?;
     scenario.terraform.apply()?;
     let enabled = scenario.manifest(ENABLED)?;
@@ -206,7 +200,7 @@ fn a_missing_part_of_the_image_is_brought_back() -> Result<()> {
 }
 
 #[test]
-fn a_404_of_somebody_else_is_not_taken_for_gone() -> Result<()> {
+fn a_404_without_an_oci_error_is_not_drift() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let proxy = Proxy::start(registry.address())?;
@@ -220,11 +214,11 @@ fn a_404_of_somebody_else_is_not_taken_for_gone() -> Result<()> {
     assert!(!refreshed.status.success(), "{refreshed}");
     assert!(terraform.resource(ADDRESS)?.is_some());
     proxy.heal();
-    unchanged(&terraform)
+    terraform.expect_empty_plan()
 }
 
 #[test]
-fn an_update_that_fails_keeps_what_is_there() -> Result<()> {
+fn a_failed_update_keeps_the_old_index() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let proxy = Proxy::start(registry.address())?;
@@ -250,7 +244,7 @@ fn an_update_that_fails_keeps_what_is_there() -> Result<()> {
         .text("digest")?
         .to_owned();
     assert_ne!(first, second);
-    // What runs the first image can still pull it, until the next update or a destroy.
+    // The first image can still be pulled until the next update or a destroy.
     assert!(registry.manifest(REPOSITORY, &first)?.is_some());
     terraform.destroy()?;
     for digest in [first, second] {
@@ -263,7 +257,7 @@ fn an_update_that_fails_keeps_what_is_there() -> Result<()> {
 }
 
 #[test]
-fn an_old_index_is_seen_to_be_old_when_imported() -> Result<()> {
+fn importing_an_outdated_index_plans_an_update() -> Result<()> {
     let scenario = Scenario::new("")?;
     scenario.terraform.apply()?;
     push(&scenario.registry, TAG, |layout| image(layout, "amd64", 2))?;
@@ -276,5 +270,5 @@ fn an_old_index_is_seen_to_be_old_when_imported() -> Result<()> {
         other.expect_resource(ADDRESS)?.text("source_digest")?,
         source
     );
-    unchanged(&other)
+    other.expect_empty_plan()
 }

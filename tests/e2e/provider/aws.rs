@@ -1,4 +1,4 @@
-//! Whose AWS account the provider works in, and who gets its tokens.
+//! The AWS account that the provider uses, and the registries that receive its tokens.
 
 use anyhow::{Context, Result, ensure};
 use tests::fake::aws::{ACCOUNT, Call, FakeAws, SESSION_SECRET, SESSION_TOKEN, field};
@@ -12,11 +12,11 @@ use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, TAG, image, push};
 const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 const SECRET: &str = "a-secret-key-of-the-tests";
 
-/// No credentials are for this account, so that nothing happens after it is looked up.
+/// An account that no credentials belong to, so that an apply ends when it has looked its account up.
 const GUARD: &str = "allowed_account_ids = [\"999999999999\"]\n";
 
-/// What AWS is asked first when the account is looked up, and how the apply ends.
-fn asked(
+/// Applies; returns the requests that look the account up, and the error.
+fn account_lookup(
     block: &str,
     files: &[(&str, &str)],
     variables: &[(&str, &str)],
@@ -56,7 +56,7 @@ const KEYS: &str = "[default]\naws_access_key_id = OFDEFAULT\naws_secret_access_
                     [other]\naws_access_key_id = OFOTHER\naws_secret_access_key = x\n";
 
 #[test]
-fn region_and_credentials_in_order() -> Result<()> {
+fn precedence_of_regions_and_credentials() -> Result<()> {
     let keys = [
         ("AWS_ACCESS_KEY_ID", "OFENV"),
         ("AWS_SECRET_ACCESS_KEY", SECRET),
@@ -96,7 +96,7 @@ fn region_and_credentials_in_order() -> Result<()> {
         ),
         (own_files, vec![], ("eu-north-1", "OFDEFAULT")),
     ] {
-        let (calls, error) = asked(block, &files, &variables)?;
+        let (calls, error) = account_lookup(block, &files, &variables)?;
         let call = calls
             .first()
             .with_context(|| format!("AWS not asked: {error}"))?;
@@ -114,7 +114,7 @@ fn region_and_credentials_in_order() -> Result<()> {
 }
 
 #[test]
-fn a_web_identity_of_the_environment() -> Result<()> {
+fn web_identity_from_the_environment() -> Result<()> {
     let role = "arn:aws:iam::210987654321:role/deploy";
     let variables = [
         ("AWS_REGION", "us-west-2"),
@@ -123,7 +123,7 @@ fn a_web_identity_of_the_environment() -> Result<()> {
         ("AWS_ROLE_SESSION_NAME", "a-session"),
     ];
     for block in ["", "assume_role_with_web_identity {}"] {
-        let (calls, error) = asked(block, &[("token", "a-token")], &variables)?;
+        let (calls, error) = account_lookup(block, &[("token", "a-token")], &variables)?;
         let call = calls
             .first()
             .with_context(|| format!("AWS not asked: {error}"))?;
@@ -141,7 +141,7 @@ fn a_web_identity_of_the_environment() -> Result<()> {
 }
 
 #[test]
-fn what_is_missing_or_wrong_is_said() -> Result<()> {
+fn missing_and_invalid_settings_are_reported() -> Result<()> {
     let keys = [
         ("AWS_ACCESS_KEY_ID", "OFENV"),
         ("AWS_SECRET_ACCESS_KEY", SECRET),
@@ -170,7 +170,7 @@ fn what_is_missing_or_wrong_is_said() -> Result<()> {
             &["No AWS credentials found", "\"absent\""],
         ),
     ] {
-        let (calls, error) = asked("", &[], &variables)?;
+        let (calls, error) = account_lookup("", &[], &variables)?;
         for wanted in wanted {
             ensure!(error.contains(wanted), "no {wanted:?} in {error}");
         }
@@ -187,9 +187,8 @@ fn expect_no_secrets(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// The provider as the owner of the keys in the environment, with a fake as AWS and a tunnel
-/// as the internet.
-fn behind(terraform: &mut Terraform, tunnel: &Tunnel) {
+/// Sets credentials in the environment, and the tunnel as the way to the internet.
+fn use_tunnel(terraform: &mut Terraform, tunnel: &Tunnel) {
     terraform.env("AWS_ACCESS_KEY_ID", "OFENV");
     terraform.env("AWS_SECRET_ACCESS_KEY", SECRET);
     terraform.env("HTTPS_PROXY", tunnel.url());
@@ -197,7 +196,7 @@ fn behind(terraform: &mut Terraform, tunnel: &Tunnel) {
 }
 
 #[test]
-fn the_token_of_amazon_ecr_goes_to_its_host_alone() -> Result<()> {
+fn an_ecr_token_goes_only_to_its_registry() -> Result<()> {
     let registry = Registry::start_authenticated()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let tunnel = Tunnel::start(HOST, registry.address())?;
@@ -210,7 +209,7 @@ fn the_token_of_amazon_ecr_goes_to_its_host_alone() -> Result<()> {
     );
     let mut terraform = provided(&block, &format!("{HOST}/{REPOSITORY}:{TAG}"))?;
     terraform.write("ca.pem", tunnel.authority())?;
-    behind(&mut terraform, &tunnel);
+    use_tunnel(&mut terraform, &tunnel);
     let apply = terraform.apply()?;
     expect_no_secrets(&apply.all())?;
     ensure!(
@@ -224,7 +223,7 @@ fn the_token_of_amazon_ecr_goes_to_its_host_alone() -> Result<()> {
         "{resource:?}"
     );
 
-    // One token, for the host's region, by the role's session.
+    // One token, for the region of the host, with the session of the role.
     let calls = fake.calls_of("GetAuthorizationToken");
     let [call] = &calls[..] else {
         anyhow::bail!("want one request for a token, got {calls:?}");
@@ -235,7 +234,7 @@ fn the_token_of_amazon_ecr_goes_to_its_host_alone() -> Result<()> {
     );
     assert_eq!(fake.calls_of("AssumeRole")[0].region, "us-east-2");
 
-    // The token went to the host, and nothing went anywhere else.
+    // The token went to the host, and there were no other connections.
     let requests = tunnel.requests();
     let basic = format!("Basic {CREDENTIALS}");
     ensure!(
@@ -261,7 +260,7 @@ fn a_host_that_looks_like_amazon_ecr_gets_no_token() -> Result<()> {
     terraform.env("AWS_CA_BUNDLE", "ca.pem");
     terraform.env("AWS_ENDPOINT_URL", fake.url());
     terraform.env("AWS_REGION", "us-east-2");
-    behind(&mut terraform, &tunnel);
+    use_tunnel(&mut terraform, &tunnel);
     let (errors, output) = terraform.failing_apply()?;
     ensure!(errors[0].detail.contains("401"), "{errors:#?}");
     expect_no_secrets(&output.all())?;
@@ -276,7 +275,7 @@ fn a_host_that_looks_like_amazon_ecr_gets_no_token() -> Result<()> {
 }
 
 #[test]
-fn amazon_ecr_public_has_its_tokens_in_one_region() -> Result<()> {
+fn ecr_public_tokens_come_from_us_east_1() -> Result<()> {
     let registry = Registry::start_authenticated()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let host = "public.ecr.aws";
@@ -289,7 +288,7 @@ fn amazon_ecr_public_has_its_tokens_in_one_region() -> Result<()> {
     terraform.write("ca.pem", tunnel.authority())?;
     terraform.env("AWS_CA_BUNDLE", "ca.pem");
     terraform.env("AWS_ENDPOINT_URL", fake.url());
-    behind(&mut terraform, &tunnel);
+    use_tunnel(&mut terraform, &tunnel);
     let apply = terraform.apply()?;
     expect_no_secrets(&apply.all())?;
     let calls = fake.calls();

@@ -1,4 +1,4 @@
-//! The provider block: what is wrong in it is found by a plan, and who asks a registry.
+//! The provider block, and the logins that registries receive.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -8,8 +8,8 @@ use tests::terraform::{Terraform, configuration};
 
 use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, TAG, image, push};
 
-/// A terraform with a provider block and one `soci_index` of `image`, after `terraform init`.
-/// No AWS settings of this machine are found.
+/// Initialises a configuration with a provider block and one `soci_index` for `image`, without the
+/// AWS settings of this machine.
 pub(crate) fn provided(block: &str, image: &str) -> Result<Terraform> {
     let mut terraform = Terraform::new()?;
     write(&terraform, block, image)?;
@@ -29,7 +29,7 @@ fn write(terraform: &Terraform, block: &str, image: &str) -> Result<()> {
     )
 }
 
-/// The value of the tests' login, as a `registry_auth` block.
+/// A `registry_auth` block with the login of the tests.
 fn login(address: &str) -> String {
     format!(
         "registry_auth {{\n address = \"{address}\"\n username = \"{USER}\"\n password = \
@@ -37,7 +37,7 @@ fn login(address: &str) -> String {
     )
 }
 
-/// Provider blocks, the line that is wrong, and what the error says.
+/// Provider blocks, the offending line, and parts of the error.
 const WRONG: &[(&str, &str, &str)] = &[
     ("region = \"Ireland\"", "region", "eu-west-1"),
     ("access_key = \"a\"", "access_key", "secret_key is not"),
@@ -120,7 +120,7 @@ const WRONG: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn each_wrong_value_is_found_by_validate() -> Result<()> {
+fn validate_finds_every_invalid_value() -> Result<()> {
     let terraform = provided("", "127.0.0.1:9/shop/web:1")?;
     for (block, line, wanted) in WRONG {
         write(&terraform, block, "127.0.0.1:9/shop/web:1")?;
@@ -140,7 +140,7 @@ fn each_wrong_value_is_found_by_validate() -> Result<()> {
 }
 
 #[test]
-fn what_is_not_known_at_plan_does_not_stop_it() -> Result<()> {
+fn unknown_values_do_not_stop_a_plan() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let block = "region = terraform_data.later.output\n\
@@ -174,7 +174,7 @@ fn a_plain_registry_needs_no_aws_account() -> Result<()> {
 }
 
 #[test]
-fn a_login_of_the_configuration_comes_first_and_is_not_shown() -> Result<()> {
+fn a_configured_login_takes_precedence_and_is_not_shown() -> Result<()> {
     let registry = Registry::start_authenticated()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));
@@ -200,7 +200,7 @@ fn a_login_of_the_configuration_comes_first_and_is_not_shown() -> Result<()> {
 }
 
 #[test]
-fn a_login_may_be_in_a_file() -> Result<()> {
+fn a_login_from_a_file() -> Result<()> {
     let registry = Registry::start_authenticated()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let host = registry.host();
@@ -221,7 +221,7 @@ fn a_login_may_be_in_a_file() -> Result<()> {
 }
 
 #[test]
-fn certificate_authorities_that_are_none() -> Result<()> {
+fn invalid_certificate_authorities() -> Result<()> {
     let mut terraform = provided("", "127.0.0.1:9/shop/web:1")?;
     terraform.env("AWS_CA_BUNDLE", "absent.pem");
     let (errors, _) = terraform.failing_apply()?;

@@ -1,10 +1,11 @@
-//! The reference pages say what the provider says.
+//! The reference pages agree with the provider.
 
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
 use tests::docs::{Schemas, pages};
-use tests::terraform::{Terraform, repository};
+use tests::terraform::Terraform;
+use tests::workspace;
 
 #[test]
 fn pages_agree_with_the_provider_and_the_examples() -> Result<()> {
@@ -29,7 +30,7 @@ fn everything_has_a_page_an_example_and_a_description() -> Result<()> {
     let undescribed = schemas.undescribed();
     assert!(undescribed.is_empty(), "no description: {undescribed:#?}");
 
-    let docs = repository().join("docs");
+    let docs = workspace::root().join("docs");
     let mut wanted = BTreeSet::from([docs.join("index.md")]);
     for (directory, name) in schemas.names() {
         let short = name.strip_prefix("soci_").unwrap_or(&name);
@@ -53,7 +54,7 @@ fn everything_has_a_page_an_example_and_a_description() -> Result<()> {
 
 #[test]
 fn every_example_is_valid() -> Result<()> {
-    let mut directories = vec![repository().join("examples")];
+    let mut directories = vec![workspace::root().join("examples")];
     let mut checked = 0;
     while let Some(directory) = directories.pop() {
         let terraform = Terraform::new()?;
@@ -67,7 +68,7 @@ fn every_example_is_valid() -> Result<()> {
                 let text = std::fs::read_to_string(&path)?;
                 terraform.write(name.context("a name that is not UTF-8")?, &text)?;
                 files += 1;
-                // What stands alone in a page says nothing of where the provider comes from.
+                // Short examples do not repeat the source of the provider.
                 if !text.contains("required_providers") && !directory.join("versions.tf").exists() {
                     terraform.write("versions.tf", REQUIRED)?;
                 }

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 use tests::terraform::Terraform;
 
-/// A terraform without resources of the provider, after `terraform init`.
+/// Initialises a configuration without resources of the provider.
 fn with(rest: &str) -> Result<Terraform> {
     let terraform = Terraform::new()?;
     let head = "terraform {\n  required_providers {\n    soci = {\n      source = \"soci/soci\"\n    \
@@ -70,7 +70,7 @@ output "pinned" {{
 }
 
 #[test]
-fn a_wrong_argument_is_named_and_mended() -> Result<()> {
+fn errors_name_the_argument_and_a_remedy() -> Result<()> {
     for (call, parameter, wanted) in [
         (
             r#"filter_matches(["web"], "web", "1")"#,

@@ -8,7 +8,7 @@ use tests::terraform::PROVIDER;
 use tests::{binaries, process, wait};
 
 #[test]
-fn a_person_who_starts_it_is_told_what_it_is() -> Result<()> {
+fn a_manual_start_is_explained() -> Result<()> {
     let mut command = Command::new(binaries::built(PROVIDER)?);
     command.env_remove("TF_PLUGIN_MAGIC_COOKIE");
     let output = process::run(&mut command, wait::SOON, &Interrupt::default())?;

@@ -1,4 +1,4 @@
-//! The same with every version of terraform: that on PATH and the pinned one.
+//! The same with every version of terraform: the one on `PATH` and the pinned one.
 
 use anyhow::{Result, bail, ensure};
 use serde_json::json;
@@ -10,7 +10,7 @@ use tests::wait;
 
 use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, TAG, image, push};
 
-/// The resource under another name, to import it.
+/// Another address, for the import.
 const COPY: &str = "soci_index.copy";
 
 fn initialised(version: Version, image: &str) -> Result<Terraform> {
@@ -20,13 +20,7 @@ fn initialised(version: Version, image: &str) -> Result<Terraform> {
     Ok(terraform)
 }
 
-fn expect_empty_plan(terraform: &Terraform) -> Result<()> {
-    let plan = terraform.plan()?;
-    ensure!(!plan.changes, "the plan is not empty:\n{}", plan.output);
-    Ok(())
-}
-
-/// Create, look, import, refuse a wrong value, destroy.
+/// Creates, refreshes, rejects an invalid value, imports and destroys.
 fn lifecycle(version: Version) -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
@@ -35,7 +29,7 @@ fn lifecycle(version: Version) -> Result<()> {
     terraform.validate()?;
     assert_eq!(terraform.planned(ADDRESS)?, ["create"]);
     terraform.apply()?;
-    expect_empty_plan(&terraform)?;
+    terraform.expect_empty_plan()?;
     assert_eq!(registry.tags(REPOSITORY)?, [TAG, ENABLED]);
 
     let wrong = configuration(&reference, "index_version = \"V3\"");
@@ -52,24 +46,24 @@ fn lifecycle(version: Version) -> Result<()> {
         .run(&["state", "rm", "-no-color", ADDRESS])?
         .success()?;
     terraform.import(COPY, &id)?;
-    expect_empty_plan(&terraform)?;
+    terraform.expect_empty_plan()?;
     terraform.destroy()?;
     assert_eq!(registry.tags(REPOSITORY)?, [TAG]);
     Ok(())
 }
 
 #[test]
-fn the_terraform_on_path_does_all_of_it() -> Result<()> {
+fn lifecycle_with_terraform_on_path() -> Result<()> {
     lifecycle(Version::OnPath)
 }
 
 #[test]
-fn the_pinned_terraform_does_all_of_it() -> Result<()> {
+fn lifecycle_with_pinned_terraform() -> Result<()> {
     lifecycle(Version::Pinned)
 }
 
 #[test]
-fn the_pinned_terraform_is_another_one() -> Result<()> {
+fn the_versions_differ() -> Result<()> {
     let mut versions = Vec::new();
     for version in Version::ALL {
         let output = Terraform::with(version)?
@@ -86,9 +80,8 @@ fn the_pinned_terraform_is_another_one() -> Result<()> {
     Ok(())
 }
 
-/// Ctrl-C in mid-apply, and an apply that finishes the job.
 #[test]
-fn the_pinned_terraform_stops_when_asked_to() -> Result<()> {
+fn interrupt_with_pinned_terraform() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let proxy = Proxy::start(registry.address())?;
@@ -108,34 +101,7 @@ fn the_pinned_terraform_stops_when_asked_to() -> Result<()> {
     ensure!(output.all().contains("Interrupt received"), "{output}");
     proxy.heal();
     terraform.apply()?;
-    expect_empty_plan(&terraform)?;
+    terraform.expect_empty_plan()?;
     assert_eq!(registry.tags(REPOSITORY)?, [TAG, ENABLED]);
-    Ok(())
-}
-
-/// Terraform 1.12 and later import by identity. The version is left out: it has a default.
-#[test]
-fn an_index_is_imported_by_its_identity() -> Result<()> {
-    let registry = Registry::start()?;
-    push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
-    let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));
-    let terraform = initialised(Version::Pinned, &reference)?;
-    terraform.apply()?;
-    terraform
-        .run(&["state", "rm", "-no-color", ADDRESS])?
-        .success()?;
-
-    let import = format!(
-        "import {{\n  to       = {ADDRESS}\n  identity = {{ image = \"{reference}\" }}\n}}\n"
-    );
-    terraform.write("import.tf", &import)?;
-    let output = terraform.apply()?;
-    ensure!(
-        output.all().contains("1 imported, 0 added, 0 changed"),
-        "{output}"
-    );
-    expect_empty_plan(&terraform)?;
-    terraform.destroy()?;
-    assert_eq!(registry.tags(REPOSITORY)?, [TAG]);
     Ok(())
 }

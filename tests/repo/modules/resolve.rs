@@ -5,7 +5,7 @@ use super::source::{Import, Module, Modules, Names};
 /// Longest chain of imports that is followed; `use a::a` of another crate would never end.
 const MAX_DEPTH: usize = 16;
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Target {
     /// A module, as such.

@@ -1,7 +1,5 @@
-//! A fake of AWS on the loopback: as much of STS and Amazon ECR as it takes to find out who
-//! asks. It notes every request, with what it was signed for, and can be told to fail.
-//!
-//! Signatures are not checked: the fake has no secrets.
+//! The parts of AWS STS and Amazon ECR that identify the caller. Records every request, with the
+//! scope of its signature, and can be told to fail.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,49 +10,49 @@ use super::server::{Request, Server};
 use crate::http::Response;
 use crate::registry::CREDENTIALS;
 
-/// The account of credentials that the fake did not give out itself.
+/// The account of every access key that the fake did not issue.
 pub const ACCOUNT: &str = "123456789012";
-/// The secret key of every role's session; it opens nothing.
+/// The secret key of every role's session.
 pub const SESSION_SECRET: &str = "secret-key-of-a-session-in-the-tests";
-/// The session token of every role's session; it opens nothing.
+/// The session token of every role's session.
 pub const SESSION_TOKEN: &str = "session-token-in-the-tests";
 
-/// A request, as it was signed.
+/// A request and the scope of its signature.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Call {
-    /// Such as `GetCallerIdentity`.
+    /// The action, such as `GetCallerIdentity`.
     pub action: String,
-    /// The service in the signature's scope; empty without a signature.
+    /// The service in the scope; empty without a signature.
     pub service: String,
-    /// The region in the signature's scope.
+    /// The region in the scope.
     pub region: String,
-    /// The access key that signed.
+    /// The access key.
     pub access_key: String,
-    /// The header X-Amz-Security-Token.
+    /// The `X-Amz-Security-Token` header.
     pub session_token: String,
-    /// The header User-Agent.
+    /// The `User-Agent` header.
     pub user_agent: String,
-    /// The body: a form or a JSON document.
+    /// The body, a form or JSON.
     pub body: String,
 }
 
 #[derive(Default)]
 struct State {
     calls: Vec<Call>,
-    /// The role of each access key that was given out.
+    /// The role of each issued access key.
     roles: HashMap<String, String>,
-    /// What the next requests of an action fail with.
+    /// Failures of the next requests: action, status and error code.
     failures: Vec<(String, u16, String)>,
 }
 
-/// A running fake; dropping it ends it.
+/// A running fake. Dropping it stops it.
 pub struct FakeAws {
     server: Server,
     state: Arc<Mutex<State>>,
 }
 
 impl FakeAws {
-    /// Starts one.
+    /// Starts the fake.
     pub fn start() -> Result<Self> {
         let state = Arc::<Mutex<State>>::default();
         let shared = Arc::clone(&state);
@@ -70,19 +68,19 @@ impl FakeAws {
         format!("http://{}", self.server.address())
     }
 
-    /// All requests so far.
+    /// Returns all requests so far.
     pub fn calls(&self) -> Vec<Call> {
         self.state(|state| state.calls.clone())
     }
 
-    /// The requests of one action so far.
+    /// Returns the requests for one action so far.
     pub fn calls_of(&self, action: &str) -> Vec<Call> {
         let mut calls = self.calls();
         calls.retain(|call| call.action == action);
         calls
     }
 
-    /// Lets the next `count` requests of an action fail.
+    /// Makes the next `count` requests for an action fail.
     pub fn fail(&self, action: &str, count: usize, status: u16, code: &str) {
         let failure = (action.to_owned(), status, code.to_owned());
         let failures = std::iter::repeat_n(failure, count);
@@ -196,7 +194,7 @@ impl State {
     }
 }
 
-/// A field of a form, with the few escapes that ARNs and names need undone.
+/// Returns a field of a form. Decodes only the escapes that occur in ARNs and names.
 pub fn field(form: &str, name: &str) -> Option<String> {
     let pairs = form.split('&').filter_map(|pair| pair.split_once('='));
     let (_, value) = pairs.into_iter().find(|(key, _)| *key == name)?;
@@ -220,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_for_one_action_and_ends() -> Result<()> {
+    fn failures_affect_one_action_and_end() -> Result<()> {
         let fake = FakeAws::start()?;
         fake.fail("GetCallerIdentity", 1, 503, "ServiceUnavailable");
         let ask = |body: &[u8]| http::request(fake.server.address(), "POST", "/", &[], body);

@@ -1,5 +1,5 @@
-//! A registry that differs from `docker-registry` as Amazon ECR does: it keeps referrers itself,
-//! refuses to move tags, and leaves out a header that the specification asks for.
+//! A registry with the peculiarities of Amazon ECR: it has a referrers API and immutable tags, and
+//! omits a header that the OCI specification requires.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,8 +15,8 @@ use crate::registry::Registry;
 const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// A running fake in front of a real registry, which keeps everything but the referrers. Dropping
-/// it ends it.
+/// A running fake in front of a real registry, which stores everything but the referrers. Dropping
+/// it stops it.
 pub struct FakeEcr {
     server: Server,
     shared: Arc<Shared>,
@@ -35,7 +35,7 @@ struct State {
 }
 
 impl FakeEcr {
-    /// Starts one in front of `registry`.
+    /// Starts a fake in front of `registry`.
     pub fn start(registry: &Registry) -> Result<Self> {
         let shared = Arc::new(Shared {
             upstream: registry.address(),
@@ -71,7 +71,7 @@ impl Shared {
             Some((repository, name)) if request.method() == "PUT" => {
                 self.put_manifest(request, repository, name)
             }
-            _ => self.pass(request),
+            _ => self.forward(request),
         }
     }
 
@@ -85,7 +85,7 @@ impl Shared {
             let error = json!({"errors": [{"code": "TAG_INVALID", "message": message}]});
             return Ok(Response::json(400, &error));
         }
-        let mut answer = self.pass(request)?;
+        let mut answer = self.forward(request)?;
         if answer.status != 201 {
             return Ok(answer);
         }
@@ -132,8 +132,8 @@ impl Shared {
         Ok(answer.status == 200)
     }
 
-    /// Passes a request on to the real registry.
-    fn pass(&self, request: &Request) -> Result<Response> {
+    /// Forwards a request to the real registry.
+    fn forward(&self, request: &Request) -> Result<Response> {
         let headers: Vec<(&str, &str)> = request
             .headers()
             .iter()

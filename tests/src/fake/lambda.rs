@@ -36,7 +36,7 @@ pub struct Invoked {
     pub payload: Vec<u8>,
 }
 
-/// A running fake; dropping it ends it.
+/// A running fake. Dropping it stops it.
 pub struct FakeLambda {
     server: Server,
     shared: Arc<Shared>,

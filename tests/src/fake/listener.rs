@@ -1,4 +1,4 @@
-//! A loopback port whose connections each have a thread.
+//! A loopback port with a thread for each connection.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-/// A peer that stays silent for this long is gone.
+/// Time after which a silent peer is considered gone.
 pub(super) const IDLE: Duration = Duration::from_secs(60);
 
-/// Accepts connections until it is dropped; those that are open then go on.
+/// Accepts connections until it is dropped. Open ones continue.
 pub(super) struct Listener {
     address: SocketAddr,
     ended: Arc<AtomicBool>,
@@ -19,8 +19,8 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// Listens on a free port, and runs `serve` for each connection. Its error ends only that
-    /// connection: clients hang up whenever they like.
+    /// Listens on a free port and runs `serve` for each connection. Errors are ignored, because
+    /// clients may hang up at any time.
     pub(super) fn start(
         serve: impl Fn(TcpStream) -> Result<()> + Send + Sync + 'static,
     ) -> Result<Self> {

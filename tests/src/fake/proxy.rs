@@ -1,9 +1,9 @@
-//! A reverse proxy in front of a registry or of AWS that can be told to misbehave.
+//! A reverse proxy in front of a registry or AWS that injects faults.
 //!
-//! Every connection carries one request: the proxy records it, applies the first rule that fits,
-//! and otherwise passes request and answer on as they stand. Holding an answer back until it is
-//! released, rather than slowing it down, lets a test act at an exact point of a transfer without
-//! waiting for it.
+//! Every connection carries one request. The proxy records it and applies the first matching rule;
+//! otherwise it forwards request and response unchanged. Holding a response back until it is
+//! released, rather than delaying it, lets a test act at an exact point of a transfer without
+//! waiting.
 
 use std::io::{BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -16,52 +16,52 @@ use super::wire::{self, Head};
 
 pub use super::wire::Refusal;
 
-/// What goes wrong.
+/// A fault to inject.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// The registry never sees the request; this status is the answer.
+    /// Responds with this status without forwarding the request.
     Answer(u16),
-    /// The service never sees the request; the answer is this error in the form that AWS gives it.
+    /// Responds with this error, in the form of AWS, without forwarding the request.
     Refuse(Refusal),
-    /// The registry sees the request only once the proxy is released.
+    /// Forwards the request once the proxy is released.
     HoldRequest,
-    /// The registry has done its part; its answer waits until the proxy is released.
+    /// Forwards the request, and the response once the proxy is released.
     HoldAnswer,
-    /// The answer stops after so many bytes of its body until the proxy is released.
+    /// Stops the response after this many bytes of its body until the proxy is released.
     HoldBody(u64),
-    /// The connection is cut after so many bytes of the answer's body.
+    /// Closes the connection after this many bytes of the body of the response.
     CutBody(u64),
 }
 
-/// The rate limit of a service.
+/// A rate limit.
 pub const THROTTLED: Refusal = Refusal {
     status: 429,
     code: "TooManyRequestsException",
     message: "Rate exceeded",
 };
 
-/// What the caller lacks a permission for.
+/// A missing permission.
 pub const DENIED: Refusal = Refusal {
     status: 403,
     code: "AccessDeniedException",
     message: "User is not authorized to perform this action",
 };
 
-/// What Lambda says to a role that is too new.
+/// Lambda's error for a role that it cannot assume yet.
 pub const NOT_ASSUMABLE: Refusal = Refusal {
     status: 400,
     code: "InvalidParameterValueException",
     message: "The role defined for the function cannot be assumed by Lambda.",
 };
 
-/// What Lambda says while an update is going on.
+/// Lambda's error during another update.
 pub const IN_PROGRESS: Refusal = Refusal {
     status: 409,
     code: "ResourceConflictException",
     message: "The operation cannot be performed at this time. An update is in progress",
 };
 
-/// Which requests a fault is for.
+/// A fault and the requests that it affects.
 #[derive(Clone, Debug)]
 pub struct Rule {
     method: &'static str,
@@ -72,7 +72,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Every `method` request whose path contains `path`.
+    /// Affects every `method` request whose path contains `path`.
     pub fn new(method: &'static str, path: &str, fault: Fault) -> Self {
         Self {
             method,
@@ -83,8 +83,8 @@ impl Rule {
         }
     }
 
-    /// Every request for this action of an AWS service that names its actions apart from the
-    /// path: all but Lambda do.
+    /// Affects every request for this action of an AWS service. Not for Lambda, whose actions are
+    /// paths.
     pub fn action(action: &'static str, fault: Fault) -> Self {
         Self {
             action: Some(action),
@@ -92,7 +92,7 @@ impl Rule {
         }
     }
 
-    /// Only the first `count` of them.
+    /// Limits the rule to the first `count` of its requests.
     #[must_use]
     pub fn times(mut self, count: u32) -> Self {
         self.left = Some(count);
@@ -100,21 +100,21 @@ impl Rule {
     }
 }
 
-/// A request that came in.
+/// A request that the proxy received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// GET, HEAD, PUT, …
+    /// The method, such as `GET`.
     pub method: String,
     /// The path with its query.
     pub path: String,
-    /// The Range header.
+    /// The `Range` header.
     pub range: Option<String>,
-    /// The action, where an AWS service is asked that names it apart from the path.
+    /// The action of an AWS service other than Lambda.
     pub action: Option<String>,
 }
 
 impl Request {
-    /// How many bytes the Range header asks for; none where it asks for no closed range.
+    /// Number of bytes that the `Range` header asks for, if it asks for a closed range.
     pub fn range_length(&self) -> Option<u64> {
         let (first, last) = self
             .range
@@ -126,7 +126,7 @@ impl Request {
     }
 }
 
-/// A running proxy; dropping it ends it, and whatever it holds.
+/// A running proxy. Dropping it stops it and releases whatever it holds.
 pub struct Proxy {
     listener: Listener,
     shared: Arc<Shared>,
@@ -148,7 +148,7 @@ struct State {
 }
 
 impl Proxy {
-    /// Listens on a free loopback port in front of `upstream`.
+    /// Starts a proxy in front of `upstream`.
     pub fn start(upstream: SocketAddr) -> Result<Self> {
         let shared = Arc::new(Shared {
             upstream,
@@ -160,7 +160,7 @@ impl Proxy {
         Ok(Self { listener, shared })
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.listener.address()
     }
@@ -170,12 +170,12 @@ impl Proxy {
         format!("{}/{name}", self.address())
     }
 
-    /// Adds a rule after those that there are.
+    /// Adds a rule after the existing ones.
     pub fn add(&self, rule: Rule) {
         self.shared.lock().rules.push(rule);
     }
 
-    /// Forgets every rule and lets go whatever is held: from now on all is well.
+    /// Removes every rule and releases whatever is held.
     pub fn heal(&self) {
         let mut state = self.shared.lock();
         state.rules.clear();
@@ -184,12 +184,12 @@ impl Proxy {
         self.shared.changed.notify_all();
     }
 
-    /// Every request so far, in the order in which they came.
+    /// Returns every request so far, oldest first.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.lock().requests.clone()
     }
 
-    /// Whether a rule holds a request or an answer right now.
+    /// Whether a request or a response is being held.
     pub fn is_holding(&self) -> bool {
         self.shared.lock().held > 0
     }
@@ -266,7 +266,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Notes a request, and says what goes wrong with it.
+    /// Records a request; returns the fault to inject.
     fn record(&self, request: &Head, action: Option<String>) -> Result<Option<Fault>> {
         let (method, path) = request.method_and_path()?;
         let mut state = self.lock();

@@ -9,7 +9,7 @@ use super::listener::Listener;
 use super::wire::Head;
 use crate::http::Response;
 
-/// Maximum size of a request's body.
+/// Maximum size of a request body.
 const MAX_BODY: u64 = 64 << 20;
 
 /// A request with its whole body.
@@ -47,7 +47,7 @@ impl Request {
         self.head.method_and_path().map_or("", |(_, path)| path)
     }
 
-    /// The first header of that name (lower case).
+    /// Returns the first header with that name (in lower case).
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.head.header(name)
     }
@@ -58,11 +58,12 @@ impl Request {
     }
 }
 
-/// A running server; dropping it ends it.
+/// A running server. Dropping it stops it.
 pub(super) struct Server(Listener);
 
 impl Server {
-    /// Answers every request by `answer`; an error of it ends the connection without an answer.
+    /// Starts a server that responds to every request with `answer`. An error closes the connection
+    /// without a response.
     pub(super) fn start(
         answer: impl Fn(&Request) -> Result<Response> + Send + Sync + 'static,
     ) -> Result<Self> {
@@ -82,7 +83,7 @@ impl Server {
     }
 }
 
-/// Sends an answer; a HEAD request gets its head alone, with the length that it claims.
+/// Sends a response. For a HEAD request, sends only its head, with the length that it claims.
 fn send(answer: &Response, head_only: bool, mut to: &TcpStream) -> Result<()> {
     let mut head = format!("HTTP/1.1 {} Fake\r\n", answer.status);
     for (name, value) in &answer.headers {
@@ -106,7 +107,7 @@ mod tests {
     use super::*;
     use crate::http;
 
-    /// Says what was asked, or nothing at all to a DELETE.
+    /// Responds with path and body; not at all to a DELETE.
     fn echo() -> Server {
         Server::start(|request| {
             ensure!(request.method() != "DELETE", "no answer");
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_by_method_path_and_body() -> Result<()> {
+    fn a_response_depends_on_method_path_and_body() -> Result<()> {
         let server = echo();
         let put = http::request(server.address(), "PUT", "/a?b", &[], b"12345")?;
         assert_eq!((put.status, put.body.as_slice()), (201, &b"/a?b 12345"[..]));
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_ends_the_connection_alone() -> Result<()> {
+    fn an_error_closes_only_its_connection() -> Result<()> {
         let server = echo();
         assert!(http::request(server.address(), "DELETE", "/", &[], b"").is_err());
         let chunked = [("Transfer-Encoding", "chunked")];

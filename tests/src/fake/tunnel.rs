@@ -1,8 +1,8 @@
-//! A forward proxy that plays one host of the internet: clients reach it by CONNECT, find a
-//! certificate for the host's name, and talk to a registry on the loopback.
+//! A forward proxy that impersonates one host on the internet: clients connect with `CONNECT`, are
+//! presented a certificate for the host's name, and talk to a registry on the loopback.
 //!
-//! Other hosts are refused. What clients showed to whom is noted, so that a test can say that
-//! no credentials went astray.
+//! Connections to other hosts are refused. Hosts and credentials are recorded, so that a test can
+//! check that no credentials leaked.
 
 use std::io::{BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -20,20 +20,20 @@ use super::wire::{self, Head};
 /// A request through the tunnel.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Such as `GET /v2/ HTTP/1.1`.
+    /// The request line, such as `GET /v2/ HTTP/1.1`.
     pub line: String,
-    /// The header Authorization.
+    /// The `Authorization` header.
     pub authorization: Option<String>,
 }
 
 #[derive(Default)]
 struct State {
-    /// The hosts that clients asked for, with ports.
+    /// The hosts that clients connected to, with ports.
     hosts: Vec<String>,
     requests: Vec<Request>,
 }
 
-/// The running proxy; dropping it ends it.
+/// A running proxy. Dropping it stops it.
 pub struct Tunnel {
     listener: Listener,
     authority: String,
@@ -41,7 +41,7 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// Starts one that plays `host`, with the registry behind it.
+    /// Starts a proxy that forwards connections to `host` to the registry.
     pub fn start(host: &str, registry: SocketAddr) -> Result<Self> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -68,17 +68,17 @@ impl Tunnel {
         })
     }
 
-    /// The value for `HTTPS_PROXY`.
+    /// The value of `HTTPS_PROXY`.
     pub fn url(&self) -> String {
         format!("http://{}", self.listener.address())
     }
 
-    /// The certificate authority that the host's certificate is from, as PEM.
+    /// The authority that signed the certificate, as PEM.
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// The hosts that were asked for, each once, with ports.
+    /// The distinct hosts that clients connected to, with ports, sorted.
     pub fn hosts(&self) -> Vec<String> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut hosts = state.hosts.clone();
@@ -87,7 +87,7 @@ impl Tunnel {
         hosts
     }
 
-    /// The requests to the host so far.
+    /// Returns the requests to the host so far.
     pub fn requests(&self) -> Vec<Request> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.requests.clone()
@@ -101,7 +101,7 @@ fn serve(
     config: Arc<ServerConfig>,
     state: &Mutex<State>,
 ) -> Result<()> {
-    // Nothing comes after this head before it is answered, so no buffer takes too much.
+    // The client sends nothing more until it has a response, so the buffer takes no excess bytes.
     let connect = Head::read(&mut BufReader::new(&stream))?;
     let (method, host) = connect.method_and_path()?;
     ensure!(method == "CONNECT", "want CONNECT, got {method}");
@@ -121,7 +121,7 @@ fn serve(
     });
     let mut upstream = TcpStream::connect(registry)?;
     upstream.set_read_timeout(Some(IDLE))?;
-    // So that the registry's redirects are to where the client came from.
+    // Makes the registry redirect to https URLs.
     let head = request.for_one_request();
     let head = head.strip_suffix(b"\r\n").unwrap_or(&head);
     upstream.write_all(head)?;

@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as it takes to pass a message on.
+//! The parts of HTTP/1.1 that it takes to forward a message.
 
 use std::io::{BufRead, Read, Write};
 
@@ -6,20 +6,20 @@ use anyhow::{Context, Result, ensure};
 
 use crate::http;
 
-/// No head of a registry or of a client of one is longer.
-const LONGEST_HEAD: u64 = 64 * 1024;
+/// Maximum size of a head.
+const MAX_HEAD: u64 = 64 * 1024;
 
-/// No form that a client of AWS sends is longer.
-const LONGEST_FORM: u64 = 1024 * 1024;
+/// Maximum size of a form that an AWS client sends.
+const MAX_FORM: u64 = 1024 * 1024;
 
-/// An error as AWS words it.
+/// An error of an AWS service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The status code.
     pub status: u16,
-    /// The name of the error.
+    /// The error code.
     pub code: &'static str,
-    /// The text for people.
+    /// The error message.
     pub message: &'static str,
 }
 
@@ -27,15 +27,15 @@ pub struct Refusal {
 #[derive(Debug)]
 pub(super) struct Head {
     first: String,
-    /// As they stand.
+    /// The header lines, unchanged.
     lines: String,
-    /// Names in lower case.
+    /// The parsed headers, with names in lower case.
     headers: Vec<(String, String)>,
 }
 
 impl Head {
     pub(super) fn read(from: &mut impl BufRead) -> Result<Self> {
-        let mut from = from.take(LONGEST_HEAD);
+        let mut from = from.take(MAX_HEAD);
         let mut first = String::new();
         from.read_line(&mut first)?;
         let mut lines = String::new();
@@ -55,7 +55,7 @@ impl Head {
         })
     }
 
-    /// Reads the head of an answer, and skips those (such as 100) that only announce it.
+    /// Reads the head of a response; skips interim ones, such as status 100.
     pub(super) fn read_final(from: &mut impl BufRead) -> Result<Self> {
         loop {
             let head = Self::read(from)?;
@@ -80,7 +80,7 @@ impl Head {
         ))
     }
 
-    /// The first header of that name (lower case).
+    /// Returns the first header with that name (in lower case).
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         http::find(&self.headers, name)
     }
@@ -90,7 +90,7 @@ impl Head {
         &self.headers
     }
 
-    /// The head as it is sent on, over a connection for this message alone.
+    /// The head to forward, for a connection that carries this message alone.
     pub(super) fn for_one_request(&self) -> Vec<u8> {
         let mut text = format!("{}\r\n", self.first);
         for line in self.lines.lines() {
@@ -109,19 +109,19 @@ impl Head {
     }
 }
 
-/// The body of a request where it is a form; empty for any other, which is left to be read.
+/// Reads the body of a request if it is a form. Returns nothing for any other, which is left unread.
 pub(super) fn form(request: &Head, from: &mut impl Read) -> Result<Vec<u8>> {
     let mut body = Vec::new();
     let kind = request.header("content-type").unwrap_or_default();
     if kind.starts_with("application/x-www-form-urlencoded") {
         let length: u64 = request.header("content-length").map_or(Ok(0), str::parse)?;
-        ensure!(length <= LONGEST_FORM, "a form of {length} bytes");
+        ensure!(length <= MAX_FORM, "a form of {length} bytes");
         from.take(length).read_to_end(&mut body)?;
     }
     Ok(body)
 }
 
-/// The action that is asked of an AWS service: in a header, or in a form.
+/// Returns the action of a request to an AWS service, from a header or a form.
 pub(super) fn action(request: &Head, form: &[u8]) -> Option<String> {
     if let Some(target) = request.header("x-amz-target") {
         return Some(target.rsplit('.').next()?.to_owned());
@@ -133,7 +133,7 @@ pub(super) fn action(request: &Head, form: &[u8]) -> Option<String> {
     action.map(str::to_owned)
 }
 
-/// Passes the body of a request on, as it stands.
+/// Forwards the body of a request unchanged.
 pub(super) fn copy_request_body(
     request: &Head,
     from: &mut impl Read,
@@ -163,7 +163,7 @@ fn copy_chunks(from: &mut impl Read, to: &mut impl Write) -> Result<()> {
         if size == 0 {
             break;
         }
-        // The line end after a chunk's data belongs to it.
+        // Includes the line ending after the data.
         std::io::copy(&mut from.take(size + 2), to)?;
     }
     loop {
@@ -186,7 +186,7 @@ fn read_line(from: &mut impl Read) -> Result<String> {
     Ok(String::from_utf8(line)?)
 }
 
-/// An answer of the proxy's own, with an error body like a registry's.
+/// Sends an error response in the format of a registry.
 pub(super) fn answer(mut to: impl Write, status: u16) -> Result<()> {
     let body = r#"{"errors":[{"code":"UNKNOWN","message":"injected by the test"}]}"#;
     write!(
@@ -198,7 +198,7 @@ pub(super) fn answer(mut to: impl Write, status: u16) -> Result<()> {
     Ok(to.flush()?)
 }
 
-/// An error like that of an AWS service: XML where it was asked by a form, or else JSON.
+/// Sends an error in the format of an AWS service: XML for a form, otherwise JSON.
 pub(super) fn refuse(mut to: impl Write, refusal: Refusal, form: bool) -> Result<()> {
     let Refusal {
         status,

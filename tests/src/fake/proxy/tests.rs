@@ -3,7 +3,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use super::*;
 use crate::{http, wait};
 
-/// A server that answers every request with `body`, after reading the request's own.
+/// Starts a server that responds to every request with `body`, after reading the request's body.
 fn server(body: &'static str) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -32,7 +32,7 @@ fn get(proxy: &Proxy, path: &str) -> Result<http::Response> {
 }
 
 #[test]
-fn requests_and_answers_pass_as_they_stand() {
+fn requests_and_responses_are_forwarded_unchanged() {
     let proxy = Proxy::start(server("hello")).unwrap();
     assert_eq!(get(&proxy, "/v2/?a=b").unwrap().body, b"hello");
     let put = http::request(proxy.address(), "PUT", "/v2/x", &[], b"12345").unwrap();
@@ -55,7 +55,7 @@ fn requests_and_answers_pass_as_they_stand() {
 }
 
 #[test]
-fn a_rule_answers_as_often_as_it_says() {
+fn a_rule_applies_as_often_as_it_says() {
     let proxy = Proxy::start(server("hello")).unwrap();
     proxy.add(Rule::new("GET", "/blobs/", Fault::Answer(503)).times(2));
     let mut statuses = Vec::new();
@@ -66,7 +66,7 @@ fn a_rule_answers_as_often_as_it_says() {
 }
 
 #[test]
-fn an_answer_is_cut() {
+fn a_response_is_cut() {
     let proxy = Proxy::start(server("hello")).unwrap();
     proxy.add(Rule::new("GET", "/", Fault::CutBody(2)));
     let response = get(&proxy, "/").unwrap();
@@ -77,7 +77,7 @@ fn an_answer_is_cut() {
 }
 
 #[test]
-fn what_is_held_goes_on_when_all_is_well_again() {
+fn healing_releases_whatever_is_held() {
     for fault in [Fault::HoldRequest, Fault::HoldAnswer, Fault::HoldBody(2)] {
         let proxy = Proxy::start(server("hello")).unwrap();
         proxy.add(Rule::new("GET", "/", fault));
@@ -94,7 +94,7 @@ fn what_is_held_goes_on_when_all_is_well_again() {
 }
 
 #[test]
-fn an_action_is_refused_in_the_form_of_its_service() {
+fn an_action_is_refused_in_the_format_of_its_service() {
     let proxy = Proxy::start(server("hello")).unwrap();
     proxy.add(Rule::action("PutRule", Fault::Refuse(THROTTLED)).times(1));
     proxy.add(Rule::action("CreateRole", Fault::Refuse(DENIED)).times(1));

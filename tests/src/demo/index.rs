@@ -1,4 +1,4 @@
-//! The two steps of the demo that look at an index through the library.
+//! Inspects an index, and reads a file through it, with the library.
 
 use anyhow::{Context as _, Result, bail};
 use soci::{Client, Credentials, LayerReader, RegistryImage, find, inspect};
@@ -7,15 +7,15 @@ fn open(image: &str) -> Result<RegistryImage> {
     Ok(Client::new()?.image(image.parse()?, Credentials::Anonymous))
 }
 
-/// The SOCI-enabled image `image` as a short tree, a line each: platform, manifest, SOCI index,
-/// and per layer its zTOC with the number of files and spans.
+/// Renders the SOCI-enabled image `image` as a tree: platforms, manifests, SOCI indexes, and the
+/// zTOC of each layer with its number of files and spans.
 pub(super) async fn tree(image: &str) -> Result<String> {
     let image = open(image)?;
     let inspection = inspect(&image).await?;
     Ok(inspection.tree(&image).await?.to_string())
 }
 
-/// The content of the file `path` of `image`, read by ranges of its layer.
+/// Reads the file `path` of `image` with range requests for its layer.
 pub(super) async fn read_file(image: &str, path: &str) -> Result<Vec<u8>> {
     let image = open(image)?;
     for platform in inspect(&image).await?.platforms {
@@ -29,11 +29,11 @@ pub(super) async fn read_file(image: &str, path: &str) -> Result<Vec<u8>> {
                 .layers
                 .iter()
                 .find(|layer| layer.digest == inspected.layer);
-            let layer = layer.context("a zTOC of another image")?;
+            let layer = layer.context("the zTOC is of another image")?;
             return Ok(LayerReader::new(&image, layer, &ztoc)?
                 .read_file(path)
                 .await?);
         }
     }
-    bail!("{path}: in no indexed layer")
+    bail!("{path}: not in any indexed layer")
 }
