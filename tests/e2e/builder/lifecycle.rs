@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use super::{ARGUMENTS, BUILDER, FILTER, NAME, Scenario, configuration};
+use super::{ARGUMENTS, BUILDER, NAME, Scenario, configuration};
 use crate::scenario::{ENABLED, REPOSITORY, TAG, image};
 
 #[test]

@@ -38,6 +38,11 @@ impl Request {
         Ok(Some(Self { head, body }))
     }
 
+    /// Whether the client expects the connection to end after the response.
+    fn is_last(&self) -> bool {
+        self.head.first().ends_with("HTTP/1.0") || self.header("connection") == Some("close")
+    }
+
     pub(super) fn method(&self) -> &str {
         self.head.method_and_path().map_or("", |(method, _)| method)
     }
@@ -71,6 +76,9 @@ impl Server {
             let mut reader = BufReader::new(&stream);
             while let Some(request) = Request::read(&mut reader)? {
                 send(&answer(&request)?, request.method() == "HEAD", &stream)?;
+                if request.is_last() {
+                    break;
+                }
             }
             Ok(())
         })?;
