@@ -45,7 +45,7 @@ fn no_crate_has_circles() -> Result<()> {
     let packages = metadata["packages"].as_array().context("no packages")?;
     let mut wrong = Vec::new();
     let mut loaded = 0;
-    for target in packages.iter().flat_map(|package| targets(package)) {
+    for target in packages.iter().flat_map(targets) {
         let path = target["src_path"].as_str().context("no path")?;
         let path = path
             .strip_prefix(root)

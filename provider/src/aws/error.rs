@@ -108,7 +108,7 @@ where
             Some(other) => return Self::Credentials(causes(other)),
             None => {}
         }
-        let meta = error.as_service_error().map(|service| service.meta());
+        let meta = error.as_service_error().map(ProvideErrorMetadata::meta);
         match meta.and_then(|meta| Some((meta, meta.code()?))) {
             Some((meta, code)) => Self::Service {
                 code: code.to_owned(),

@@ -40,9 +40,10 @@ fn uses(modules: &Modules) -> Vec<Use> {
             }
         };
         let is_reexport_of_child = |import: &Import| {
-            let target = match resolve(modules, from, &import.path) {
-                Some(Target::Module(target) | Target::Item(target)) => target,
-                None => return false,
+            let Some(Target::Module(target) | Target::Item(target)) =
+                resolve(modules, from, &import.path)
+            else {
+                return false;
             };
             import.reexport && target.starts_with(from)
         };
