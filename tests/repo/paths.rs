@@ -48,13 +48,18 @@ fn existing(files: &[String]) -> BTreeSet<&str> {
     existing
 }
 
+/// Parts of paths that stand for a name to choose.
+const PLACEHOLDERS: [&str; 2] = ["NAME", "FAMILY"];
+
 /// The paths in a document that do not exist: those between backticks that begin with a directory
 /// of the repository, and relative links.
 fn missing<'a>(document: &str, text: &'a str, existing: &BTreeSet<&str>) -> Vec<&'a str> {
     let quoted = text.split('`').skip(1).step_by(2).filter(|path| {
         let is_path = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
         let first = path.split('/').next().unwrap_or_default();
-        path.contains('/') && path.chars().all(is_path) && existing.contains(first)
+        let is_placeholder = PLACEHOLDERS.iter().any(|name| path.contains(name));
+        let in_repository = path.contains('/') && existing.contains(first);
+        in_repository && path.chars().all(is_path) && !is_placeholder
     });
     let quoted = quoted.filter(|path| !existing.contains(path.trim_end_matches('/')));
     let links = text.split("](").skip(1).filter_map(|rest| {
@@ -83,7 +88,7 @@ fn missing<'a>(document: &str, text: &'a str, existing: &BTreeSet<&str>) -> Vec<
 fn a_missing_path_is_found() {
     let files = ["soci/src/lib.rs", "docs/design/README.md", "docs/index.md"];
     let files = files.map(str::to_owned);
-    let text = "`soci/src/lib.rs`, `soci/src/`, `soci/src/gone.rs`, `other/file`, `a b/c`, \
+    let text = "`soci/src/lib.rs`, `soci/src/`, `soci/src/gone.rs`, `other/file`, `a b/c`, `soci/src/NAME.rs`, \
         [index](../index.md#schema), [gone](../gone.md), [web](https://example.com/x)";
     let found = missing("docs/design/README.md", text, &existing(&files));
     assert_eq!(found, ["soci/src/gone.rs", "../gone.md"]);
