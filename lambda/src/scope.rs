@@ -1,8 +1,7 @@
 //! Decides whether a push concerns a builder.
 //!
-//! The event filter, the index generator and the provider (for images that were pushed before
-//! there was a builder) all ask here. The rule's event pattern is a translation of this decision
-//! that may let more pass, never less.
+//! The event filter and the index generator both ask here. The rule's event pattern is a
+//! translation of this decision that may let more pass, never less.
 
 use std::fmt;
 use std::str::FromStr;

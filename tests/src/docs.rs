@@ -12,7 +12,7 @@
 
 mod markdown;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -83,6 +83,20 @@ impl Schemas {
         all
     }
 
+    /// Returns the pages that are out of date, each with its text as it should be.
+    pub fn stale(&self) -> Result<Vec<(PathBuf, String)>> {
+        let mut stale = Vec::new();
+        for path in pages()? {
+            let page = std::fs::read_to_string(&path)?;
+            let rendered = self.render(&page);
+            let rendered = rendered.with_context(|| path.display().to_string())?;
+            if rendered != page {
+                stale.push((path, rendered));
+            }
+        }
+        Ok(stale)
+    }
+
     /// Returns a page with its generated parts up to date.
     pub fn render(&self, page: &str) -> Result<String> {
         let mut rendered = String::new();
@@ -140,7 +154,7 @@ fn next_mark(text: &str) -> Option<(&str, &str)> {
 }
 
 /// Returns every Markdown file under `docs/`, except for `docs/design/`.
-pub fn pages() -> Result<Vec<std::path::PathBuf>> {
+pub fn pages() -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut directories = vec![workspace::root().join("docs")];
     while let Some(directory) = directories.pop() {

@@ -10,18 +10,17 @@ use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, TagStatus};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 use aws_smithy_types::date_time::{DateTime, Format};
+use lambda::event::PushEvent;
 use lambda::filters::{Filter, any_matches};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use tfplugin_sdk::{Context, Diagnostic};
 
 use super::names;
 use super::settings::Settings;
-use crate::aws::Account;
-use crate::aws::AwsError;
+use crate::aws::{Account, AwsError};
 use crate::bundle::Function;
-use crate::shared::Session;
-use crate::shared::Shared;
+use crate::shared::{Session, Shared};
 
 /// An image takes up to five manifests, and Amazon ECR takes ten in a second.
 const PACE: Duration = Duration::from_millis(500);
@@ -126,7 +125,8 @@ async fn all(
             if here <= cursor {
                 continue;
             }
-            let event = event(&session.account, &repository, &image).to_string();
+            let tag = image.tag.clone();
+            let event = event(&session.account, &repository, image).to_string();
             let invoke = session
                 .lambda
                 .invoke()
@@ -134,7 +134,7 @@ async fn all(
                 .invocation_type(InvocationType::Event)
                 .payload(Blob::new(event));
             session.call.send(|| invoke.clone().send()).await?;
-            tracing::info!(repository, tag = image.tag, "existing image handed over");
+            tracing::info!(repository, tag, "existing image handed over");
             cursor = here;
             let existing = Some(cursor.clone());
             Record { existing }.save(session.call.cx);
@@ -235,35 +235,20 @@ fn by_tag(detail: ImageDetail) -> Vec<Image> {
 }
 
 /// The event that Amazon ECR emits for a push of the image.
-fn event(account: &Account, repository: &str, image: &Image) -> Json {
+fn event(account: &Account, repository: &str, image: Image) -> Json {
     let now = DateTime::from(SystemTime::now());
-    let seconds = DateTime::from_secs(now.secs());
-    let mut detail = json!({
-        "result": "SUCCESS",
-        "repository-name": repository,
-        "image-digest": image.digest,
-        "action-type": "PUSH",
-        "image-tag": image.tag,
-    });
-    for (field, value) in [
-        ("manifest-media-type", &image.manifest_type),
-        ("artifact-media-type", &image.artifact_type),
-    ] {
-        if let Some(value) = value {
-            detail[field] = json!(value);
-        }
-    }
-    json!({
-        "version": "0",
-        "id": id(&image.digest),
-        "detail-type": "ECR Image Action",
-        "source": "aws.ecr",
-        "account": account.id,
-        "time": seconds.fmt(Format::DateTime).unwrap_or_default(),
-        "region": account.region,
-        "resources": [],
-        "detail": detail,
-    })
+    let time = DateTime::from_secs(now.secs()).fmt(Format::DateTime);
+    let id = id(&image.digest);
+    let push = PushEvent {
+        account: account.id.clone(),
+        region: account.region.clone(),
+        repository: repository.to_owned(),
+        digest: image.digest,
+        tag: Some(image.tag),
+        manifest_media_type: image.manifest_type,
+        artifact_media_type: image.artifact_type,
+    };
+    push.to_json(&id, &time.unwrap_or_default())
 }
 
 /// In the form of an event's id, and the same for the same image.
@@ -297,9 +282,9 @@ mod tests {
             .image_tags("latest")
             .image_manifest_media_type("application/vnd.oci.image.manifest.v1+json")
             .build();
-        let images = by_tag(detail);
+        let mut images = by_tag(detail);
         assert_eq!(images.len(), 2);
-        let event = event(&account, "shop/web", &images[1]);
+        let event = event(&account, "shop/web", images.remove(1));
         let text = |path: &str| {
             event
                 .pointer(path)

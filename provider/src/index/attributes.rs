@@ -1,5 +1,6 @@
 //! The attributes of `soci_index`.
 
+use lambda::limits::{MAX_SPAN_SIZE, MIN_SPAN_SIZE};
 use soci::oci::Platform;
 use soci::{ImageReference, Version};
 use tfplugin_sdk::{Attribute, Nesting, Schema, Type, Value, timeouts, validators};
@@ -7,10 +8,6 @@ use tfplugin_sdk::{Attribute, Nesting, Schema, Type, Value, timeouts, validators
 use super::settings::invalid_platform;
 use super::validate;
 use crate::diagnose::diagnose;
-
-/// Each span costs up to 32 KiB in the zTOC.
-const MIN_SPAN_SIZE: i64 = 64 << 10;
-const MAX_SPAN_SIZE: i64 = 1 << 30;
 
 pub(super) fn schema() -> Schema {
     Schema::new()
@@ -141,7 +138,9 @@ fn platforms() -> Attribute {
 fn span_size() -> Attribute {
     Attribute::number()
         .default(4 << 20)
-        .validate(validators::number_range(MIN_SPAN_SIZE..=MAX_SPAN_SIZE))
+        .validate(validators::number_range(
+            MIN_SPAN_SIZE as i64..=MAX_SPAN_SIZE as i64,
+        ))
         .description(
             "Distance in bytes of decompressed data between two points at which reading can start: \
              65536 (64 KiB) to 1073741824 (1 GiB). Smaller spans make the index larger. Default: \

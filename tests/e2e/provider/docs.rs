@@ -9,18 +9,12 @@ use tests::workspace;
 
 #[test]
 fn pages_agree_with_the_provider_and_the_examples() -> Result<()> {
-    let schemas = Schemas::load()?;
-    for path in pages()? {
-        let page = std::fs::read_to_string(&path)?;
-        let rendered = schemas
-            .render(&page)
-            .with_context(|| path.display().to_string())?;
-        ensure!(
-            page == rendered,
-            "{}: not what the provider says; run `make docs`",
-            path.display()
-        );
-    }
+    let stale = Schemas::load()?.stale()?;
+    let stale: Vec<_> = stale.iter().map(|(path, _)| path.display()).collect();
+    ensure!(
+        stale.is_empty(),
+        "{stale:?}: not what the provider says; run `make docs`"
+    );
     Ok(())
 }
 

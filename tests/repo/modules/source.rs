@@ -179,6 +179,11 @@ fn name(item: &Item) -> Option<String> {
 impl Module {
     fn add_imports(&mut self, tree: &UseTree, prefix: &[String], reexport: bool) {
         let joined = |name: String| [prefix, &[name]].concat();
+        let import = |name: String, path: Names| Import {
+            name,
+            path,
+            reexport,
+        };
         match tree {
             UseTree::Path(path) => {
                 let prefix = joined(path.ident.to_string());
@@ -189,31 +194,22 @@ impl Module {
                     self.add_imports(tree, prefix, reexport);
                 }
             }
-            UseTree::Glob(_) => self.globs.push(Import {
-                name: String::new(),
-                path: prefix.to_vec(),
-                reexport,
-            }),
-            UseTree::Name(name) if name.ident == "self" => self.imports.push(Import {
-                name: prefix.last().cloned().unwrap_or_default(),
-                path: prefix.to_vec(),
-                reexport,
-            }),
-            UseTree::Name(name) => self.imports.push(Import {
-                name: name.ident.to_string(),
-                path: joined(name.ident.to_string()),
-                reexport,
-            }),
-            UseTree::Rename(rename) if rename.ident == "self" => self.imports.push(Import {
-                name: rename.rename.to_string(),
-                path: prefix.to_vec(),
-                reexport,
-            }),
-            UseTree::Rename(rename) => self.imports.push(Import {
-                name: rename.rename.to_string(),
-                path: joined(rename.ident.to_string()),
-                reexport,
-            }),
+            UseTree::Glob(_) => self.globs.push(import(String::new(), prefix.to_vec())),
+            UseTree::Name(name) if name.ident == "self" => {
+                let last = prefix.last().cloned().unwrap_or_default();
+                self.imports.push(import(last, prefix.to_vec()));
+            }
+            UseTree::Name(name) => {
+                let name = name.ident.to_string();
+                self.imports.push(import(name.clone(), joined(name)));
+            }
+            UseTree::Rename(rename) => {
+                let path = match rename.ident.to_string() {
+                    itself if itself == "self" => prefix.to_vec(),
+                    name => joined(name),
+                };
+                self.imports.push(import(rename.rename.to_string(), path));
+            }
         }
     }
 
