@@ -157,6 +157,36 @@ fn every_bad_value_is_named() {
 }
 
 #[test]
+fn a_read_only_attribute_and_a_null_are_named() {
+    let workspace = Workspace::new(
+        r#"
+        variable "unset" {
+          default = null
+        }
+        resource "notes_note" "a" {
+          path  = "a.txt"
+          text  = var.unset
+          lines = 3
+          id    = "a.txt"
+        }
+        "#,
+    );
+    let want = [
+        "Read-only attribute",
+        "lines = 3",
+        "id = \"a.txt\"",
+        "id is set by the provider. Remove it from the configuration.",
+    ];
+    workspace.fail(&["validate", "-no-color"], &want);
+    // Terraform knows the value of a variable only in a plan.
+    let want = [
+        "Missing required argument",
+        "text is required and cannot be null.",
+    ];
+    workspace.fail(PLAN, &want);
+}
+
+#[test]
 fn a_failed_create_is_tainted_and_created_again() {
     let faulty = r#"
         resource "notes_note" "a" {
