@@ -160,12 +160,9 @@ fn every_bad_value_is_named() {
 fn a_read_only_attribute_and_a_null_are_named() {
     let workspace = Workspace::new(
         r#"
-        variable "unset" {
-          default = null
-        }
         resource "notes_note" "a" {
           path  = "a.txt"
-          text  = var.unset
+          text  = null
           lines = 3
           id    = "a.txt"
         }
@@ -176,14 +173,26 @@ fn a_read_only_attribute_and_a_null_are_named() {
         "lines = 3",
         "id = \"a.txt\"",
         "id is set by the provider. Remove it from the configuration.",
-    ];
-    workspace.fail(&["validate", "-no-color"], &want);
-    // Terraform knows the value of a variable only in a plan.
-    let want = [
         "Missing required argument",
+        "text = null",
         "text is required and cannot be null.",
     ];
-    workspace.fail(PLAN, &want);
+    workspace.fail(&["validate", "-no-color"], &want);
+
+    // Terraform knows the value of a variable only in a plan.
+    workspace.write(
+        r#"
+        variable "unset" {
+          default = null
+        }
+        resource "notes_note" "a" {
+          path = "a.txt"
+          text = var.unset
+        }
+        "#,
+    );
+    workspace.succeed(&["validate", "-no-color"]);
+    workspace.fail(PLAN, &["Missing required argument", "text = var.unset"]);
 }
 
 #[test]
