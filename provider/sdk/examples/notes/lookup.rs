@@ -5,7 +5,7 @@ use tfplugin_sdk::{
 };
 
 use crate::file::load;
-use crate::provider::Shared;
+use crate::shared::Shared;
 
 /// The data source `notes_note`.
 pub(crate) struct Lookup;

@@ -13,6 +13,7 @@ mod file;
 mod lookup;
 mod note;
 mod provider;
+mod shared;
 mod title;
 
 use std::process::ExitCode;

@@ -11,7 +11,7 @@ use tfplugin_sdk::{
 };
 
 use crate::file::{file_error, load};
-use crate::provider::Shared;
+use crate::shared::Shared;
 
 /// The resource `notes_note`.
 pub(crate) struct Note;

@@ -10,16 +10,11 @@ use tfplugin_sdk::{
 
 use crate::lookup::Lookup;
 use crate::note::Note;
+use crate::shared::Shared;
 use crate::title::Title;
 
 /// The provider.
 pub(crate) struct Notes;
-
-/// Data of the configured provider.
-pub(crate) struct Shared {
-    /// Base of relative paths.
-    pub(crate) folder: PathBuf,
-}
 
 #[async_trait]
 impl Provider for Notes {

@@ -14,7 +14,7 @@ impl<P: Provider> Server<P> {
     ) -> proto::validate_data_resource_config::Response {
         let call = self.data_source("ValidateDataResourceConfig", &request.type_name);
         let config = request.config.as_ref();
-        let diagnostics = call.validate(config, |item, config| item.validate(config));
+        let diagnostics = call.validate(config, DataSource::validate);
         proto::validate_data_resource_config::Response {
             diagnostics: diagnostics.await,
         }

@@ -19,7 +19,7 @@ impl<P: Provider> Server<P> {
     ) -> proto::validate_resource_config::Response {
         let call = self.resource("ValidateResourceConfig", &request.type_name);
         let config = request.config.as_ref();
-        let diagnostics = call.validate(config, |item, config| item.validate(config));
+        let diagnostics = call.validate(config, Resource::validate);
         proto::validate_resource_config::Response {
             diagnostics: diagnostics.await,
         }
