@@ -4,25 +4,19 @@
 //! `cargo bench --bench startup -- PROGRAM` measures any provider; without one, the example.
 
 #[cfg(unix)]
-#[path = "../tests/integration/plugin.rs"]
+#[path = "../tests/integration/notes.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
-mod plugin;
-#[cfg(unix)]
-#[path = "../tests/integration/process.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
-mod process;
+mod notes;
 
 #[cfg(unix)]
 mod startup {
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
     use std::process::ExitCode;
     use std::time::{Duration, Instant};
 
-    use tfplugin_sdk::proto::tfplugin6::get_provider_schema::Request;
-    use tfplugin_sdk::proto::tfplugin6::provider_client::ProviderClient;
+    use tfplugin_sdk::testing::{Error, Plugin};
 
-    use crate::plugin::Plugin;
-    use crate::process::notes;
+    use crate::notes::program;
 
     const RUNS: usize = 30;
     const TARGET: Duration = Duration::from_millis(50);
@@ -30,16 +24,19 @@ mod startup {
     pub(crate) fn run() -> ExitCode {
         // Cargo adds `--bench`.
         let named = std::env::args_os().skip(1).find(|a| a != "--bench");
-        let program = named.map_or_else(|| notes().to_owned(), PathBuf::from);
+        let program = named.map_or_else(|| program().to_owned(), PathBuf::from);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build();
         let runtime = runtime.expect("a runtime");
         // One run that does not count: afterwards the program is in the page cache.
-        runtime.block_on(measure(&program));
-        let mut times: Vec<_> = (0..RUNS)
-            .map(|_| runtime.block_on(measure(&program)))
-            .collect();
+        let measured = || {
+            runtime
+                .block_on(measure(&program))
+                .expect("the provider runs")
+        };
+        measured();
+        let mut times: Vec<_> = (0..RUNS).map(|_| measured()).collect();
         times.sort();
         let (fastest, median) = (times[0], times[RUNS / 2]);
         let handshakes: Duration = times.iter().map(|(_, handshake)| *handshake).sum();
@@ -59,19 +56,17 @@ mod startup {
         ExitCode::SUCCESS
     }
 
-    /// From the start to the schemas, and to the handshake.
-    async fn measure(program: &std::path::Path) -> (Duration, Duration) {
+    /// Measures the time from the start to the schemas, and to the handshake.
+    async fn measure(program: &Path) -> Result<(Duration, Duration), Error> {
         let start = Instant::now();
-        let plugin = Plugin::start_program(program).await;
+        let plugin = Plugin::start(program).await?;
         let handshake = start.elapsed();
-        let mut client =
-            ProviderClient::new(plugin.channel().await).max_decoding_message_size(256 << 20);
-        let answer = client.get_provider_schema(Request {}).await;
-        let answer = answer.expect("the schemas").into_inner();
-        assert!(!answer.resource_schemas.is_empty(), "no resource at all");
+        let provider = plugin.connect().await?.provider().await?;
         let whole = start.elapsed();
-        plugin.shut_down().await;
-        (whole, handshake)
+        let schemas = provider.schemas();
+        assert!(!schemas.resources.is_empty(), "no resource at all");
+        plugin.shut_down().await?;
+        Ok((whole, handshake))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What every call gets beside its values.
+//! The context of a call.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,97 +7,107 @@ use tokio_util::sync::CancellationToken;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::value::Value;
 
-/// What a call leaves behind, also when it panics.
+/// Effects of a call beside its result. They outlive a panic.
 #[derive(Debug, Default)]
-pub(crate) struct Trace {
+pub(crate) struct Effects {
     pub(crate) warnings: Diagnostics,
     pub(crate) private: Vec<u8>,
     pub(crate) checkpoint: Option<Value>,
 }
 
-/// One call: the provider's data, whether it should stop, and what it wants to
-/// be remembered beside its result.
+/// A second handle on the [`Effects`] of a call.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct EffectsHandle(Arc<Mutex<Effects>>);
+
+impl EffectsHandle {
+    fn lock(&self) -> MutexGuard<'_, Effects> {
+        // Each change is whole in itself, so a panic in between corrupts nothing.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the effects once the call has ended.
+    pub(crate) fn take(&self) -> Effects {
+        std::mem::take(&mut self.lock())
+    }
+}
+
+/// Context of one call: the provider's data, cancellation, and the effects of
+/// the call beside its result.
 #[derive(Debug)]
 pub struct Context<D> {
     data: Arc<D>,
     token: CancellationToken,
-    trace: Arc<Mutex<Trace>>,
+    effects: EffectsHandle,
 }
 
 impl<D> Context<D> {
     pub(crate) fn new(data: Arc<D>, token: CancellationToken, private: Vec<u8>) -> Self {
-        let trace = Trace {
-            private,
-            ..Trace::default()
-        };
+        let effects = EffectsHandle::default();
+        effects.lock().private = private;
         Self {
             data,
             token,
-            trace: Arc::new(Mutex::new(trace)),
+            effects,
         }
     }
 
-    /// A second hold on what the call leaves behind.
-    pub(crate) fn trace(&self) -> Arc<Mutex<Trace>> {
-        Arc::clone(&self.trace)
+    pub(crate) fn effects(&self) -> EffectsHandle {
+        self.effects.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Trace> {
-        // Each change is whole in itself, so a panic in between spoils nothing.
-        self.trace.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What [`Provider::configure`](crate::Provider::configure) returned.
+    /// Returns the result of [`Provider::configure`](crate::Provider::configure).
     #[must_use]
     pub fn data(&self) -> &D {
         &self.data
     }
 
-    /// The same, to be kept.
+    /// Returns a handle on [`data`](Self::data) that outlives the call.
     #[must_use]
     pub fn shared(&self) -> Arc<D> {
         Arc::clone(&self.data)
     }
 
-    /// Completes when the call should stop: the person pressed Ctrl-C, or
-    /// Terraform has gone. The call should return soon, with the state of what
-    /// exists and an error.
+    /// Completes when the call should stop, because of Ctrl-C or because
+    /// Terraform has gone. The call should then return soon, with an error and
+    /// the state of what exists.
     pub async fn cancelled(&self) {
         self.token.cancelled().await;
     }
 
-    /// Whether the call should stop.
+    /// Returns whether the call should stop.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.token.is_cancelled()
     }
 
-    /// The token behind the two above, for work in other tasks.
+    /// Returns the token behind [`cancelled`](Self::cancelled), for work in
+    /// other tasks.
     #[must_use]
     pub fn token(&self) -> &CancellationToken {
         &self.token
     }
 
-    /// Reports something beside the result.
+    /// Reports a warning beside the result.
     pub fn warn(&self, diagnostic: Diagnostic) {
-        self.lock().warnings.push(diagnostic);
+        self.effects.lock().warnings.push(diagnostic);
     }
 
-    /// The provider's own bytes, stored beside the state and shown to nobody.
+    /// Returns the private state: bytes of the provider that Terraform stores
+    /// with the resource and never displays.
     #[must_use]
     pub fn private(&self) -> Vec<u8> {
-        self.lock().private.clone()
+        self.effects.lock().private.clone()
     }
 
-    /// Replaces them. A create, update or delete that fails later on stores
-    /// them too, beside the state that it leaves.
+    /// Replaces the private state. Stored even if the create, update or delete
+    /// fails later.
     pub fn set_private(&self, bytes: impl Into<Vec<u8>>) {
-        self.lock().private = bytes.into();
+        self.effects.lock().private = bytes.into();
     }
 
-    /// Remembers the state of what exists by now. Terraform gets it when the
-    /// create or update then fails without giving a state, or panics.
+    /// Records the state of what exists so far. Stored if the create or update
+    /// then panics, or fails without a state.
     pub fn checkpoint(&self, state: &Value) {
-        self.lock().checkpoint = Some(state.clone());
+        self.effects.lock().checkpoint = Some(state.clone());
     }
 }

@@ -7,24 +7,24 @@ use crate::diagnostic::Diagnostics;
 use crate::schema::Schema;
 use crate::value::Value;
 
-/// A data source: something that Terraform looks up and never changes.
+/// A data source: reads what exists, and changes nothing.
+///
+/// `D` is the provider's data.
 #[async_trait]
 pub trait DataSource<D: Send + Sync + 'static>: Send + Sync + 'static {
-    /// The type's full name.
+    /// Returns the full name of the type.
     fn type_name(&self) -> &str;
 
-    /// Its schema; the same at every call.
+    /// Returns the schema, which must be the same at every call.
     fn schema(&self) -> Schema;
 
-    /// Checks that take more than one attribute. Values may be unknown, and
-    /// must pass then.
+    /// Checks combinations of attributes. Unknown values must pass.
     fn validate(&self, config: &Value) -> Diagnostics {
         let _ = config;
         Diagnostics::new()
     }
 
-    /// Looks up: returns the configuration, which is wholly known here, with
-    /// its computed attributes filled in. Defaults of the schema are filled in
-    /// already.
+    /// Reads the data source: returns the configuration with computed attributes
+    /// filled in. The configuration is wholly known and has the schema's defaults.
     async fn read(&self, cx: &Context<D>, config: Value) -> Result<Value, Diagnostics>;
 }

@@ -4,40 +4,39 @@ use crate::path::AttributePath;
 use crate::proto::tfplugin6;
 use crate::value::ValueError;
 
-/// How bad a diagnostic is.
+/// Severity of a diagnostic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
-    /// The operation failed.
+    /// The operation has failed.
     Error,
-    /// The operation went on.
+    /// The operation continues.
     Warning,
 }
 
 /// One error or warning.
 ///
-/// The summary is general and holds no values; the detail gives cause,
-/// context and the next step; the path says which attribute it is about.
-/// Neither may hold a secret.
+/// The summary is general and holds no values. The detail gives cause, context
+/// and next action. The path names the attribute. None may hold a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Error or warning.
     pub severity: Severity,
     /// One line.
     pub summary: String,
-    /// As long as it needs to be.
+    /// Any number of lines.
     pub detail: String,
-    /// The attribute at fault; the root when there is none.
+    /// The attribute at fault; the root if there is none.
     pub path: AttributePath,
 }
 
 impl Diagnostic {
-    /// An error.
+    /// Creates an error.
     #[must_use]
     pub fn error(summary: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::new(Severity::Error, summary.into(), detail.into())
     }
 
-    /// A warning.
+    /// Creates a warning.
     #[must_use]
     pub fn warning(summary: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::new(Severity::Warning, summary.into(), detail.into())
@@ -52,25 +51,25 @@ impl Diagnostic {
         }
     }
 
-    /// A fault of the provider itself, which no change of the configuration
-    /// can mend.
+    /// Creates an error for a bug of the provider, which no change of the
+    /// configuration can fix.
     pub(crate) fn bug(detail: impl std::fmt::Display) -> Self {
         Self::error(
             "Bug in the provider",
             format!(
-                "{detail}\n\nThis is a fault of the provider, not of the configuration. Please report it."
+                "{detail}\n\nThis is a bug in the provider, not in the configuration. Please report it."
             ),
         )
     }
 
-    /// The same diagnostic about a certain attribute.
+    /// Sets the attribute at fault.
     #[must_use]
     pub fn at(mut self, path: impl Into<AttributePath>) -> Self {
         self.path = path.into();
         self
     }
 
-    /// The same diagnostic with its path taken as relative to `root`.
+    /// Takes the path as relative to `root`.
     #[must_use]
     pub(crate) fn below(mut self, root: &AttributePath) -> Self {
         self.path = root.join(&self.path);
@@ -96,42 +95,60 @@ impl Diagnostic {
 pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
-    /// None yet.
+    /// Creates an empty collection.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds one.
+    /// Adds a diagnostic.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.0.push(diagnostic);
     }
 
-    /// Whether one of them is an error.
+    /// Returns whether there is an error among them.
     #[must_use]
     pub fn has_errors(&self) -> bool {
         self.iter().any(|d| d.severity == Severity::Error)
     }
 
-    /// Whether there are none at all.
+    /// Returns whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many there are.
+    /// Returns the number of diagnostics.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// In the order they were added.
+    /// Iterates in the order of addition.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.0.iter()
     }
 
     pub(crate) fn to_proto(&self) -> Vec<tfplugin6::Diagnostic> {
         self.iter().map(Diagnostic::to_proto).collect()
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn from_proto(found: Vec<tfplugin6::Diagnostic>) -> Self {
+        let found = found.into_iter().map(|d| Diagnostic {
+            severity: match d.severity() {
+                tfplugin6::diagnostic::Severity::Warning => Severity::Warning,
+                _ => Severity::Error,
+            },
+            path: d
+                .attribute
+                .as_ref()
+                .map(AttributePath::from_proto)
+                .unwrap_or_default(),
+            summary: d.summary,
+            detail: d.detail,
+        });
+        found.collect()
     }
 }
 

@@ -2,28 +2,30 @@
 
 use crate::proto::tfplugin6::{self as proto, StringKind};
 use crate::types::Type;
+#[cfg(feature = "testing")]
+use crate::types::TypeError;
 use crate::value::Value;
 
-/// A function: the same arguments always give the same result.
+/// A pure function: equal arguments give equal results.
 pub trait Function: Send + Sync + 'static {
-    /// Its name, without the provider's.
+    /// Returns the name, without the provider's.
     fn name(&self) -> &str;
 
-    /// What it takes and gives.
+    /// Returns parameters, result and documentation.
     fn signature(&self) -> Signature;
 
-    /// Calls it. There are as many arguments as parameters, then those of the
-    /// variadic parameter. They are known, and not null unless the signature
+    /// Calls the function with an argument for each parameter, then any number
+    /// for the variadic one. Arguments are known, and null only if the signature
     /// allows it.
     ///
     /// # Errors
     ///
-    /// When the arguments make no sense; the person sees the text.
+    /// If the arguments make no sense. Terraform displays the text.
     fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError>;
 }
 
-/// What a function takes and gives.
-#[derive(Debug, Clone)]
+/// Parameters, result and documentation of a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
     parameters: Vec<Parameter>,
     variadic: Option<Parameter>,
@@ -33,8 +35,8 @@ pub struct Signature {
     deprecation: String,
 }
 
-/// One parameter.
-#[derive(Debug, Clone)]
+/// A parameter of a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
     name: String,
     ty: Type,
@@ -43,7 +45,7 @@ pub struct Parameter {
 }
 
 impl Parameter {
-    /// A parameter of that name and type.
+    /// Creates a parameter.
     #[must_use]
     pub fn new(name: impl Into<String>, ty: Type) -> Self {
         Self {
@@ -54,14 +56,14 @@ impl Parameter {
         }
     }
 
-    /// What it is, in Markdown.
+    /// Sets the description, in Markdown.
     #[must_use]
     pub fn description(mut self, markdown: impl Into<String>) -> Self {
         self.description = markdown.into();
         self
     }
 
-    /// Null may be passed; otherwise Terraform refuses it.
+    /// Allows null, which Terraform otherwise refuses.
     #[must_use]
     pub fn allow_null(mut self) -> Self {
         self.allow_null = true;
@@ -73,16 +75,26 @@ impl Parameter {
             name: self.name.clone(),
             r#type: self.ty.to_json().to_string().into_bytes(),
             allow_null_value: self.allow_null,
-            // An unknown argument makes the result unknown without a call.
+            // Terraform does not call the function; the result is unknown too.
             allow_unknown_values: false,
             description: self.description.clone(),
             description_kind: StringKind::Markdown.into(),
         }
     }
+
+    #[cfg(feature = "testing")]
+    fn from_proto(parameter: proto::function::Parameter) -> Result<Self, TypeError> {
+        Ok(Self {
+            ty: Type::from_json_bytes(&parameter.r#type)?,
+            name: parameter.name,
+            description: parameter.description,
+            allow_null: parameter.allow_null_value,
+        })
+    }
 }
 
 impl Signature {
-    /// A function without parameters that gives this type.
+    /// Creates the signature of a function without parameters.
     #[must_use]
     pub fn new(returns: Type) -> Self {
         Self {
@@ -102,28 +114,28 @@ impl Signature {
         self
     }
 
-    /// Takes any number of further arguments of this kind.
+    /// Allows any number of further arguments of this kind.
     #[must_use]
     pub fn variadic(mut self, parameter: Parameter) -> Self {
         self.variadic = Some(parameter);
         self
     }
 
-    /// One line about it.
+    /// Sets the summary, one line.
     #[must_use]
     pub fn summary(mut self, text: impl Into<String>) -> Self {
         self.summary = text.into();
         self
     }
 
-    /// What it does, in Markdown.
+    /// Sets the description, in Markdown.
     #[must_use]
     pub fn description(mut self, markdown: impl Into<String>) -> Self {
         self.description = markdown.into();
         self
     }
 
-    /// Terraform warns with this text when it is used.
+    /// Marks the function as deprecated: Terraform warns with this text.
     #[must_use]
     pub fn deprecated(mut self, text: impl Into<String>) -> Self {
         self.deprecation = text.into();
@@ -134,13 +146,13 @@ impl Signature {
         &self.returns
     }
 
-    /// The type of the argument at this index.
+    /// Returns the type of the argument at an index.
     pub(crate) fn argument(&self, index: usize) -> Option<&Type> {
         let parameter = self.parameters.get(index).or(self.variadic.as_ref());
         parameter.map(|p| &p.ty)
     }
 
-    /// Whether so many arguments fit.
+    /// Returns whether that number of arguments fits.
     pub(crate) fn takes(&self, arguments: usize) -> bool {
         arguments == self.parameters.len()
             || self.variadic.is_some() && arguments > self.parameters.len()
@@ -159,9 +171,24 @@ impl Signature {
             deprecation_message: self.deprecation.clone(),
         }
     }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn from_proto(function: proto::Function) -> Result<Self, TypeError> {
+        let parameters = function.parameters.into_iter().map(Parameter::from_proto);
+        let variadic = function.variadic_parameter.map(Parameter::from_proto);
+        let returns = function.r#return.unwrap_or_default();
+        Ok(Self {
+            parameters: parameters.collect::<Result<_, _>>()?,
+            variadic: variadic.transpose()?,
+            returns: Type::from_json_bytes(&returns.r#type)?,
+            summary: function.summary,
+            description: function.description,
+            deprecation: function.deprecation_message,
+        })
+    }
 }
 
-/// Why a call of a function failed.
+/// The failure of a function call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct FunctionError {
@@ -170,7 +197,7 @@ pub struct FunctionError {
 }
 
 impl FunctionError {
-    /// A failure of the call as a whole.
+    /// Creates a failure of the call as a whole.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self {
@@ -179,7 +206,7 @@ impl FunctionError {
         }
     }
 
-    /// The same failure because of one argument, counted from 0.
+    /// Names the argument at fault, counted from 0.
     #[must_use]
     pub fn argument(mut self, index: usize) -> Self {
         self.argument = Some(index);
@@ -191,5 +218,20 @@ impl FunctionError {
             text: self.text.clone(),
             function_argument: self.argument.and_then(|i| i64::try_from(i).ok()),
         }
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn from_proto(error: proto::FunctionError) -> Self {
+        let argument = error.function_argument;
+        Self {
+            text: error.text,
+            argument: argument.and_then(|i| usize::try_from(i).ok()),
+        }
+    }
+
+    /// Returns the index of the argument at fault, counted from 0.
+    #[must_use]
+    pub fn faulty_argument(&self) -> Option<usize> {
+        self.argument
     }
 }

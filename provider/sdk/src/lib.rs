@@ -1,13 +1,13 @@
 //! Terraform providers in Rust.
 //!
-//! The crate speaks Terraform's plugin protocol 6 (Terraform 1.0 and later,
-//! messages up to 6.10) and puts a small typed framework on top of it: schemas,
-//! plans, validation, values that may be unknown, private state, import, state
-//! upgrades, timeouts, and a cancellation token in every call.
+//! The crate implements Terraform's plugin protocol 6 (Terraform 1.0 and later)
+//! and a small typed framework on top of it: schemas, plans, validation, values
+//! that may be unknown, private state, import, state upgrades, timeouts, and a
+//! cancellation token in every call.
 //!
 //! # A provider
 //!
-//! Implement [`Provider`] and one [`Resource`] per kind of thing, and hand the
+//! Implement [`Provider`] and a [`Resource`] per resource type, and pass the
 //! provider to [`serve`]:
 //!
 //! ```
@@ -19,7 +19,7 @@
 //!
 //! struct MyCloud;
 //!
-//! /// Made from the provider block; every resource gets it.
+//! /// Created from the provider block; every resource gets it.
 //! struct Client {
 //!     endpoint: String,
 //! }
@@ -77,7 +77,7 @@
 //!             () = cx.cancelled() => {
 //!                 Err(Diagnostic::error("Interrupted", "Nothing was created.").into())
 //!             }
-//!             id = make(&cx.data().endpoint, &name) => {
+//!             id = create_bucket(&cx.data().endpoint, &name) => {
 //!                 Ok(Value::from_serialize(&Model { name, id: Some(id) })?)
 //!             }
 //!         }
@@ -92,7 +92,7 @@
 //!     }
 //! }
 //!
-//! async fn make(endpoint: &str, name: &str) -> String {
+//! async fn create_bucket(endpoint: &str, name: &str) -> String {
 //!     format!("{endpoint}/{name}")
 //! }
 //!
@@ -104,31 +104,33 @@
 //! ```
 //!
 //! The example `notes` in the repository shows the rest: nested attributes,
-//! validators, a plan that knows more, timeouts, import, a data source, a
-//! function.
+//! validators, a refined plan, timeouts, import, a data source, a function.
 //!
-//! # What to know
+//! # Rules
 //!
-//! - A [`Value`] may be null or unknown anywhere. [`Value::to`] reads one into a
+//! - A [`Value`] may be null or unknown anywhere. [`Value::to`] converts one to a
 //!   struct: a field of type `T` takes known values, `Option<T>` null as well,
 //!   [`Field<T>`] also unknown ones.
-//! - The schema does most of the planning; see [`Plan`] for the rules, and
-//!   [`Resource::modify_plan`] for what only the resource can know.
-//! - What was planned known must come out of the apply the same, and nothing may
-//!   stay unknown. The framework reports the second as a bug, Terraform the
-//!   first.
+//! - The schema validates and plans most of it. It refuses null for required
+//!   attributes, and values for read-only ones. See [`Plan`] for the rules, and
+//!   [`Resource::modify_plan`] for refinements.
+//! - An apply must return every known planned value, which Terraform checks, and
+//!   no unknown value, which the framework checks.
 //! - State is never lost: a failed create, a panic and an interrupt all save the
-//!   last [checkpoint](Context::checkpoint) or the state given with the
-//!   [`Failure`].
-//! - Log with `tracing`. Terraform shows it according to `TF_LOG_PROVIDER` and
-//!   `TF_LOG`. Never log a secret or a whole configuration. Nothing may be
-//!   printed to standard output.
+//!   last [checkpoint](Context::checkpoint) or the state of the [`Failure`].
+//! - Log with `tracing`. Terraform filters by `TF_LOG_PROVIDER` and `TF_LOG`.
+//!   Never log a secret or a whole configuration, and never print to standard
+//!   output.
 //!
-//! # What is not there
+//! # Tests
 //!
-//! Ephemeral resources, list resources, actions, moves
-//! between resource types and generated configuration: Terraform is told that
-//! the provider has none.
+//! With the feature `testing`, the module `testing` has a host that starts a
+//! provider and calls it as Terraform does.
+//!
+//! # Not supported
+//!
+//! Ephemeral resources, list resources, actions, moves between resource types and
+//! generated configuration. Terraform is told that the provider has none.
 
 #![forbid(unsafe_code)]
 
@@ -137,14 +139,18 @@ mod data_source;
 mod diagnostic;
 mod function;
 mod logging;
+mod panic;
 mod path;
 mod plan;
-pub mod proto;
+mod proto;
+mod protocol;
 mod provider;
 mod resource;
 mod schema;
 mod serve;
 mod server;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod timeouts;
 mod types;
 pub mod validators;

@@ -1,14 +1,14 @@
-//! Logs the way Terraform reads them from a plugin: one JSON object per line
-//! of standard error, in the form of hclog.
+//! Logs as Terraform reads them from a plugin: one JSON object per line of
+//! standard error, in the form of hclog.
 //!
 //! ```json
 //! {"@level":"info","@message":"…","@module":"soci.push","@timestamp":"2026-01-02T15:04:05.000000Z","digest":"sha256:…"}
 //! ```
 //!
-//! Terraform drops what is below its own level and prints the rest in its
-//! format. It reads lines of up to 64 KiB; longer ones would fall apart, so
-//! they are cut here. Only the provider's own crates log below `WARN`:
-//! others may print whole URLs and headers, tokens included.
+//! Terraform drops events below its own level and prints the others in its
+//! format. It splits lines of more than 64 KiB, so they are shortened here. Only
+//! the provider's own crates log below `WARN`: others may print whole URLs and
+//! headers, tokens included.
 
 use std::fmt;
 use std::io::Write as _;
@@ -23,13 +23,13 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::{LookupSpan, Scope};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// The longest line, in bytes and with some room below the reader's 64 KiB.
+/// Maximum length of a line in bytes, somewhat below the reader's 64 KiB.
 const MOST: usize = 63 * 1024;
-/// The longest text of one field in a line that would be longer.
+/// Maximum length of a field in a line that would otherwise be longer.
 const MOST_OF_FIELD: usize = 4 * 1024;
 
-/// Starts logging, when the environment asks for it. Does nothing if the
-/// process has a subscriber already.
+/// Starts logging if the environment asks for it. Does nothing if the process
+/// has a subscriber already.
 pub(crate) fn init(provider: &str, own: &[String]) {
     let level = level(provider, |name| std::env::var(name).ok());
     if level == LevelFilter::OFF {
@@ -42,8 +42,8 @@ pub(crate) fn init(provider: &str, own: &[String]) {
     let _ = tracing_subscriber::registry().with(layer).try_init();
 }
 
-/// The level for a provider: its own variable, then the one for all providers,
-/// then the one for everything.
+/// Returns the level for a provider, from its own variable, the one for all
+/// providers, or the one for everything.
 fn level(provider: &str, var: impl Fn(&str) -> Option<String>) -> LevelFilter {
     let name: String = provider
         .chars()
@@ -65,15 +65,15 @@ fn level(provider: &str, var: impl Fn(&str) -> Option<String>) -> LevelFilter {
         Some("WARN") => LevelFilter::WARN,
         Some("INFO") => LevelFilter::INFO,
         Some("DEBUG") => LevelFilter::DEBUG,
-        // TRACE, JSON (which is TRACE too), and what Terraform takes for it.
+        // TRACE, JSON (which is TRACE too), and unknown levels, as in Terraform.
         Some(_) => LevelFilter::TRACE,
     }
 }
 
-/// Writes each event as a line.
+/// Layer that writes each event as a line.
 struct Hclog;
 
-/// The fields of a span, kept for the events in it.
+/// Fields of a span, kept for the events in it.
 struct SpanFields(Map<String, Json>);
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Hclog {
@@ -97,7 +97,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Hclog {
 
     fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
         let mut fields = Fields::default();
-        // Inner spans and the event itself come later, and win.
+        // Inner spans and the event itself come later and take precedence.
         for span in cx.event_scope(event).into_iter().flat_map(Scope::from_root) {
             if let Some(SpanFields(known)) = span.extensions().get() {
                 fields.0.extend(known.clone());
@@ -111,13 +111,13 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Hclog {
             SystemTime::now(),
             fields.0,
         );
-        // One call, so that lines of several threads do not mix; nothing can
-        // be done about a closed pipe.
+        // One call, so that lines of several threads do not mix. A closed
+        // pipe is ignored.
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
 }
 
-/// One line, newline included.
+/// Formats one line, newline included.
 fn line(level: Level, target: &str, now: SystemTime, mut fields: Map<String, Json>) -> String {
     let message = match fields.remove("message") {
         Some(Json::String(message)) => message,
@@ -141,7 +141,7 @@ fn line(level: Level, target: &str, now: SystemTime, mut fields: Map<String, Jso
         text = Json::Object(line).to_string();
     }
     if text.len() > MOST {
-        // So many fields, or characters that JSON escapes: the message alone.
+        // Too many fields, or too many escaped characters: the message alone.
         let mut head = head;
         head.values_mut().for_each(shorten);
         text = Json::Object(head).to_string();
@@ -159,7 +159,7 @@ fn shorten(value: &mut Json) {
     }
 }
 
-/// Such as `2006-01-02T15:04:05.000000Z`, in UTC.
+/// Formats a time in UTC, such as `2006-01-02T15:04:05.000000Z`.
 fn timestamp(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let (seconds, micros) = (since.as_secs(), since.subsec_micros());
@@ -186,7 +186,7 @@ fn timestamp(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
 }
 
-/// Collects fields as JSON.
+/// Visitor that collects fields as JSON.
 #[derive(Default)]
 struct Fields(Map<String, Json>);
 

@@ -1,10 +1,10 @@
-//! The way from a root object to a value inside it.
+//! Paths from a root object to a value inside it.
 
 use std::fmt;
 
 use crate::proto::tfplugin6::{self, attribute_path::step::Selector};
 
-/// One step down.
+/// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Step {
     /// Into an attribute of an object, or a block.
@@ -18,39 +18,38 @@ pub enum Step {
 /// A path such as `registry_auth[0].address`, from the root of a configuration
 /// or state.
 ///
-/// Elements of a set have no address in the protocol, so a path ends at the
-/// set itself.
+/// A path ends at a set, as its elements have no address in the protocol.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttributePath {
     steps: Vec<Step>,
 }
 
 impl AttributePath {
-    /// The root itself.
+    /// Returns the root.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// This path and one step into an attribute or block.
+    /// Returns this path with a step into an attribute or block.
     #[must_use]
     pub fn attribute(&self, name: impl Into<String>) -> Self {
         self.with(Step::Attribute(name.into()))
     }
 
-    /// This path and one step into a map.
+    /// Returns this path with a step into a map.
     #[must_use]
     pub fn key(&self, key: impl Into<String>) -> Self {
         self.with(Step::Key(key.into()))
     }
 
-    /// This path and one step into a list.
+    /// Returns this path with a step into a list.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         self.with(Step::Index(index))
     }
 
-    /// This path and one step of any kind.
+    /// Returns this path with a step of any kind.
     #[must_use]
     pub fn with(&self, step: Step) -> Self {
         let mut steps = self.steps.clone();
@@ -58,7 +57,7 @@ impl AttributePath {
         Self { steps }
     }
 
-    /// This path and all steps of another.
+    /// Returns this path with all steps of another.
     #[must_use]
     pub fn join(&self, below: &Self) -> Self {
         let mut steps = self.steps.clone();
@@ -66,19 +65,19 @@ impl AttributePath {
         Self { steps }
     }
 
-    /// The steps, from the root.
+    /// Returns the steps, from the root.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
 
-    /// Whether this is the root.
+    /// Returns whether this is the root.
     #[must_use]
     pub fn is_root(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// Puts a step in front: how an error gets its path while it travels up.
+    /// Puts a step in front, for errors that get their path while they travel up.
     pub(crate) fn prepend(&mut self, step: Step) {
         self.steps.insert(0, step);
     }
@@ -100,10 +99,25 @@ impl AttributePath {
             steps: steps.collect(),
         }
     }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn from_proto(path: &tfplugin6::AttributePath) -> Self {
+        let selectors = path.steps.iter().filter_map(|step| step.selector.as_ref());
+        let steps = selectors.map(|selector| match selector {
+            Selector::AttributeName(name) => Step::Attribute(name.clone()),
+            Selector::ElementKeyString(key) => Step::Key(key.clone()),
+            Selector::ElementKeyInt(index) => {
+                Step::Index(usize::try_from(*index).unwrap_or(usize::MAX))
+            }
+        });
+        Self {
+            steps: steps.collect(),
+        }
+    }
 }
 
 impl From<&str> for AttributePath {
-    /// A path to an attribute of the root; dots are not parsed.
+    /// Creates the path of an attribute of the root. Dots are not parsed.
     fn from(name: &str) -> Self {
         Self::new().attribute(name)
     }

@@ -10,43 +10,42 @@ use crate::resource::Resource;
 use crate::schema::Schema;
 use crate::value::Value;
 
-/// A provider: its configuration, and what it offers.
+/// A provider: its configuration, resources, data sources and functions.
 #[async_trait]
 pub trait Provider: Send + Sync + 'static {
-    /// What resources and data sources share: clients, credentials, settings.
+    /// Data that resources and data sources share: clients, credentials, settings.
     type Data: Send + Sync + 'static;
 
-    /// The short name, such as `soci`; also part of `TF_LOG_PROVIDER_SOCI`.
+    /// Returns the short name, such as `soci`. Part of `TF_LOG_PROVIDER_SOCI`.
     fn name(&self) -> &str;
 
-    /// The full address in a registry, such as
-    /// `registry.terraform.io/example/soci`; `-debug` tells it to Terraform.
+    /// Returns the full address in a registry, such as
+    /// `registry.terraform.io/example/soci`. `-debug` prints it for Terraform.
     fn address(&self) -> String;
 
-    /// The schema of the provider block.
+    /// Returns the schema of the provider block.
     fn schema(&self) -> Schema;
 
-    /// Checks that take more than one attribute. Values may be unknown, and
-    /// must pass then.
+    /// Checks combinations of attributes. Unknown values must pass.
     fn validate(&self, config: &Value) -> Diagnostics {
         let _ = config;
         Diagnostics::new()
     }
 
-    /// Takes the configuration, before anything does work. Values may be
-    /// unknown during a plan. Should not connect to anything: an unused
-    /// provider gets configured too.
+    /// Configures the provider, before any resource is planned or read. Values
+    /// may be unknown during a plan. Should not connect to anything, as an unused
+    /// provider is configured too.
     async fn configure(&self, cx: &Context<()>, config: Value) -> Result<Self::Data, Diagnostics>;
 
-    /// The managed resources; the same at every call.
+    /// Returns the managed resources, the same at every call.
     fn resources(&self) -> Vec<Box<dyn Resource<Self::Data>>>;
 
-    /// The data sources; the same at every call.
+    /// Returns the data sources, the same at every call.
     fn data_sources(&self) -> Vec<Box<dyn DataSource<Self::Data>>> {
         Vec::new()
     }
 
-    /// The functions; the same at every call.
+    /// Returns the functions, the same at every call.
     fn functions(&self) -> Vec<Box<dyn Function>> {
         Vec::new()
     }

@@ -8,29 +8,29 @@ use crate::plan::Plan;
 use crate::schema::Schema;
 use crate::value::{Value, ValueError};
 
-/// What [`Resource::create`] is to make.
+/// Request of [`Resource::create`].
 #[derive(Debug)]
 pub struct Create {
-    /// The configuration as written, unset attributes null.
+    /// The configuration as written; attributes that it does not set are null.
     pub config: Value,
-    /// The planned state: defaults filled in, unknown what is to be found out.
+    /// The planned state: with defaults, and unknown where the create decides.
     pub planned: Value,
 }
 
-/// What [`Resource::update`] is to change.
+/// Request of [`Resource::update`].
 #[derive(Debug)]
 pub struct Update {
-    /// The configuration as written, unset attributes null.
+    /// The configuration as written; attributes that it does not set are null.
     pub config: Value,
-    /// The state before.
+    /// The prior state.
     pub prior: Value,
     /// The planned state.
     pub planned: Value,
 }
 
-/// A change that failed, and the state it left.
+/// A failed change, and the state it left.
 ///
-/// Made with `?` from a [`Diagnostic`], [`Diagnostics`] or [`ValueError`].
+/// Converts from a [`Diagnostic`], [`Diagnostics`] or [`ValueError`] with `?`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub(crate) diagnostics: Diagnostics,
@@ -38,11 +38,10 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The same failure with the state of what exists now. Unknowns in it
-    /// become null.
+    /// Sets the state of what exists now. Unknown values in it become null.
     ///
-    /// Without one, a failed create leaves nothing, a failed update or delete
-    /// the prior state.
+    /// Without a state, a failed create leaves nothing, and a failed update or
+    /// delete leaves the prior state.
     #[must_use]
     pub fn with_state(mut self, state: Value) -> Self {
         self.state = Some(state);
@@ -71,52 +70,49 @@ impl From<ValueError> for Failure {
     }
 }
 
-/// A managed resource: a kind of thing that Terraform creates, reads, changes
-/// and destroys.
+/// A managed resource, which Terraform creates, reads, updates and deletes.
 ///
-/// `D` is the provider's data. A panic in any method becomes an error; the
-/// process goes on.
+/// `D` is the provider's data. A panic in a method becomes an error; the process
+/// continues.
 #[async_trait]
 pub trait Resource<D: Send + Sync + 'static>: Send + Sync + 'static {
-    /// The type's full name, such as `soci_index`.
+    /// Returns the full name of the type, such as `soci_index`.
     fn type_name(&self) -> &str;
 
-    /// Its schema; the same at every call.
+    /// Returns the schema, which must be the same at every call.
     fn schema(&self) -> Schema;
 
-    /// Checks that take more than one attribute. Values may be unknown, and
-    /// must pass then. Runs after the schema's own checks, whatever they found.
+    /// Checks combinations of attributes. Unknown values must pass. Runs after
+    /// the checks of the schema, also if they found errors.
     fn validate(&self, config: &Value) -> Diagnostics {
         let _ = config;
         Diagnostics::new()
     }
 
-    /// Refines the plan of a create or update; see [`Plan`]. Called for a plan
-    /// without changes too. A destroy goes to
-    /// [`plan_destroy`](Self::plan_destroy).
+    /// Refines the plan of a create or update; see [`Plan`]. Runs without changes
+    /// too. For a delete, [`plan_destroy`](Self::plan_destroy) runs instead.
     async fn modify_plan(&self, cx: &Context<D>, plan: &mut Plan) -> Result<(), Diagnostics> {
         let _ = (cx, plan);
         Ok(())
     }
 
-    /// Says what is to be said before a destroy, for instance as a warning.
+    /// Reports warnings or errors before a delete.
     async fn plan_destroy(&self, cx: &Context<D>, state: &Value) -> Result<(), Diagnostics> {
         let _ = (cx, state);
         Ok(())
     }
 
-    /// Makes the thing and returns its state, without unknowns; whatever was
-    /// planned known must be the same.
+    /// Creates the resource and returns its state, which must have no unknown
+    /// values and all known planned ones.
     async fn create(&self, cx: &Context<D>, request: Create) -> Result<Value, Failure>;
 
-    /// Compares the state with the world. `None` says that the thing is gone,
-    /// and must be certain: anything doubtful is an error, which keeps the
-    /// state. After an import the state has only what
-    /// [`import_state`](Self::import_state) gave.
+    /// Refreshes the state. `None` means that the resource is certainly gone; in
+    /// doubt, return an error, which keeps the state. After an import the state
+    /// has only what [`import_state`](Self::import_state) returned.
     async fn read(&self, cx: &Context<D>, state: Value) -> Result<Option<Value>, Diagnostics>;
 
-    /// Changes the thing and returns its new state, as for a create. Not
-    /// needed when each attribute that can be set requires replacement or is
+    /// Updates the resource and returns its new state, under the rules of a
+    /// create. Not needed if every argument requires replacement or is
     /// [inert](crate::Attribute::inert), as `timeouts` is.
     async fn update(&self, cx: &Context<D>, request: Update) -> Result<Value, Failure> {
         let _ = (cx, request);
@@ -127,33 +123,32 @@ pub trait Resource<D: Send + Sync + 'static>: Send + Sync + 'static {
         Err(Diagnostic::bug(detail).into())
     }
 
-    /// Destroys the thing. One that is gone already is a success.
+    /// Deletes the resource. Succeeds if it is gone already.
     async fn delete(&self, cx: &Context<D>, state: Value) -> Result<(), Failure>;
 
-    /// Turns an id that a person typed into a state with enough in it for
-    /// [`read`](Self::read), which Terraform calls next. Other attributes may
-    /// be left out.
+    /// Converts an import id to a state that is sufficient for
+    /// [`read`](Self::read), which Terraform calls next. Other attributes may be
+    /// left out.
     async fn import_state(&self, cx: &Context<D>, id: &str) -> Result<Value, Diagnostics> {
         let _ = (cx, id);
         let detail = format!("Resources of type {} cannot be imported.", self.type_name());
         Err(Diagnostic::error("Import not supported", detail).into())
     }
 
-    /// The same for an [identity](Schema::identity): the state has its attributes, defaults
-    /// filled in, and nothing else, which is often enough for a [`read`](Self::read).
+    /// Converts an [identity](Schema::identity) to such a state. `state` has the
+    /// attributes of the identity, with defaults, which is often sufficient.
     async fn import_identity(&self, cx: &Context<D>, state: Value) -> Result<Value, Diagnostics> {
         let _ = cx;
         Ok(state)
     }
 
-    /// Brings a state that was stored with an older version of the schema to
-    /// the present one. The default takes over what the present schema still
-    /// has, which is enough for attributes that came or went.
+    /// Upgrades a state that was stored with an older version of the schema. The
+    /// default keeps the attributes of the present schema, which is sufficient
+    /// for attributes that were added or removed.
     ///
-    /// `state` is the JSON as Terraform stored it, which
-    /// [`Value::from_old_state`] reads with the type that it had then. What
-    /// the result leaves out gets its default from the schema, so that a new
-    /// attribute is no change of what exists; a null stays one.
+    /// `state` is the stored JSON, which [`Value::from_old_state`] reads with its
+    /// type of that time. Attributes that the result leaves out get the schema's
+    /// defaults, so that a new attribute changes no existing resource; nulls stay.
     async fn upgrade_state(
         &self,
         cx: &Context<()>,

@@ -1,4 +1,4 @@
-//! What a configuration may hold: attributes, blocks, and how each behaves.
+//! Schemas: attributes, blocks, and how a plan treats each.
 
 mod attribute;
 mod block;
@@ -47,14 +47,14 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// An empty schema of version 0.
+    /// Creates an empty schema of version 0.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The version of the stored form. To be raised with each change that an
-    /// old state does not fit; see
+    /// Sets the version of stored states. Raise it with each change that an old
+    /// state does not fit; see
     /// [`Resource::upgrade_state`](crate::Resource::upgrade_state).
     #[must_use]
     pub fn version(mut self, version: i64) -> Self {
@@ -62,14 +62,14 @@ impl Schema {
         self
     }
 
-    /// What it is, in Markdown.
+    /// Sets the description, in Markdown.
     #[must_use]
     pub fn description(mut self, markdown: impl Into<String>) -> Self {
         self.root = self.root.description(markdown);
         self
     }
 
-    /// Marks the whole thing as deprecated.
+    /// Marks all of it as deprecated.
     #[must_use]
     pub fn deprecated(mut self) -> Self {
         self.root = self.root.deprecated();
@@ -90,23 +90,36 @@ impl Schema {
         self
     }
 
-    /// Names the attributes that tell one resource from every other: its identity, by which
-    /// Terraform 1.12 and later imports it in an `import` block. They are attributes of the
-    /// root, simple ones that are required or have a default, and never change.
+    /// Names the attributes that identify a resource. Terraform 1.12 and later
+    /// imports by them in an `import` block. They are strings, numbers or bools at
+    /// the root, are required or have a default, and never change.
     #[must_use]
     pub fn identity<K: Into<String>>(mut self, attributes: impl IntoIterator<Item = K>) -> Self {
         self.identity = attributes.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The type of a configuration or state of this schema: an object.
+    /// Iterates over the attributes of the root, in the order of their names.
+    pub fn attributes(&self) -> impl Iterator<Item = (&str, &Attribute)> {
+        self.root
+            .attributes
+            .iter()
+            .map(|(name, a)| (name.as_str(), a))
+    }
+
+    /// Iterates over the blocks of the root, in the order of their names.
+    pub fn blocks(&self) -> impl Iterator<Item = (&str, &Block)> {
+        self.root.blocks.iter().map(|(name, b)| (name.as_str(), b))
+    }
+
+    /// Returns the type of a configuration or state: an object.
     #[must_use]
     pub fn ty(&self) -> Type {
         self.root.object_type()
     }
 
-    /// Whether a plan would change the thing itself, and not only how Terraform
-    /// goes about it.
+    /// Returns whether a plan changes the resource, and not only inert
+    /// attributes.
     pub(crate) fn changes_thing(&self, prior: &Value, planned: &Value) -> bool {
         if prior.is_null() || planned.is_null() {
             return prior != planned;

@@ -1,14 +1,15 @@
-//! The process: from the handshake to the exit.
+//! The process, from the handshake to the exit.
 //!
 //! Terraform starts a provider as a go-plugin: it sets a magic cookie in the
 //! environment, reads one line from standard output that says where to
 //! connect, and speaks gRPC there. Nothing else may go to standard output. At
-//! the end it calls `Shutdown` and kills the process two seconds later.
+//! the end it calls `Shutdown`, and kills the process two seconds later.
 
 mod connection;
 mod debug;
 mod go_plugin;
 mod handshake;
+mod host;
 mod listener;
 mod panics;
 mod signals;
@@ -29,24 +30,22 @@ use crate::proto::plugin::grpc_broker_server::GrpcBrokerServer;
 use crate::proto::plugin::grpc_controller_server::GrpcControllerServer;
 use crate::proto::plugin::grpc_stdio_server::GrpcStdioServer;
 use crate::proto::tfplugin6::provider_server::ProviderServer;
+use crate::protocol::MESSAGE_LIMIT;
 use crate::provider::Provider;
 use crate::server::Server;
-use crate::server::rpc::Service;
+use crate::server::service::Service;
 
 use connection::Connections;
-use handshake::Host;
+use host::Host;
 use listener::Listener;
-use signals::Ending;
-
-/// Terraform's own limit of a message.
-const MESSAGE_LIMIT: usize = 256 << 20;
+use signals::{Ending, PATIENCE};
 
 /// Serves a provider with the defaults of [`Serve`].
 pub fn serve<P: Provider>(provider: P) -> ExitCode {
     Serve::new(provider).run()
 }
 
-/// Serves a provider to Terraform: the whole of a provider's `main`.
+/// Serves a provider to Terraform: all that a provider's `main` has to do.
 ///
 /// ```no_run
 /// # use tfplugin_sdk::{async_trait, Context, Diagnostics, Provider, Resource, Schema, Value};
@@ -65,7 +64,7 @@ pub fn serve<P: Provider>(provider: P) -> ExitCode {
 /// }
 /// ```
 ///
-/// With the argument `-debug` the process runs by itself, for a debugger, and
+/// With the argument `-debug` the process runs stand-alone, for a debugger, and
 /// prints the `TF_REATTACH_PROVIDERS` that lets Terraform find it.
 #[derive(Debug)]
 pub struct Serve<P> {
@@ -74,7 +73,7 @@ pub struct Serve<P> {
 }
 
 impl<P: Provider> Serve<P> {
-    /// A server for the provider.
+    /// Creates a server for the provider.
     pub fn new(provider: P) -> Self {
         let own = format!("terraform_provider_{}", provider.name().replace('-', "_"));
         Self {
@@ -83,16 +82,16 @@ impl<P: Provider> Serve<P> {
         }
     }
 
-    /// Logs a further crate (by its name in code) at the level that the person
-    /// asked for. That is so for this crate and `terraform_provider_<name>`;
-    /// all others log warnings and errors only, as they may print secrets.
+    /// Logs a further crate, named as in code, at the level that `TF_LOG` sets.
+    /// By default only this crate and `terraform_provider_<name>` do; all others
+    /// log warnings and errors only, as they may print secrets.
     #[must_use]
     pub fn log_target(mut self, target: impl Into<String>) -> Self {
         self.log_targets.push(target.into());
         self
     }
 
-    /// Serves until Terraform or a signal ends it.
+    /// Serves until Terraform or a signal ends the process.
     pub fn run(self) -> ExitCode {
         let debug = std::env::args()
             .skip(1)
@@ -103,7 +102,7 @@ impl<P: Provider> Serve<P> {
             match Host::from_env() {
                 Ok(host) => host,
                 Err(refusal) => {
-                    let text = refusal.for_a_person(self.provider.name());
+                    let text = refusal.text(self.provider.name());
                     let _ = writeln!(io::stderr(), "{text}");
                     return ExitCode::FAILURE;
                 }
@@ -120,7 +119,7 @@ impl<P: Provider> Serve<P> {
             Err(e) => return failed(&e),
         };
         let result = runtime.block_on(run(self.provider, &host));
-        // Work that did not end in time is not waited for again.
+        // Does not wait again for work that did not end in time.
         runtime.shutdown_background();
         match result {
             Ok(()) => ExitCode::SUCCESS,
@@ -136,13 +135,13 @@ fn failed(error: &io::Error) -> ExitCode {
 
 async fn run<P: Provider>(provider: P, host: &Host) -> io::Result<()> {
     let ending = Ending::default();
-    // Before the host knows of us: an interrupt must never find the default.
+    // Before the host connects: an interrupt must never have its default effect.
     signals::watch(&ending, host.debug)?;
     run_until(&ending, provider, host, io::stdout(), FIRST_CONNECTION).await
 }
 
-/// Announces the provider and serves it. A host that does not connect within
-/// `limit` is given up.
+/// Announces the provider and serves it. Gives up on a host that does not
+/// connect within `limit`.
 async fn run_until<P: Provider>(
     ending: &Ending,
     provider: P,
@@ -158,7 +157,7 @@ async fn run_until<P: Provider>(
             (Some(acceptor), Some(certificate))
         }
     };
-    // Held here and not in a task, so that it is gone before the process is.
+    // Held here and not in a task, so that it is removed before the process ends.
     let (listener, _remains) = Listener::bind(host)?;
     let announcement = if host.debug {
         debug::announcement(&address, &listener.address())
@@ -208,7 +207,7 @@ async fn run_until<P: Provider>(
     }
 }
 
-/// Completes when nothing came within `limit`.
+/// Completes if nothing came within `limit`.
 async fn nobody(first: oneshot::Receiver<()>, limit: Duration) {
     if tokio::time::timeout(limit, first).await.is_ok() {
         future::pending::<()>().await;
@@ -223,7 +222,7 @@ fn router<P: Provider>(server: &Arc<Server<P>>, ending: &Ending, debug: bool) ->
         .add_service(provider)
         .add_service(GrpcControllerServer::new(go_plugin::Controller {
             ending: ending.clone(),
-            // Someone holds this process in a debugger: only they end it.
+            // Only the person with the debugger ends this process.
             ignore: debug,
         }))
         .add_service(GrpcBrokerServer::new(go_plugin::Broker(ending.clone())))
@@ -231,16 +230,9 @@ fn router<P: Provider>(server: &Arc<Server<P>>, ending: &Ending, debug: bool) ->
         .add_service(HealthServer::new(go_plugin::Health(ending.clone())))
 }
 
-/// How long the host may take to connect. It does so at once, unless it died
-/// before that, perhaps even before anybody could watch it.
+/// Time limit for the host to connect. It connects at once, unless it died
+/// before, perhaps even before it could be watched.
 const FIRST_CONNECTION: Duration = Duration::from_secs(60);
-
-/// How long the calls in flight get once the host has asked to shut down; it
-/// kills the process two seconds after that.
-const PATIENCE_WITH_HOST: Duration = Duration::from_millis(1500);
-
-/// How long they get after a signal, or when the host has died.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests;

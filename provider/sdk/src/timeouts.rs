@@ -21,10 +21,10 @@ use crate::schema::{Attribute, Block};
 use crate::validators;
 use crate::value::Value;
 
-/// The name of the block.
+/// Name of the block.
 const BLOCK: &str = "timeouts";
 
-/// A text that is no duration.
+/// Text that is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "duration {text:?}: {reason}; want numbers with the units h, m, s, ms, such as \"30m\" or \"1h30m\""
@@ -34,8 +34,8 @@ pub struct DurationError {
     reason: &'static str,
 }
 
-/// A block with one optional duration for each of these operations: some of
-/// `create`, `read`, `update` and `delete`.
+/// Creates the block with an optional duration for each operation: `create`,
+/// `read`, `update` or `delete`.
 pub fn block<'a>(operations: impl IntoIterator<Item = &'a str>) -> Block {
     let mut block = Block::single()
         .inert()
@@ -57,11 +57,11 @@ pub fn block<'a>(operations: impl IntoIterator<Item = &'a str>) -> Block {
     block
 }
 
-/// The duration that a configuration or state gives for an operation.
+/// Returns the duration for an operation from a configuration or state.
 ///
 /// # Errors
 ///
-/// When it is no duration, which validation has normally found before.
+/// If the text is no duration, which validation normally reports before.
 pub fn get(value: &Value, operation: &str, default: Duration) -> Result<Duration, Diagnostic> {
     match value.get(BLOCK).get(operation).as_str() {
         None => Ok(default),
@@ -74,12 +74,12 @@ fn invalid(error: &DurationError) -> Diagnostic {
     Diagnostic::error("Invalid duration", format!("{error}."))
 }
 
-/// Reads a duration such as `1h30m`, `1.5h`, `90s` or `500ms`; also `us`, `µs`
-/// and `ns`. Unlike Go's own, it cannot be negative.
+/// Parses a duration such as `1h30m`, `1.5h`, `90s` or `500ms`, with the units
+/// h, m, s, ms, us, `µs` and ns. Unlike in Go, it cannot be negative.
 ///
 /// # Errors
 ///
-/// When the text is something else, or longer than some 580 years.
+/// If the text is no duration, or one of more than some 580 years.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let error = |reason| DurationError {
         text: text.chars().take(50).collect(),
@@ -120,8 +120,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
         if fraction.contains('.') {
             return Err(error("a number has two points"));
         }
-        // Eighteen digits of either part are more than anybody needs, and
-        // keep the products below far from overflow.
+        // The limit of eighteen digits keeps the products below from
+        // overflowing.
         let digits = |part: &str| -> Option<u128> {
             if part.is_empty() {
                 Some(0)

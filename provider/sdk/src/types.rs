@@ -1,4 +1,4 @@
-//! Terraform's types, and their form on the wire: JSON such as `"string"` or
+//! Terraform's types, and their JSON on the wire, such as `"string"` or
 //! `["map","number"]`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,40 +30,40 @@ pub enum Type {
     Object(BTreeMap<String, Type>),
 }
 
-/// A type's JSON form that is not understood.
+/// JSON that is not a type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("type constraint: {0}")]
 pub struct TypeError(String);
 
-/// Types nest no deeper than this; a deeper one comes from no sane schema.
+/// Maximum nesting of a type, beyond that of any sane schema.
 const MAX_DEPTH: usize = 64;
 
 impl Type {
-    /// `list(element)`.
+    /// Creates `list(element)`.
     #[must_use]
     pub fn list(element: Self) -> Self {
         Self::List(Box::new(element))
     }
 
-    /// `set(element)`.
+    /// Creates `set(element)`.
     #[must_use]
     pub fn set(element: Self) -> Self {
         Self::Set(Box::new(element))
     }
 
-    /// `map(element)`.
+    /// Creates `map(element)`.
     #[must_use]
     pub fn map(element: Self) -> Self {
         Self::Map(Box::new(element))
     }
 
-    /// `object({name = type, …})`.
+    /// Creates `object({name = type, …})`.
     #[must_use]
     pub fn object<K: Into<String>>(attributes: impl IntoIterator<Item = (K, Self)>) -> Self {
         Self::Object(attributes.into_iter().map(|(k, t)| (k.into(), t)).collect())
     }
 
-    /// The JSON form.
+    /// Returns the JSON form.
     #[must_use]
     pub fn to_json(&self) -> Json {
         match self {
@@ -87,7 +87,7 @@ impl Type {
     ///
     /// # Errors
     ///
-    /// When it is not one, or nests too deep.
+    /// If the JSON is not a type, or nests too deep.
     pub fn from_json(json: &Json) -> Result<Self, TypeError> {
         Self::parse(json, MAX_DEPTH)
     }
@@ -120,8 +120,8 @@ impl Type {
                     let of = of.iter().map(|t| Self::parse(t, depth));
                     Ok(Self::Tuple(of.collect::<Result<_, _>>()?))
                 }
-                // A third part lists optional attributes, which matters only
-                // while Terraform converts a value to the type.
+                // A third part lists optional attributes, which only matters
+                // when Terraform converts a value to the type.
                 [Json::String(kind), Json::Object(of)]
                 | [Json::String(kind), Json::Object(of), _]
                     if kind == "object" =>
@@ -137,7 +137,7 @@ impl Type {
         }
     }
 
-    /// Whether values of the type can hold a value of any type.
+    /// Returns whether values of the type can hold a value of a dynamic type.
     pub(crate) fn has_dynamic(&self) -> bool {
         match self {
             Self::Bool | Self::Number | Self::String => false,
@@ -148,9 +148,9 @@ impl Type {
         }
     }
 
-    /// The part of a path that Terraform can follow in values of this type:
-    /// it ends at a set, whose elements have no address, and steps into a map
-    /// by key.
+    /// Returns the part of a path that Terraform can follow in values of this
+    /// type: it ends at a set, whose elements have no address, and steps into a
+    /// map by key.
     pub(crate) fn address(&self, path: &AttributePath) -> AttributePath {
         let mut address = AttributePath::new();
         let mut here = self;
@@ -173,7 +173,7 @@ impl Type {
         address
     }
 
-    /// A short name for messages.
+    /// Returns a short name for messages.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Bool => "bool",
@@ -189,7 +189,7 @@ impl Type {
     }
 }
 
-/// Whether `name` can be written in a configuration as an attribute or block.
+/// Returns whether a configuration can name an attribute or block so.
 pub(crate) fn is_identifier(name: &str) -> bool {
     let reserved: BTreeSet<&str> = [
         "count",

@@ -1,10 +1,9 @@
-//! Checks of single attributes.
+//! Validators of single attributes.
 //!
-//! A check sees only known values that are not null: an unknown may still turn
-//! out right, and whether null is allowed is the schema's business. Its
-//! diagnostics get the path of the attribute; a path that a check gives itself
-//! is taken as relative to it. Checks across attributes belong into
-//! [`Resource::validate`](crate::Resource::validate).
+//! A validator receives known values only: unknown ones may still turn out right,
+//! and the schema decides whether null is allowed. Its diagnostics get the path
+//! of the attribute; a path of their own is relative to it. Checks of several
+//! attributes belong in [`Resource::validate`](crate::Resource::validate).
 //!
 //! ```
 //! use tfplugin_sdk::{Attribute, Diagnostic, Type, Value, validators};
@@ -31,16 +30,16 @@ use crate::value::{Number, Value};
 
 type Check = dyn Fn(&Value) -> Diagnostics + Send + Sync;
 
-/// A check of a known value.
+/// A validator of a known value.
 #[derive(Clone)]
 pub struct Validator {
     check: Arc<Check>,
-    /// Whether the check itself passes over unknowns inside the value.
+    /// Whether the check itself skips unknown values inside.
     looks_inside: bool,
 }
 
 impl Validator {
-    /// A check that may find several faults.
+    /// Creates a validator that may report several errors.
     #[must_use]
     pub fn new(check: impl Fn(&Value) -> Diagnostics + Send + Sync + 'static) -> Self {
         Self {
@@ -49,7 +48,7 @@ impl Validator {
         }
     }
 
-    /// Runs the check, unless the value is null or holds unknowns.
+    /// Runs the check, unless the value is null or not wholly known.
     pub(crate) fn run(&self, value: &Value, path: &AttributePath, found: &mut Diagnostics) {
         if value.is_null() || value.is_unknown() {
             return;
@@ -78,12 +77,12 @@ where
     }
 }
 
-/// A check of a string.
+/// Validates a string with a function.
 pub fn string(check: impl Fn(&str) -> Result<(), Diagnostic> + Send + Sync + 'static) -> Validator {
     Validator::from(move |value: &Value| value.as_str().map_or(Ok(()), &check))
 }
 
-/// The string is one of these.
+/// Requires the string to be one of these.
 pub fn one_of<S: Into<String>>(allowed: impl IntoIterator<Item = S>) -> Validator {
     let allowed: Vec<String> = allowed.into_iter().map(Into::into).collect();
     string(move |text| {
@@ -98,7 +97,8 @@ pub fn one_of<S: Into<String>>(allowed: impl IntoIterator<Item = S>) -> Validato
     })
 }
 
-/// The string has so many characters, or the collection so many elements.
+/// Requires the string to have that many characters, or the collection that many
+/// elements.
 pub fn length(allowed: RangeInclusive<usize>) -> Validator {
     Validator::from(move |value: &Value| {
         let (got, unit) = match value {
@@ -120,7 +120,7 @@ pub fn length(allowed: RangeInclusive<usize>) -> Validator {
     })
 }
 
-/// The number is an integer in this range.
+/// Requires the number to be an integer in a range.
 pub fn number_range(allowed: RangeInclusive<i64>) -> Validator {
     Validator::from(move |value: &Value| {
         let Some(number) = value.as_number() else {
@@ -140,7 +140,7 @@ pub fn number_range(allowed: RangeInclusive<i64>) -> Validator {
     })
 }
 
-/// Every known element of the collection passes; a fault has the element's
+/// Validates every known element of the collection. Errors have the element's
 /// path.
 pub fn each(validator: impl Into<Validator>) -> Validator {
     let validator = validator.into();
@@ -172,7 +172,7 @@ fn bounds<T: fmt::Display>(low: &T, high: &T) -> String {
     format!("{low} to {high}")
 }
 
-/// A value in a message, quoted and not endless.
+/// Quotes a value for a message, shortened if it is long.
 fn quote(text: &str) -> String {
     const MOST: usize = 100;
     if text.chars().count() <= MOST {

@@ -1,4 +1,4 @@
-//! Values of Terraform's type system, known or not.
+//! Values of Terraform's type system, known or unknown.
 
 mod conform;
 mod de;
@@ -16,10 +16,10 @@ pub use number::Number;
 use crate::path::{AttributePath, Step};
 use crate::types::Type;
 
-/// Values nest no deeper; bounds the recursion on hostile bytes.
+/// Maximum nesting of a value. Bounds the recursion on hostile bytes.
 const MAX_DEPTH: usize = 128;
 
-/// A value that is not what it should be, and where.
+/// A value of the wrong form, and its path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{}{message}", .path, if .path.is_root() { "" } else { ": " })]
 pub struct ValueError {
@@ -40,27 +40,27 @@ impl ValueError {
         self
     }
 
-    /// Where the value is.
+    /// Returns the path of the value.
     #[must_use]
     pub fn path(&self) -> &AttributePath {
         &self.path
     }
 
-    /// What is wrong with it; never the value itself.
+    /// Returns the reason; it never contains the value itself.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 }
 
-/// A value: null, not known yet, or known.
+/// A value: null, unknown, or known.
 ///
 /// Lists, sets and tuples share one form, as do maps and objects; the schema
-/// tells them apart where it matters. A set is kept sorted and without
-/// duplicates once it has been through the schema (which everything received
-/// or sent has), so that `==` is Terraform's equality.
+/// tells them apart where it matters. A set that has been through the schema,
+/// as everything sent or received has, is sorted and without duplicates, so
+/// that `==` is Terraform's equality.
 ///
-/// `Debug` prints everything, secrets included: not for logs.
+/// `Debug` prints everything, secrets included. Keep it out of logs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value {
     /// Not set.
@@ -85,13 +85,13 @@ pub enum Value {
 static NULL: Value = Value::Null;
 
 impl Value {
-    /// An object (or map) of these attributes.
+    /// Creates an object or map.
     #[must_use]
     pub fn object<K: Into<String>>(attributes: impl IntoIterator<Item = (K, Self)>) -> Self {
         Self::Map(attributes.into_iter().map(|(k, v)| (k.into(), v)).collect())
     }
 
-    /// Whether it is null.
+    /// Returns whether the value is null.
     #[must_use]
     pub fn is_null(&self) -> bool {
         match self {
@@ -101,7 +101,7 @@ impl Value {
         }
     }
 
-    /// Whether it is unknown as a whole.
+    /// Returns whether the value as a whole is unknown.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         match self {
@@ -111,7 +111,7 @@ impl Value {
         }
     }
 
-    /// Whether neither it nor anything in it is unknown.
+    /// Returns whether the value and everything in it is known.
     #[must_use]
     pub fn is_wholly_known(&self) -> bool {
         match self {
@@ -123,7 +123,7 @@ impl Value {
         }
     }
 
-    /// The text, when it is known text.
+    /// Returns the text of a known string.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -132,7 +132,7 @@ impl Value {
         }
     }
 
-    /// The truth, when known.
+    /// Returns the truth of a known bool.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
         match self {
@@ -141,7 +141,7 @@ impl Value {
         }
     }
 
-    /// The number, when known.
+    /// Returns a known number.
     #[must_use]
     pub fn as_number(&self) -> Option<&Number> {
         match self {
@@ -150,25 +150,25 @@ impl Value {
         }
     }
 
-    /// The number, when it is a known integer of that range.
+    /// Returns a known number, if it is an integer of that range.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
         self.as_number()?.as_i64()
     }
 
-    /// The number, when it is a known integer of that range.
+    /// Returns a known number, if it is an integer of that range.
     #[must_use]
     pub fn as_u64(&self) -> Option<u64> {
         self.as_number()?.as_u64()
     }
 
-    /// The number nearest to it, when known.
+    /// Returns the nearest `f64` of a known number.
     #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
         self.as_number().map(Number::as_f64)
     }
 
-    /// The elements, when it is a known list, set or tuple.
+    /// Returns the elements of a known list, set or tuple.
     #[must_use]
     pub fn as_list(&self) -> Option<&[Self]> {
         match self {
@@ -177,7 +177,7 @@ impl Value {
         }
     }
 
-    /// The elements, when it is a known map or object.
+    /// Returns the elements of a known map or object.
     #[must_use]
     pub fn as_map(&self) -> Option<&BTreeMap<String, Self>> {
         match self {
@@ -186,13 +186,14 @@ impl Value {
         }
     }
 
-    /// An attribute of an object; null when there is none or this is no object.
+    /// Returns an attribute of an object, or null if there is none or the value is
+    /// no object.
     #[must_use]
     pub fn get(&self, name: &str) -> &Self {
         self.as_map().and_then(|m| m.get(name)).unwrap_or(&NULL)
     }
 
-    /// Sets an attribute of an object. Anything else becomes an object first.
+    /// Sets an attribute of an object. Any other value becomes an object first.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<Self>) {
         let name = name.into();
         if let Self::Map(items) = self {
@@ -202,8 +203,8 @@ impl Value {
         }
     }
 
-    /// The value at a path; null where the path leads nowhere, unknown below
-    /// something unknown.
+    /// Returns the value at a path: null if the path leads nowhere, unknown below
+    /// an unknown value.
     #[must_use]
     pub fn at(&self, path: &AttributePath) -> &Self {
         let mut here = self;
@@ -220,7 +221,7 @@ impl Value {
         here
     }
 
-    /// Replaces everything unknown by null.
+    /// Replaces unknown values by null.
     #[must_use]
     pub(crate) fn unknown_as_null(self) -> Self {
         match self {
@@ -240,7 +241,7 @@ impl Value {
         }
     }
 
-    /// Paths of everything unknown in it.
+    /// Returns the paths of all unknown values.
     pub(crate) fn unknown_paths(&self) -> Vec<AttributePath> {
         fn walk(value: &Value, path: &AttributePath, found: &mut Vec<AttributePath>) {
             match value {
@@ -264,7 +265,7 @@ impl Value {
         found
     }
 
-    /// A short name of its form for messages.
+    /// Returns a short name of the form, for messages.
     fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -310,8 +311,8 @@ impl From<Number> for Value {
 }
 
 impl From<f64> for Value {
-    /// As the shortest decimal that reads back the same; infinities and NaN,
-    /// which Terraform does not have, become null.
+    /// Converts to the shortest decimal that reads back the same. Infinities and
+    /// NaN, which Terraform does not have, become null.
     fn from(float: f64) -> Self {
         Number::from_f64(float).map_or(Self::Null, Self::Number)
     }

@@ -26,6 +26,8 @@ fn committed_code_is_what_the_definitions_give() {
         .file_descriptor_set();
     tonic_prost_build::configure()
         .build_transport(false)
+        // A provider has no use for clients.
+        .client_mod_attribute(".", "#[cfg(feature = \"testing\")]")
         .out_dir(fresh.path())
         .compile_fds(descriptors)
         .expect("code is generated");

@@ -1,4 +1,6 @@
+use super::object::replaces;
 use super::*;
+use crate::schema::{Attribute, Block, Nesting};
 use crate::types::Type;
 
 fn schema() -> Schema {
@@ -40,7 +42,7 @@ fn schema() -> Schema {
         )
 }
 
-/// A value of the schema: these attributes, null for the others.
+/// Creates a value of the schema: these attributes, null for the others.
 fn object<const N: usize>(attributes: [(&str, Value); N]) -> Value {
     let mut value = Value::object(attributes);
     if value.get("rule").is_null() {
@@ -49,7 +51,7 @@ fn object<const N: usize>(attributes: [(&str, Value); N]) -> Value {
     value.conform(&schema().ty()).unwrap()
 }
 
-/// What Terraform proposes: the configuration over the prior computed values.
+/// Proposes as Terraform does: the configuration over the prior computed values.
 fn proposed(config: &Value, prior: &Value) -> Value {
     let mut proposed = config.clone();
     for name in ["mode", "region", "id", "digest"] {

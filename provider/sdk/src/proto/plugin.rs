@@ -91,6 +91,7 @@ pub mod stdio_data {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "testing")]
 pub mod grpc_controller_client {
     #![allow(
         unused_variables,
@@ -375,6 +376,7 @@ pub mod grpc_controller_server {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "testing")]
 pub mod grpc_broker_client {
     #![allow(
         unused_variables,
@@ -674,6 +676,7 @@ pub mod grpc_broker_server {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "testing")]
 pub mod grpc_stdio_client {
     #![allow(
         unused_variables,

@@ -1548,6 +1548,7 @@ impl StringKind {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "testing")]
 pub mod provider_client {
     #![allow(
         unused_variables,

@@ -1,4 +1,4 @@
-//! One attribute.
+//! Attributes.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use crate::types::Type;
 use crate::validators::Validator;
 use crate::value::Value;
 
-/// How often something nested may be there, and so what its value is.
+/// Nesting of attributes or blocks, which decides the form of their value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nesting {
-    /// Once: an object.
+    /// One object.
     Single,
-    /// Many times: a list of objects.
+    /// A list of objects.
     List,
-    /// Many times: a set of objects.
+    /// A set of objects.
     Set,
-    /// Many times, each with a key: a map of objects.
+    /// A map of objects, each with a key.
     Map,
 }
 
@@ -30,14 +30,14 @@ impl Nesting {
     }
 }
 
-/// What the value of an attribute is.
+/// Form of an attribute's value.
 #[derive(Debug, Clone)]
 pub(crate) enum Form {
     Plain(Type),
     Nested(Nesting, BTreeMap<String, Attribute>),
 }
 
-/// When a change of an attribute asks for a new thing.
+/// When a change of an attribute replaces the resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Replace {
     Never,
@@ -45,9 +45,9 @@ pub(crate) enum Replace {
     IfConfigured,
 }
 
-/// One attribute: its type, who sets it, and how a plan treats it.
+/// An attribute: its type, who sets it, and how a plan treats it.
 ///
-/// Each is required, optional, computed, or optional and computed.
+/// It is required, optional, computed, or optional and computed.
 #[derive(Debug, Clone)]
 pub struct Attribute {
     pub(crate) form: Form,
@@ -65,50 +65,50 @@ pub struct Attribute {
 }
 
 impl Attribute {
-    /// An attribute of any type.
+    /// Creates an attribute of a type.
     #[must_use]
     pub fn new(ty: Type) -> Self {
         Self::of(Form::Plain(ty))
     }
 
-    /// A string.
+    /// Creates a string.
     #[must_use]
     pub fn string() -> Self {
         Self::new(Type::String)
     }
 
-    /// A bool.
+    /// Creates a bool.
     #[must_use]
     pub fn bool() -> Self {
         Self::new(Type::Bool)
     }
 
-    /// A number.
+    /// Creates a number.
     #[must_use]
     pub fn number() -> Self {
         Self::new(Type::Number)
     }
 
-    /// A list.
+    /// Creates a list.
     #[must_use]
     pub fn list(of: Type) -> Self {
         Self::new(Type::list(of))
     }
 
-    /// A set.
+    /// Creates a set.
     #[must_use]
     pub fn set(of: Type) -> Self {
         Self::new(Type::set(of))
     }
 
-    /// A map.
+    /// Creates a map.
     #[must_use]
     pub fn map(of: Type) -> Self {
         Self::new(Type::map(of))
     }
 
-    /// An object, or a collection of objects, whose parts are attributes in
-    /// their own right.
+    /// Creates an object, or a collection of objects, of attributes with settings
+    /// of their own.
     #[must_use]
     pub fn nested<K: Into<String>>(
         nesting: Nesting,
@@ -135,61 +135,62 @@ impl Attribute {
         }
     }
 
-    /// The configuration must set it.
+    /// Marks it as required: the configuration must set it.
     #[must_use]
     pub fn required(mut self) -> Self {
         self.required = true;
         self
     }
 
-    /// The configuration may set it.
+    /// Marks it as optional: the configuration may set it.
     #[must_use]
     pub fn optional(mut self) -> Self {
         self.optional = true;
         self
     }
 
-    /// The provider sets it when the configuration does not.
+    /// Marks it as computed: the provider sets it if the configuration does not.
+    /// Unless it is optional too, it is read-only.
     #[must_use]
     pub fn computed(mut self) -> Self {
         self.computed = true;
         self
     }
 
-    /// Terraform hides it in its output.
+    /// Marks it as sensitive: Terraform hides it in its output.
     #[must_use]
     pub fn sensitive(mut self) -> Self {
         self.sensitive = true;
         self
     }
 
-    /// Terraform warns when it is set.
+    /// Marks it as deprecated: Terraform warns if it is set.
     #[must_use]
     pub fn deprecated(mut self) -> Self {
         self.deprecated = true;
         self
     }
 
-    /// What it is, in Markdown.
+    /// Sets the description, in Markdown.
     #[must_use]
     pub fn description(mut self, markdown: impl Into<String>) -> Self {
         self.description = markdown.into();
         self
     }
 
-    /// It says how Terraform is to go about the thing, not what the thing is:
-    /// a change of nothing else goes to the state and not to
-    /// [`Resource::update`](crate::Resource::update), and computed attributes
-    /// keep their values. Only for attributes of the root.
+    /// Marks it as inert: it tells the provider how to work, and is no property
+    /// of the resource. If only inert attributes change, computed ones keep their
+    /// values, and the change goes to the state and not to
+    /// [`Resource::update`](crate::Resource::update). Only at the root.
     #[must_use]
     pub fn inert(mut self) -> Self {
         self.inert = true;
         self
     }
 
-    /// A change of it replaces the resource. A computed attribute that is
-    /// unknown in a plan counts as changed: it should
-    /// [keep its value](Self::use_state_for_unknown) too, or replace only
+    /// Replaces the resource when the attribute changes. A computed attribute
+    /// that is unknown in a plan counts as changed: it should also
+    /// [keep its value](Self::use_state_for_unknown), or replace only
     /// [if configured](Self::requires_replace_if_configured).
     #[must_use]
     pub fn requires_replace(mut self) -> Self {
@@ -197,24 +198,24 @@ impl Attribute {
         self
     }
 
-    /// A change of it replaces the resource, but only when the configuration
-    /// sets it: for an attribute that is optional and computed.
+    /// Replaces the resource when the attribute changes and the configuration
+    /// sets it. For attributes that are optional and computed.
     #[must_use]
     pub fn requires_replace_if_configured(mut self) -> Self {
         self.replace = Replace::IfConfigured;
         self
     }
 
-    /// An update does not change it: where a plan would call it unknown, it
-    /// keeps its value. For ids and the like.
+    /// Keeps the prior value in a plan that would make it unknown. For ids and
+    /// other computed attributes that no update changes.
     #[must_use]
     pub fn use_state_for_unknown(mut self) -> Self {
         self.keep_prior = true;
         self
     }
 
-    /// Its value when the configuration does not set it; makes it optional and
-    /// computed.
+    /// Sets the value for configurations without the attribute. Makes it optional
+    /// and computed.
     #[must_use]
     pub fn default(mut self, value: impl Into<Value>) -> Self {
         self.default = Some(value.into());
@@ -223,18 +224,41 @@ impl Attribute {
         self
     }
 
-    /// Adds a check of a known value; all checks run, see
-    /// [`validators`](crate::validators).
+    /// Adds a validator. All of them run; see [`validators`](crate::validators).
     #[must_use]
     pub fn validate(mut self, validator: impl Into<Validator>) -> Self {
         self.validators.push(validator.into());
         self
     }
 
-    /// The default in the form of its type.
+    /// Returns whether a configuration must set it.
+    #[must_use]
+    pub fn is_required(&self) -> bool {
+        self.required
+    }
+
+    /// Returns whether a configuration may set it, but need not.
+    #[must_use]
+    pub fn is_optional(&self) -> bool {
+        self.optional
+    }
+
+    /// Returns whether the provider may set it.
+    #[must_use]
+    pub fn is_computed(&self) -> bool {
+        self.computed
+    }
+
+    /// Returns whether Terraform hides it in its output.
+    #[must_use]
+    pub fn is_sensitive(&self) -> bool {
+        self.sensitive
+    }
+
+    /// Returns the default in the form of its type.
     pub(crate) fn fitting_default(&self) -> Option<Value> {
         let default = self.default.clone()?;
-        // One that does not fit is reported with the schema.
+        // `Schema::check` reports a default that does not fit.
         Some(default.conform(&self.ty()).unwrap_or_default())
     }
 

@@ -1,11 +1,11 @@
-//! A block in braces, and the root of a schema.
+//! Blocks, including the root of a schema.
 
 use std::collections::BTreeMap;
 
 use super::{Attribute, Nesting};
 use crate::types::Type;
 
-/// A block: attributes, further blocks, and how often it may be written.
+/// A block: attributes, nested blocks, and how often it may occur.
 #[derive(Debug, Clone)]
 pub struct Block {
     pub(crate) nesting: Nesting,
@@ -16,7 +16,7 @@ pub struct Block {
     pub(crate) min_items: u32,
     pub(crate) max_items: u32,
     pub(crate) inert: bool,
-    /// Names that were added twice: a mistake that `check` reports.
+    /// Names that were added twice, which `check` reports.
     pub(crate) twice: Vec<String>,
 }
 
@@ -41,25 +41,25 @@ impl Block {
         }
     }
 
-    /// At most one: an object, or null.
+    /// Creates a block that occurs at most once. Its value is an object or null.
     #[must_use]
     pub fn single() -> Self {
         Self::new(Nesting::Single)
     }
 
-    /// Any number, in order.
+    /// Creates a repeated block whose order matters.
     #[must_use]
     pub fn list() -> Self {
         Self::new(Nesting::List)
     }
 
-    /// Any number, without an order.
+    /// Creates a repeated block whose order does not matter.
     #[must_use]
     pub fn set() -> Self {
         Self::new(Nesting::Set)
     }
 
-    /// Any number, each with a label.
+    /// Creates a repeated block with a label.
     #[must_use]
     pub fn map() -> Self {
         Self::new(Nesting::Map)
@@ -87,50 +87,49 @@ impl Block {
         self
     }
 
-    /// What it is, in Markdown.
+    /// Sets the description, in Markdown.
     #[must_use]
     pub fn description(mut self, markdown: impl Into<String>) -> Self {
         self.description = markdown.into();
         self
     }
 
-    /// Terraform warns when it is used.
+    /// Marks it as deprecated: Terraform warns if it is used.
     #[must_use]
     pub fn deprecated(mut self) -> Self {
         self.deprecated = true;
         self
     }
 
-    /// It says how Terraform is to go about the thing, not what the thing is;
-    /// see [`Attribute::inert`]. Only for blocks of the root.
+    /// Marks it as inert; see [`Attribute::inert`]. Only at the root.
     #[must_use]
     pub fn inert(mut self) -> Self {
         self.inert = true;
         self
     }
 
-    /// The fewest of a list or set; 1 makes a single block required.
+    /// Sets the minimum number in a list or set; 1 makes a single block required.
     #[must_use]
     pub fn min_items(mut self, n: u32) -> Self {
         self.min_items = n;
         self
     }
 
-    /// The most of a list or set.
+    /// Sets the maximum number in a list or set.
     #[must_use]
     pub fn max_items(mut self, n: u32) -> Self {
         self.max_items = n;
         self
     }
 
-    /// The type of one such block.
+    /// Returns the type of one occurrence.
     pub(crate) fn object_type(&self) -> Type {
         let attributes = self.attributes.iter().map(|(k, a)| (k.clone(), a.ty()));
         let blocks = self.blocks.iter().map(|(k, b)| (k.clone(), b.ty()));
         Type::Object(attributes.chain(blocks).collect())
     }
 
-    /// The type of all of them together.
+    /// Returns the type of all occurrences together.
     pub(crate) fn ty(&self) -> Type {
         self.nesting.ty(self.object_type())
     }

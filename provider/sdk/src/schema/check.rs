@@ -1,4 +1,4 @@
-//! Mistakes in a schema itself, found when Terraform first asks for it.
+//! Mistakes in a schema itself, reported when Terraform fetches it.
 
 use super::{Attribute, Block, Form, Nesting, Replace, Schema};
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -6,8 +6,8 @@ use crate::path::AttributePath;
 use crate::types::{Type, is_identifier};
 
 impl Schema {
-    /// Everything that is wrong with the schema; for a provider's own tests.
-    /// `owner` names it in the messages.
+    /// Returns the mistakes in the schema. Messages name it `owner`. Public for
+    /// tests of a provider.
     #[must_use]
     pub fn check(&self, owner: &str) -> Diagnostics {
         let mut check = Check {

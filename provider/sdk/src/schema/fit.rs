@@ -1,12 +1,11 @@
-//! Bringing a value that a provider made into the form of a schema.
+//! Conversion of a provider's value to the form of a schema.
 
 use super::{Block, Nesting, Schema};
 use crate::value::{Value, ValueError};
 
 impl Schema {
-    /// Checks a value against the schema's type and fills in what it leaves
-    /// out: null for attributes, none for repeated blocks, which Terraform
-    /// never has as null.
+    /// Converts a value to the schema's type. Missing attributes become null;
+    /// missing repeated blocks become empty, as Terraform never has them as null.
     pub(crate) fn fit(&self, value: Value) -> Result<Value, ValueError> {
         let mut value = value.conform(&self.ty())?;
         fill(&self.root, &mut value);

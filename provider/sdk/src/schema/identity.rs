@@ -1,4 +1,4 @@
-//! A resource's identity: some of its attributes, by which it is found.
+//! Identities of resources: the attributes by which they are found.
 
 use super::Schema;
 use crate::proto::tfplugin6::{self as proto, resource_identity_schema::IdentityAttribute};
@@ -6,14 +6,14 @@ use crate::types::Type;
 use crate::value::Value;
 
 impl Schema {
-    /// The type of an identity: an object; none if resources of this schema have none.
+    /// Returns the type of an identity, an object; `None` without an identity.
     pub(crate) fn identity_type(&self) -> Option<Type> {
         let named = self.identity.iter();
         let types = named.filter_map(|name| Some((name, self.root.attributes.get(name)?.ty())));
         (!self.identity.is_empty()).then(|| Type::object(types))
     }
 
-    /// The identity of a resource; none while a part of it is not known.
+    /// Returns the identity of a resource; `None` while a part of it is unknown.
     pub(crate) fn identity_of(&self, state: &Value) -> Option<proto::ResourceIdentityData> {
         let ty = self.identity_type()?;
         let parts = self.identity.iter();
@@ -23,7 +23,7 @@ impl Schema {
         if !parts.iter().all(known) {
             return None;
         }
-        // Parts of a state are of their attributes' types.
+        // Parts of a state have the types of their attributes.
         let msgpack = Value::object(parts).to_msgpack(&ty).ok()?;
         Some(proto::ResourceIdentityData {
             identity_data: Some(proto::DynamicValue {
@@ -33,7 +33,7 @@ impl Schema {
         })
     }
 
-    /// The identity's schema as the protocol sends it.
+    /// Returns the schema of the identity for the wire.
     pub(crate) fn identity_to_proto(&self) -> Option<proto::ResourceIdentitySchema> {
         if self.identity.is_empty() {
             return None;
@@ -53,7 +53,7 @@ impl Schema {
         })
     }
 
-    /// A state that has nothing but an identity, its defaults filled in.
+    /// Returns a state of only an identity, with defaults filled in.
     pub(crate) fn state_of_identity(&self, identity: &Value) -> Value {
         let mut state = Value::object::<&str>([]);
         for name in &self.identity {

@@ -1,50 +1,84 @@
-//! Running the checks of all attributes over a configuration.
+//! Checks of a configuration: who may set what, and the validators.
 
 use std::collections::BTreeMap;
 
 use super::{Attribute, Block, Form, Nesting, Schema};
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::path::AttributePath;
 use crate::value::Value;
 
 impl Schema {
-    /// Everything the attributes' own checks find in a configuration; also for a provider's own
-    /// tests.
+    /// Checks a configuration: that it sets required attributes and no
+    /// read-only ones, and what the attributes' validators find. Public for
+    /// tests of a provider.
+    ///
+    /// Unknown values pass: they may still turn out right.
     #[must_use]
     pub fn validate(&self, config: &Value) -> Diagnostics {
         let mut found = Diagnostics::new();
-        block(&self.root, config, &AttributePath::new(), &mut found);
+        check_block(&self.root, config, &AttributePath::new(), &mut found);
         found
     }
 }
 
-fn block(block_: &Block, value: &Value, path: &AttributePath, found: &mut Diagnostics) {
-    attributes(&block_.attributes, value, path, found);
-    for (name, inner) in &block_.blocks {
+fn check_block(block: &Block, value: &Value, path: &AttributePath, found: &mut Diagnostics) {
+    // The contents of null and unknown values cannot be checked.
+    if !matches!(value, Value::Map(_)) {
+        return;
+    }
+    check_attributes(&block.attributes, value, path, found);
+    for (name, inner) in &block.blocks {
         let path = path.attribute(name);
         each(inner.nesting, value.get(name), &path, |value, path| {
-            block(inner, value, path, found);
+            check_block(inner, value, path, found);
         });
     }
 }
 
-fn attributes(
+fn check_attributes(
     all: &BTreeMap<String, Attribute>,
     value: &Value,
     path: &AttributePath,
     found: &mut Diagnostics,
 ) {
+    if !matches!(value, Value::Map(_)) {
+        return;
+    }
     for (name, attribute) in all {
         let (value, path) = (value.get(name), path.attribute(name));
+        if attribute.required && value.is_null() {
+            found.push(missing(&path));
+        }
+        if !attribute.required && !attribute.optional {
+            // Its nested attributes are read-only as a whole.
+            if !value.is_null() {
+                found.push(read_only(&path));
+            }
+            continue;
+        }
         for validator in &attribute.validators {
             validator.run(value, &path, found);
         }
         if let Form::Nested(nesting, inner) = &attribute.form {
             each(*nesting, value, &path, |value, path| {
-                attributes(inner, value, path, found);
+                check_attributes(inner, value, path, found);
             });
         }
     }
+}
+
+/// Terraform itself refuses a required argument that is absent, but not one
+/// that is set to null.
+fn missing(path: &AttributePath) -> Diagnostic {
+    let detail = format!("{path} is required and cannot be null.");
+    Diagnostic::error("Missing required argument", detail).at(path.clone())
+}
+
+/// Terraform lets a configuration set such an attribute, and would find an
+/// inconsistent plan afterwards.
+fn read_only(path: &AttributePath) -> Diagnostic {
+    let detail = format!("{path} is set by the provider. Remove it from the configuration.");
+    Diagnostic::error("Read-only attribute", detail).at(path.clone())
 }
 
 /// Visits each object of something nested.
@@ -76,7 +110,73 @@ mod tests {
     use crate::validators::one_of;
 
     #[test]
-    fn all_faults_are_found_at_once() {
+    fn required_and_read_only_attributes() {
+        let part = || {
+            [
+                ("in", Attribute::string().required()),
+                ("out", Attribute::string().computed()),
+            ]
+        };
+        let schema = Schema::new()
+            .attribute("name", Attribute::string().required())
+            .attribute("id", Attribute::string().computed())
+            .attribute("mode", Attribute::string().default("a"))
+            .attribute("list", Attribute::nested(Nesting::List, part()).optional())
+            .attribute("one", Attribute::nested(Nesting::Single, part()).optional())
+            .attribute(
+                "found",
+                Attribute::nested(Nesting::Single, part()).computed(),
+            )
+            .block(
+                "b",
+                Block::single().attribute("in", Attribute::string().required()),
+            );
+        let found = |config: &Value| {
+            let found = schema.validate(config);
+            let found = found.iter().map(|d| format!("{}: {}", d.path, d.summary));
+            found.collect::<Vec<_>>()
+        };
+        let set = |read_only: Value| Value::object([("in", "i".into()), ("out", read_only)]);
+
+        let good = Value::object([
+            ("name", "n".into()),
+            ("list", Value::List(vec![Value::Unknown, set(Value::Null)])),
+            ("one", Value::Null),
+        ]);
+        assert!(found(&good).is_empty(), "{:?}", found(&good));
+        let unknown = Value::object([
+            ("name", Value::Unknown),
+            ("list", Value::Unknown),
+            ("one", Value::Unknown),
+            ("b", Value::object([("in", Value::Unknown)])),
+        ]);
+        assert!(found(&unknown).is_empty(), "{:?}", found(&unknown));
+
+        let bad = Value::object([
+            ("id", Value::Unknown),
+            (
+                "list",
+                vec![set("o".into()), Value::object([("in", Value::Null)])].into(),
+            ),
+            ("one", Value::object([("out", "o".into())])),
+            ("found", set("o".into())),
+            ("b", Value::object([("in", Value::Null)])),
+        ]);
+        let want = [
+            "found: Read-only attribute",
+            "id: Read-only attribute",
+            "list[0].out: Read-only attribute",
+            "list[1].in: Missing required argument",
+            "name: Missing required argument",
+            "one.in: Missing required argument",
+            "one.out: Read-only attribute",
+            "b.in: Missing required argument",
+        ];
+        assert_eq!(found(&bad), want);
+    }
+
+    #[test]
+    fn validators_report_all_faults_at_once() {
         let x = || Attribute::string().optional().validate(one_of(["x"]));
         let schema = Schema::new()
             .attribute("a", x())

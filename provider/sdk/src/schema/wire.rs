@@ -1,4 +1,4 @@
-//! The schema as the protocol sends it.
+//! Schemas on the wire.
 
 use super::{Attribute, Block, Form, Nesting, Schema};
 use crate::proto::tfplugin6::{self as proto, StringKind, schema};
@@ -25,7 +25,7 @@ impl Block {
                 Nesting::Set => Mode::Set,
                 Nesting::Map => Mode::Map,
             };
-            // For a single block the two must agree: it is there or not.
+            // For a single block the two must agree.
             let max_items = match block.nesting {
                 Nesting::Single => block.min_items,
                 _ => block.max_items,
@@ -84,13 +84,84 @@ fn attribute((name, a): (&String, &Attribute)) -> schema::Attribute {
     }
 }
 
+/// Reads schemas from the wire, where defaults and validators are not sent.
+#[cfg(feature = "testing")]
+mod read {
+    use super::{Attribute, Block, Nesting, Schema, proto, schema};
+    use crate::types::{Type, TypeError};
+
+    impl Schema {
+        pub(crate) fn from_proto(sent: proto::Schema) -> Result<Self, TypeError> {
+            let block = sent.block.unwrap_or_default();
+            Ok(Self {
+                version: sent.version,
+                root: Block::single().filled(block)?,
+                identity: Vec::new(),
+            })
+        }
+    }
+
+    impl Block {
+        fn filled(mut self, sent: schema::Block) -> Result<Self, TypeError> {
+            self.description = sent.description;
+            self.deprecated = sent.deprecated;
+            for sent in sent.attributes {
+                let (name, attribute) = attribute(sent)?;
+                self = self.attribute(name, attribute);
+            }
+            for sent in sent.block_types {
+                use schema::nested_block::NestingMode as Mode;
+
+                let block = match sent.nesting() {
+                    Mode::List => Self::list(),
+                    Mode::Set => Self::set(),
+                    Mode::Map => Self::map(),
+                    Mode::Single | Mode::Group | Mode::Invalid => Self::single(),
+                };
+                let limit = |n: i64| u32::try_from(n).unwrap_or(0);
+                let block = block
+                    .min_items(limit(sent.min_items))
+                    .max_items(limit(sent.max_items))
+                    .filled(sent.block.unwrap_or_default())?;
+                self = self.block(sent.type_name, block);
+            }
+            Ok(self)
+        }
+    }
+
+    fn attribute(sent: schema::Attribute) -> Result<(String, Attribute), TypeError> {
+        let mut attribute = match sent.nested_type {
+            None => Attribute::new(Type::from_json_bytes(&sent.r#type)?),
+            Some(nested) => {
+                use schema::object::NestingMode as Mode;
+
+                let nesting = match nested.nesting() {
+                    Mode::List => Nesting::List,
+                    Mode::Set => Nesting::Set,
+                    Mode::Map => Nesting::Map,
+                    Mode::Single | Mode::Invalid => Nesting::Single,
+                };
+                let attributes = nested.attributes.into_iter().map(self::attribute);
+                Attribute::nested(nesting, attributes.collect::<Result<Vec<_>, _>>()?)
+            }
+        };
+        attribute.description = sent.description;
+        attribute.required = sent.required;
+        attribute.optional = sent.optional;
+        attribute.computed = sent.computed;
+        attribute.sensitive = sent.sensitive;
+        attribute.deprecated = sent.deprecated;
+        Ok((sent.name, attribute))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::types::Type;
 
     #[test]
-    fn everything_gets_there() {
+    fn sends_everything() {
         let schema = Schema::new()
             .version(3)
             .description("root")
@@ -110,6 +181,11 @@ mod tests {
             .block("b", Block::set().min_items(1).max_items(2))
             .block("s", Block::single().min_items(1))
             .to_proto();
+        #[cfg(feature = "testing")]
+        assert_eq!(
+            Schema::from_proto(schema.clone()).unwrap().to_proto(),
+            schema
+        );
         assert_eq!(schema.version, 3);
         let block = schema.block.unwrap();
         assert_eq!((block.version, block.description.as_str()), (3, "root"));

@@ -1,8 +1,8 @@
-//! From the socket to connections that gRPC can be spoken over.
+//! Connections, plain or inside TLS.
 //!
-//! A task accepts; each TLS handshake is a task of its own with a time limit,
-//! so that a client that says nothing holds up nobody; the finished
-//! connections come out of a channel. Whoever fails the handshake is dropped.
+//! One task accepts. Each TLS handshake is a task of its own with a time limit,
+//! so that a silent client blocks nobody. Finished connections come out of a
+//! channel; a client that fails the handshake is dropped.
 
 use std::io;
 use std::pin::Pin;
@@ -16,13 +16,13 @@ use tonic::transport::server::Connected;
 
 use super::listener::{Listener, Socket};
 
-/// How long a TLS handshake may take.
+/// Time limit of a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// How long to wait after an error to accept, such as too many open files.
+/// Pause after a failed accept, for instance with too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Connections as they get ready.
+/// Source of connections that have finished their handshake.
 pub(super) struct Connections {
     ready: mpsc::Receiver<Connection>,
     accepting: tokio::task::JoinHandle<()>,

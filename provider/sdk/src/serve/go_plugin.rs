@@ -1,10 +1,11 @@
-//! The services that go-plugin expects beside Terraform's own.
+//! Services that go-plugin expects beside Terraform's own.
+
+use std::time::Duration;
 
 use futures_util::future;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::PATIENCE_WITH_HOST;
 use super::signals::Ending;
 use crate::proto::health::health_check_response::ServingStatus;
 use crate::proto::health::{HealthCheckRequest, HealthCheckResponse, health_server};
@@ -12,10 +13,14 @@ use crate::proto::plugin::{
     ConnInfo, Empty, StdioData, grpc_broker_server, grpc_controller_server, grpc_stdio_server,
 };
 
+/// Time for calls to finish once the host has asked to shut down; it kills the
+/// process two seconds after that.
+const PATIENCE_WITH_HOST: Duration = Duration::from_millis(1500);
+
 /// A stream of answers.
 type Answers<T> = BoxStream<'static, Result<T, Status>>;
 
-/// These answers, then nothing until the end.
+/// Streams these answers, then stays silent until the end.
 fn until_the_end<T: Send + 'static>(first: Vec<T>, ending: &Ending) -> Answers<T> {
     let first = stream::iter(first.into_iter().map(Ok));
     first
@@ -24,9 +29,10 @@ fn until_the_end<T: Send + 'static>(first: Vec<T>, ending: &Ending) -> Answers<T
         .boxed()
 }
 
-/// Ends the process.
+/// `GRPCController`: ends the process.
 pub(super) struct Controller {
     pub(super) ending: Ending,
+    /// Whether to stay alive nonetheless.
     pub(super) ignore: bool,
 }
 
@@ -41,7 +47,7 @@ impl grpc_controller_server::GrpcController for Controller {
     }
 }
 
-/// Further connections: Terraform never asks for one, and none is offered.
+/// `GRPCBroker`: further connections, of which none is asked for or offered.
 pub(super) struct Broker(pub(super) Ending);
 
 #[tonic::async_trait]
@@ -61,8 +67,8 @@ impl grpc_broker_server::GrpcBroker for Broker {
     }
 }
 
-/// What the plugin writes to its standard streams: nothing to standard output,
-/// and the host reads standard error by itself.
+/// `GRPCStdio`: output of the plugin. There is none on standard output, and
+/// the host reads standard error itself.
 pub(super) struct Stdio(pub(super) Ending);
 
 #[tonic::async_trait]
@@ -77,11 +83,11 @@ impl grpc_stdio_server::GrpcStdio for Stdio {
     }
 }
 
-/// Ready from the start to the end.
+/// `Health`: serving from the start to the end.
 pub(super) struct Health(pub(super) Ending);
 
-/// The services that can be asked about: go-plugin's name for all of them, and
-/// the server as a whole.
+/// Services that can be asked about: go-plugin's name for all of them, and the
+/// server as a whole.
 const SERVICES: [&str; 2] = ["plugin", ""];
 
 fn status(status: ServingStatus) -> HealthCheckResponse {

@@ -1,11 +1,11 @@
 //! The socket: a file in a folder that only this user can open, or a loopback
-//! port where there are no such sockets.
+//! port on systems without Unix sockets.
 
 use std::io;
 
-use super::handshake::Host;
+use super::host::Host;
 
-/// Where a socket is, in go-plugin's words.
+/// Address of the socket, in go-plugin's terms.
 #[derive(Debug, Clone)]
 pub(super) struct Address {
     pub(super) network: &'static str,
@@ -24,7 +24,7 @@ mod imp {
 
     pub(in crate::serve) type Socket = UnixStream;
 
-    /// Paths of sockets hold no more, on the strictest system.
+    /// Maximum length of a socket's path on the strictest system, in bytes.
     const LONGEST_PATH: usize = 103;
 
     /// Removes the socket when dropped.
@@ -80,7 +80,7 @@ mod imp {
 
     pub(in crate::serve) type Socket = TcpStream;
 
-    /// A port leaves nothing behind.
+    /// Nothing: a port leaves nothing behind.
     pub(in crate::serve) struct Remains;
 
     pub(in crate::serve) struct Listener {

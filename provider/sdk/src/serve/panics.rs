@@ -1,18 +1,16 @@
-//! A panic as Terraform looks for it: a line on standard error that begins
-//! with `panic: `, and what follows it.
+//! Panics in the form that Terraform looks for: a line on standard error that
+//! begins with `panic: `, followed by the rest of the report.
 
 use std::backtrace::Backtrace;
 use std::io::Write as _;
 
-use crate::server::call::panic_text;
+use crate::panic;
 
+/// Installs the hook that reports panics to Terraform.
 pub(super) fn report_to_terraform() {
-    std::panic::set_hook(Box::new(|panic| {
-        let text = panic_text(panic.payload());
-        let location = panic
-            .location()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+    std::panic::set_hook(Box::new(|info| {
+        let text = panic::message(info.payload());
+        let location = info.location().map(ToString::to_string).unwrap_or_default();
         let thread = std::thread::current();
         let thread = thread.name().unwrap_or("unnamed");
         let trace = Backtrace::capture();

@@ -1,4 +1,4 @@
-//! When to end, and how patiently.
+//! When the process ends, and how long its calls get until then.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::PATIENCE;
+/// Time for calls to finish after a signal, or after the host has died.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The end of the process, known to all parts of it.
+/// The end of the process, shared by all its parts.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ending {
     token: CancellationToken,
@@ -16,32 +17,33 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// Begins the end; what runs gets so much time. The first reason counts.
+    /// Begins the end. Calls get `patience` to finish; the first reason wins.
     pub(super) fn begin(&self, patience: Duration) {
         let _ = self.patience.set(patience);
         self.token.cancel();
     }
 
-    /// Completes when the end has begun.
+    /// Completes once the end has begun.
     pub(super) fn began(&self) -> WaitForCancellationFutureOwned {
         self.token.clone().cancelled_owned()
     }
 
+    /// Returns how long calls get to finish.
     pub(super) fn patience(&self) -> Duration {
         self.patience.get().copied().unwrap_or(PATIENCE)
     }
 }
 
-/// Watches the signals. An interrupt is left to the host, which gets it too
-/// and then calls `StopProvider`; in debug mode it is for us. A hangup keeps
-/// what it does by default, or under nohup.
+/// Watches for signals. An interrupt is left to the host, which receives it
+/// too and then calls `StopProvider`; in debug mode it ends the process. A
+/// hangup keeps its default effect, also under nohup.
 #[cfg(unix)]
 pub(super) fn watch(ending: &Ending, debug: bool) -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    // A host that is dead already will not connect, which ends us as well.
+    // If the host is dead already, nobody connects, which ends the process too.
     let parent = std::os::unix::process::parent_id();
     let ending = ending.clone();
     tokio::spawn(async move {
@@ -52,7 +54,7 @@ pub(super) fn watch(ending: &Ending, debug: bool) -> io::Result<()> {
                     if debug {
                         return ending.begin(PATIENCE);
                     }
-                    tracing::info!("interrupted; waiting for the host to say what to do");
+                    tracing::info!("interrupted; waiting for the host's decision");
                 }
                 _ = terminate.recv() => return ending.begin(PATIENCE),
                 // A host that was killed cannot call Shutdown.
@@ -68,7 +70,7 @@ pub(super) fn watch(ending: &Ending, debug: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Watches for Ctrl-C: left to the host, except in debug mode.
+/// Watches for Ctrl-C, which is left to the host except in debug mode.
 #[cfg(not(unix))]
 pub(super) fn watch(ending: &Ending, debug: bool) -> io::Result<()> {
     let ending = ending.clone();

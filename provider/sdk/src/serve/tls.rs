@@ -1,10 +1,10 @@
 //! Mutual TLS with exactly one client.
 //!
-//! Host and plugin each make a certificate of their own and tell the other,
-//! ours in the handshake line, theirs in the environment. There is no authority
-//! to ask, so the client's certificate is compared byte by byte. The usual
-//! path building would refuse it: it is an authority and a leaf in one. That
-//! the client holds the key is still proved by the handshake's signature.
+//! Host and plugin each create a certificate and pass it to the other: the
+//! plugin in the handshake line, the host in the environment. No authority
+//! signs them, so the client's certificate is compared byte by byte. The usual
+//! path building would refuse it, as it is authority and leaf in one. The
+//! signature of the handshake still proves that the client holds the key.
 
 use std::io;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use rustls::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// An acceptor that lets in the holder of one certificate, and the certificate
-/// that it shows in turn.
+/// Returns an acceptor for the holder of one certificate, and the server's own
+/// certificate.
 pub(super) fn pinned(
     client: CertificateDer<'static>,
 ) -> io::Result<(TlsAcceptor, CertificateDer<'static>)> {
@@ -33,7 +33,7 @@ pub(super) fn pinned(
     let certificate = certificate.der().clone();
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
 
-    // Its algorithms include P-521, which Terraform's certificate uses.
+    // Supports P-521, which Terraform's certificate uses.
     let crypto = Arc::new(aws_lc_rs::default_provider());
     let verifier = Arc::new(Pinned {
         client,
@@ -49,7 +49,7 @@ pub(super) fn pinned(
     Ok((TlsAcceptor::from(Arc::new(config)), certificate))
 }
 
-/// Accepts one certificate.
+/// Verifier that accepts one certificate.
 #[derive(Debug)]
 struct Pinned {
     client: CertificateDer<'static>,
@@ -75,7 +75,7 @@ impl ClientCertVerifier for Pinned {
         _intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        // Both are public, so the comparison may take any time.
+        // Both are public, so the comparison need not take constant time.
         if end_entity.as_ref() == self.client.as_ref() {
             Ok(ClientCertVerified::assertion())
         } else {

@@ -1,91 +1,186 @@
-//! Runs provider code so that it can neither take the process down nor be cut
-//! off.
+//! The pipeline of a call: find the type, decode the values, run provider
+//! code, collect its effects, encode the result.
+//!
+//! A family of RPCs starts with a [`Call`], says how to decode its request and
+//! which method of the provider to run, and builds its response from the
+//! [`Done`] that comes out. Whatever goes wrong on the way is a diagnostic in
+//! it; an answer is never lost.
 
-use std::any::Any;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use tokio_util::sync::CancellationToken;
-use tracing::Instrument as _;
+use std::sync::Arc;
 
 use super::Server;
-use crate::context::Trace;
+use super::catalog::Entry;
+use super::codec;
+use crate::context::{Context, Effects};
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::proto::tfplugin6 as proto;
 use crate::provider::Provider;
+use crate::types::Type;
+use crate::value::Value;
 
-impl<P: Provider> Server<P> {
-    /// A token for one call.
-    pub(super) fn token(&self) -> CancellationToken {
-        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.child_token()
+/// A call of a provider, resource, data source or the like, of type `T`.
+pub(super) struct Call<'s, P: Provider, T: ?Sized> {
+    pub(super) server: &'s Server<P>,
+    pub(super) rpc: &'static str,
+    /// Empty for the provider itself.
+    pub(super) type_name: &'s str,
+    pub(super) entry: Result<&'s Arc<Entry<T>>, Diagnostics>,
+}
+
+impl<P: Provider, T: ?Sized + Send + Sync + 'static> Call<'_, P, T> {
+    /// Runs provider code with the data of the configured provider.
+    pub(super) async fn run<I, O, W>(
+        self,
+        private: &[u8],
+        decode: impl FnOnce(&Entry<T>) -> Result<I, Diagnostics>,
+        work: impl FnOnce(Arc<Entry<T>>, Context<P::Data>, I) -> W,
+    ) -> Done<T, O>
+    where
+        O: Send + 'static,
+        W: Future<Output = Result<O, Diagnostics>> + Send + 'static,
+    {
+        let data = self.server.data();
+        self.run_with(data, private, decode, work).await
     }
 
-    /// Runs `work`, which watches `token`, to its end.
-    ///
-    /// When the caller goes away, this future is dropped: the token is
-    /// cancelled and the work finishes by itself.
-    pub(super) async fn run<T: Send + 'static>(
-        &self,
-        rpc: &'static str,
-        type_name: &str,
-        token: CancellationToken,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, Diagnostic> {
-        // Of the highest level, so that its fields are with every event.
-        let span = tracing::error_span!("call", rpc, type_name);
-        let work = async move {
-            tracing::debug!("begins");
-            let result = work.await;
-            tracing::debug!("ends");
-            result
+    /// Runs provider code that needs no configured provider.
+    pub(super) async fn run_unconfigured<I, O, W>(
+        self,
+        decode: impl FnOnce(&Entry<T>) -> Result<I, Diagnostics>,
+        work: impl FnOnce(Arc<Entry<T>>, Context<()>, I) -> W,
+    ) -> Done<T, O>
+    where
+        O: Send + 'static,
+        W: Future<Output = Result<O, Diagnostics>> + Send + 'static,
+    {
+        self.run_with(Ok(Arc::new(())), &[], decode, work).await
+    }
+
+    /// Checks a configuration with the schema, then with `check`.
+    pub(super) async fn validate(
+        self,
+        config: Option<&proto::DynamicValue>,
+        check: impl FnOnce(&T, &Value) -> Diagnostics + Send + 'static,
+    ) -> Vec<proto::Diagnostic> {
+        let decode = |entry: &Entry<T>| entry.decode(config);
+        let mut done = self
+            .run_unconfigured(decode, |entry, _, config| async move {
+                let mut found = entry.schema.validate(&config);
+                found.extend(check(&entry.item, &config));
+                Ok(found)
+            })
+            .await;
+        if let Some(found) = done.result.take() {
+            done.found.extend(found);
+        }
+        done.into_diagnostics()
+    }
+
+    async fn run_with<X, I, O, W>(
+        self,
+        data: Result<Arc<X>, Diagnostics>,
+        private: &[u8],
+        decode: impl FnOnce(&Entry<T>) -> Result<I, Diagnostics>,
+        work: impl FnOnce(Arc<Entry<T>>, Context<X>, I) -> W,
+    ) -> Done<T, O>
+    where
+        O: Send + 'static,
+        W: Future<Output = Result<O, Diagnostics>> + Send + 'static,
+    {
+        let mut done = Done {
+            entry: None,
+            found: Diagnostics::new(),
+            result: None,
+            effects: None,
         };
-        let _gone = token.drop_guard();
-        let task = self.tasks.spawn(work.instrument(span));
-        task.await.map_err(|e| match e.try_into_panic() {
-            Ok(panic) => panicked(rpc, type_name, panic.as_ref()),
-            // Only at the very end, when the runtime shuts down.
-            Err(_) => Diagnostic::error("Interrupted", "The provider was told to exit."),
-        })
+        let ready = self.entry.and_then(|entry| {
+            done.entry = Some(Arc::clone(entry));
+            Ok((entry, decode(entry)?, data?))
+        });
+        let (entry, input, data) = match ready {
+            Ok(ready) => ready,
+            Err(found) => {
+                done.found = found;
+                return done;
+            }
+        };
+        let token = self.server.token();
+        let cx = Context::new(data, token.clone(), private.to_vec());
+        let effects = cx.effects();
+        let work = work(Arc::clone(entry), cx, input);
+        let outcome = self.server.run(self.rpc, self.type_name, token, work).await;
+
+        let mut effects = effects.take();
+        done.found = std::mem::take(&mut effects.warnings);
+        done.effects = Some(effects);
+        match outcome.unwrap_or_else(|panic| Err(panic.into())) {
+            Ok(result) => done.result = Some(result),
+            Err(found) => done.found.extend(found),
+        }
+        done
     }
 }
 
-fn panicked(rpc: &str, type_name: &str, panic: &(dyn Any + Send)) -> Diagnostic {
-    let text = panic_text(panic);
-    let of = if type_name.is_empty() {
-        String::new()
-    } else {
-        format!(" of {type_name}")
-    };
-    Diagnostic::bug(format!("The provider panicked in {rpc}{of}: {text}"))
+/// A call that has ended, however it did.
+pub(super) struct Done<T: ?Sized, O> {
+    entry: Option<Arc<Entry<T>>>,
+    /// Warnings, then errors.
+    pub(super) found: Diagnostics,
+    /// The result of provider code; `None` if it failed, panicked, or did not run.
+    pub(super) result: Option<O>,
+    /// `None` if provider code did not run.
+    pub(super) effects: Option<Effects>,
 }
 
-/// The message that a panic was started with.
-pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
-}
+impl<T: ?Sized, O> Done<T, O> {
+    /// Returns the private state that the call left, or else `before`.
+    pub(super) fn private(&self, before: Vec<u8>) -> Vec<u8> {
+        let effects = self.effects.as_ref();
+        effects.map_or(before, |effects| effects.private.clone())
+    }
 
-/// What a call left behind.
-pub(super) fn take(trace: &Arc<Mutex<Trace>>) -> Trace {
-    let mut trace = trace.lock().unwrap_or_else(PoisonError::into_inner);
-    std::mem::take(&mut trace)
-}
-
-/// A call's result when it only has diagnostics to give, put after its
-/// warnings.
-pub(super) fn collect<T>(
-    found: &mut Diagnostics,
-    outcome: Result<Result<T, Diagnostics>, Diagnostic>,
-) -> Option<T> {
-    match outcome {
-        Ok(Ok(value)) => Some(value),
-        Ok(Err(more)) => {
-            found.extend(more);
-            None
+    /// Encodes a value of the type's schema. One that does not fit is a bug of
+    /// the provider, and `None`.
+    pub(super) fn encode(&mut self, value: Value) -> Option<proto::DynamicValue> {
+        let entry = self.entry.as_ref()?;
+        match codec::encode(&entry.schema, value) {
+            Ok(value) => Some(value),
+            Err(bug) => {
+                self.found.push(bug);
+                None
+            }
         }
-        Err(panic) => {
-            found.push(panic);
-            None
+    }
+
+    /// Encodes a new state, which holds no unknowns, and its identity.
+    ///
+    /// Unknowns beside a success are a bug of the provider; beside an error
+    /// they are what the call did not reach.
+    pub(super) fn encode_state(
+        &mut self,
+        mut state: Value,
+    ) -> (
+        Option<proto::DynamicValue>,
+        Option<proto::ResourceIdentityData>,
+    ) {
+        if !state.is_wholly_known() {
+            if !self.found.has_errors() {
+                let unknown = state.unknown_paths().into_iter();
+                self.found.extend(unknown.map(|path| {
+                    let detail = format!("The value of {path} is still unknown in the new state.");
+                    Diagnostic::bug(detail).at(path)
+                }));
+            }
+            state = state.unknown_as_null();
         }
+        let entry = self.entry.as_ref();
+        let identity = entry.and_then(|entry| entry.schema.identity_of(&state));
+        (self.encode(state), identity)
+    }
+
+    /// Converts what was found for the wire.
+    pub(super) fn into_diagnostics(self) -> Vec<proto::Diagnostic> {
+        let ty = self.entry.as_ref().map(|entry| &entry.ty);
+        codec::diagnostics(self.found, ty.unwrap_or(&Type::Dynamic))
     }
 }

@@ -1,170 +1,12 @@
-//! The rules between a provider's code and Terraform, without a connection.
+//! The rules between provider code and Terraform, without a connection.
 
-use async_trait::async_trait;
-use tokio::sync::mpsc;
+mod fake;
 
 use super::*;
-use crate::context::Context;
-use crate::plan::Plan;
-use crate::resource::{Create, Failure, Resource, Update};
-use crate::schema::Attribute;
-use crate::timeouts;
-use crate::value::Number;
+use crate::proto::tfplugin6 as proto;
+use crate::value::{Number, Value};
 
-/// A provider whose one resource does what `how` says.
-struct Fake {
-    how: &'static str,
-    events: mpsc::UnboundedSender<&'static str>,
-}
-
-#[async_trait]
-impl Provider for Fake {
-    type Data = ();
-
-    fn name(&self) -> &str {
-        "fake"
-    }
-
-    fn address(&self) -> String {
-        "registry.terraform.io/example/fake".to_owned()
-    }
-
-    fn schema(&self) -> Schema {
-        Schema::new()
-    }
-
-    async fn configure(&self, _: &Context<()>, _: Value) -> Result<(), Diagnostics> {
-        Ok(())
-    }
-
-    fn resources(&self) -> Vec<Box<dyn Resource<()>>> {
-        vec![Box::new(Thing {
-            how: self.how,
-            events: self.events.clone(),
-        })]
-    }
-}
-
-struct Thing {
-    how: &'static str,
-    events: mpsc::UnboundedSender<&'static str>,
-}
-
-#[async_trait]
-impl Resource<()> for Thing {
-    fn type_name(&self) -> &str {
-        "fake_thing"
-    }
-
-    fn schema(&self) -> Schema {
-        Schema::new()
-            .version(2)
-            .attribute("name", Attribute::string().required())
-            .attribute("id", Attribute::string().computed())
-            .attribute("size", Attribute::number().optional())
-            .attribute("mode", Attribute::string().default("auto"))
-            .block("timeouts", timeouts::block(["create"]))
-    }
-
-    async fn modify_plan(&self, cx: &Context<()>, plan: &mut Plan) -> Result<(), Diagnostics> {
-        cx.set_private(*b"planned");
-        cx.warn(Diagnostic::warning("Planned", ""));
-        if self.how == "misplan" {
-            plan.set("none", "x");
-        }
-        Ok(())
-    }
-
-    async fn create(&self, cx: &Context<()>, request: Create) -> Result<Value, Failure> {
-        let mut state = request.planned;
-        assert!(cx.private() == b"planned");
-        cx.set_private(*b"created");
-        match self.how {
-            "unknown" => return Ok(state),
-            "null" => return Ok(Value::Null),
-            "mistype" => {
-                state.set("id", true);
-                return Ok(state);
-            }
-            "partial" => return Err(Failure::from(Diagnostic::error("E", "")).with_state(state)),
-            "silent" => return Err(Diagnostics::new().into()),
-            "wait" => {
-                let _ = self.events.send("began");
-                cx.cancelled().await;
-                let _ = self.events.send("cancelled");
-                tokio::task::yield_now().await;
-                let _ = self.events.send("done");
-            }
-            _ => {}
-        }
-        state.set("id", "1");
-        Ok(state)
-    }
-
-    async fn read(&self, cx: &Context<()>, state: Value) -> Result<Option<Value>, Diagnostics> {
-        cx.set_private(*b"read");
-        match self.how {
-            "doubt" => Err(Diagnostic::error("E", "").into()),
-            "gone" => Ok(None),
-            _ => Ok(Some(state)),
-        }
-    }
-
-    async fn update(&self, cx: &Context<()>, _: Update) -> Result<Value, Failure> {
-        cx.set_private(*b"updated");
-        match self.how {
-            "fail" => Err(Diagnostic::error("E", "").into()),
-            _ => panic!("an update"),
-        }
-    }
-
-    async fn delete(&self, cx: &Context<()>, _: Value) -> Result<(), Failure> {
-        cx.set_private(*b"deleted");
-        Err(Diagnostic::error("E", "").into())
-    }
-
-    async fn upgrade_state(
-        &self,
-        _: &Context<()>,
-        version: i64,
-        state: &str,
-    ) -> Result<Value, Diagnostics> {
-        let then = Type::object([("title", Type::String), ("size", Type::Number)]);
-        let old = Value::from_old_state(state, &then)?;
-        let name = old.get("title").as_str().unwrap_or_default();
-        Ok(Value::object([
-            ("name", format!("{name} {version}").into()),
-            ("size", old.get("size").clone()),
-        ]))
-    }
-}
-
-type Events = mpsc::UnboundedReceiver<&'static str>;
-
-async fn server(how: &'static str) -> (Arc<Server<Fake>>, Events) {
-    let (events, seen) = mpsc::unbounded_channel();
-    let server = Server::new(Fake { how, events });
-    *server.data.write().unwrap() = Some(Arc::new(()));
-    (server, seen)
-}
-
-fn schema() -> Schema {
-    let (events, _) = mpsc::unbounded_channel();
-    Thing { how: "", events }.schema()
-}
-
-fn pack(value: &Value) -> Option<proto::DynamicValue> {
-    Some(encode(&schema(), value.clone()).unwrap())
-}
-
-fn unpack(value: Option<&proto::DynamicValue>) -> Value {
-    decode(value, &schema().ty()).unwrap()
-}
-
-fn thing(id: Value) -> Value {
-    let value = Value::object([("name", "n".into()), ("id", id), ("mode", "auto".into())]);
-    value.conform(&schema().ty()).unwrap()
-}
+use fake::{pack, server, thing, unpack};
 
 fn apply(prior: &Value, planned: &Value) -> proto::apply_resource_change::Request {
     proto::apply_resource_change::Request {
@@ -178,14 +20,14 @@ fn apply(prior: &Value, planned: &Value) -> proto::apply_resource_change::Reques
 }
 
 #[tokio::test]
-async fn what_a_create_may_return() {
+async fn results_of_a_create() {
     let saved = thing("1".into());
     let unset = thing(Value::Null);
     let table = [
         // (how, the state that Terraform gets, a part of the error)
         ("", &saved, None),
         ("unknown", &unset, Some("id is still unknown")),
-        ("null", &Value::Null, Some("gave no state")),
+        ("null", &Value::Null, Some("returned no state")),
         ("mistype", &Value::Null, Some("got a bool")),
         ("partial", &unset, Some("")),
         ("silent", &Value::Null, Some("without an error")),
@@ -288,7 +130,7 @@ async fn a_change_of_timeouts_needs_no_update() {
 }
 
 #[tokio::test]
-async fn only_a_certain_read_forgets() {
+async fn only_a_read_without_doubt_forgets() {
     for (how, state) in [
         ("", thing("1".into())),
         ("gone", Value::Null),
@@ -309,7 +151,7 @@ async fn only_a_certain_read_forgets() {
 }
 
 #[tokio::test]
-async fn garbage_loses_no_state() {
+async fn undecodable_values_lose_no_state() {
     let (server, _) = server("").await;
     let mut request = apply(&thing("1".into()), &Value::Null);
     request.config = Some(proto::DynamicValue {
@@ -332,13 +174,25 @@ async fn garbage_loses_no_state() {
 }
 
 #[tokio::test]
-async fn nothing_works_before_the_configuration() {
+async fn calls_before_the_configuration_fail() {
     let (server, _) = server("").await;
     *server.data.write().unwrap() = None;
     let answer = server
         .apply(apply(&Value::Null, &thing(Value::Unknown)))
         .await;
     assert_eq!(answer.diagnostics[0].summary, "Provider not configured");
+}
+
+#[tokio::test]
+async fn undeclared_calls_are_unimplemented() {
+    use crate::proto::tfplugin6::provider_server::Provider as _;
+    use tonic::{Code, Request};
+
+    let (server, _) = server("").await;
+    let service = service::Service(server);
+    let request = Request::new(proto::move_resource_state::Request::default());
+    let error = service.move_resource_state(request).await.unwrap_err();
+    assert_eq!(error.code(), Code::Unimplemented);
 }
 
 #[tokio::test]
@@ -357,13 +211,13 @@ async fn an_old_state_is_upgraded() {
     assert_eq!(state.get("name").as_str(), Some("t 1"));
     let size = Number::parse("123456789012345678.125").unwrap();
     assert_eq!(*state.get("size"), size.into());
-    // What it leaves out is as the schema has it.
+    // Attributes that it leaves out are as the schema has them.
     assert_eq!(state.get("mode").as_str(), Some("auto"));
     assert!(state.get("id").is_null());
 }
 
 #[tokio::test]
-async fn work_outlives_a_caller_that_goes_away() {
+async fn work_outlives_its_caller() {
     let (server, mut events) = server("wait").await;
     let calling = tokio::spawn({
         let server = Arc::clone(&server);
@@ -381,7 +235,7 @@ async fn work_outlives_a_caller_that_goes_away() {
 }
 
 #[tokio::test]
-async fn a_stop_is_for_the_calls_in_flight() {
+async fn a_stop_cancels_only_calls_in_flight() {
     let (server, mut events) = server("wait").await;
     for _ in 0..2 {
         let calling = tokio::spawn({

@@ -1,4 +1,4 @@
-//! Fitting a value to a type.
+//! Conversion of a value to a type.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use crate::path::Step;
 use crate::types::Type;
 
 impl Value {
-    /// Checks the value against a type and brings it into the one form that
-    /// equality relies on: sets sorted, attributes that an object lacks null.
+    /// Converts the value to the canonical form of a type, on which equality
+    /// relies: sets are sorted, attributes that an object lacks are null.
     ///
     /// # Errors
     ///
-    /// When it is not of that type; the error has the path.
+    /// If the value is not of that type; the error has the path.
     pub fn conform(self, ty: &Type) -> Result<Self, ValueError> {
         match (self, ty) {
             (Self::Null, _) => Ok(Self::Null),
@@ -71,15 +71,15 @@ impl Value {
         }
     }
 
-    /// A set in canonical order. Unknown elements may turn out different from
-    /// each other, so equal ones stay.
+    /// Creates a set in canonical order. Keeps several unknown elements, as they
+    /// may turn out different.
     pub(crate) fn set_of(mut items: Vec<Self>) -> Self {
         items.sort();
         items.dedup_by(|a, b| a == b && a.is_wholly_known());
         Self::List(items)
     }
 
-    /// The type that a value has by itself.
+    /// Returns the type that the value has by itself.
     fn natural_type(&self) -> Type {
         match self {
             Self::Null | Self::Unknown => Type::Dynamic,
@@ -145,7 +145,7 @@ mod tests {
         assert!(value.as_map().unwrap().contains_key("none"));
         let any = (Type::Tuple(vec![Type::String]), vec!["x"].into());
         assert_eq!(*value.get("any"), Value::Dynamic(Box::new(any)));
-        // Once more changes nothing.
+        // Idempotent.
         assert_eq!(value.clone().conform(&ty), Ok(value));
     }
 

@@ -1,4 +1,4 @@
-//! From a [`Value`] to a typed model, through serde.
+//! Conversion of a [`Value`] to a typed model, through serde.
 
 use std::collections::btree_map;
 
@@ -13,15 +13,15 @@ use super::{Value, ValueError};
 use crate::path::Step;
 
 impl Value {
-    /// Reads the value into a model: a struct with one field per attribute
-    /// that it cares about.
+    /// Converts the value to a model: a struct with a field for each attribute
+    /// that matters to it.
     ///
     /// A field of type `T` takes known values, `Option<T>` null as well, and
     /// [`Field<T>`](super::Field) also unknown ones.
     ///
     /// # Errors
     ///
-    /// When a value does not fit its field; the error has the path.
+    /// If a value does not fit its field; the error has the path.
     pub fn to<T: DeserializeOwned>(&self) -> Result<T, ValueError> {
         T::deserialize(self)
     }
@@ -32,7 +32,7 @@ impl de::Error for ValueError {
         Self::new(message.to_string())
     }
 
-    // serde's own texts for these two quote the value, which may be a secret.
+    // serde's texts for these two quote the value, which may be a secret.
     fn invalid_type(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
         let got = match unexpected {
             de::Unexpected::Bool(_) => "a bool",
@@ -97,7 +97,7 @@ impl<'de> Deserializer<'de> for &'de Value {
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        // Also for unknown values, which nobody asked about.
+        // Unknown values too, as nothing asks for them.
         visitor.visit_unit()
     }
 
@@ -126,7 +126,7 @@ impl<'de> Deserializer<'de> for &'de Value {
     }
 }
 
-/// The elements of a list; an error gets the element's index.
+/// Elements of a list. An error gets the element's index.
 struct Items<'de> {
     items: std::iter::Enumerate<std::slice::Iter<'de, Value>>,
 }
@@ -151,7 +151,7 @@ impl<'de> SeqAccess<'de> for Items<'de> {
     }
 }
 
-/// The elements of a map; an error gets the element's key.
+/// Elements of a map. An error gets the element's key.
 struct Entries<'de> {
     entries: btree_map::Iter<'de, String, Value>,
     value: Option<(&'de String, &'de Value)>,
@@ -184,7 +184,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     }
 }
 
-/// Null, unknown or known, for a [`Field`](super::Field).
+/// The state of a [`Field`](super::Field): null, unknown or known.
 struct State<'de>(&'de Value);
 
 impl<'de> EnumAccess<'de> for State<'de> {

@@ -1,4 +1,4 @@
-//! A field of a typed model that can tell null, unknown and known apart.
+//! Fields of a typed model that tell null, unknown and known apart.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,14 +6,14 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, EnumAccess, VariantAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-/// The name under which a [`Field`] asks our own serde formats for its state.
+/// Name under which a [`Field`] asks the crate's serde formats for its state.
 pub(super) const FIELD: &str = "$tfplugin_sdk::Field";
 pub(super) const NULL: &str = "Null";
 pub(super) const UNKNOWN: &str = "Unknown";
 pub(super) const KNOWN: &str = "Known";
 const VARIANTS: &[&str] = &[NULL, UNKNOWN, KNOWN];
 
-/// A value that may be null or not known yet.
+/// A value that may be null or unknown.
 ///
 /// In a model for [`Value::to`](super::Value::to), `T` takes only known
 /// values, `Option<T>` null as well, and `Field<T>` all three.
@@ -24,12 +24,12 @@ pub enum Field<T> {
     Null,
     /// Only known after an apply.
     Unknown,
-    /// This value.
+    /// A known value.
     Known(T),
 }
 
 impl<T> Field<T> {
-    /// The value, when known.
+    /// Returns the value, if known.
     pub fn known(&self) -> Option<&T> {
         match self {
             Self::Known(value) => Some(value),
@@ -37,7 +37,7 @@ impl<T> Field<T> {
         }
     }
 
-    /// The value, when known.
+    /// Returns the value, if known.
     pub fn into_known(self) -> Option<T> {
         match self {
             Self::Known(value) => Some(value),
@@ -45,12 +45,12 @@ impl<T> Field<T> {
         }
     }
 
-    /// Whether it is null.
+    /// Returns whether the field is null.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
 
-    /// Whether it is unknown.
+    /// Returns whether the field is unknown.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown)
     }

@@ -1,9 +1,8 @@
 //! Values as JSON: how Terraform stores a state.
 //!
-//! Read with the type at hand, so that a number keeps all its digits and a set
-//! becomes a set. A value of any type is an object of its `type` and `value`; a
-//! null inside it is just a null, and of any type itself. Writing is not needed:
-//! answers go out as MessagePack.
+//! The type guides the reader, so that a number keeps all its digits and a set
+//! becomes a set. A value of a dynamic type is an object of `type` and `value`,
+//! or null. There is no writer: answers go out as MessagePack.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,14 +13,14 @@ use serde_json::value::RawValue;
 use super::{MAX_DEPTH, Number, Value, ValueError};
 use crate::types::Type;
 
-/// What wrote the JSON, and so how its attributes relate to the type's.
+/// Origin of the JSON, and so how its attributes relate to the type's.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Writer {
-    /// Someone with the same type: what is missing is null, and an attribute
-    /// that the type lacks is an error.
+    /// Written with the same type: a missing attribute is null, and one that the
+    /// type lacks is an error.
     Current,
-    /// A version of the provider with another type, perhaps: what is missing
-    /// stays so, and an attribute that the type lacks is dropped.
+    /// Perhaps written with another type, by another version of the provider: a
+    /// missing attribute stays missing, and one that the type lacks is dropped.
     Older,
 }
 
@@ -30,25 +29,24 @@ impl Value {
     ///
     /// # Errors
     ///
-    /// When the text is not a value of that type.
+    /// If the text is not a value of that type.
     pub fn from_json(json: &[u8], ty: &Type) -> Result<Self, ValueError> {
         Self::from_json_by(Writer::Current, json, ty)
     }
 
-    /// Reads a state that an older version of the provider stored, the JSON
-    /// that [`Resource::upgrade_state`](crate::Resource::upgrade_state) gets.
-    /// Attributes that the type lacks are dropped. Those that are missing are
-    /// not there in the value either: unless they are set, Terraform gets
-    /// their default, or null where they have none.
+    /// Reads a state that an older version of the provider stored: the JSON that
+    /// [`Resource::upgrade_state`](crate::Resource::upgrade_state) gets. Drops
+    /// attributes that the type lacks. Missing ones are missing in the value, too:
+    /// unless they are set, Terraform gets their default, or null without one.
     ///
     /// # Errors
     ///
-    /// When an attribute is there but of another type.
+    /// If an attribute is of another type.
     pub fn from_old_state(state: &str, ty: &Type) -> Result<Self, ValueError> {
         Self::from_stored(state.as_bytes(), ty)
     }
 
-    /// The same from bytes.
+    /// Reads such a state from bytes.
     pub(crate) fn from_stored(json: &[u8], ty: &Type) -> Result<Self, ValueError> {
         Self::from_json_by(Writer::Older, json, ty)
     }
@@ -65,12 +63,12 @@ impl Value {
 struct Typed<'t> {
     ty: &'t Type,
     writer: Writer,
-    /// How many levels may follow, this one included.
+    /// Number of levels that may follow, this one included.
     depth: usize,
 }
 
 impl<'t> Typed<'t> {
-    /// For what is inside.
+    /// Returns the reader for the next level.
     fn of(self, ty: &'t Type) -> Self {
         let depth = self.depth.saturating_sub(1);
         Self { ty, depth, ..self }
@@ -97,7 +95,7 @@ impl<'de> DeserializeSeed<'de> for Typed<'_> {
                 let Some(raw) = raw else {
                     return Ok(Value::Null);
                 };
-                // Very large ones are written as text.
+                // Very large numbers are written as text.
                 let text = raw.get().trim_matches('"');
                 let number =
                     Number::parse(text).ok_or_else(|| de::Error::custom("not a number"))?;
@@ -115,8 +113,8 @@ impl<'de> DeserializeSeed<'de> for Typed<'_> {
                     return Ok(Value::Null);
                 };
                 let ty = Type::from_json(&pair.ty).map_err(de::Error::custom)?;
-                // A text of its own: serde_json's limit on depth starts anew,
-                // ours goes on.
+                // Parsed separately: serde_json's limit of depth starts anew, the
+                // one here goes on.
                 let value = self.of(&ty).read(pair.value.get().as_bytes());
                 let value = value.map_err(de::Error::custom)?;
                 if ty == Type::Dynamic {
@@ -285,7 +283,7 @@ mod tests {
         let with = |a: Value| any(&of, Value::object([("a", a), ("b", "x".into())]));
         let tuple = Type::Tuple(vec![Type::Dynamic, Type::Bool]);
         for (json, want) in [
-            // What Terraform stores for `{ a = null, b = "x" }`.
+            // As Terraform stores `{ a = null, b = "x" }`.
             (
                 r#"{"type":["object",{"a":"dynamic","b":"string"}],"value":{"a":null,"b":"x"}}"#,
                 with(Value::Null),
@@ -313,7 +311,7 @@ mod tests {
             assert_eq!(value, Ok(want.clone()), "{json}");
             let stored = Value::from_stored(json.as_bytes(), &Type::Dynamic);
             assert_eq!(stored, Ok(want.clone()), "{json}");
-            // It is what comes back in the configuration, too.
+            // Equal to the value that the configuration gives.
             let bytes = want.to_msgpack(&Type::Dynamic).unwrap();
             assert_eq!(Value::from_msgpack(&bytes, &Type::Dynamic), Ok(want));
         }
@@ -325,7 +323,7 @@ mod tests {
             format!("{}null{}", open.repeat(levels), close.repeat(levels))
         };
         let pair = (r#"{"type":"dynamic","value":"#, "}");
-        // Two levels each, and much more for the parser of the text.
+        // Two levels each here, and many more for the JSON parser.
         let tuple = (r#"{"type":["tuple",["dynamic"]],"value":["#, "]}");
         for ((open, close), most) in [(pair, MAX_DEPTH - 1), (tuple, (MAX_DEPTH - 1) / 2)] {
             for (levels, ok) in [(most, true), (most + 1, false), (10_000, false)] {

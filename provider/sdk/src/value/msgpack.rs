@@ -1,11 +1,10 @@
-//! Values as MessagePack, the way cty writes them.
+//! Values as MessagePack, as cty writes them.
 //!
 //! The type decides how bytes are read: an array is a list, a set or a tuple,
 //! a map is a map or an object. Null is nil. Unknown is extension 0, or
-//! extension 12 with a payload that narrows down what the value will be; we
-//! promise nothing about unknowns, so the payload is skipped. A number is an
-//! integer, a float, or text where neither is exact. A value of any type is an
-//! array of its type (as JSON in a binary) and the value.
+//! extension 12 with refinements, which are skipped. A number is an integer, a
+//! float, or text if neither is exact. A value of a dynamic type is an array of
+//! its type (JSON in a binary) and the value.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +15,7 @@ use super::{MAX_DEPTH, Number, Value, ValueError};
 use crate::path::Step;
 use crate::types::Type;
 
-/// Extension types of an unknown value: plain, and with refinements.
+/// Extension types of an unknown value, without and with refinements.
 const UNKNOWN: i8 = 0;
 const REFINED_UNKNOWN: i8 = 12;
 
@@ -25,7 +24,7 @@ impl Value {
     ///
     /// # Errors
     ///
-    /// When it is not of that type.
+    /// If the value is not of that type.
     pub fn to_msgpack(&self, ty: &Type) -> Result<Vec<u8>, ValueError> {
         let value = self.clone().conform(ty)?;
         let mut out = Vec::new();
@@ -37,7 +36,7 @@ impl Value {
     ///
     /// # Errors
     ///
-    /// When the bytes are not a value of that type.
+    /// If the bytes are not a value of that type.
     pub fn from_msgpack(bytes: &[u8], ty: &Type) -> Result<Self, ValueError> {
         let mut input = Input(bytes);
         let value = read(&mut input, ty, MAX_DEPTH)?;
@@ -50,7 +49,7 @@ impl Value {
 }
 
 fn write(out: &mut Vec<u8>, value: &Value, ty: &Type) -> Result<(), ValueError> {
-    // Writing to a Vec fails only where a length does not fit.
+    // Writing to a Vec fails only if a length does not fit.
     fn done<T, E>(result: Result<T, E>) -> Result<(), ValueError> {
         result.map(drop).map_err(|_| too_long())
     }
@@ -64,7 +63,7 @@ fn write(out: &mut Vec<u8>, value: &Value, ty: &Type) -> Result<(), ValueError> 
     match (value, ty) {
         (Value::Null, _) => done(encode::write_nil(out)),
         (Value::Unknown, _) => {
-            // What cty writes: an extension of one byte, which is not used.
+            // As cty writes it: an extension of one byte, whose value is ignored.
             done(encode::write_ext_meta(out, 1, UNKNOWN))?;
             out.push(0);
             Ok(())
@@ -113,7 +112,7 @@ fn write(out: &mut Vec<u8>, value: &Value, ty: &Type) -> Result<(), ValueError> 
     }
 }
 
-/// What is left to read.
+/// Bytes left to read.
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -136,7 +135,7 @@ impl<'a> Input<'a> {
         Ok(Marker::from_u8(self.bytes::<1>()?[0]))
     }
 
-    /// A length of the width that follows a marker.
+    /// Reads the length that follows a marker, of the marker's width.
     fn len<const N: usize>(&mut self) -> Result<usize, ValueError> {
         let mut len = 0_u64;
         for byte in self.bytes::<N>()? {
@@ -145,7 +144,7 @@ impl<'a> Input<'a> {
         usize::try_from(len).map_err(|_| ValueError::new("a length that does not fit"))
     }
 
-    /// A number of elements. Each takes a byte at least, so that a false
+    /// Checks a number of elements. Each takes at least a byte, so that a false
     /// length is found before anything is allocated for it.
     fn count(&mut self, n: usize, each: usize) -> Result<usize, ValueError> {
         if n.saturating_mul(each) > self.0.len() {
@@ -300,7 +299,7 @@ fn read_str<'a>(input: &mut Input<'a>, marker: Marker) -> Result<&'a str, ValueE
     std::str::from_utf8(bytes).map_err(|_| ValueError::new("a string that is not UTF-8"))
 }
 
-/// A string or binary.
+/// Reads a string or binary.
 fn read_bytes<'a>(input: &mut Input<'a>, marker: Marker) -> Result<&'a [u8], ValueError> {
     let len = match marker {
         Marker::FixStr(len) => usize::from(len),
@@ -350,130 +349,4 @@ fn read_items<'t>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn object() -> Type {
-        Type::object([
-            ("list", Type::list(Type::Number)),
-            ("map", Type::map(Type::Bool)),
-            ("any", Type::Dynamic),
-            ("tuple", Type::Tuple(vec![Type::String, Type::Bool])),
-        ])
-    }
-
-    /// Bytes that Terraform's own library gives for these values.
-    #[test]
-    fn bytes_on_the_wire() {
-        let table: Vec<(Value, Type, &[u8])> = vec![
-            (Value::Null, Type::String, b"\xc0"),
-            (Value::Unknown, Type::String, b"\xd4\x00\x00"),
-            (true.into(), Type::Bool, b"\xc3"),
-            (1_i64.into(), Type::Number, b"\x01"),
-            ((-1_i64).into(), Type::Number, b"\xff"),
-            (300_i64.into(), Type::Number, b"\xcd\x01\x2c"),
-            (
-                u64::MAX.into(),
-                Type::Number,
-                b"\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
-            ),
-            (0.1.into(), Type::Number, b"\xa30.1"),
-            ("hi".into(), Type::String, b"\xa2hi"),
-            (vec!["a"].into(), Type::list(Type::String), b"\x91\xa1a"),
-            (
-                Value::object([("k", Value::Null)]),
-                Type::map(Type::String),
-                b"\x81\xa1k\xc0",
-            ),
-            ("x".into(), Type::Dynamic, b"\x92\xc4\x08\"string\"\xa1x"),
-        ];
-        for (value, ty, bytes) in table {
-            assert_eq!(value.to_msgpack(&ty).unwrap(), bytes, "{value:?}");
-            let value = value.conform(&ty).unwrap();
-            assert_eq!(Value::from_msgpack(bytes, &ty), Ok(value));
-        }
-    }
-
-    #[test]
-    fn other_forms_are_read_too() {
-        let table: [(&[u8], Type, Value); 6] = [
-            // A refined unknown: extension 12 with one byte, and with many.
-            (b"\xd4\x0c\x80", Type::String, Value::Unknown),
-            (b"\xc7\x03\x0c\x81\x01\xc2", Type::Dynamic, Value::Unknown),
-            (b"\xcb\x3f\xe0\0\0\0\0\0\0", Type::Number, 0.5.into()),
-            (b"\xcb\x40\0\0\0\0\0\0\0", Type::Number, 2_i64.into()),
-            (b"\xa11", Type::Number, 1_i64.into()),
-            (
-                b"\x93\xa1b\xa1a\xa1b",
-                Type::set(Type::String),
-                vec!["a", "b"].into(),
-            ),
-        ];
-        for (bytes, ty, want) in table {
-            assert_eq!(Value::from_msgpack(bytes, &ty), Ok(want), "{bytes:x?}");
-        }
-    }
-
-    #[test]
-    fn nested_there_and_back() {
-        let value = Value::object([
-            ("list", Value::List(vec![1_i64.into(), Value::Unknown])),
-            ("map", Value::object([("x", true.into())])),
-            ("any", Value::object([("deep", vec!["a", "b"].into())])),
-            ("tuple", Value::List(vec!["s".into(), false.into()])),
-        ]);
-        let value = value.conform(&object()).unwrap();
-        let bytes = value.to_msgpack(&object()).unwrap();
-        assert_eq!(Value::from_msgpack(&bytes, &object()), Ok(value));
-    }
-
-    #[test]
-    fn a_missing_attribute_is_null() {
-        let value = Value::from_msgpack(b"\x80", &object()).unwrap();
-        assert_eq!(value.as_map().unwrap().len(), 4);
-    }
-
-    #[test]
-    fn garbage_is_an_error() {
-        let bytes = Value::object([("list", vec![1_i64].into()), ("any", "x".into())])
-            .to_msgpack(&object())
-            .unwrap();
-        for end in 0..bytes.len() {
-            assert!(Value::from_msgpack(&bytes[..end], &object()).is_err());
-        }
-        // Each byte changed to each value: an error or some value, no panic.
-        for at in 0..bytes.len() {
-            for byte in 0..=255 {
-                let mut bad = bytes.clone();
-                bad[at] = byte;
-                let _ = Value::from_msgpack(&bad, &object());
-            }
-        }
-        let table: [(&[u8], Type); 9] = [
-            (b"", Type::Bool),
-            (b"\xc1", Type::Bool),
-            (b"\xc0\xc0", Type::Bool),
-            (b"\xd4\x07\x00", Type::Bool),
-            (b"\xa1\xff", Type::String),
-            (b"\xcb\x7f\xf0\0\0\0\0\0\0", Type::Number),
-            (b"\xdd\xff\xff\xff\xff", Type::list(Type::Bool)),
-            (b"\xdf\xff\xff\xff\xff", Type::map(Type::Bool)),
-            (b"\x81\xa1z\xc0", object()),
-        ];
-        for (bytes, ty) in table {
-            assert!(Value::from_msgpack(bytes, &ty).is_err(), "{bytes:x?}");
-        }
-    }
-
-    #[test]
-    fn depth_is_bounded() {
-        // A value of any type inside a value of any type, and so on.
-        let mut bytes = Vec::new();
-        for _ in 0..100_000 {
-            bytes.extend_from_slice(b"\x92\xc4\x09\"dynamic\"");
-        }
-        bytes.push(0xc0);
-        let error = Value::from_msgpack(&bytes, &Type::Dynamic).unwrap_err();
-        assert_eq!(error.message(), "nested too deep");
-    }
-}
+mod tests;

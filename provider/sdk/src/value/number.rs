@@ -1,13 +1,13 @@
 //! Numbers of any size and precision.
 //!
 //! Terraform calculates with 512 bits and reads `0.1` as exactly one tenth,
-//! which no `f64` is. A fraction therefore stays the text it was written as,
-//! so that what a provider hands back equals what it was given.
+//! which no `f64` is. A fraction is therefore kept as text, so that a provider
+//! returns exactly what it received.
 
 use std::cmp::Ordering;
 use std::fmt;
 
-/// A number: an integer, or the exact text of anything else.
+/// A number: an integer, or the exact text of any other number.
 #[derive(Clone)]
 pub struct Number(Repr);
 
@@ -16,13 +16,13 @@ enum Repr {
     Int(i64),
     /// Only above `i64::MAX`.
     UInt(u64),
-    /// As received in binary; sent back the same.
+    /// Received as a binary float, and sent back as such.
     Float(f64),
     /// Canonical, and not one of the integers above.
     Decimal(String),
 }
 
-/// How a number goes into MessagePack.
+/// Form of a number in MessagePack.
 pub(crate) enum Wire<'a> {
     Int(i64),
     UInt(u64),
@@ -34,7 +34,7 @@ impl Number {
     /// Reads a decimal number such as `-12`, `0.5` or `1e3`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        // Longer ones are no numbers that anybody wrote.
+        // Bounds the work on hostile input.
         if text.len() > 4096 {
             return None;
         }
@@ -48,7 +48,7 @@ impl Number {
         Some(Self(Repr::Decimal(canonical)))
     }
 
-    /// A number that came as a binary float; `None` unless finite.
+    /// Creates a number from a received binary float; `None` unless finite.
     pub(crate) fn from_wire_float(float: f64) -> Option<Self> {
         if !float.is_finite() {
             return None;
@@ -68,7 +68,7 @@ impl Number {
         }
     }
 
-    /// The value, when it is an integer of that range.
+    /// Returns the value, if it is an integer of that range.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
         match self.0 {
@@ -77,7 +77,7 @@ impl Number {
         }
     }
 
-    /// The value, when it is an integer of that range.
+    /// Returns the value, if it is an integer of that range.
     #[must_use]
     pub fn as_u64(&self) -> Option<u64> {
         match self.0 {
@@ -87,7 +87,7 @@ impl Number {
         }
     }
 
-    /// The nearest `f64`.
+    /// Returns the nearest `f64`.
     #[must_use]
     pub fn as_f64(&self) -> f64 {
         match &self.0 {
@@ -101,7 +101,8 @@ impl Number {
     }
 }
 
-/// Plain notation without superfluous zeros; `None` when it is no number.
+/// Returns the plain notation without superfluous zeros; `None` if the text is
+/// no number.
 fn canonical(text: &str) -> Option<String> {
     let (negative, rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -122,7 +123,7 @@ fn canonical(text: &str) -> Option<String> {
         return None;
     }
 
-    // All digits, and the place of the point among them.
+    // All digits, and the position of the point among them.
     let mut digits = format!("{whole}{fraction}");
     let mut point = i32::try_from(whole.len()).ok()? + exponent;
     if point < 0 {
@@ -207,8 +208,8 @@ impl From<u64> for Number {
 }
 
 impl Number {
-    /// The shortest decimal that reads back as `float`: what a person would
-    /// write. `None` unless finite.
+    /// Creates the shortest decimal that reads back as `float`, as a person would
+    /// write it. `None` unless finite.
     #[must_use]
     pub fn from_f64(float: f64) -> Option<Self> {
         float.is_finite().then(|| Self::parse(&float.to_string()))?

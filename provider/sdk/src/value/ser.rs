@@ -1,4 +1,4 @@
-//! From a typed model to a [`Value`], through serde.
+//! Conversion of a typed model to a [`Value`], through serde.
 
 use serde::ser::{self, Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
 
@@ -7,16 +7,16 @@ use super::{Value, ValueError};
 use crate::path::Step;
 
 impl Value {
-    /// Turns a model into a value: structs and maps become objects, sequences
+    /// Converts a model to a value: structs and maps become objects, sequences
     /// lists, `None` null, unit variants text.
     ///
-    /// Attributes that the model lacks are null once the value has been
-    /// returned to the framework.
+    /// Attributes that the model lacks become null when the value is returned to
+    /// the framework.
     ///
     /// # Errors
     ///
-    /// When the model holds something that Terraform has no form for, such as
-    /// a map whose keys are not text.
+    /// If the model holds something that Terraform has no form for, such as a map
+    /// whose keys are not text.
     pub fn from_serialize<T: Serialize + ?Sized>(model: &T) -> Result<Self, ValueError> {
         model.serialize(ToValue)
     }
@@ -71,7 +71,7 @@ impl Serializer for ToValue {
         Ok(v.into())
     }
     fn serialize_f32(self, v: f32) -> Made {
-        // Through text: 0.1_f32 means one tenth, not its nearest f64.
+        // Through text: 0.1_f32 means one tenth, not the nearest f64.
         let number = super::Number::parse(&v.to_string());
         number.map(Value::Number).ok_or_else(not_finite)
     }

@@ -1,13 +1,14 @@
-//! The crate from outside: the example provider `notes` as a process, spoken to
-//! by a client that does what Terraform does, and by the real Terraform.
+//! The crate from outside: the example provider `notes` as a process, called by
+//! a host that does what Terraform does, and by the real Terraform.
 
 #![cfg(unix)]
 
-mod client;
+mod calls;
 mod debug;
+mod faults;
 mod handshake;
-mod lifecycle;
-mod plugin;
-mod process;
+mod notes;
+mod stored;
 mod terraform;
 mod tls;
+mod workspace;

@@ -1,122 +1,14 @@
 //! The example provider under the real Terraform.
 
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Stdio;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tempfile::TempDir;
+use tfplugin_sdk::testing::{Error, Process};
 
-use crate::process::{Process, notes};
-
-/// A working directory for Terraform, with the provider installed in it.
-struct Workspace {
-    folder: TempDir,
-    reattach: Option<String>,
-}
-
-impl Workspace {
-    fn new(resources: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let bin = folder.path().join("bin");
-        std::fs::create_dir(&bin).expect("a folder");
-        std::os::unix::fs::symlink(notes(), bin.join("terraform-provider-notes")).expect("a link");
-        let settings = format!(
-            "provider_installation {{\n  dev_overrides {{\n    \"example/notes\" = {bin:?}\n  }}\n}}\n"
-        );
-        std::fs::write(folder.path().join("terraform.rc"), settings).expect("the settings");
-        let workspace = Self {
-            folder,
-            reattach: None,
-        };
-        workspace.write(resources);
-        workspace
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn write(&self, resources: &str) {
-        let head = r#"
-            terraform {
-              required_providers {
-                notes = { source = "example/notes" }
-              }
-            }
-            provider "notes" {
-              folder = path.root
-            }
-        "#;
-        std::fs::write(self.path().join("main.tf"), format!("{head}\n{resources}"))
-            .expect("written");
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("terraform");
-        command
-            .current_dir(self.path())
-            .args(arguments)
-            .env("TF_CLI_CONFIG_FILE", self.path().join("terraform.rc"))
-            .env("TF_IN_AUTOMATION", "1")
-            .env("CHECKPOINT_DISABLE", "1")
-            .env_remove("TF_REATTACH_PROVIDERS")
-            .env_remove("TF_LOG")
-            .env_remove("TF_LOG_PROVIDER");
-        if let Some(reattach) = &self.reattach {
-            command.env("TF_REATTACH_PROVIDERS", reattach);
-        }
-        command
-    }
-
-    /// Runs Terraform; returns its exit code and all it said.
-    fn run(&self, arguments: &[&str]) -> (i32, String) {
-        let output = self.command(arguments).output();
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = output.expect(
-            "terraform is needed on PATH: see https://developer.hashicorp.com/terraform/install",
-        );
-        let said = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        (status.code().unwrap_or(-1), said.concat())
-    }
-
-    #[track_caller]
-    fn succeed(&self, arguments: &[&str]) -> String {
-        let (code, said) = self.run(arguments);
-        assert_eq!(code, 0, "terraform {arguments:?}: {said}");
-        said
-    }
-
-    #[track_caller]
-    fn fail(&self, arguments: &[&str], want: &[&str]) {
-        let (code, said) = self.run(arguments);
-        assert_eq!(code, 1, "terraform {arguments:?}: {said}");
-        // Terraform breaks lines and draws a margin.
-        let words: Vec<_> = said.split_whitespace().filter(|w| *w != "│").collect();
-        let said = words.join(" ");
-        for want in want {
-            assert!(said.contains(want), "{want:?} in: {said}");
-        }
-    }
-
-    /// The one instance in the stored state, changed.
-    fn edit_state(&self, change: impl FnOnce(&mut serde_json::Value)) {
-        let path = self.path().join("terraform.tfstate");
-        let text = std::fs::read_to_string(&path).expect("a state");
-        let mut state: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-        change(&mut state["resources"][0]["instances"][0]);
-        std::fs::write(path, state.to_string()).expect("written");
-    }
-}
-
-const APPLY: &[&str] = &["apply", "-auto-approve", "-no-color", "-input=false"];
-const DESTROY: &[&str] = &["destroy", "-auto-approve", "-no-color"];
-/// Exits with 2 when there is something to do.
-const PLAN: &[&str] = &["plan", "-detailed-exitcode", "-no-color", "-input=false"];
+use crate::notes::{PATIENCE, signal};
+use crate::workspace::{APPLY, DESTROY, PLAN, Workspace};
 
 const NOTE: &str = r##"
     resource "notes_note" "a" {
@@ -265,7 +157,46 @@ fn every_bad_value_is_named() {
 }
 
 #[test]
-fn a_failed_create_is_tainted_and_made_again() {
+fn a_read_only_attribute_and_a_null_are_named() {
+    let workspace = Workspace::new(
+        r#"
+        resource "notes_note" "a" {
+          path  = "a.txt"
+          text  = null
+          lines = 3
+          id    = "a.txt"
+        }
+        "#,
+    );
+    let want = [
+        "Read-only attribute",
+        "lines = 3",
+        "id = \"a.txt\"",
+        "id is set by the provider. Remove it from the configuration.",
+        "Missing required argument",
+        "text = null",
+        "text is required and cannot be null.",
+    ];
+    workspace.fail(&["validate", "-no-color"], &want);
+
+    // Terraform knows the value of a variable only in a plan.
+    workspace.write(
+        r#"
+        variable "unset" {
+          default = null
+        }
+        resource "notes_note" "a" {
+          path = "a.txt"
+          text = var.unset
+        }
+        "#,
+    );
+    workspace.succeed(&["validate", "-no-color"]);
+    workspace.fail(PLAN, &["Missing required argument", "text = var.unset"]);
+}
+
+#[test]
+fn a_failed_create_is_tainted_and_created_again() {
     let faulty = r#"
         resource "notes_note" "a" {
           path  = "a.txt"
@@ -290,7 +221,7 @@ fn a_failed_create_is_tainted_and_made_again() {
 }
 
 #[tokio::test]
-async fn ctrl_c_loses_nothing() {
+async fn ctrl_c_loses_nothing() -> Result<(), Error> {
     let slow = r#"
         resource "notes_note" "a" {
           path  = "a.txt"
@@ -305,11 +236,15 @@ async fn ctrl_c_loses_nothing() {
     let mut command = workspace.command(APPLY);
     // A group of its own, so that the signal reaches the provider too, as it
     // does from a terminal.
-    let mut apply = Process::spawn(command.env("TF_LOG_PROVIDER", "INFO").process_group(0));
-    apply.stderr.with("note written").await;
-    apply.signal("INT", true);
-    let status = apply.exit(crate::process::PATIENCE).await;
-    let said = apply.stderr.rest().await.join("\n");
+    command
+        .env("TF_LOG_PROVIDER", "INFO")
+        .stdin(Stdio::null())
+        .process_group(0);
+    let mut apply = Process::spawn(&mut command)?;
+    apply.stderr.find("note written").await?;
+    signal(&apply, "INT", true);
+    let status = apply.exit(PATIENCE).await?;
+    let said = apply.stderr.rest().await?.join("\n");
     assert_eq!(status.code(), Some(1), "{said}");
     assert!(said.contains("Apply again."), "{said}");
     assert!(!said.contains("Plugin did not respond"), "{said}");
@@ -319,15 +254,17 @@ async fn ctrl_c_loses_nothing() {
     workspace.succeed(APPLY);
     workspace.succeed(PLAN);
     workspace.succeed(DESTROY);
+    Ok(())
 }
 
 #[tokio::test]
-async fn a_provider_in_a_debugger() {
+async fn a_provider_in_a_debugger() -> Result<(), Error> {
     let mut workspace = Workspace::new(NOTE);
-    let debugged = crate::debug::start().await;
+    let debugged = crate::debug::start().await?;
     workspace.reattach = Some(debugged.reattach.clone());
     // Both take the provider that runs; the first must not end it.
     workspace.succeed(APPLY);
     workspace.succeed(PLAN);
     workspace.succeed(DESTROY);
+    Ok(())
 }

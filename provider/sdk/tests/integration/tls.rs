@@ -1,51 +1,46 @@
 //! Who may connect.
 
-use tfplugin_sdk::proto::tfplugin6::get_metadata;
-use tfplugin_sdk::proto::tfplugin6::provider_client::ProviderClient;
-use tokio::io::AsyncReadExt as _;
+use tfplugin_sdk::testing::{Error, HostCertificate, Plugin};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
-use crate::plugin::{Identity, Plugin};
+use crate::notes::start;
 
-/// With TLS 1.3 a client learns that it was refused only when it reads.
-async fn gets_in(plugin: &Plugin, who: Option<&Identity>) -> bool {
-    let Ok(channel) = plugin.connect_as(who).await else {
-        return false;
-    };
-    let request = get_metadata::Request {};
-    ProviderClient::new(channel)
-        .get_metadata(request)
-        .await
-        .is_ok()
+/// Returns whether a call succeeds. With TLS 1.3 a client learns only when it
+/// reads that it was refused.
+async fn gets_in(plugin: &Plugin, host: Option<&HostCertificate>) -> bool {
+    match plugin.connect_as(host).await {
+        Ok(connection) => connection.provider().await.is_ok(),
+        Err(_) => false,
+    }
+}
+
+/// The same with the right certificate.
+async fn host_gets_in(plugin: &Plugin) -> Result<(), Error> {
+    plugin.connect().await?.provider().await.map(|_| ())
 }
 
 #[tokio::test]
-async fn only_the_host_gets_in() {
-    let mut plugin = Plugin::start().await;
-    assert!(gets_in(&plugin, Some(&plugin.identity)).await);
+async fn only_the_host_gets_in() -> Result<(), Error> {
+    let mut plugin = start().await?;
+    host_gets_in(&plugin).await?;
     assert!(!gets_in(&plugin, None).await, "an anonymous client");
-    plugin.process.stderr.with("a client was refused").await;
+    plugin.process.stderr.find("a client was refused").await?;
+    let foreign = HostCertificate::generate()?;
     assert!(
-        !gets_in(&plugin, Some(&Identity::new())).await,
+        !gets_in(&plugin, Some(&foreign)).await,
         "a foreign certificate"
     );
-    plugin.process.stderr.with("a client was refused").await;
-    assert!(gets_in(&plugin, Some(&plugin.identity)).await);
-    plugin.shut_down().await;
+    plugin.process.stderr.find("a client was refused").await?;
+    host_gets_in(&plugin).await?;
+    plugin.shut_down().await
 }
 
 #[tokio::test]
-async fn a_client_without_tls_is_refused() {
-    use tokio::io::AsyncWriteExt as _;
-
-    let plugin = Plugin::start().await;
-    let mut plain = UnixStream::connect(&plugin.socket)
-        .await
-        .expect("a connection");
-    plain
-        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-        .await
-        .expect("sent");
+async fn a_client_without_tls_is_refused() -> Result<(), Error> {
+    let plugin = start().await?;
+    let mut plain = UnixStream::connect(plugin.address()).await?;
+    plain.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await?;
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer).await;
     // A TLS alert at most; no HTTP/2 settings.
@@ -53,20 +48,16 @@ async fn a_client_without_tls_is_refused() {
         answer.len() <= 7 && answer.first().is_none_or(|b| *b == 0x15),
         "{answer:?}"
     );
-    plugin.shut_down().await;
+    plugin.shut_down().await
 }
 
 #[tokio::test]
-async fn a_silent_client_holds_up_nobody() {
-    let plugin = Plugin::start().await;
+async fn silent_clients_block_nobody() -> Result<(), Error> {
+    let plugin = start().await?;
     let mut silent = Vec::new();
     for _ in 0..40 {
-        silent.push(
-            UnixStream::connect(&plugin.socket)
-                .await
-                .expect("a connection"),
-        );
+        silent.push(UnixStream::connect(plugin.address()).await?);
     }
-    assert!(gets_in(&plugin, Some(&plugin.identity)).await);
-    plugin.shut_down().await;
+    host_gets_in(&plugin).await?;
+    plugin.shut_down().await
 }

@@ -1,85 +1,20 @@
-//! A small provider: notes kept as files.
-//!
-//! It shows each part of the framework once, and the crate's tests run it under
-//! the real Terraform. The argument `fault` makes a create go wrong on purpose,
-//! to see what Terraform does then.
-//!
-//! ```sh
-//! cargo build -p tfplugin-sdk --example notes
-//! target/debug/examples/notes -debug
-//! ```
+//! The resource `notes_note`.
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tfplugin_sdk::{
-    Attribute, AttributePath, Context, Create, DataSource, Diagnostic, Diagnostics, Failure, Field,
-    Function, FunctionError, Nesting, Parameter, Plan, Provider, Resource, Schema, Serve,
-    Signature, Type, Update, Value, async_trait, timeouts, validators,
+    Attribute, AttributePath, Context, Create, Diagnostic, Diagnostics, Failure, Nesting, Plan,
+    Resource, Schema, Type, Update, Value, async_trait, timeouts, validators,
 };
 
-fn main() -> ExitCode {
-    Serve::new(Notes).log_target("notes").run()
-}
-
-struct Notes;
-
-/// What the resources share: the folder that relative paths start from.
-struct Shared {
-    folder: PathBuf,
-}
-
-#[async_trait]
-impl Provider for Notes {
-    type Data = Shared;
-
-    fn name(&self) -> &str {
-        "notes"
-    }
-
-    fn address(&self) -> String {
-        "registry.terraform.io/example/notes".to_owned()
-    }
-
-    fn schema(&self) -> Schema {
-        Schema::new().description("Notes kept as files.").attribute(
-            "folder",
-            Attribute::string()
-                .optional()
-                .description("Where relative paths start. The working directory by default."),
-        )
-    }
-
-    async fn configure(&self, _: &Context<()>, config: Value) -> Result<Shared, Diagnostics> {
-        #[derive(Deserialize)]
-        struct Config {
-            folder: Field<PathBuf>,
-        }
-        let config: Config = config.to()?;
-        Ok(Shared {
-            // Unknown during some plans; nothing is written then.
-            folder: config.folder.into_known().unwrap_or_default(),
-        })
-    }
-
-    fn resources(&self) -> Vec<Box<dyn Resource<Shared>>> {
-        vec![Box::new(Note)]
-    }
-
-    fn data_sources(&self) -> Vec<Box<dyn DataSource<Shared>>> {
-        vec![Box::new(Lookup)]
-    }
-
-    fn functions(&self) -> Vec<Box<dyn Function>> {
-        vec![Box::new(Title)]
-    }
-}
+use crate::file::{file_error, load};
+use crate::shared::Shared;
 
 /// The resource `notes_note`.
-struct Note;
+pub(crate) struct Note;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Heading {
@@ -87,7 +22,7 @@ struct Heading {
     text: String,
 }
 
-/// What the provider finds out about a note.
+/// Computed attributes of a note.
 #[derive(Debug, Serialize)]
 struct Computed {
     lines: usize,
@@ -131,14 +66,14 @@ impl Resource<Shared> for Note {
                 Attribute::string()
                     .required()
                     .requires_replace()
-                    .description("The file.")
+                    .description("Path of the file.")
                     .validate(validators::length(1..=200)),
             )
             .attribute(
                 "text",
                 Attribute::string()
                     .required()
-                    .description("What it says.")
+                    .description("Text of the note.")
                     .validate(validators::length(0..=10_000)),
             )
             .attribute(
@@ -152,26 +87,26 @@ impl Resource<Shared> for Note {
                 "labels",
                 Attribute::set(Type::String)
                     .optional()
-                    .description("For ordering them.")
+                    .description("Labels to sort notes by.")
                     .validate(validators::each(validators::length(1..=20))),
             )
             .attribute(
                 "weight",
                 Attribute::number()
                     .optional()
-                    .description("How much it matters."),
+                    .description("Weight of the note."),
             )
             .attribute(
                 "extra",
                 Attribute::new(Type::Dynamic)
                     .optional()
-                    .description("Anything else."),
+                    .description("Further data of any type."),
             )
             .attribute(
                 "fault",
                 Attribute::string()
                     .optional()
-                    .description("How a create goes wrong: `fail`, `panic` or `wait`.")
+                    .description("How a create fails: `fail`, `panic` or `wait`.")
                     .validate(validators::one_of(["fail", "panic", "wait"])),
             )
             .attribute(
@@ -185,19 +120,19 @@ impl Resource<Shared> for Note {
                 "lines",
                 Attribute::number()
                     .computed()
-                    .description("How many lines it has."),
+                    .description("Number of lines."),
             )
             .attribute(
                 "headings",
                 Attribute::nested(
                     Nesting::List,
                     [
-                        ("line", Attribute::number().computed().description("Where.")),
-                        ("text", Attribute::string().computed().description("What.")),
+                        ("line", Attribute::number().computed().description("Number of the line.")),
+                        ("text", Attribute::string().computed().description("Text of the heading.")),
                     ],
                 )
                 .computed()
-                .description("Lines that begin with `# `."),
+                .description("Headings: lines that begin with `# `."),
             )
             .block("timeouts", timeouts::block(["create"]))
     }
@@ -214,7 +149,7 @@ impl Resource<Shared> for Note {
     }
 
     async fn modify_plan(&self, _: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagnostics> {
-        // The text tells the rest already now, except which path it gets.
+        // The text determines the rest, except the id.
         if plan.has_changes()
             && let Some(text) = plan.planned().get("text").as_str()
         {
@@ -230,19 +165,21 @@ impl Resource<Shared> for Note {
         let limit = timeouts::get(&request.planned, "create", Duration::from_secs(60))?;
         let fault = request.planned.get("fault").clone();
         let (path, state) = write(cx, request.planned)?;
-        // From here on the file exists: whatever happens, Terraform has to know.
+        // From here on the file exists, and Terraform must know whatever happens.
         tracing::info!(path = %path.display(), "note written");
         cx.checkpoint(&state);
         match fault.as_str() {
             Some("fail") => {
-                return Err(
-                    Diagnostic::error("Note not finished", "As the fault asked for.").into(),
-                );
+                return Err(Diagnostic::error(
+                    "Note not finished",
+                    "Caused by the argument fault.",
+                )
+                .into());
             }
-            Some("panic") => panic!("as the fault asked for"),
+            Some("panic") => panic!("caused by the argument fault"),
             Some("wait") => tokio::select! {
                 () = cx.cancelled() => {
-                    let detail = format!("{} was written, but not all was done. Apply again.", path.display());
+                    let detail = format!("{} was written, but the rest was interrupted. Apply again.", path.display());
                     return Err(Diagnostic::error("Interrupted", detail).into());
                 }
                 () = tokio::time::sleep(limit) => {
@@ -276,9 +213,9 @@ impl Resource<Shared> for Note {
 
     async fn update(&self, cx: &Context<Shared>, request: Update) -> Result<Value, Failure> {
         if request.planned.get("fault").as_str() == Some("fail") {
-            // Stored beside the state before, although the update fails.
+            // Stored with the prior state, although the update fails.
             cx.set_private(*b"unfinished");
-            let detail = "As the fault asked for.";
+            let detail = "Caused by the argument fault.";
             return Err(Diagnostic::error("Note not updated", detail).into());
         }
         let (_, state) = write(cx, request.planned)?;
@@ -306,7 +243,7 @@ impl Resource<Shared> for Note {
     }
 }
 
-/// Writes a planned note; returns where, and the state.
+/// Writes a planned note. Returns its path and the state.
 fn write(cx: &Context<Shared>, planned: Value) -> Result<(PathBuf, Value), Diagnostics> {
     #[derive(Deserialize)]
     struct Planned {
@@ -320,85 +257,4 @@ fn write(cx: &Context<Shared>, planned: Value) -> Result<(PathBuf, Value), Diagn
     Computed::of(&text).add_to(&mut state)?;
     state.set("id", path);
     Ok((file, state))
-}
-
-/// The text of a note, or `None` when there is certainly none.
-fn load(path: &Path) -> Result<Option<String>, Diagnostic> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(file_error(path, &e)),
-    }
-}
-
-fn file_error(path: &Path, error: &std::io::Error) -> Diagnostic {
-    let detail = format!(
-        "{}: {error}. Check the path and its permissions.",
-        path.display()
-    );
-    Diagnostic::error("File not accessible", detail).at("path")
-}
-
-/// The data source `notes_note`.
-struct Lookup;
-
-#[async_trait]
-impl DataSource<Shared> for Lookup {
-    fn type_name(&self) -> &str {
-        "notes_note"
-    }
-
-    fn schema(&self) -> Schema {
-        Schema::new()
-            .description("A note that exists.")
-            .attribute(
-                "path",
-                Attribute::string().required().description("The file."),
-            )
-            .attribute(
-                "text",
-                Attribute::string().computed().description("What it says."),
-            )
-    }
-
-    async fn read(&self, cx: &Context<Shared>, mut config: Value) -> Result<Value, Diagnostics> {
-        let path = cx
-            .data()
-            .folder
-            .join(config.get("path").as_str().unwrap_or_default());
-        match load(&path)? {
-            Some(text) => config.set("text", text),
-            None => {
-                let detail = format!("{} does not exist.", path.display());
-                return Err(Diagnostic::error("No such note", detail).at("path").into());
-            }
-        }
-        Ok(config)
-    }
-}
-
-/// The function `title`.
-struct Title;
-
-impl Function for Title {
-    fn name(&self) -> &str {
-        "title"
-    }
-
-    fn signature(&self) -> Signature {
-        Signature::new(Type::String)
-            .summary("The first line of a text")
-            .parameter(Parameter::new("text", Type::String))
-    }
-
-    fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError> {
-        let text = arguments
-            .first()
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        match text.lines().next() {
-            Some(line) => Ok(line.trim_start_matches("# ").into()),
-            None => Err(FunctionError::new("the text is empty").argument(0)),
-        }
-    }
 }
