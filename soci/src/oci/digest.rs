@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 /// A SHA-256 content digest, written `sha256:` and 64 lower-case hex digits.
 ///
-/// SOCI knows no other algorithm, so neither does this crate.
+/// SOCI supports no other algorithm, so neither does this crate.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
@@ -18,12 +18,12 @@ pub struct Digest([u8; 32]);
 pub struct InvalidDigest(String);
 
 impl Digest {
-    /// The digest of `bytes`.
+    /// Returns the digest of `bytes`.
     pub fn of(bytes: impl AsRef<[u8]>) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The 64 hex digits without the algorithm.
+    /// Returns the 64 hex digits without the algorithm.
     pub fn hex(&self) -> String {
         hex::encode(self.0)
     }
@@ -51,7 +51,7 @@ impl FromStr for Digest {
     type Err = InvalidDigest;
 
     fn from_str(text: &str) -> Result<Self, InvalidDigest> {
-        // Whatever stands here came from outside: echo no more than a line of it.
+        // The text is untrusted: echo no more than a line of it.
         let invalid = || InvalidDigest(text.chars().take(100).collect());
         let digits = text.strip_prefix("sha256:").ok_or_else(invalid)?;
         if digits.bytes().any(|b| b.is_ascii_uppercase()) {

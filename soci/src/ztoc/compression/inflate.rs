@@ -1,8 +1,8 @@
 //! DEFLATE with zlib's own controls.
 //!
-//! Checkpoints are defined by what zlib shows at the borders of DEFLATE blocks (`Z_BLOCK`
-//! and `data_type`), which no safe interface offers. This module is the only one in the
-//! workspace that calls `unsafe` functions; what it gives out is safe.
+//! Checkpoints are defined by the state that zlib shows at the borders of DEFLATE blocks (`Z_BLOCK`
+//! and `data_type`), which no safe interface offers. This module is the only one in the workspace
+//! that calls `unsafe` functions; its own interface is safe.
 
 #![allow(
     unsafe_code,
@@ -13,18 +13,20 @@ use std::mem::{MaybeUninit, size_of};
 
 use libz_rs_sys as z;
 
-/// When a call of [`Inflater::step`] returns, besides for want of input or room.
+use super::codec::Corrupt;
+
+/// Where a call of [`Inflater::step`] returns before input or room are used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StopAt {
+pub(super) enum StopAt {
     /// Nowhere.
     Never,
     /// After a member's header and after each block.
     Block,
 }
 
-/// What the bytes are wrapped in.
+/// Format around the DEFLATE stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wrapping {
+pub(super) enum Wrapping {
     /// Bare DEFLATE.
     Raw,
     /// A gzip member: header, CRC-32 and length.
@@ -40,26 +42,22 @@ impl Wrapping {
     }
 }
 
-/// What one call did.
+/// Result of one call.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Step {
-    /// Bytes taken from the input.
+pub(super) struct Step {
+    /// Bytes read from the input.
     pub consumed: usize,
     /// Bytes written to the output.
     pub produced: usize,
     /// The member ended here, its checksum verified.
     pub ended: bool,
-    /// The call stopped right after a header or a block that is not its member's last;
-    /// so many bits (0-7) of the last byte taken are not used yet.
+    /// Set if the call stopped right after a header, or after a block that is not its member's
+    /// last: how many bits (0-7) of the last byte read are not used yet.
     pub border: Option<u8>,
 }
 
-/// The bytes are no DEFLATE stream, or their checksum is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Corrupt;
-
 /// An inflate stream.
-pub(crate) struct Inflater {
+pub(super) struct Inflater {
     // zlib keeps a pointer back to the stream, so the stream must not move.
     stream: Box<z::z_stream>,
 }
@@ -69,7 +67,7 @@ pub(crate) struct Inflater {
 unsafe impl Send for Inflater {}
 
 impl Inflater {
-    pub(crate) fn new(wrapping: Wrapping) -> Self {
+    pub(super) fn new(wrapping: Wrapping) -> Self {
         // SAFETY: all-zero is a valid `z_stream`: null pointers, zero counts, and no
         // allocator, which selects the built-in one.
         let mut stream: Box<z::z_stream> = Box::new(unsafe { MaybeUninit::zeroed().assume_init() });
@@ -86,16 +84,16 @@ impl Inflater {
         Self { stream }
     }
 
-    /// Starts over with a new member, the window forgotten.
-    pub(crate) fn reset(&mut self, wrapping: Wrapping) {
+    /// Starts over with a new member and an empty window.
+    pub(super) fn reset(&mut self, wrapping: Wrapping) {
         // SAFETY: the stream was initialised by `new`.
         let code = unsafe { z::inflateReset2(&raw mut *self.stream, wrapping.window_bits()) };
         assert_eq!(code, z::Z_OK, "inflateReset2 of a valid stream succeeds");
     }
 
-    /// Makes a fresh raw stream continue in the middle of another: the upper `bits` (0-7) of
-    /// `byte` come first, and `window` is the output before them.
-    pub(crate) fn resume(&mut self, bits: u8, byte: u8, window: &[u8]) {
+    /// Makes a fresh raw stream continue in the middle of another: the upper `bits` (0-7) of `byte`
+    /// come first, and `window` is the output before them.
+    pub(super) fn resume(&mut self, bits: u8, byte: u8, window: &[u8]) {
         if bits > 0 {
             // SAFETY: the stream was initialised by `new`.
             let code = unsafe {
@@ -119,13 +117,13 @@ impl Inflater {
     }
 
     /// Inflates from `input` to `output` until one is used up or the stop is reached.
-    pub(crate) fn step(
+    pub(super) fn step(
         &mut self,
         input: &[u8],
         output: &mut [u8],
         stop: StopAt,
     ) -> Result<Step, Corrupt> {
-        // Counts are 32 bits wide; what is left over is simply not taken.
+        // Counts are 32 bits wide; the rest is left for the next call.
         let input_len = u32::try_from(input.len()).unwrap_or(u32::MAX);
         let output_len = u32::try_from(output.len()).unwrap_or(u32::MAX);
         self.stream.next_in = input.as_ptr();
@@ -141,7 +139,7 @@ impl Inflater {
         let code = unsafe { z::inflate(&raw mut *self.stream, flush) };
         let consumed = (input_len - self.stream.avail_in) as usize;
         let produced = (output_len - self.stream.avail_out) as usize;
-        // zlib reports a call that could do nothing as a buffer error; it is none to us.
+        // zlib reports a call that could do nothing as a buffer error, which it is not here.
         if !matches!(code, z::Z_OK | z::Z_STREAM_END | z::Z_BUF_ERROR) {
             return Err(Corrupt);
         }

@@ -3,55 +3,79 @@
 use std::fmt;
 use std::str::FromStr;
 
-use oci_client::Reference;
+use oci_client::{ParseError, Reference};
 
-use crate::{Digest, Error};
+use super::digest::{Digest, InvalidDigest};
 
 /// A reference to an image in a registry: `host[:port]/repository[:tag][@digest]`.
 ///
-/// Docker's short names are understood (`debian` is `docker.io/library/debian:latest`). With
-/// a tag and a digest, the digest decides.
+/// Docker's short names are expanded (`debian` is `docker.io/library/debian:latest`). If there are
+/// both a tag and a digest, the digest decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageReference {
     inner: Reference,
     digest: Option<Digest>,
 }
 
+/// A string that is not an image reference.
+#[derive(Debug, thiserror::Error)]
+#[error("image reference {reference:?}: {reason}")]
+pub struct InvalidReference {
+    /// The string, of which at most 300 characters are kept.
+    pub reference: String,
+    #[source]
+    reason: Reason,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Reason {
+    #[error("leave out the scheme; want host/repository:tag")]
+    Scheme,
+    #[error("want ASCII characters only")]
+    NotAscii,
+    #[error("want a repository in lower case")]
+    UpperCase,
+    #[error("{0}; want host/repository:tag or host/repository@sha256:…")]
+    Syntax(#[source] ParseError),
+    #[error(transparent)]
+    Digest(#[from] InvalidDigest),
+}
+
 impl ImageReference {
-    /// The registry, as the reference names it.
+    /// Returns the registry, as the reference names it.
     pub fn registry(&self) -> &str {
         self.inner.registry()
     }
 
-    /// The repository in the registry.
+    /// Returns the repository in the registry.
     pub fn repository(&self) -> &str {
         self.inner.repository()
     }
 
-    /// The tag, if there is one.
+    /// Returns the tag, if there is one.
     pub fn tag(&self) -> Option<&str> {
         self.inner.tag()
     }
 
-    /// The digest, if there is one.
+    /// Returns the digest, if there is one.
     pub fn digest(&self) -> Option<Digest> {
         self.digest
     }
 
-    /// The same repository, without tag and digest.
+    /// Returns registry and repository, without tag and digest.
     pub fn name(&self) -> String {
         format!("{}/{}", self.registry(), self.repository())
     }
 
-    /// The same repository with another tag.
+    /// Returns a reference to another tag of the same repository.
     ///
     /// # Errors
-    /// When `tag` is no tag.
-    pub fn with_tag(&self, tag: &str) -> Result<Self, Error> {
+    /// If `tag` is not a valid tag.
+    pub fn with_tag(&self, tag: &str) -> Result<Self, InvalidReference> {
         format!("{}:{tag}", self.name()).parse()
     }
 
-    /// The same repository at a digest.
+    /// Returns a reference to a digest in the same repository.
     #[must_use]
     pub fn with_digest(&self, digest: Digest) -> Self {
         Self {
@@ -60,7 +84,7 @@ impl ImageReference {
         }
     }
 
-    /// Whether the registry is this machine's own.
+    /// Whether the registry runs on this machine.
     pub(crate) fn is_loopback(&self) -> bool {
         let host = self.registry();
         let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
@@ -68,44 +92,39 @@ impl ImageReference {
         host == "localhost" || address.is_ok_and(|address| address.is_loopback())
     }
 
-    pub(crate) fn as_oci(&self) -> &Reference {
-        &self.inner
+    /// Returns the host that serves the registry's API, which for Docker Hub is not its name.
+    pub(crate) fn api_host(&self) -> &str {
+        self.inner.resolve_registry()
     }
 }
 
 impl FromStr for ImageReference {
-    type Err = Error;
+    type Err = InvalidReference;
 
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let invalid = |reason: String| Error::Reference {
+    fn from_str(text: &str) -> Result<Self, InvalidReference> {
+        parse(text).map_err(|reason| InvalidReference {
             reference: text.chars().take(300).collect(),
             reason,
-        };
-        if text.contains("://") {
-            let reason = "leave out the scheme; want host/repository:tag";
-            return Err(invalid(reason.to_owned()));
-        }
-        // The pattern behind `Reference` takes Unicode digits and letters for `\w`.
-        if !text.is_ascii() {
-            return Err(invalid("want ASCII characters only".to_owned()));
-        }
-        let inner: Reference = text.parse().map_err(|error: oci_client::ParseError| {
-            invalid(format!(
-                "{error}; want host/repository:tag or host/repository@sha256:…"
-            ))
-        })?;
-        // What looks like a host, but is read as the start of a repository, is not checked
-        // there.
-        if inner.whole().parse::<Reference>().as_ref() != Ok(&inner) {
-            return Err(invalid("want a repository in lower case".to_owned()));
-        }
-        let digest = inner
-            .digest()
-            .map(str::parse)
-            .transpose()
-            .map_err(|error: crate::InvalidDigest| invalid(error.to_string()))?;
-        Ok(Self { inner, digest })
+        })
     }
+}
+
+fn parse(text: &str) -> Result<ImageReference, Reason> {
+    if text.contains("://") {
+        return Err(Reason::Scheme);
+    }
+    // The pattern behind `Reference` accepts Unicode digits and letters for `\w`.
+    if !text.is_ascii() {
+        return Err(Reason::NotAscii);
+    }
+    let inner: Reference = text.parse().map_err(Reason::Syntax)?;
+    // A prefix that looks like a host, but is parsed as part of the repository, is not checked
+    // there.
+    if inner.whole().parse::<Reference>().as_ref() != Ok(&inner) {
+        return Err(Reason::UpperCase);
+    }
+    let digest = inner.digest().map(str::parse).transpose()?;
+    Ok(ImageReference { inner, digest })
 }
 
 impl fmt::Display for ImageReference {
