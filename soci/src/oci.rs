@@ -10,7 +10,7 @@
 pub mod annotation;
 mod descriptor;
 mod digest;
-mod json;
+pub(crate) mod json;
 mod lenient;
 mod manifest;
 pub mod media_type;

@@ -26,7 +26,6 @@ mod write;
 
 pub use crate::tar::{EntryType, FileMetadata, PaxRecord, TarError};
 pub use builder::{Builder, BuiltZtoc, Outcome};
-pub(crate) use compression::Detection;
 pub use compression::{Checkpoint, Checkpoints, Compression, WINDOW};
 pub use error::{CorruptLayer, InvalidZtoc};
 pub use extract::{ExtractError, SpanReader};

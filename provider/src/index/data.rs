@@ -103,7 +103,7 @@ async fn resolve(image: &RegistryImage, name: &ImageReference) -> Result<Digest,
     let tag = || name.tag().unwrap_or("latest").to_owned();
     let source = name.digest().map_or_else(tag, |digest| digest.to_string());
     // Unlike a look whether it is there, this fails in the registry's own words.
-    let document = image.document(source).await;
+    let document = image.pull_manifest(source).await;
     let document = document.map_err(|error| diagnose("looking up", &name.to_string(), &error))?;
     Ok(document.descriptor.digest)
 }

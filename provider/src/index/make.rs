@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use soci::ztoc::SkipReason;
-use soci::{Destination, Digest, Indexed, Observer, RegistryImage, inspect};
+use soci::{Destination, Digest, Indexed, RegistryImage, inspect};
 use tfplugin_sdk::{Context, Diagnostic, Failure, Value};
 use tokio::sync::OwnedMutexGuard;
 
@@ -265,7 +265,7 @@ async fn publish(
         match (indexed, build.digest, tag) {
             (Some(indexed), _, tag) => indexed.publish(image, tag).await,
             (None, Some(digest), Some(tag)) => {
-                let document = image.document(digest).await?;
+                let document = image.pull_manifest(digest).await?;
                 image.tag(&document, tag).await
             }
             (None, _, _) => Ok(()),
@@ -349,7 +349,7 @@ fn timed_out(name: &str, limit: Duration) -> Diagnostic {
 /// Writes progress to the log.
 struct Log;
 
-impl Observer for Log {
+impl soci::Progress for Log {
     fn layer_started(&self, layer: &soci::oci::Descriptor) {
         tracing::info!(layer = %layer.digest, size = layer.size, "reading layer");
     }

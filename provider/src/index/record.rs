@@ -43,7 +43,7 @@ impl Build {
             digest: digest(report),
             source: report.source.digest,
             indexes: indexes.collect(),
-            documents: indexed.documents(),
+            documents: indexed.manifests(),
             adopted: false,
             tags: Vec::new(),
             recipe,

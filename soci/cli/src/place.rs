@@ -4,7 +4,9 @@ use std::io::Read;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use soci::{Client, Credentials, Destination, ImageReference, LayoutImage, RegistryImage, Source};
+use soci::{
+    Client, Credentials, Destination, ImageReference, ImageSource, LayoutImage, RegistryImage,
+};
 
 /// How to reach a registry.
 #[derive(Args, Default)]

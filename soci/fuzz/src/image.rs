@@ -1,4 +1,4 @@
-//! Documents in memory, some of which refer to others.
+//! MemoryImage in memory, some of which refer to others.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -9,9 +9,11 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use soci::oci::{Descriptor, media_type};
 use soci::{
-    ByteStream, Digest, Document, Error, MemoryStore, Options, Result, Source, Version, index,
+    BlobSource, ByteStream, Digest, Error, ImageSource, Manifest, Options, Result, Version, index,
     inspect, verify_indexes,
 };
+
+use super::memory::MemoryStore;
 
 /// More documents than this are not told apart.
 const MAX_DOCUMENTS: usize = 10;
@@ -21,11 +23,11 @@ const MAX_DOCUMENTS: usize = 10;
 ///
 /// Converting what was converted must give the same.
 pub fn image(data: &[u8]) -> bool {
-    let mut image = Documents::default();
+    let mut image = MemoryImage::default();
     let mut known = Vec::new();
     for text in data.split(|&b| b == 0).take(MAX_DOCUMENTS) {
         let bytes = substitute(text, &known);
-        let document = Document::new(media_type::OCI_INDEX, bytes);
+        let document = Manifest::new(media_type::OCI_INDEX, bytes);
         let digest = document.descriptor.digest;
         known.push((digest, document.bytes.len()));
         image.blobs.insert(digest, document.bytes.clone());
@@ -54,7 +56,7 @@ fn substitute(text: &[u8], known: &[(Digest, usize)]) -> Vec<u8> {
     bytes
 }
 
-async fn convert_twice(image: &Documents) -> bool {
+async fn convert_twice(image: &MemoryImage) -> bool {
     if let Ok(inspection) = inspect(image).await {
         let _ = inspection.tree(image).await;
         let _ = verify_indexes(image, &inspection).await;
@@ -76,15 +78,13 @@ async fn convert_twice(image: &Documents) -> bool {
     true
 }
 
-async fn convert(image: &Documents, version: Version) -> Option<(Digest, MemoryStore)> {
-    let mut options = Options {
-        version,
-        min_layer_size: 0,
-        optimize_xattrs: true,
-        ..Options::default()
-    };
-    options.ztoc.max_size = super::MAX_ZTOC;
-    let store = MemoryStore::new();
+async fn convert(image: &MemoryImage, version: Version) -> Option<(Digest, MemoryStore)> {
+    let mut options = Options::default()
+        .with_version(version)
+        .with_min_layer_size(0)
+        .with_optimize_xattrs(true);
+    options.ztoc.limits.max_ztoc_size = super::MAX_ZTOC;
+    let store = MemoryStore::default();
     let indexed = index(image, &store, &options, &()).await.ok()?;
     indexed
         .publish(&store, Some("tag"))
@@ -101,12 +101,12 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 /// An image in memory.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Documents {
-    root: Option<Document>,
+pub(crate) struct MemoryImage {
+    root: Option<Manifest>,
     blobs: HashMap<Digest, Bytes>,
 }
 
-impl Documents {
+impl MemoryImage {
     /// A blob alone.
     pub(crate) fn of_blob(digest: Digest, bytes: Bytes) -> Self {
         Self {
@@ -124,8 +124,25 @@ impl Documents {
 }
 
 #[async_trait]
-impl Source for Documents {
-    async fn root(&self) -> Result<Document> {
+impl BlobSource for MemoryImage {
+    async fn blob(&self, descriptor: &Descriptor, range: Range<u64>) -> Result<ByteStream> {
+        let blob = self.get(descriptor.digest)?;
+        let size = blob.len() as u64;
+        if range.start > range.end || range.end > size {
+            return Err(Error::SizeMismatch {
+                what: descriptor.digest.to_string(),
+                got: size,
+                want: range.end,
+            });
+        }
+        let part = blob.slice(range.start as usize..range.end as usize);
+        Ok(stream::once(async { Ok(part) }).boxed())
+    }
+}
+
+#[async_trait]
+impl ImageSource for MemoryImage {
+    async fn root(&self) -> Result<Manifest> {
         Ok(self.root.clone().expect("there is at least one document"))
     }
 
@@ -139,20 +156,6 @@ impl Source for Documents {
             });
         }
         Ok(bytes)
-    }
-
-    async fn blob(&self, descriptor: &Descriptor, range: Range<u64>) -> Result<ByteStream> {
-        let blob = self.get(descriptor.digest)?;
-        let size = blob.len() as u64;
-        if range.start > range.end || range.end > size {
-            return Err(Error::SizeMismatch {
-                what: descriptor.digest.to_string(),
-                got: size,
-                want: range.end,
-            });
-        }
-        let part = blob.slice(range.start as usize..range.end as usize);
-        Ok(stream::once(async { Ok(part) }).boxed())
     }
 
     async fn referrers(&self, _: Digest) -> Result<Vec<Descriptor>> {

@@ -5,11 +5,13 @@
 //! and says whether they were sound enough to reach its end.
 
 mod image;
+#[path = "../../tests/support/memory.rs"]
+mod memory;
 
 use bytes::Bytes;
 use soci::oci::Descriptor;
-use soci::ztoc::{Builder, Compression, FileMetadata, Limits, Outcome, Ztoc};
-use soci::{ImageReference, LayerReader, find};
+use soci::ztoc::{Builder, Compression, FileMetadata, Limits, Options, Outcome, Ztoc};
+use soci::{ImageReference, LayerReader};
 
 pub use image::image;
 
@@ -26,9 +28,9 @@ pub fn layer(data: &[u8]) -> bool {
         return false;
     };
     let compression = if how & 1 == 0 {
-        Compression::Gzip
+        Compression::GZIP
     } else {
-        Compression::None
+        Compression::NONE
     };
     let span_size = [1, 700, 65_536, 4 << 20][usize::from(how >> 1 & 3)];
     let piece = [61, 512, 4096, 100_000][usize::from(how >> 3 & 3)];
@@ -47,12 +49,10 @@ pub fn layer(data: &[u8]) -> bool {
 
 /// What becomes of a layer; nothing, if it is corrupt.
 fn build(blob: &[u8], compression: Compression, span_size: u64, piece: usize) -> Option<Outcome> {
-    let limits = Limits {
-        span_size,
-        max_size: MAX_ZTOC,
-        ..Limits::default()
-    };
-    let mut builder = Builder::new(compression, limits);
+    let options = Options::default()
+        .with_span_size(span_size)
+        .with_limits(Limits::default().with_max_ztoc_size(MAX_ZTOC));
+    let mut builder = Builder::new(compression, options);
     for piece in blob.chunks(piece) {
         builder.push(piece).ok()?;
     }
@@ -89,7 +89,7 @@ fn lookups(ztoc: &Ztoc) {
         let _ = points.span_of(offset);
     }
     for name in names(&ztoc.files) {
-        let _ = find(&ztoc.files, &name);
+        let _ = ztoc.file(&name);
     }
 }
 
@@ -107,7 +107,7 @@ fn read_back(ztoc: &Ztoc) {
     }
     let layer = vec![0; ztoc.compressed_size as usize];
     let descriptor = Descriptor::of("", &layer);
-    let source = image::Documents::of_blob(descriptor.digest, Bytes::from(layer));
+    let source = image::MemoryImage::of_blob(descriptor.digest, Bytes::from(layer));
     let reader = LayerReader::new(&source, &descriptor, ztoc).expect("the same size");
     image::block_on(async {
         for name in names(&ztoc.files) {

@@ -1,28 +1,31 @@
-//! Rewriting an image so that it carries its SOCI indexes (V2).
+//! Converting an image into a SOCI-enabled image (V2).
 
 use std::collections::HashMap;
 
+use crate::error::Result;
 use crate::image::{Image, Kind};
-use crate::oci::{Annotations, Descriptor, ImageIndex, Manifest, Platform, annotation, media_type};
-use crate::store::Document;
-use crate::{Digest, Result};
+use crate::oci::{
+    Annotations, Descriptor, Digest, ImageIndex, ImageManifest, Manifest, Platform, annotation,
+    media_type,
+};
 
 /// A SOCI-enabled image.
 #[derive(Debug)]
-pub(crate) struct Enabled {
-    pub root: Document,
+pub(super) struct Converted {
+    /// Its image index.
+    pub root: Manifest,
     /// The rewritten manifests.
-    pub manifests: Vec<Document>,
-    /// The digests that they had, to those that they have.
-    pub renamed: HashMap<Digest, Digest>,
+    pub manifests: Vec<Manifest>,
+    /// Digests of the image's manifests, to those of the rewritten ones.
+    pub rewritten: HashMap<Digest, Digest>,
 }
 
-/// Rewrites an image so that it carries its SOCI indexes.
-pub(crate) fn enable(image: &Image, indexes: &[Option<Document>]) -> Result<Enabled> {
+/// Converts an image. `indexes` has the SOCI index, if there is one, of each of its entries.
+pub(super) fn convert(image: &Image, indexes: &[Option<Manifest>]) -> Result<Converted> {
     let mut manifests = Vec::new();
     let mut entries = Vec::new();
     let mut appended = Vec::new();
-    let mut renamed = HashMap::new();
+    let mut digests = HashMap::new();
     for (entry, index) in image.entries.iter().zip(indexes) {
         let (manifest, platform) = match &entry.kind {
             Kind::SociIndex => continue,
@@ -35,9 +38,9 @@ pub(crate) fn enable(image: &Image, indexes: &[Option<Document>]) -> Result<Enab
         };
         let rewritten = rewrite(manifest, index.as_ref())?;
         let descriptor = redescribe(&entry.descriptor, &rewritten, manifest, platform);
-        // A manifest may be listed for two platforms of which one is indexed: that one counts.
-        if index.is_some() || !renamed.contains_key(&entry.descriptor.digest) {
-            renamed.insert(entry.descriptor.digest, descriptor.digest);
+        // A manifest may be listed for two platforms of which one is indexed, which counts.
+        if index.is_some() || !digests.contains_key(&entry.descriptor.digest) {
+            digests.insert(entry.descriptor.digest, descriptor.digest);
         }
         if let Some(index) = index {
             appended.push(beside(index, descriptor.digest, platform));
@@ -45,11 +48,11 @@ pub(crate) fn enable(image: &Image, indexes: &[Option<Document>]) -> Result<Enab
         entries.push(descriptor);
         manifests.push(rewritten);
     }
-    // Attestations name the manifests they speak of.
+    // Attestations name the manifests that they describe.
     for entry in &mut entries {
         if let Some(subject) = entry.annotations.get_mut(annotation::ATTESTATION_SUBJECT)
             && let Ok(old) = subject.parse::<Digest>()
-            && let Some(new) = renamed.get(&old)
+            && let Some(new) = digests.get(&old)
         {
             *subject = new.to_string();
         }
@@ -61,15 +64,15 @@ pub(crate) fn enable(image: &Image, indexes: &[Option<Document>]) -> Result<Enab
         root.subject.clone_from(&index.subject);
         root.annotations.clone_from(&index.annotations);
     }
-    Ok(Enabled {
-        root: Document::of(media_type::OCI_INDEX, &root)?,
+    Ok(Converted {
+        root: Manifest::of(media_type::OCI_INDEX, &root)?,
         manifests,
-        renamed,
+        rewritten: digests,
     })
 }
 
-/// An image manifest in OCI's form, pointing at its SOCI index.
-fn rewrite(manifest: &Manifest, index: Option<&Document>) -> Result<Document> {
+/// Rewrites an image manifest in OCI's form, with a reference to its SOCI index.
+fn rewrite(manifest: &ImageManifest, index: Option<&Manifest>) -> Result<Manifest> {
     let mut manifest = manifest.clone();
     manifest.media_type = Some(media_type::OCI_MANIFEST.to_owned());
     media_type::OCI_CONFIG.clone_into(&mut manifest.config.media_type);
@@ -79,16 +82,16 @@ fn rewrite(manifest: &Manifest, index: Option<&Document>) -> Result<Document> {
         let digest = index.descriptor.digest.to_string();
         manifest.annotations.insert(key, digest);
     }
-    let mut document = Document::of(media_type::OCI_MANIFEST, &manifest)?;
-    document.descriptor.annotations = manifest.annotations;
-    Ok(document)
+    let mut rewritten = Manifest::of(media_type::OCI_MANIFEST, &manifest)?;
+    rewritten.descriptor.annotations = manifest.annotations;
+    Ok(rewritten)
 }
 
-/// The descriptor of a rewritten manifest: what the old one said, as far as it still holds.
+/// Describes a rewritten manifest, keeping what the old descriptor said as far as it still holds.
 fn redescribe(
     old: &Descriptor,
-    rewritten: &Document,
-    manifest: &Manifest,
+    rewritten: &Manifest,
+    manifest: &ImageManifest,
     platform: Option<&Platform>,
 ) -> Descriptor {
     let mut descriptor = old.clone();
@@ -107,8 +110,8 @@ fn redescribe(
     descriptor
 }
 
-/// The descriptor of a SOCI index beside its image manifest.
-fn beside(index: &Document, manifest: Digest, platform: Option<&Platform>) -> Descriptor {
+/// Describes a SOCI index that is listed beside its image manifest.
+fn beside(index: &Manifest, manifest: Digest, platform: Option<&Platform>) -> Descriptor {
     let mut descriptor = index.descriptor.clone();
     descriptor.annotations = Annotations::new();
     let key = annotation::IMAGE_MANIFEST_DIGEST.to_owned();

@@ -1,44 +1,46 @@
-//! Telling whether an image is indexed already, without reading a layer.
+//! Whether an image is indexed already, decided without reading a layer.
 //!
-//! Everything that is published follows from three things: the image's documents, the options,
-//! and the zTOC of each layer. The first two are at hand and small; the third stands in the
-//! index that is there. So the documents are made once more out of what stands, and compared.
+//! Everything that is published follows from three things: the image's manifests, the options, and
+//! the zTOC of each layer. The first two are at hand and small; the third is in the existing index.
+//! So the manifests are made again from what exists, and compared.
 
 use std::collections::HashMap;
 
-use crate::assemble::{Layer, assemble, key};
-use crate::build::{EMPTY_CONFIG, Options, Version};
-use crate::enable::enable;
+use super::convert::convert;
+use super::layers::{Layer, LayerKey, Layers, select};
+use super::options::Options;
+use super::report::ZtocReport;
+use super::soci_index::{EMPTY_CONFIG, assemble};
+use super::version::Version;
+use crate::error::Result;
 use crate::image::{Image, Kind};
 use crate::inspect::Inspection;
-use crate::layer::Format;
-use crate::report::ZtocReport;
-use crate::store::{Destination, Source};
-use crate::ztoc::SkipReason;
-use crate::{Digest, Result};
+use crate::oci::Digest;
+use crate::store::{Destination, ImageSource};
 
-/// Whether indexing `source` with these options would change nothing: the indexes that `found`
-/// has are what would be built, and every blob of theirs is there. `found` is what
-/// [`inspect`](crate::inspect) says of the image itself (V1), or of the SOCI-enabled image (V2).
+/// Whether indexing `source` with these options would change nothing: the indexes in `found` are
+/// those that would be built, and all their blobs exist. `found` is what
+/// [`inspect`](crate::inspect()) finds for the image itself (V1), or for the SOCI-enabled image
+/// (V2).
 ///
-/// A zTOC that stands is taken for the layer's. An image whose index leaves out a layer that
-/// only reading can tell to be unfit counts as not indexed, and so does one without any index.
+/// An existing zTOC is trusted to be that of its layer. An image whose index leaves out a layer that
+/// cannot be indexed, which only reading tells, is not fresh; neither is one without any index.
 ///
 /// # Errors
-/// When the image cannot be read or the destination refuses.
-pub async fn is_current(
-    source: &(impl Source + ?Sized),
+/// If the image cannot be read or the destination refuses.
+pub async fn is_fresh(
+    source: &(impl ImageSource + ?Sized),
     destination: &(impl Destination + ?Sized),
     found: &Inspection,
     options: &Options,
 ) -> Result<bool> {
-    // Both are seen only when a layer is read.
+    // Only reading the layers tells the effect of these.
     if options.optimize_xattrs || !options.ztoc.prefetch_files.is_empty() {
         return Ok(false);
     }
     let image = Image::read(source).await?;
-    let standing = standing(found, options);
-    let mut layers = HashMap::new();
+    let existing = existing_ztocs(found, options);
+    let mut layers = Layers::new();
     for entry in &image.entries {
         let Kind::Image { manifest, platform } = &entry.kind else {
             continue;
@@ -47,30 +49,29 @@ pub async fn is_current(
             continue;
         }
         for layer in &manifest.layers {
-            let fit = Format::of(&layer.media_type).is_ok() && layer.size >= options.min_layer_size;
-            let known = match standing.get(&layer.digest) {
-                _ if !fit => Layer::Skipped(SkipReason::new("it is not fit")),
-                None => return Ok(false),
-                Some(report) => Layer::Indexed {
+            let known = match (select(layer, options), existing.get(&layer.digest)) {
+                (Err(reason), _) => Layer::Skipped(reason),
+                (Ok(_), None) => return Ok(false),
+                (Ok(_), Some(report)) => Layer::Indexed {
                     report: report.clone(),
                     needs_xattrs: true,
                     prefetch: Vec::new(),
                 },
             };
-            layers.insert(key(layer), known);
+            layers.insert(LayerKey::of(layer), known);
         }
     }
     let mut indexes = Vec::new();
     for entry in &image.entries {
         let index = match &entry.kind {
             Kind::Image { manifest, platform } if options.wants(platform) => {
-                assemble(entry, manifest, platform, &layers, options)?.index
+                assemble(&entry.descriptor, manifest, platform, &layers, options)?.index
             }
             _ => None,
         };
         indexes.push(index);
     }
-    let made: Vec<Digest> = indexes
+    let built: Vec<Digest> = indexes
         .iter()
         .flatten()
         .map(|i| i.descriptor.digest)
@@ -82,11 +83,11 @@ pub async fn is_current(
                 .iter()
                 .flat_map(|platform| &platform.indexes);
             let found: Vec<Digest> = found.map(|index| index.digest).collect();
-            made.iter().all(|index| found.contains(index))
+            built.iter().all(|index| found.contains(index))
         }
-        Version::V2 => enable(&image, &indexes)?.root.descriptor.digest == found.root,
+        Version::V2 => convert(&image, &indexes)?.root.descriptor.digest == found.root,
     };
-    if made.is_empty() || !same {
+    if built.is_empty() || !same {
         return Ok(false);
     }
     if !destination.has_blob(Digest::of(EMPTY_CONFIG)).await? {
@@ -102,8 +103,8 @@ pub async fn is_current(
     Ok(true)
 }
 
-/// The zTOCs of the indexes that may be those wanted, by layer.
-fn standing(found: &Inspection, options: &Options) -> HashMap<Digest, ZtocReport> {
+/// Returns the zTOCs of indexes of the wanted version and span size, by layer.
+fn existing_ztocs(found: &Inspection, options: &Options) -> HashMap<Digest, ZtocReport> {
     let indexes = found
         .platforms
         .iter()

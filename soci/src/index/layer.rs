@@ -1,4 +1,4 @@
-//! The way of a layer from its source to its zTOC.
+//! One layer, from its source to its zTOC.
 //!
 //! ```text
 //!              ┌─► hasher thread: SHA-256 of the whole blob ─► the descriptor's digest?
@@ -6,10 +6,9 @@
 //!              └─► builder thread: inflate, spans, tar ─► zTOC
 //! ```
 //!
-//! The pump hands every piece to both threads (pieces are counted references, not copies)
-//! through short queues. Reading waits only when the slower of the two is behind by a full
-//! queue, so a few pieces per layer are all that is ever in memory. The zTOC counts only
-//! after the whole blob has turned out to be what its descriptor says.
+//! The pump hands every piece to both threads through short queues; pieces are reference-counted,
+//! not copied. Reading waits only when the slower thread is behind by a full queue, so no more than
+//! a few pieces per layer are in memory. The zTOC is used only after the whole blob was verified.
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -17,55 +16,23 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use crate::build::Observer;
-use crate::oci::Descriptor;
-use crate::store::Source;
-use crate::ztoc::{Builder, Compression, CorruptLayer, Limits, Outcome, SkipReason};
-use crate::{Digest, Error, Result};
+use super::progress::Progress;
+use crate::error::{Error, Result};
+use crate::oci::{Descriptor, Digest};
+use crate::store::BlobSource;
+use crate::ztoc::{Builder, Compression, CorruptLayer, Options, Outcome};
 
-/// Pieces that may wait for a thread.
+/// Length of a thread's queue, in pieces.
 const QUEUE: usize = 16;
 
-/// How a layer's bytes are to be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// The media type says how.
-    Known(Compression),
-    /// The first bytes tell; Docker's older media type says nothing of compression.
-    Sniff,
-}
-
-impl Format {
-    /// What a layer's media type says, or why it can have no zTOC.
-    pub(crate) fn of(media_type: &str) -> Result<Self, SkipReason> {
-        let oci = media_type
-            .strip_prefix("application/vnd.oci.image.layer.v1.tar")
-            .or_else(|| {
-                media_type.strip_prefix("application/vnd.oci.image.layer.nondistributable.v1.tar")
-            });
-        let docker = media_type
-            .strip_prefix("application/vnd.docker.image.rootfs.diff.tar")
-            .or_else(|| {
-                media_type.strip_prefix("application/vnd.docker.image.rootfs.foreign.diff.tar")
-            });
-        match (oci, docker) {
-            (Some("+gzip"), _) | (_, Some(".gzip")) => Ok(Self::Known(Compression::Gzip)),
-            (Some(""), _) => Ok(Self::Known(Compression::None)),
-            (_, Some("")) => Ok(Self::Sniff),
-            _ => Err(SkipReason::new(format_args!(
-                "its media type {media_type:?} is neither plain nor gzip-compressed tar"
-            ))),
-        }
-    }
-}
-
-/// Reads a whole layer, verifies it and builds its zTOC.
+/// Reads a whole layer, verifies it and builds its zTOC. Without a compression, its first bytes
+/// decide.
 pub(crate) async fn build_ztoc(
-    source: &(impl Source + ?Sized),
+    source: &(impl BlobSource + ?Sized),
     layer: &Descriptor,
-    format: Format,
-    limits: Limits,
-    observer: &(impl Observer + ?Sized),
+    compression: Option<Compression>,
+    options: Options,
+    progress: &(impl Progress + ?Sized),
 ) -> Result<Outcome> {
     let (to_hasher, mut pieces) = mpsc::channel::<Bytes>(QUEUE);
     let hasher = spawn_blocking(move || {
@@ -76,15 +43,15 @@ pub(crate) async fn build_ztoc(
         Digest::from(hasher)
     });
     let (to_builder, pieces) = mpsc::channel::<Bytes>(QUEUE);
-    let builder = spawn_blocking(move || run_builder(pieces, format, limits));
+    let builder = spawn_blocking(move || run_builder(pieces, compression, options));
 
     let mut stream = source.blob(layer, 0..layer.size).await?;
     let mut size = 0;
     while let Some(piece) = stream.next().await {
         let piece = piece?;
         size += piece.len() as u64;
-        observer.layer_read(layer, piece.len() as u64);
-        // A builder that has given up takes no more; the digest still tells why.
+        progress.layer_read(layer, piece.len() as u64);
+        // A builder that failed receives no more, but the digest may explain the failure.
         let _ = to_builder.send(piece.clone()).await;
         let _ = to_hasher.send(piece).await;
     }
@@ -112,7 +79,7 @@ pub(crate) async fn build_ztoc(
     })
 }
 
-/// What a thread returned; its panic goes on in the caller.
+/// Returns the result of a thread, or continues its panic.
 async fn joined<T>(task: tokio::task::JoinHandle<T>) -> T {
     match task.await {
         Ok(value) => value,
@@ -122,72 +89,29 @@ async fn joined<T>(task: tokio::task::JoinHandle<T>) -> T {
 
 fn run_builder(
     mut pieces: mpsc::Receiver<Bytes>,
-    format: Format,
-    limits: Limits,
+    compression: Option<Compression>,
+    options: Options,
 ) -> Result<Outcome, CorruptLayer> {
     let mut head = BytesMut::new();
-    let compression = match format {
-        Format::Known(compression) => compression,
-        Format::Sniff => {
-            while head.len() < 4
+    let compression = match compression {
+        Some(compression) => compression,
+        None => {
+            while head.len() < Compression::HEAD
                 && let Some(piece) = pieces.blocking_recv()
             {
                 head.extend_from_slice(&piece);
             }
-            if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-                return Ok(Outcome::Skipped(SkipReason::new(
-                    "it is compressed with zstd",
-                )));
-            }
-            if head.starts_with(&[0x1f, 0x8b]) {
-                Compression::Gzip
-            } else {
-                Compression::None
+            match Compression::of_first_bytes(&head) {
+                Ok(compression) => compression,
+                Err(reason) => return Ok(Outcome::Skipped(reason)),
             }
         }
     };
-    let mut builder = Builder::new(compression, limits);
+    let mut builder = Builder::new(compression, options);
     builder.push(&head)?;
     drop(head);
     while let Some(piece) = pieces.blocking_recv() {
         builder.push(&piece)?;
     }
     builder.finish()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn formats() {
-        let gzip = Ok(Format::Known(Compression::Gzip));
-        let plain = Ok(Format::Known(Compression::None));
-        for (media_type, want) in [
-            ("application/vnd.oci.image.layer.v1.tar+gzip", gzip.clone()),
-            (
-                "application/vnd.oci.image.layer.nondistributable.v1.tar",
-                plain.clone(),
-            ),
-            (
-                "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-                gzip,
-            ),
-            ("application/vnd.oci.image.layer.v1.tar", plain),
-            (
-                "application/vnd.docker.image.rootfs.diff.tar",
-                Ok(Format::Sniff),
-            ),
-        ] {
-            assert_eq!(Format::of(media_type), want, "{media_type}");
-        }
-        for media_type in [
-            "application/vnd.oci.image.layer.v1.tar+zstd",
-            "application/vnd.oci.image.layer.v1.tar+gzip+encrypted",
-            "application/vnd.docker.image.rootfs.diff.tar.zstd",
-            "application/vnd.in-toto+json",
-        ] {
-            assert!(Format::of(media_type).is_err(), "{media_type}");
-        }
-    }
 }

@@ -1,25 +1,28 @@
-//! What was built.
+//! Reports of what was built.
 
 use serde::Serialize;
 
-use crate::Digest;
+use super::version::Version;
+use crate::oci::Digest;
+use crate::ztoc::SkipReason;
 
 /// What was built for an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Report {
-    /// `V1` or `V2`.
-    pub version: &'static str,
+    /// Version of the indexes; serialized as `V1` or `V2`.
+    pub version: Version,
     /// The image.
     pub source: SourceReport,
-    /// V2: the digest of the SOCI-enabled image. Nothing if no layer got a zTOC.
+    /// Digest of the SOCI-enabled image (V2); `None` if no layer got a zTOC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
-    /// One per platform that has layers to index.
+    /// One for each platform indexed.
     pub indexes: Vec<IndexReport>,
 }
 
 impl Report {
-    /// Whether anything was indexed at all.
+    /// Whether no layer was indexed.
     pub fn is_empty(&self) -> bool {
         self.indexes.iter().all(|index| index.digest.is_none())
     }
@@ -27,6 +30,7 @@ impl Report {
 
 /// The image that was indexed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct SourceReport {
     /// Digest of its manifest or index.
     pub digest: Digest,
@@ -36,27 +40,29 @@ pub struct SourceReport {
 
 /// The index of one platform's image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct IndexReport {
-    /// The platform, e.g. `linux/arm64`.
+    /// Platform, such as `linux/arm64`.
     pub platform: String,
     /// Digest of the image manifest; for V2, of the rewritten one.
     pub manifest: Digest,
-    /// Digest of the SOCI index; nothing if no layer got a zTOC.
+    /// Digest of the SOCI index; `None` if no layer got a zTOC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
     /// Size of the SOCI index in bytes.
     pub size: u64,
     /// The zTOCs, in the order of the layers.
     pub ztocs: Vec<ZtocReport>,
-    /// The layers without one.
+    /// The layers without a zTOC.
     pub skipped: Vec<SkippedReport>,
     /// Files to prefetch that are in no indexed layer, or empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_prefetched: Vec<String>,
 }
 
-/// One layer's zTOC.
+/// The zTOC of one layer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ZtocReport {
     /// Digest of the layer.
     pub layer: Digest,
@@ -64,17 +70,18 @@ pub struct ZtocReport {
     pub digest: Digest,
     /// Size of the zTOC in bytes.
     pub size: u64,
-    /// How many files the layer has.
+    /// Number of files in the layer.
     pub files: usize,
-    /// How many spans the layer was cut into.
+    /// Number of spans in the layer.
     pub spans: usize,
 }
 
 /// A layer without a zTOC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct SkippedReport {
     /// Digest of the layer.
     pub layer: Digest,
-    /// Why.
-    pub reason: String,
+    /// The reason; serialized as its text.
+    pub reason: SkipReason,
 }

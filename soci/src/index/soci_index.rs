@@ -1,69 +1,50 @@
-//! Making the SOCI index of one image manifest out of its layers' zTOCs.
+//! The SOCI index of one image manifest, made of its layers' zTOCs.
 
-use std::collections::HashMap;
+use super::layers::{Layer, LayerKey, Layers};
+use super::options::Options;
+use super::prefetch::{PrefetchArtifact, prefetch};
+use super::report::{IndexReport, SkippedReport, ZtocReport};
+use super::version::Version;
+use crate::error::Result;
+use crate::oci::{
+    Annotations, Descriptor, ImageManifest, Manifest, Platform, annotation, media_type,
+};
 
-use bytes::Bytes;
-use serde::Serialize;
+/// The content of every SOCI index's configuration.
+pub(super) const EMPTY_CONFIG: &[u8] = b"{}";
 
-use crate::build::{EMPTY_CONFIG, Options, Version};
-use crate::image::Entry;
-use crate::oci::{Annotations, Descriptor, Manifest, Platform, annotation, media_type};
-use crate::report::{IndexReport, SkippedReport, ZtocReport};
-use crate::store::Document;
-use crate::ztoc::SkipReason;
-use crate::{Digest, Result};
-
-/// What became of a layer, its zTOC's bytes being stored already.
-#[derive(Clone)]
-pub(crate) enum Layer {
-    Indexed {
-        report: ZtocReport,
-        needs_xattrs: bool,
-        prefetch: Vec<Option<(usize, usize)>>,
-    },
-    Skipped(SkipReason),
-}
-
-/// What makes two layers of an image the same work.
-pub(crate) type Key = (Digest, u64, String);
-
-pub(crate) fn key(layer: &Descriptor) -> Key {
-    (layer.digest, layer.size, layer.media_type.clone())
-}
-
-/// What one image manifest gets.
-pub(crate) struct Assembled {
-    /// Its SOCI index, if it has any zTOC.
-    pub index: Option<Document>,
-    /// What to report.
-    pub line: IndexReport,
+/// What belongs to one image manifest.
+pub(super) struct Assembled {
+    /// Its SOCI index, if any layer has a zTOC.
+    pub index: Option<Manifest>,
+    pub report: IndexReport,
     /// The prefetch artifacts of the index, to be stored before it.
-    pub prefetch: Vec<(Descriptor, Bytes)>,
+    pub prefetch: Vec<PrefetchArtifact>,
 }
 
-/// Makes the SOCI index of one image manifest.
-pub(crate) fn assemble(
-    entry: &Entry,
-    manifest: &Manifest,
+/// Assembles the SOCI index of an image manifest, which `descriptor` describes.
+pub(super) fn assemble(
+    descriptor: &Descriptor,
+    manifest: &ImageManifest,
     platform: &Platform,
-    layers: &HashMap<Key, Layer>,
+    layers: &Layers,
     options: &Options,
 ) -> Result<Assembled> {
     let mut report = IndexReport {
         platform: platform.to_string(),
-        manifest: entry.descriptor.digest,
+        manifest: descriptor.digest,
         digest: None,
         size: 0,
         ztocs: Vec::new(),
         skipped: Vec::new(),
         not_prefetched: Vec::new(),
     };
-    let mut ztocs = Vec::new();
+    let mut listed = Vec::new();
     for layer in &manifest.layers {
-        match &layers[&key(layer)] {
+        match &layers[&LayerKey::of(layer)] {
             Layer::Skipped(reason) => report.skipped.push(SkippedReport {
                 layer: layer.digest,
-                reason: reason.to_string(),
+                reason: reason.clone(),
             }),
             Layer::Indexed {
                 report: ztoc,
@@ -72,132 +53,56 @@ pub(crate) fn assemble(
             } => {
                 let disable_xattrs = options.optimize_xattrs && !needs_xattrs;
                 let span_size = options.ztoc.span_size;
-                ztocs.push(ztoc_descriptor(ztoc, layer, span_size, disable_xattrs));
+                listed.push(describe_ztoc(ztoc, layer, span_size, disable_xattrs));
                 report.ztocs.push(ztoc.clone());
             }
         }
     }
-    if ztocs.is_empty() {
+    if listed.is_empty() {
         return Ok(Assembled {
             index: None,
-            line: report,
+            report,
             prefetch: Vec::new(),
         });
     }
-    let wanted = &options.ztoc.prefetch_files;
-    let prefetch = prefetch_artifacts(manifest, layers, wanted, &mut report.not_prefetched)?;
-    for (descriptor, _) in &prefetch {
-        ztocs.push(descriptor.clone());
-    }
+    let prefetch = prefetch(manifest, layers, &options.ztoc.prefetch_files)?;
+    report.not_prefetched = prefetch.missing;
+    let artifacts = prefetch.artifacts;
+    listed.extend(artifacts.iter().map(|artifact| artifact.descriptor.clone()));
     let mut annotations = Annotations::new();
-    annotations.insert(
-        annotation::BUILD_TOOL.to_owned(),
-        options.ztoc.build_tool.clone(),
-    );
-    let subject = (options.version == Version::V1).then(|| {
-        let mut subject = Descriptor::of(&entry.descriptor.media_type, b"");
-        subject.digest = entry.descriptor.digest;
-        subject.size = entry.descriptor.size;
-        subject
-    });
-    let index = Manifest {
+    let build_tool = options.ztoc.build_tool.clone();
+    annotations.insert(annotation::BUILD_TOOL.to_owned(), build_tool);
+    let artifact_type = options.version.artifact_type();
+    let subject = Descriptor::new(&descriptor.media_type, descriptor.digest, descriptor.size);
+    let index = ImageManifest {
         schema_version: 2,
         media_type: Some(media_type::OCI_MANIFEST.to_owned()),
         artifact_type: None,
-        config: Descriptor::of(options.version.artifact_type(), EMPTY_CONFIG),
-        layers: ztocs,
-        subject,
+        config: Descriptor::of(artifact_type, EMPTY_CONFIG),
+        layers: listed,
+        subject: (options.version == Version::V1).then_some(subject),
         annotations: annotations.clone(),
     };
-    let mut document = Document::of(media_type::OCI_MANIFEST, &index)?;
-    // Where clients list referrers themselves, the list says what each of them is.
-    document.descriptor.artifact_type = Some(options.version.artifact_type().to_owned());
-    document.descriptor.annotations = annotations;
-    report.digest = Some(document.descriptor.digest);
-    report.size = document.descriptor.size;
+    let mut index = Manifest::of(media_type::OCI_MANIFEST, &index)?;
+    // Where clients maintain the list of referrers, it repeats type and annotations of each.
+    index.descriptor.artifact_type = Some(artifact_type.to_owned());
+    index.descriptor.annotations = annotations;
+    report.digest = Some(index.descriptor.digest);
+    report.size = index.descriptor.size;
     Ok(Assembled {
-        index: Some(document),
-        line: report,
-        prefetch,
+        index: Some(index),
+        report,
+        prefetch: artifacts,
     })
 }
 
-#[derive(Serialize)]
-struct Prefetch {
-    version: &'static str,
-    prefetch_spans: Vec<PrefetchSpans>,
-}
-
-#[derive(Serialize)]
-struct PrefetchSpans {
-    start_span: usize,
-    end_span: usize,
-}
-
-/// For each layer that holds wanted files, the list of their spans. A file is looked for in
-/// the topmost indexed layer that has it, which is the one that is mounted.
-fn prefetch_artifacts(
-    manifest: &Manifest,
-    layers: &HashMap<Key, Layer>,
-    wanted: &[String],
-    missing: &mut Vec<String>,
-) -> Result<Vec<(Descriptor, Bytes)>> {
-    let mut spans: Vec<Vec<(usize, usize)>> = vec![Vec::new(); manifest.layers.len()];
-    for (file, path) in wanted.iter().enumerate() {
-        let mut found = manifest
-            .layers
-            .iter()
-            .enumerate()
-            .rev()
-            .filter_map(|(at, layer)| match &layers[&key(layer)] {
-                Layer::Indexed { prefetch, .. } => Some((at, prefetch[file]?)),
-                Layer::Skipped(_) => None,
-            });
-        match found.next() {
-            Some((at, found)) => spans[at].push(found),
-            None => missing.push(path.clone()),
-        }
-    }
-    let mut artifacts = Vec::new();
-    for (mut spans, layer) in spans.into_iter().zip(&manifest.layers) {
-        if spans.is_empty() {
-            continue;
-        }
-        spans.sort_unstable();
-        let mut merged: Vec<PrefetchSpans> = Vec::new();
-        for (start_span, end_span) in spans {
-            match merged.last_mut() {
-                Some(last) if start_span <= last.end_span + 1 => {
-                    last.end_span = last.end_span.max(end_span);
-                }
-                _ => merged.push(PrefetchSpans {
-                    start_span,
-                    end_span,
-                }),
-            }
-        }
-        let content = Prefetch {
-            version: "1.0",
-            prefetch_spans: merged,
-        };
-        let mut document = Document::of(media_type::PREFETCH, &content)?;
-        let key = annotation::LAYER_DIGEST.to_owned();
-        let annotations = &mut document.descriptor.annotations;
-        annotations.insert(key, layer.digest.to_string());
-        artifacts.push((document.descriptor, document.bytes));
-    }
-    Ok(artifacts)
-}
-
-fn ztoc_descriptor(
+fn describe_ztoc(
     ztoc: &ZtocReport,
     layer: &Descriptor,
     span_size: u64,
     disable_xattrs: bool,
 ) -> Descriptor {
-    let mut descriptor = Descriptor::of(media_type::ZTOC, b"");
-    descriptor.digest = ztoc.digest;
-    descriptor.size = ztoc.size;
+    let mut descriptor = Descriptor::new(media_type::ZTOC, ztoc.digest, ztoc.size);
     let mut annotate = |key: &str, value: String| {
         descriptor.annotations.insert(key.to_owned(), value);
     };

@@ -1,31 +1,32 @@
-//! Who asks a registry.
+//! Credentials for a registry.
 
 use std::fmt;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::PathBuf;
 
 use docker_credential::{CredentialRetrievalError, DockerCredential};
 
-use crate::reference::ImageReference;
-use crate::{Error, Result};
+use super::error::CredentialsError;
+use crate::error::{Error, Result};
+use crate::oci::ImageReference;
 
-/// The key under which Docker keeps the credentials of Docker Hub.
+/// The key under which Docker keeps the credentials for Docker Hub.
 const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
 
-/// Of Docker's configuration, more is not read.
+/// Maximum size of Docker's configuration in bytes.
 const MAX_CONFIG: u64 = 4 << 20;
 
-/// What to show a registry that asks.
+/// Credentials for a registry.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum Credentials {
-    /// Nothing.
+    /// None.
     #[default]
     Anonymous,
-    /// A user with a password, or with a token in its place.
+    /// A user name with a password, or with a token in its place.
     Basic {
-        /// The user's name.
+        /// The user name.
         username: String,
-        /// The user's password.
+        /// The password.
         password: String,
     },
 }
@@ -40,14 +41,14 @@ impl fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// What Docker's configuration (`$DOCKER_CONFIG/config.json`, `~/.docker/config.json`)
-    /// has for the registry of a reference, its credential helpers included.
+    /// Reads the credentials for the registry of a reference from Docker's configuration
+    /// (`$DOCKER_CONFIG/config.json`, `~/.docker/config.json`), using its credential helpers.
     ///
     /// # Errors
-    /// When the configuration is broken or a helper fails. Having none is no error.
+    /// If the configuration is invalid or a helper fails. Having none is not an error.
     pub async fn from_docker_config(reference: &ImageReference) -> Result<Self> {
-        match usual_file() {
-            // One that cannot be looked at is no configuration that is not there: opening it says why.
+        match default_path() {
+            // A file that cannot be examined may exist; opening it says why.
             Some(path) if path.try_exists().unwrap_or(true) => {
                 Self::from_docker_config_file(path, reference).await
             }
@@ -55,60 +56,53 @@ impl Credentials {
         }
     }
 
-    /// The same, out of a certain file of the form of Docker's configuration.
+    /// Reads the credentials for the registry of a reference from a file in the form of Docker's
+    /// configuration.
     ///
     /// # Errors
-    /// When the file is missing or broken, or a helper fails. That it has nothing for the
-    /// registry is no error.
+    /// If the file is missing or invalid, or a helper fails. Having none for the registry is not an
+    /// error.
     pub async fn from_docker_config_file(
         path: impl Into<PathBuf>,
         reference: &ImageReference,
     ) -> Result<Self> {
-        let registry = reference.registry().to_owned();
+        let registry = reference.registry();
+        let key = match registry {
+            "docker.io" => DOCKER_HUB_KEY.to_owned(),
+            registry => registry.to_owned(),
+        };
         let path = path.into();
         // A helper is another program, which may take its time.
-        let found = tokio::task::spawn_blocking({
-            let key = match registry.as_str() {
-                "docker.io" => DOCKER_HUB_KEY.to_owned(),
-                registry => registry.to_owned(),
-            };
-            move || {
-                let file = std::fs::File::open(path)?.take(MAX_CONFIG);
-                let file = std::io::BufReader::new(file);
-                let found = docker_credential::get_credential_from_reader(file, &key);
-                std::io::Result::Ok(found)
-            }
-        });
-        let found = match found.await {
-            Ok(found) => found,
+        let read = tokio::task::spawn_blocking(move || read(path, &key)).await;
+        let read = match read {
+            Ok(read) => read,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
-        let refuse = |reason: String| Error::Credentials {
-            registry: registry.clone(),
-            reason,
-        };
-        let found = found.map_err(|error| refuse(format!("Docker's configuration: {error}")));
-        match found? {
-            Ok(DockerCredential::UsernamePassword(username, password)) => {
-                Ok(Self::Basic { username, password })
-            }
-            Ok(DockerCredential::IdentityToken(_)) => Err(refuse(
-                "Docker's configuration has an identity token, which is not supported; \
-                 log in with a user name and a password or access token"
-                    .to_owned(),
-            )),
-            Err(CredentialRetrievalError::NoCredentialConfigured) => Ok(Self::Anonymous),
-            // What a helper printed may hold the secret itself.
-            Err(CredentialRetrievalError::HelperFailure { helper, .. }) => {
-                Err(refuse(format!("the credential helper {helper:?} failed")))
-            }
-            Err(error) => Err(refuse(format!("Docker's configuration: {error}"))),
-        }
+        read.map_err(|source| Error::Credentials {
+            registry: registry.to_owned(),
+            source,
+        })
     }
 }
 
-/// Where Docker's configuration is, if there is one.
-fn usual_file() -> Option<PathBuf> {
+fn read(path: PathBuf, key: &str) -> Result<Credentials, CredentialsError> {
+    let file = std::fs::File::open(path).map_err(CredentialsError::Unreadable)?;
+    let file = io::BufReader::new(file.take(MAX_CONFIG));
+    match docker_credential::get_credential_from_reader(file, key) {
+        Ok(DockerCredential::UsernamePassword(username, password)) => {
+            Ok(Credentials::Basic { username, password })
+        }
+        Ok(DockerCredential::IdentityToken(_)) => Err(CredentialsError::IdentityToken),
+        Err(CredentialRetrievalError::NoCredentialConfigured) => Ok(Credentials::Anonymous),
+        Err(CredentialRetrievalError::HelperFailure { helper, .. }) => {
+            Err(CredentialsError::Helper { helper })
+        }
+        Err(error) => Err(CredentialsError::Invalid(Box::new(error))),
+    }
+}
+
+/// Returns the path of Docker's configuration, if there can be one.
+fn default_path() -> Option<PathBuf> {
     let directory = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
     let home = || Some(std::env::home_dir()?.join(".docker"));
     Some(directory.or_else(home)?.join("config.json"))

@@ -1,10 +1,49 @@
-//! Errors that a registry answers with, or that keep it from answering.
+//! Errors of clients, credentials and requests.
 
-use std::fmt;
+use std::{fmt, io};
 
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use url::Url;
+
+/// Reason why a client cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// A certificate is invalid.
+    #[error("CA certificates: {0}")]
+    InvalidCertificate(#[source] reqwest::Error),
+    /// There is no certificate.
+    #[error("CA certificates: there is none in PEM form")]
+    NoCertificate,
+    /// TLS is not available, for want of the system's certificates for example.
+    #[error("TLS set-up: {0}")]
+    Tls(#[source] reqwest::Error),
+}
+
+/// Reason why Docker's configuration yields no credentials.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialsError {
+    /// The file cannot be read.
+    #[error("Docker's configuration: {0}")]
+    Unreadable(#[source] io::Error),
+    /// The file is invalid.
+    #[error("Docker's configuration: {0}")]
+    Invalid(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The file has an identity token, which is not supported.
+    #[error(
+        "Docker's configuration has an identity token, which is not supported; \
+         log in with a user name and a password or access token"
+    )]
+    IdentityToken,
+    /// A credential helper failed. Its output is not kept, because it may hold the secret.
+    #[error("the credential helper {helper:?} failed")]
+    Helper {
+        /// Name of the helper.
+        helper: String,
+    },
+}
 
 /// A request that failed.
 #[derive(Debug)]
@@ -16,26 +55,33 @@ pub struct RegistryError {
 
 #[derive(Debug)]
 enum Kind {
-    /// No whole answer came.
-    Transport { reason: String, temporary: bool },
-    /// The answer says no.
+    /// No complete response arrived.
+    Transport {
+        /// The innermost cause, printable.
+        reason: String,
+        temporary: bool,
+        source: reqwest::Error,
+    },
+    /// The response refuses the request.
     Status {
         status: StatusCode,
         details: Vec<Detail>,
     },
-    /// The registry's token server says no.
+    /// The registry's token server refuses the credentials.
     Authentication { status: StatusCode, reason: String },
-    /// The answer is no sensible one.
+    /// The response makes no sense.
     Answer { reason: &'static str },
+    /// The reference makes no URL.
+    Url(url::ParseError),
 }
 
-/// One error of an answer's body.
+/// One error in the body of a response.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Detail {
-    /// The code, e.g. `MANIFEST_UNKNOWN`.
+    /// Code, such as `MANIFEST_UNKNOWN`.
     #[serde(default)]
     pub code: String,
-    /// What the registry says in words.
+    /// Message for people.
     #[serde(default)]
     pub message: String,
 }
@@ -46,16 +92,18 @@ struct Envelope {
 }
 
 impl RegistryError {
-    pub(super) fn transport(method: &Method, url: &Url, error: &reqwest::Error) -> Self {
-        // A body that breaks off comes as an error of decoding.
+    pub(super) fn transport(method: &Method, url: &Url, error: reqwest::Error) -> Self {
+        // A body that breaks off is reported as a decoding error.
         let broken = error.is_body() || error.is_decode();
         let temporary = error.is_connect() || error.is_timeout() || broken;
         Self::new(
             method,
             url,
             Kind::Transport {
-                reason: root_cause(error),
+                reason: root_cause(&error),
                 temporary: temporary || error.is_request(),
+                // The URL may hold secrets.
+                source: error.without_url(),
             },
         )
     }
@@ -79,6 +127,15 @@ impl RegistryError {
         Self::new(method, url, Kind::Answer { reason })
     }
 
+    /// Reports a `reference` that makes no URL.
+    pub(super) fn url(reference: &str, error: url::ParseError) -> Self {
+        Self {
+            method: Method::GET,
+            url: printable(reference),
+            kind: Kind::Url(error),
+        }
+    }
+
     fn new(method: &Method, url: &Url, kind: Kind) -> Self {
         Self {
             method: method.clone(),
@@ -87,7 +144,7 @@ impl RegistryError {
         }
     }
 
-    /// The status of the answer, if one came.
+    /// Returns the status of the response, if one arrived.
     pub fn status_code(&self) -> Option<u16> {
         match &self.kind {
             Kind::Status { status, .. } => Some(status.as_u16()),
@@ -95,7 +152,7 @@ impl RegistryError {
         }
     }
 
-    /// The errors in the answer's body.
+    /// Returns the errors in the response's body.
     pub fn details(&self) -> &[Detail] {
         match &self.kind {
             Kind::Status { details, .. } => details,
@@ -103,8 +160,8 @@ impl RegistryError {
         }
     }
 
-    /// The registry says that the thing asked for does not exist. Status 404 alone does not
-    /// say that: anything between here and the registry may answer with it.
+    /// Whether the registry says that something does not exist. Status 404 alone does not say so:
+    /// anything between here and the registry may answer with it.
     pub fn is_not_found(&self) -> bool {
         const UNKNOWN: [&str; 4] = [
             "MANIFEST_UNKNOWN",
@@ -116,35 +173,43 @@ impl RegistryError {
         self.status_code() == Some(404) && codes.any(|code| UNKNOWN.contains(&code))
     }
 
-    /// The request was one to change something.
+    /// Whether the request was to change something.
     pub fn is_write(&self) -> bool {
         !matches!(self.method, Method::GET | Method::HEAD)
     }
 
-    /// The credentials are missing, wrong, or not good for this.
+    /// Whether the credentials are missing, wrong, or not sufficient.
     pub fn is_unauthorized(&self) -> bool {
         matches!(self.kind, Kind::Authentication { .. })
             || matches!(self.status_code(), Some(401 | 403))
     }
 
-    /// No answer came.
+    /// Whether no response arrived.
     pub fn is_unreachable(&self) -> bool {
         matches!(self.kind, Kind::Transport { .. })
     }
 
-    /// The same request may succeed a little later.
+    /// Whether the same request may succeed a little later.
     pub fn is_temporary(&self) -> bool {
         match &self.kind {
             Kind::Transport { temporary, .. } => *temporary,
             Kind::Status { status, .. } => {
                 matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
             }
-            Kind::Authentication { .. } | Kind::Answer { .. } => false,
+            Kind::Authentication { .. } | Kind::Answer { .. } | Kind::Url(_) => false,
         }
     }
 }
 
-impl std::error::Error for RegistryError {}
+impl std::error::Error for RegistryError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.kind {
+            Kind::Transport { source, .. } => Some(source),
+            Kind::Url(source) => Some(source),
+            _ => None,
+        }
+    }
+}
 
 impl fmt::Display for RegistryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -166,14 +231,15 @@ impl fmt::Display for RegistryError {
                 }
             }
             Kind::Answer { reason } => f.write_str(reason),
+            Kind::Url(error) => error.fmt(f),
         }
     }
 }
 
-/// A URL without its secrets: upload sessions and presigned downloads carry theirs in the
-/// query, of which only what the protocol itself defines is shown.
+/// Returns a URL without secrets: upload sessions and presigned downloads carry theirs in the query,
+/// of which only the parameters of the protocol itself are printed.
 fn redacted(url: &Url) -> String {
-    const SHOWN: [&str; 8] = [
+    const PRINTED: [&str; 8] = [
         "digest",
         "mount",
         "from",
@@ -183,28 +249,28 @@ fn redacted(url: &Url) -> String {
         "service",
         "scope",
     ];
-    let mut shown = url.clone();
-    // Neither call can fail on a URL that has a host.
-    let _ = shown.set_username("");
-    let _ = shown.set_password(None);
-    shown.set_fragment(None);
-    shown.set_query(None);
+    let mut printed = url.clone();
+    // Neither call fails on a URL that has a host.
+    let _ = printed.set_username("");
+    let _ = printed.set_password(None);
+    printed.set_fragment(None);
+    printed.set_query(None);
     let mut hidden = false;
     for (key, value) in url.query_pairs() {
-        if SHOWN.contains(&&*key) {
-            shown.query_pairs_mut().append_pair(&key, &value);
+        if PRINTED.contains(&&*key) {
+            printed.query_pairs_mut().append_pair(&key, &value);
         } else {
             hidden = true;
         }
     }
-    let mut text = printable(shown.as_str());
+    let mut text = printable(printed.as_str());
     if hidden {
         text.push_str(" (query redacted)");
     }
     text
 }
 
-/// At most a line of what came from outside, without control characters.
+/// Returns at most a line of untrusted text, without control characters.
 fn printable(text: &str) -> String {
     let line = text.chars().filter(|c| !c.is_control());
     let mut line: String = line.take(400).collect();
@@ -212,13 +278,13 @@ fn printable(text: &str) -> String {
     line
 }
 
-/// The innermost cause: "connection refused" rather than "error sending request".
+/// Returns the innermost cause: "connection refused" rather than "error sending request".
 fn root_cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    // The outer texts hold the URL; a cause of its own does not.
+    // The outer messages hold the URL; those of other causes do not.
     if std::ptr::addr_eq(cause, error) {
         return "request failed".to_owned();
     }
@@ -234,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_keep_no_secrets() {
+    fn urls_are_redacted() {
         let upload = url("https://u:p@r.test/v2/a/blobs/uploads/1?_state=SECRET&digest=sha256:00");
         assert_eq!(
             redacted(&upload),
@@ -245,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_quoted_in_bounds() {
+    fn quotes_of_responses_are_bounded() {
         let long = "x".repeat(10_000);
         let body = format!(r#"{{"errors":[{{"code":"TAG_INVALID","message":"a\nb{long}"}}]}}"#);
         let url = url("https://r.test/v2/a/manifests/t");

@@ -11,14 +11,16 @@ use futures_util::{StreamExt, stream};
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
-use crate::oci::{Descriptor, ImageIndex, Manifest, media_type};
-use crate::store::{ByteStream, Destination, Document, MAX_DOCUMENT, Source, verify};
-use crate::{Digest, Error, Result};
+use super::content::{MAX_MANIFEST, verify};
+use super::destination::Destination;
+use super::source::{BlobSource, ByteStream, ImageSource};
+use crate::error::{Error, Result};
+use crate::oci::{Descriptor, Digest, ImageIndex, ImageManifest, Manifest, json, media_type};
 
-/// How much of a file is read at once, in bytes.
+/// Size of the pieces in which a file is read, in bytes.
 const PIECE: usize = 256 << 10;
 
-/// An image of an OCI image layout directory.
+/// An image in an OCI image layout directory.
 #[derive(Debug, Clone)]
 pub struct LayoutImage {
     directory: PathBuf,
@@ -26,7 +28,7 @@ pub struct LayoutImage {
 }
 
 impl LayoutImage {
-    /// The first image in a directory.
+    /// Names the first image in a directory.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),
@@ -34,7 +36,7 @@ impl LayoutImage {
         }
     }
 
-    /// The image of this name in a directory.
+    /// Names the image of a name in a directory.
     pub fn named(directory: impl Into<PathBuf>, name: impl Into<String>) -> Self {
         Self {
             directory: directory.into(),
@@ -42,24 +44,26 @@ impl LayoutImage {
         }
     }
 
-    /// The name of the image, if the layout gives it one.
+    /// Returns the name of the image, if the layout gives it one.
     ///
     /// # Errors
-    /// When the directory is no layout.
+    /// If the directory is not a layout.
     pub async fn name(&self) -> Result<Option<String>> {
         if self.name.is_some() {
             return Ok(self.name.clone());
         }
-        let first = self.index().await?.1.manifests.into_iter().next();
+        let first = self.index().await?.manifests.into_iter().next();
         Ok(first.and_then(|mut first| first.annotations.remove(REF_NAME)))
     }
 
-    /// The list of what the layout holds, and where that list stands.
-    async fn index(&self) -> Result<(PathBuf, ImageIndex)> {
-        let path = self.directory.join("index.json");
-        let index = serde_json::from_slice(&read_file(&path).await?)
-            .map_err(|error| Error::document(path.display(), error))?;
-        Ok((path, index))
+    fn index_path(&self) -> PathBuf {
+        self.directory.join("index.json")
+    }
+
+    /// Reads the list of the layout's manifests.
+    async fn index(&self) -> Result<ImageIndex> {
+        let path = self.index_path();
+        Ok(json::from_slice(path.display(), &read_file(&path).await?)?)
     }
 
     fn blob_path(&self, digest: Digest) -> PathBuf {
@@ -75,21 +79,21 @@ fn io_error(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
 async fn read_file(path: &Path) -> Result<Bytes> {
     let file = tokio::fs::File::open(path).await.map_err(io_error(path))?;
     let mut bytes = Vec::new();
-    let mut bounded = file.take(MAX_DOCUMENT + 1);
+    let mut bounded = file.take(MAX_MANIFEST + 1);
     bounded
         .read_to_end(&mut bytes)
         .await
         .map_err(io_error(path))?;
-    if bytes.len() as u64 > MAX_DOCUMENT {
+    if bytes.len() as u64 > MAX_MANIFEST {
         return Err(Error::TooLarge {
             what: path.display().to_string(),
-            limit: MAX_DOCUMENT,
+            limit: MAX_MANIFEST,
         });
     }
     Ok(bytes.into())
 }
 
-/// A part of a file.
+/// Opens a part of a file.
 async fn read_range(path: PathBuf, range: Range<u64>) -> Result<ByteStream> {
     let mut file = tokio::fs::File::open(&path)
         .await
@@ -121,60 +125,28 @@ async fn read_range(path: PathBuf, range: Range<u64>) -> Result<ByteStream> {
     Ok(pieces.boxed())
 }
 
-/// One layer blob in a file, to be read through its zTOC.
-#[derive(Debug, Clone)]
-pub struct LayerFile {
-    path: PathBuf,
-}
-
-impl LayerFile {
-    /// The layer in a file.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
-    }
-
-    fn no_image(&self) -> Error {
-        Error::document(self.path.display(), "a layer, not an image")
+#[async_trait]
+impl BlobSource for LayoutImage {
+    async fn blob(&self, descriptor: &Descriptor, range: Range<u64>) -> Result<ByteStream> {
+        read_range(self.blob_path(descriptor.digest), range).await
     }
 }
 
 #[async_trait]
-impl Source for LayerFile {
-    async fn root(&self) -> Result<Document> {
-        Err(self.no_image())
-    }
-
-    async fn manifest(&self, _: &Descriptor) -> Result<Bytes> {
-        Err(self.no_image())
-    }
-
-    async fn blob(&self, _: &Descriptor, range: Range<u64>) -> Result<ByteStream> {
-        read_range(self.path.clone(), range).await
-    }
-
-    async fn referrers(&self, _: Digest) -> Result<Vec<Descriptor>> {
-        Ok(Vec::new())
-    }
-}
-
-#[async_trait]
-impl Source for LayoutImage {
-    async fn root(&self) -> Result<Document> {
-        let (path, index) = self.index().await?;
+impl ImageSource for LayoutImage {
+    async fn root(&self) -> Result<Manifest> {
         let wanted = |listed: &Descriptor| match &self.name {
             Some(name) => listed.annotations.get(REF_NAME) == Some(name),
             None => true,
         };
-        let descriptor = index.manifests.into_iter().find(wanted).ok_or_else(|| {
-            let name = self.name.as_deref().unwrap_or("");
-            Error::document(path.display(), format!("no image {name} in the layout"))
+        let listed = self.index().await?.manifests.into_iter().find(wanted);
+        let descriptor = listed.ok_or_else(|| Error::NotInLayout {
+            path: self.index_path(),
+            name: self.name.clone().unwrap_or_default(),
         })?;
         let bytes = self.manifest(&descriptor).await?;
-        // The rest of the descriptor, such as the image's name, is the layout's own.
-        Ok(Document {
-            descriptor: Descriptor::of(&descriptor.media_type, &bytes),
-            bytes,
-        })
+        // The rest of the descriptor, such as the image's name, belongs to the layout.
+        Ok(Manifest::new(&descriptor.media_type, bytes))
     }
 
     async fn manifest(&self, descriptor: &Descriptor) -> Result<Bytes> {
@@ -184,16 +156,12 @@ impl Source for LayoutImage {
         Ok(bytes)
     }
 
-    async fn blob(&self, descriptor: &Descriptor, range: Range<u64>) -> Result<ByteStream> {
-        read_range(self.blob_path(descriptor.digest), range).await
-    }
-
     async fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>> {
-        // A layout has no list of referrers: they are the manifests that say they are.
+        // A layout does not list referrers: they are the manifests with that subject.
         let mut referrers = Vec::new();
-        for descriptor in self.index().await?.1.manifests {
+        for descriptor in self.index().await?.manifests {
             let bytes = self.manifest(&descriptor).await?;
-            let manifest: Result<Manifest, _> = serde_json::from_slice(&bytes);
+            let manifest: Result<ImageManifest, _> = serde_json::from_slice(&bytes);
             if let Ok(manifest) = manifest
                 && manifest.subject.is_some_and(|s| s.digest == subject)
             {
@@ -206,20 +174,20 @@ impl Source for LayoutImage {
     }
 }
 
-/// The annotation by which a layout names its images.
+/// Annotation by which a layout names its images.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 impl LayoutImage {
-    /// Makes the directory an empty layout, unless it is a layout already.
+    /// Makes the directory an empty layout, unless it is one already.
     ///
     /// # Errors
-    /// When it cannot be written to.
+    /// If it cannot be written to.
     pub async fn create(&self) -> Result<()> {
         let blobs = self.directory.join("blobs/sha256");
         tokio::fs::create_dir_all(&blobs)
             .await
             .map_err(io_error(&blobs))?;
-        if !self.directory.join("index.json").exists() {
+        if !self.index_path().exists() {
             let marker = br#"{"imageLayoutVersion":"1.0.0"}"#;
             self.replace(&self.directory.join("oci-layout"), marker)
                 .await?;
@@ -228,7 +196,7 @@ impl LayoutImage {
         Ok(())
     }
 
-    /// Writes a file so that at no moment half of it is there.
+    /// Replaces a file atomically.
     async fn replace(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         let mut partial = self.partial().await?;
         partial.write(bytes).await?;
@@ -236,8 +204,8 @@ impl LayoutImage {
     }
 
     async fn partial(&self) -> Result<Partial> {
-        // Two writers of one layout must not take each other's file, nor must writers in two
-        // containers that share the directory and count processes alike.
+        // Writers of one layout must not share a file, not even if they run in two containers with
+        // the same process number.
         static NEXT: AtomicU64 = AtomicU64::new(0);
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -256,25 +224,24 @@ impl LayoutImage {
     }
 
     async fn write_index(&self, index: &ImageIndex) -> Result<()> {
-        let document = Document::of(media_type::OCI_INDEX, index)?;
-        let path = self.directory.join("index.json");
-        self.replace(&path, &document.bytes).await
+        let index = Manifest::of(media_type::OCI_INDEX, index)?;
+        self.replace(&self.index_path(), &index.bytes).await
     }
 
-    /// Lists a document in the layout, in place of those that `replaced` picks.
+    /// Lists a manifest in the layout, in place of those that `replaced` picks.
     async fn list(
         &self,
         descriptor: Descriptor,
         replaced: impl Fn(&Descriptor) -> bool + Send,
     ) -> Result<()> {
-        let mut index = self.index().await?.1;
+        let mut index = self.index().await?;
         index.manifests.retain(|listed| !replaced(listed));
         index.manifests.push(descriptor);
         self.write_index(&index).await
     }
 }
 
-/// A file that is not whole yet, and goes away if it never is.
+/// A file that is not complete yet, and is deleted if it never is.
 struct Partial {
     path: Option<PathBuf>,
     file: tokio::fs::File,
@@ -288,7 +255,7 @@ impl Partial {
 
     async fn finish(mut self, to: &Path) -> Result<()> {
         self.file.flush().await.map_err(io_error(to))?;
-        // A name must not outlast a crash that its content does not.
+        // After a crash the name must not exist without its content.
         self.file.sync_all().await.map_err(io_error(to))?;
         if let Some(path) = self.path.take() {
             tokio::fs::rename(&path, to).await.map_err(io_error(to))?;
@@ -300,7 +267,7 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         if let Some(path) = &self.path {
-            // Nothing better can be done about a file that does not go away.
+            // A file that cannot be deleted is harmless.
             let _ = std::fs::remove_file(path);
         }
     }
@@ -340,21 +307,21 @@ impl Destination for LayoutImage {
         partial.finish(&self.blob_path(descriptor.digest)).await
     }
 
-    async fn push_manifest(&self, document: &Document) -> Result<()> {
-        self.push_blob(document.descriptor.digest, document.bytes.clone())
+    async fn push_manifest(&self, manifest: &Manifest) -> Result<()> {
+        self.push_blob(manifest.descriptor.digest, manifest.bytes.clone())
             .await
     }
 
-    async fn push_referrer(&self, document: &Document, _: &Descriptor) -> Result<()> {
-        self.push_manifest(document).await?;
-        let descriptor = document.descriptor.clone();
+    async fn push_referrer(&self, manifest: &Manifest, _: &Descriptor) -> Result<()> {
+        self.push_manifest(manifest).await?;
+        let descriptor = manifest.descriptor.clone();
         let digest = descriptor.digest;
         self.list(descriptor, |listed| listed.digest == digest)
             .await
     }
 
-    async fn tag(&self, document: &Document, tag: &str) -> Result<()> {
-        let mut descriptor = Descriptor::of(&document.descriptor.media_type, &document.bytes);
+    async fn tag(&self, manifest: &Manifest, tag: &str) -> Result<()> {
+        let mut descriptor = Descriptor::of(&manifest.descriptor.media_type, &manifest.bytes);
         let name = tag.to_owned();
         descriptor.annotations.insert(REF_NAME.to_owned(), name);
         let named =

@@ -20,8 +20,8 @@ mod gzip;
 mod inflate;
 mod plain;
 
-pub(super) use codec::{Corrupt, Scanner, SpanDecoder};
 pub use codec::{Checkpoint, Checkpoints, Compression};
+pub(super) use codec::{Corrupt, Scanner, SpanDecoder};
 pub use gzip::WINDOW;
 
 use super::skip::SkipReason;
@@ -34,6 +34,34 @@ impl Compression {
 
     /// Every supported compression. `NONE`, whose first bytes can be anything, comes last.
     pub const ALL: [Self; 2] = [Self::GZIP, Self::NONE];
+
+    /// Recognizes the compression of a layer by its media type. `None` means that the first bytes
+    /// decide, because Docker's older media type does not name the compression.
+    ///
+    /// # Errors
+    /// If it is not the media type of a layer that can have a zTOC.
+    pub fn of_media_type(media_type: &str) -> Result<Option<Self>, SkipReason> {
+        const OCI: [&str; 2] = [
+            "application/vnd.oci.image.layer.v1.tar",
+            "application/vnd.oci.image.layer.nondistributable.v1.tar",
+        ];
+        const DOCKER: [&str; 2] = [
+            "application/vnd.docker.image.rootfs.diff.tar",
+            "application/vnd.docker.image.rootfs.foreign.diff.tar",
+        ];
+        let suffix = |bases: [&str; 2]| bases.iter().find_map(|base| media_type.strip_prefix(base));
+        let (oci, docker) = (suffix(OCI), suffix(DOCKER));
+        if docker == Some("") {
+            return Ok(None);
+        }
+        let named = Self::ALL.into_iter().find(|compression| {
+            let codec = compression.codec();
+            oci == Some(codec.oci_suffix()) || (docker.is_some() && docker == codec.docker_suffix())
+        });
+        named.map(Some).ok_or_else(|| SkipReason::MediaType {
+            media_type: media_type.to_owned(),
+        })
+    }
 
     /// Recognizes the compression of a layer by its first bytes, of which
     /// [`HEAD`](Self::HEAD) decide.
@@ -64,54 +92,14 @@ impl Compression {
 /// Name and magic number of compressions that images use, but that are not supported.
 const UNSUPPORTED: [(&str, &[u8]); 1] = [("zstd", &[0x28, 0xb5, 0x2f, 0xfd])];
 
-/// What the media type of a layer says about its compression.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Detection {
-    /// The layer is compressed like this.
-    Known(Compression),
-    /// The first bytes decide: Docker's older media type does not name the compression.
-    ByFirstBytes,
-}
-
-impl Detection {
-    /// Reads the media type of a layer.
-    ///
-    /// # Errors
-    /// If it is not the media type of a layer that can have a zTOC.
-    #[cfg_attr(not(feature = "images"), expect(dead_code, reason = "no images, no media types"))]
-    pub(crate) fn of(media_type: &str) -> Result<Self, SkipReason> {
-        const OCI: [&str; 2] = [
-            "application/vnd.oci.image.layer.v1.tar",
-            "application/vnd.oci.image.layer.nondistributable.v1.tar",
-        ];
-        const DOCKER: [&str; 2] = [
-            "application/vnd.docker.image.rootfs.diff.tar",
-            "application/vnd.docker.image.rootfs.foreign.diff.tar",
-        ];
-        let suffix = |bases: [&str; 2]| bases.iter().find_map(|base| media_type.strip_prefix(base));
-        let (oci, docker) = (suffix(OCI), suffix(DOCKER));
-        if docker == Some("") {
-            return Ok(Self::ByFirstBytes);
-        }
-        let named = Compression::ALL.into_iter().find(|compression| {
-            let codec = compression.codec();
-            oci == Some(codec.oci_suffix()) || docker.is_some_and(|d| Some(d) == codec.docker_suffix())
-        });
-        named.map(Self::Known).ok_or_else(|| SkipReason::MediaType {
-            media_type: media_type.to_owned(),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    #[cfg(feature = "images")]
     fn media_types() {
-        let gzip = Ok(Detection::Known(Compression::GZIP));
-        let plain = Ok(Detection::Known(Compression::NONE));
+        let gzip = Ok(Some(Compression::GZIP));
+        let plain = Ok(Some(Compression::NONE));
         for (media_type, want) in [
             ("application/vnd.oci.image.layer.v1.tar+gzip", gzip.clone()),
             (
@@ -123,12 +111,9 @@ mod tests {
                 gzip,
             ),
             ("application/vnd.oci.image.layer.v1.tar", plain),
-            (
-                "application/vnd.docker.image.rootfs.diff.tar",
-                Ok(Detection::ByFirstBytes),
-            ),
+            ("application/vnd.docker.image.rootfs.diff.tar", Ok(None)),
         ] {
-            assert_eq!(Detection::of(media_type), want, "{media_type}");
+            assert_eq!(Compression::of_media_type(media_type), want, "{media_type}");
         }
         for media_type in [
             "application/vnd.oci.image.layer.v1.tar+zstd",
@@ -136,7 +121,10 @@ mod tests {
             "application/vnd.docker.image.rootfs.diff.tar.zstd",
             "application/vnd.in-toto+json",
         ] {
-            assert!(Detection::of(media_type).is_err(), "{media_type}");
+            assert!(
+                Compression::of_media_type(media_type).is_err(),
+                "{media_type}"
+            );
         }
     }
 

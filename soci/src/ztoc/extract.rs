@@ -149,11 +149,7 @@ impl<'a> SpanReader<'a> {
     ///
     /// # Errors
     /// If a span is not what the zTOC says.
-    pub fn push(
-        &mut self,
-        bytes: &[u8],
-        sink: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), ExtractError> {
+    pub fn push(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&[u8])) -> Result<(), ExtractError> {
         self.received.extend_from_slice(bytes);
         while !self.spans.is_empty() {
             let index = self.spans.start;

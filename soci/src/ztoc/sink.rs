@@ -127,7 +127,10 @@ impl Contents {
         // Entries before an error are weighed before the error counts, so that the outcome does
         // not depend on the size of the pieces.
         let new = &self.files[self.weighed..];
-        self.weight += new.iter().map(|file| weight::of_entry(file) as u64).sum::<u64>();
+        self.weight += new
+            .iter()
+            .map(|file| weight::of_entry(file) as u64)
+            .sum::<u64>();
         self.weighed = self.files.len();
         if self.weight + spans as u64 > self.max_weight {
             self.over_limit = true;

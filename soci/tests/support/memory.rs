@@ -1,4 +1,4 @@
-//! A store in memory.
+//! A destination in memory.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,16 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
+use soci::oci::Descriptor;
+use soci::{ByteStream, Destination, Digest, Error, Manifest, Result};
 
-use crate::oci::Descriptor;
-use crate::store::{ByteStream, Destination, Document, verify};
-use crate::{Digest, Result};
-
-/// Takes what is built, in memory.
+/// A destination that keeps everything in memory.
 #[derive(Debug, Default)]
-pub struct MemoryStore {
+pub(crate) struct MemoryStore {
     blobs: Mutex<BTreeMap<Digest, Bytes>>,
-    manifests: Mutex<BTreeMap<Digest, Document>>,
+    manifests: Mutex<BTreeMap<Digest, Manifest>>,
     tags: Mutex<BTreeMap<String, Digest>>,
 }
 
@@ -24,23 +22,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl MemoryStore {
-    /// An empty store.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The blobs, by digest.
-    pub fn blobs(&self) -> BTreeMap<Digest, Bytes> {
+    /// Returns the blobs, by digest.
+    #[allow(dead_code, reason = "not every test looks at all of it")]
+    pub(crate) fn blobs(&self) -> BTreeMap<Digest, Bytes> {
         lock(&self.blobs).clone()
     }
 
-    /// The manifests and indexes, by digest.
-    pub fn manifests(&self) -> BTreeMap<Digest, Document> {
+    /// Returns the manifests, by digest.
+    pub(crate) fn manifests(&self) -> BTreeMap<Digest, Manifest> {
         lock(&self.manifests).clone()
     }
 
-    /// The tags.
-    pub fn tags(&self) -> BTreeMap<String, Digest> {
+    /// Returns the tags.
+    #[allow(dead_code, reason = "not every test looks at all of it")]
+    pub(crate) fn tags(&self) -> BTreeMap<String, Digest> {
         lock(&self.tags).clone()
     }
 }
@@ -56,8 +51,15 @@ impl Destination for MemoryStore {
         while let Some(piece) = pieces.next().await {
             bytes.extend_from_slice(&piece?);
         }
-        verify(&format!("blob {}", descriptor.digest), &bytes, descriptor)?;
-        self.push_blob(descriptor.digest, bytes.freeze()).await
+        let (got, want) = (Digest::of(&bytes), descriptor.digest);
+        if got != want {
+            return Err(Error::DigestMismatch {
+                what: format!("blob {want}"),
+                got,
+                want,
+            });
+        }
+        self.push_blob(want, bytes.freeze()).await
     }
 
     async fn push_blob(&self, digest: Digest, bytes: Bytes) -> Result<()> {
@@ -65,17 +67,17 @@ impl Destination for MemoryStore {
         Ok(())
     }
 
-    async fn push_manifest(&self, document: &Document) -> Result<()> {
-        lock(&self.manifests).insert(document.descriptor.digest, document.clone());
+    async fn push_manifest(&self, manifest: &Manifest) -> Result<()> {
+        lock(&self.manifests).insert(manifest.descriptor.digest, manifest.clone());
         Ok(())
     }
 
-    async fn push_referrer(&self, document: &Document, _: &Descriptor) -> Result<()> {
-        self.push_manifest(document).await
+    async fn push_referrer(&self, manifest: &Manifest, _: &Descriptor) -> Result<()> {
+        self.push_manifest(manifest).await
     }
 
-    async fn tag(&self, document: &Document, tag: &str) -> Result<()> {
-        lock(&self.tags).insert(tag.to_owned(), document.descriptor.digest);
+    async fn tag(&self, manifest: &Manifest, tag: &str) -> Result<()> {
+        lock(&self.tags).insert(tag.to_owned(), manifest.descriptor.digest);
         Ok(())
     }
 }

@@ -50,11 +50,7 @@ pub(in crate::ztoc) trait Scanner: Send {
 pub(in crate::ztoc) trait SpanDecoder: Send {
     /// Decompresses into `sink` until it returns false. The first bytes are those of the span that
     /// starts at the checkpoint, including the byte that it shares with the span before.
-    fn push(
-        &mut self,
-        bytes: &[u8],
-        sink: &mut dyn FnMut(&[u8]) -> bool,
-    ) -> Result<(), Corrupt>;
+    fn push(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&[u8]) -> bool) -> Result<(), Corrupt>;
 }
 
 /// Bytes that are not a stream of the compression, or have a wrong checksum.

@@ -8,9 +8,7 @@
 //! Serialized: count (i32), span size (i64), then per checkpoint the compressed and the
 //! decompressed position (i64), the unused bits (u8) and the window, all little-endian.
 
-use super::codec::{
-    Checkpoint, Checkpoints, Codec, Compression, Corrupt, Scanner, SpanDecoder,
-};
+use super::codec::{Checkpoint, Checkpoints, Codec, Compression, Corrupt, Scanner, SpanDecoder};
 use super::inflate::{Inflater, StopAt, Wrapping};
 use crate::ztoc::error::{CorruptLayer, InvalidZtoc};
 use crate::ztoc::sink::Sink;
@@ -325,9 +323,7 @@ impl SpanDecoder for GzipDecoder {
                 self.trailer = None;
                 self.inflater.reset(Wrapping::Gzip);
             }
-            let step = self
-                .inflater
-                .step(bytes, &mut self.output, StopAt::Never)?;
+            let step = self.inflater.step(bytes, &mut self.output, StopAt::Never)?;
             bytes = &bytes[step.consumed..];
             if !sink(&self.output[..step.produced]) {
                 return Ok(());

@@ -5,9 +5,7 @@
 
 use flatbuffers::FlatBufferBuilder;
 
-use super::codec::{
-    Checkpoint, Checkpoints, Codec, Compression, Corrupt, Scanner, SpanDecoder,
-};
+use super::codec::{Checkpoint, Checkpoints, Codec, Compression, Corrupt, Scanner, SpanDecoder};
 use crate::ztoc::error::{CorruptLayer, InvalidZtoc};
 use crate::ztoc::flatbuffer::{Table, tar_info};
 use crate::ztoc::sink::Sink;
@@ -126,11 +124,7 @@ impl Scanner for PlainScanner {
 struct PlainDecoder;
 
 impl SpanDecoder for PlainDecoder {
-    fn push(
-        &mut self,
-        bytes: &[u8],
-        sink: &mut dyn FnMut(&[u8]) -> bool,
-    ) -> Result<(), Corrupt> {
+    fn push(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&[u8]) -> bool) -> Result<(), Corrupt> {
         sink(bytes);
         Ok(())
     }

@@ -1,0 +1,38 @@
+//! Images in OCI registries.
+//!
+//! Requests are made here rather than by `oci-client`, because every one of them needs what that
+//! client leaves out: bounded bodies (those of errors too), URLs without secrets in messages,
+//! retries, downloads that continue where they broke off, deletion.
+//!
+//! ```text
+//! RegistryImage: resolve, pull, push, list, delete, referrers    one file a verb
+//!       │
+//! connection: one repository, with authorization and retries
+//!       │
+//! client: HTTP and TLS
+//! ```
+//!
+//! The room uses `oci`, and implements the traits of `store`.
+
+mod auth;
+mod body;
+mod client;
+mod connection;
+mod credentials;
+mod delete;
+mod download;
+mod error;
+mod image;
+mod list;
+mod manifest;
+mod pull;
+mod push;
+mod referrers;
+mod resolve;
+mod retry;
+mod storage;
+
+pub use client::Client;
+pub use credentials::Credentials;
+pub use error::{CredentialsError, Detail, RegistryError, SetupError};
+pub use image::RegistryImage;

@@ -1,0 +1,14 @@
+//! Where images come from and where indexes go.
+//!
+//! The traits are implemented here for an OCI image layout on disk, and in `registry` for an image
+//! in a registry. The room uses `oci`, and no other.
+
+mod content;
+mod destination;
+mod layout;
+mod source;
+
+pub(crate) use content::{MAX_MANIFEST, read_blob, verify};
+pub use destination::Destination;
+pub use layout::LayoutImage;
+pub use source::{BlobSource, ByteStream, ImageSource};
