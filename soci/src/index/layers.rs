@@ -86,7 +86,7 @@ pub(super) async fn index_layers(
                 continue;
             }
             match select(layer, options) {
-                Ok(compression) => selected.push((key, layer, compression)),
+                Ok(compression) => selected.push((key, layer.clone(), compression)),
                 Err(reason) => {
                     layers.insert(key, Layer::Skipped(reason));
                 }
@@ -95,7 +95,7 @@ pub(super) async fn index_layers(
     }
     let indexed = stream::iter(selected)
         .map(|(key, layer, compression)| async move {
-            let layer = index_layer(source, destination, layer, compression, options, progress);
+            let layer = index_layer(source, destination, &layer, compression, options, progress);
             Ok::<_, Error>((key, layer.await?))
         })
         .buffer_unordered(options.concurrency.max(1))
