@@ -1,11 +1,14 @@
 //! Errors of whatever works on images.
 
+mod registry;
+
 use std::io;
 use std::path::PathBuf;
 
 use crate::oci::{Digest, InvalidDigest, InvalidJson, InvalidReference, Platform};
-use crate::registry::{CredentialsError, RegistryError, SetupError};
 use crate::ztoc::{CorruptLayer, ExtractError, InvalidZtoc};
+
+pub use registry::{CredentialsError, Detail, RegistryError, SetupError};
 
 /// The result of an operation on images.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -21,7 +21,6 @@ mod progress;
 mod publish;
 mod report;
 mod soci_index;
-mod version;
 
 pub use freshness::is_fresh;
 pub(crate) use layer::build_ztoc;
@@ -30,4 +29,3 @@ pub use pipeline::index;
 pub use progress::Progress;
 pub use publish::Indexed;
 pub use report::{IndexReport, Report, SkippedReport, SourceReport, ZtocReport};
-pub use version::Version;

@@ -4,9 +4,9 @@ use std::fmt;
 
 use crate::error::{Error, Result};
 use crate::image::{Image, Kind};
-use crate::index::Version;
 use crate::oci::{Descriptor, Digest, ImageManifest, annotation, json, media_type};
 use crate::store::{BlobSource, ImageSource, read_blob};
+use crate::version::Version;
 use crate::ztoc::Ztoc;
 
 /// Maximum size of a zTOC in bytes.

@@ -53,13 +53,15 @@
 //! A module uses only those above it:
 //!
 //! ```text
-//! oci    text
+//! oci, text, version
 //! tar
 //! ztoc
-//! error, store
-//! registry    image
-//! index ◄─► inspect (file by file without a circle)
-//! extract, verify, remove
+//! error
+//! store
+//! registry, image, extract
+//! inspect, remove
+//! index
+//! verify
 //! ```
 
 #[cfg(feature = "images")]
@@ -83,16 +85,18 @@ mod tar;
 mod text;
 #[cfg(feature = "images")]
 mod verify;
+#[cfg(feature = "images")]
+mod version;
 pub mod ztoc;
 
 #[cfg(feature = "images")]
-pub use error::{Error, Result};
+pub use error::{CredentialsError, Detail, Error, RegistryError, Result, SetupError};
 #[cfg(feature = "images")]
 pub use extract::LayerReader;
 #[cfg(feature = "images")]
 pub use index::{
-    IndexReport, Indexed, Options, Progress, Report, SkippedReport, SourceReport, Version,
-    ZtocReport, index, is_fresh,
+    IndexReport, Indexed, Options, Progress, Report, SkippedReport, SourceReport, ZtocReport,
+    index, is_fresh,
 };
 #[cfg(feature = "images")]
 pub use inspect::{IndexInspection, Inspection, PlatformInspection, Tree, ZtocInspection, inspect};
@@ -100,15 +104,15 @@ pub use oci::{Digest, InvalidDigest, Manifest};
 #[cfg(feature = "images")]
 pub use oci::{ImageReference, InvalidReference};
 #[cfg(feature = "images")]
-pub use registry::{
-    Client, Credentials, CredentialsError, Detail, RegistryError, RegistryImage, SetupError,
-};
+pub use registry::{Client, Credentials, RegistryImage};
 #[cfg(feature = "images")]
 pub use remove::{Removal, Removed};
 #[cfg(feature = "images")]
 pub use store::{BlobSource, ByteStream, Destination, ImageSource, LayoutImage};
 #[cfg(feature = "images")]
 pub use verify::{Finding, verify_indexes};
+#[cfg(feature = "images")]
+pub use version::Version;
 
 /// Compiles and runs the examples of the README.
 #[cfg(all(doctest, feature = "images"))]

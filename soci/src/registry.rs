@@ -21,7 +21,6 @@ mod connection;
 mod credentials;
 mod delete;
 mod download;
-mod error;
 mod image;
 mod list;
 mod manifest;
@@ -34,5 +33,4 @@ mod storage;
 
 pub use client::Client;
 pub use credentials::Credentials;
-pub use error::{CredentialsError, Detail, RegistryError, SetupError};
 pub use image::RegistryImage;

@@ -11,12 +11,12 @@ use super::layers::{Layer, LayerKey, Layers, select};
 use super::options::Options;
 use super::report::ZtocReport;
 use super::soci_index::{EMPTY_CONFIG, assemble};
-use super::version::Version;
 use crate::error::Result;
 use crate::image::{Image, Kind};
 use crate::inspect::Inspection;
 use crate::oci::Digest;
 use crate::store::{Destination, ImageSource};
+use crate::version::Version;
 
 /// Whether indexing `source` with these options would change nothing: the indexes in `found` are
 /// those that would be built, and all their blobs exist. `found` is what

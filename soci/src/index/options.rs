@@ -1,7 +1,7 @@
 //! How an image is indexed.
 
-use super::version::Version;
 use crate::oci::Platform;
+use crate::version::Version;
 use crate::ztoc;
 
 /// Options for indexing an image.

@@ -7,11 +7,11 @@ use super::progress::Progress;
 use super::publish::{Indexed, SociIndex};
 use super::report::{Report, SourceReport};
 use super::soci_index::assemble;
-use super::version::Version;
 use crate::error::{Error, Result};
 use crate::image::{Image, Kind};
 use crate::oci::Platform;
 use crate::store::{Destination, ImageSource};
+use crate::version::Version;
 
 /// Reads an image, builds its indexes and stores their zTOCs.
 ///

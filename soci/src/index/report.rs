@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::version::Version;
 use crate::oci::Digest;
+use crate::version::Version;
 use crate::ztoc::SkipReason;
 
 /// What was built for an image.

@@ -4,11 +4,11 @@ use super::layers::{Layer, LayerKey, Layers};
 use super::options::Options;
 use super::prefetch::{PrefetchArtifact, prefetch};
 use super::report::{IndexReport, SkippedReport, ZtocReport};
-use super::version::Version;
 use crate::error::Result;
 use crate::oci::{
     Annotations, Descriptor, ImageManifest, Manifest, Platform, annotation, media_type,
 };
+use crate::version::Version;
 
 /// The content of every SOCI index's configuration.
 pub(super) const EMPTY_CONFIG: &[u8] = b"{}";

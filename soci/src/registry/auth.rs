@@ -16,7 +16,7 @@ use url::Url;
 
 use super::body::Body;
 use super::credentials::Credentials;
-use super::error::RegistryError;
+use crate::error::RegistryError;
 
 /// Maximum size of a token response.
 const MAX_TOKEN: u64 = 256 << 10;

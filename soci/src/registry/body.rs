@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use reqwest::{Method, Response};
 
-use super::error::RegistryError;
+use crate::error::RegistryError;
 
 /// As much of a body as arrived, up to a limit.
 pub(super) struct Body {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use reqwest::Certificate;
 
-use super::error::SetupError;
 use crate::error::Result;
+use crate::error::SetupError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection on which nothing arrives for so long is dead.

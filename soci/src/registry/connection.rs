@@ -11,8 +11,8 @@ use super::auth::{Authorization, Operation};
 use super::body::Body;
 use super::client::{Client, READ_TIMEOUT};
 use super::credentials::Credentials;
-use super::error::RegistryError;
 use super::retry::{Failure, MAX_ATTEMPTS, retry_after};
+use crate::error::RegistryError;
 use crate::oci::ImageReference;
 
 /// Minimum speed of an upload, in bytes per second.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use docker_credential::{CredentialRetrievalError, DockerCredential};
 
-use super::error::CredentialsError;
+use crate::error::CredentialsError;
 use crate::error::{Error, Result};
 use crate::oci::ImageReference;
 

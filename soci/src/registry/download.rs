@@ -9,9 +9,9 @@ use reqwest::{Method, StatusCode};
 
 use super::auth::Operation::Pull;
 use super::connection::Request;
-use super::error::RegistryError;
 use super::image::RegistryImage;
 use super::retry::backoff;
+use crate::error::RegistryError;
 use crate::error::{Error, Result};
 use crate::oci::Descriptor;
 use crate::store::ByteStream;

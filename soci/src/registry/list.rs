@@ -7,8 +7,8 @@ use url::Url;
 
 use super::auth::Operation::Pull;
 use super::connection::{Answer, Request};
-use super::error::RegistryError;
 use super::image::RegistryImage;
+use crate::error::RegistryError;
 use crate::error::{Error, Result};
 use crate::oci::json;
 use crate::store::MAX_MANIFEST;

@@ -4,8 +4,8 @@ use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::connection::Request;
-use super::error::RegistryError;
 use super::image::RegistryImage;
+use crate::error::RegistryError;
 use crate::oci::media_type;
 
 impl RegistryImage {

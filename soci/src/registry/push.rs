@@ -6,9 +6,9 @@ use reqwest::{Method, Response};
 
 use super::auth::Operation::{Pull, Push};
 use super::connection::{Request, Upload};
-use super::error::RegistryError;
 use super::image::RegistryImage;
 use super::retry::MAX_ATTEMPTS;
+use crate::error::RegistryError;
 use crate::error::{Error, Result};
 use crate::oci::{Digest, Manifest};
 

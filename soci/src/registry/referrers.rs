@@ -3,8 +3,8 @@
 //! Registries with the referrers API maintain that list themselves. For others the clients maintain
 //! an image index under the tag `sha256-<hex>` (OCI distribution 1.1, "referrers tag schema").
 
-use super::error::RegistryError;
 use super::image::RegistryImage;
+use crate::error::RegistryError;
 use crate::error::{Error, Result};
 use crate::oci::{Descriptor, Digest, ImageIndex, Manifest, media_type};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Response;
 use reqwest::header::RETRY_AFTER;
 
-use super::error::RegistryError;
+use crate::error::RegistryError;
 
 /// Maximum number of attempts at one request.
 pub(super) const MAX_ATTEMPTS: u32 = 5;

@@ -1,4 +1,4 @@
-//! Errors of clients, credentials and requests.
+//! Errors of registries: clients, credentials and requests.
 
 use std::{fmt, io};
 
@@ -92,7 +92,7 @@ struct Envelope {
 }
 
 impl RegistryError {
-    pub(super) fn transport(method: &Method, url: &Url, error: reqwest::Error) -> Self {
+    pub(crate) fn transport(method: &Method, url: &Url, error: reqwest::Error) -> Self {
         // A body that breaks off is reported as a decoding error.
         let broken = error.is_body() || error.is_decode();
         let temporary = error.is_connect() || error.is_timeout() || broken;
@@ -108,7 +108,7 @@ impl RegistryError {
         )
     }
 
-    pub(super) fn status(method: &Method, url: &Url, status: StatusCode, body: &[u8]) -> Self {
+    pub(crate) fn status(method: &Method, url: &Url, status: StatusCode, body: &[u8]) -> Self {
         let mut details = serde_json::from_slice(body).map_or(Vec::new(), |e: Envelope| e.errors);
         details.truncate(4);
         for detail in &mut details {
@@ -118,17 +118,17 @@ impl RegistryError {
         Self::new(method, url, Kind::Status { status, details })
     }
 
-    pub(super) fn authentication(url: &Url, status: StatusCode, reason: &str) -> Self {
+    pub(crate) fn authentication(url: &Url, status: StatusCode, reason: &str) -> Self {
         let reason = printable(reason);
         Self::new(&Method::GET, url, Kind::Authentication { status, reason })
     }
 
-    pub(super) fn answer(method: &Method, url: &Url, reason: &'static str) -> Self {
+    pub(crate) fn answer(method: &Method, url: &Url, reason: &'static str) -> Self {
         Self::new(method, url, Kind::Answer { reason })
     }
 
     /// Reports a `reference` that makes no URL.
-    pub(super) fn url(reference: &str, error: url::ParseError) -> Self {
+    pub(crate) fn url(reference: &str, error: url::ParseError) -> Self {
         Self {
             method: Method::GET,
             url: printable(reference),
