@@ -28,7 +28,7 @@ use crate::{expect_only, output_of, tracked};
 const EXPECTED: [&str; 4] = [
     "lambda/src/",
     "provider/sdk/src/",
-    "soci/cli/",
+    "soci/cli/src/",
     "soci/tests/",
 ];
 
