@@ -29,7 +29,7 @@ pub(crate) fn is_immutable(error: &Error) -> bool {
 fn explain(image: &str, error: &Error) -> (&'static str, String) {
     let host = image.split('/').next().unwrap_or(image);
     match error {
-        Error::Reference { .. } => (
+        Error::Reference(_) => (
             "Invalid image reference",
             "Write the image as host/repository:tag.".to_owned(),
         ),

@@ -101,9 +101,9 @@ impl Function for ParseImage {
 
     fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError> {
         let text = arguments.first().and_then(Value::as_str).unwrap_or("");
-        let image: ImageReference = text
-            .parse()
-            .map_err(|error: soci::Error| FunctionError::new(error.to_string()).argument(0))?;
+        let image: ImageReference = text.parse().map_err(|error: soci::InvalidReference| {
+            FunctionError::new(error.to_string()).argument(0)
+        })?;
         let or_null = |part: Option<String>| part.map_or(Value::Null, Value::from);
         Ok(Value::object([
             ("digest", or_null(image.digest().map(|d| d.to_string()))),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use flate2::Compression as Level;
 use flate2::write::GzEncoder;
-use soci::ztoc::{Builder, BuiltZtoc, Compression, Limits, Outcome, Ztoc};
+use soci::ztoc::{Builder, BuiltZtoc, Compression, Options, Outcome, Ztoc};
 
 /// Content that is about as compressible as programs are.
 fn content(size: usize) -> Vec<u8> {
@@ -46,7 +46,7 @@ fn gzip(tar: &[u8]) -> Vec<u8> {
 }
 
 fn build(layer: &[u8], compression: Compression) -> BuiltZtoc {
-    let mut builder = Builder::new(compression, Limits::default());
+    let mut builder = Builder::new(compression, Options::default());
     for piece in layer.chunks(1 << 20) {
         builder.push(piece).expect("a sound layer");
     }
@@ -65,21 +65,21 @@ fn kernels(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("build");
     group.throughput(Throughput::Bytes(large.len() as u64));
     group.bench_function("gzip", |bencher| {
-        bencher.iter(|| build(black_box(&large_gzip), Compression::Gzip));
+        bencher.iter(|| build(black_box(&large_gzip), Compression::GZIP));
     });
     group.bench_function("plain", |bencher| {
-        bencher.iter(|| build(black_box(&large), Compression::None));
+        bencher.iter(|| build(black_box(&large), Compression::NONE));
     });
     group.finish();
 
     let mut group = criterion.benchmark_group("tar headers");
     group.throughput(Throughput::Elements(20_000));
     group.bench_function("ustar", |bencher| {
-        bencher.iter(|| build(black_box(&small), Compression::None));
+        bencher.iter(|| build(black_box(&small), Compression::NONE));
     });
     group.finish();
 
-    let built = build(&small, Compression::None);
+    let built = build(&small, Compression::NONE);
     let mut group = criterion.benchmark_group("ztoc of 20,000 files");
     group.throughput(Throughput::Bytes(built.bytes.len() as u64));
     group.bench_function("parse", |bencher| {

@@ -1,42 +1,52 @@
-//! What can go wrong.
+//! Errors of whatever works on images.
 
-use crate::registry::RegistryError;
-use crate::{Digest, InvalidDigest};
+mod registry;
 
-/// A result of this crate.
+use std::io;
+use std::path::PathBuf;
+
+use crate::oci::{Digest, InvalidDigest, InvalidJson, InvalidReference, Platform};
+use crate::ztoc::{CorruptLayer, ExtractError, InvalidZtoc};
+
+pub use registry::{CredentialsError, Detail, RegistryError, SetupError};
+
+/// The result of an operation on images.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why an image could not be indexed, published or read.
+/// Reason why an image could not be indexed, published or read.
+///
+/// What an error prints includes its cause, which [`source`](std::error::Error::source) returns too.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The text is no image reference.
-    #[error("image reference {reference:?}: {reason}")]
-    Reference {
-        /// The text.
-        reference: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A registry refused, or could not be reached.
+    /// A string is not an image reference.
+    #[error(transparent)]
+    Reference(#[from] InvalidReference),
+    /// A string is not a digest.
+    #[error(transparent)]
+    Digest(#[from] InvalidDigest),
+    /// The client cannot be set up.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// A registry refused a request, or could not be reached.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// The credentials for a registry cannot be had.
-    #[error("credentials for {registry}: {reason}")]
+    /// The credentials for a registry are not available.
+    #[error("credentials for {registry}: {source}")]
     Credentials {
         /// The registry.
         registry: String,
-        /// What is wrong.
-        reason: String,
+        /// The reason.
+        source: CredentialsError,
     },
-    /// Content is not what its descriptor says.
+    /// Content does not have the digest in its descriptor.
     #[error("{what}: digest mismatch: got {got}, want {want}")]
     DigestMismatch {
         /// The content.
         what: String,
-        /// The digest of what came.
+        /// Digest of what was received.
         got: Digest,
-        /// The digest in the descriptor.
+        /// Digest in the descriptor.
         want: Digest,
     },
     /// Content is longer or shorter than its descriptor says.
@@ -44,12 +54,12 @@ pub enum Error {
     SizeMismatch {
         /// The content.
         what: String,
-        /// How many bytes came.
+        /// Number of bytes received.
         got: u64,
-        /// The size in the descriptor.
+        /// Size in the descriptor.
         want: u64,
     },
-    /// Content is too large to be what it claims to be.
+    /// Content is larger than what it is can be.
     #[error("{what}: larger than the {limit} bytes allowed")]
     TooLarge {
         /// The content.
@@ -57,75 +67,94 @@ pub enum Error {
         /// The limit in bytes.
         limit: u64,
     },
-    /// A layer's gzip stream is corrupt.
+    /// A layer is not a complete stream of its compression.
     #[error("layer {layer}: {source}")]
     CorruptLayer {
         /// The layer.
         layer: Digest,
-        /// Where.
-        source: crate::ztoc::CorruptLayer,
+        /// The position.
+        source: CorruptLayer,
     },
-    /// A manifest, index or configuration cannot be understood.
+    /// A manifest, configuration or list is not valid JSON of its form.
+    #[error(transparent)]
+    Json(#[from] InvalidJson),
+    /// A manifest contradicts itself, or breaks a limit.
     #[error("{what}: {reason}")]
-    Document {
-        /// The document.
+    Manifest {
+        /// The manifest, by digest.
         what: String,
-        /// What is wrong with it.
-        reason: String,
+        /// The contradiction.
+        reason: &'static str,
     },
-    /// A platform was asked for that the image does not have.
-    #[error("{image}: no image for {wanted}; it has {found}")]
+    /// A list of a registry does not end, or changes too often to be updated.
+    #[error("{what}: {reason}")]
+    List {
+        /// The list.
+        what: String,
+        /// The problem.
+        reason: &'static str,
+    },
+    /// The image does not have a platform that was asked for.
+    #[error("{image}: no image for {wanted}; it has {}", list(found))]
     NoSuchPlatform {
         /// The image.
         image: Digest,
-        /// The platform.
-        wanted: String,
-        /// Those that it has.
-        found: String,
+        /// The platform asked for.
+        wanted: Platform,
+        /// The platforms that it has.
+        found: Vec<Platform>,
     },
-    /// The reference names something that is no container image.
+    /// The reference leads to something other than a container image.
     #[error("{what}: not a container image, but {found}")]
     NotAnImage {
-        /// The document.
-        what: String,
-        /// What it is.
+        /// Digest of the manifest.
+        what: Digest,
+        /// Description of what it is.
         found: String,
     },
-    /// A zTOC cannot be understood.
+    /// An image layout has no image of a name.
+    #[error("{}: no image {name} in the layout", path.display())]
+    NotInLayout {
+        /// Path of the layout's index.
+        path: PathBuf,
+        /// The name; empty if any image would do.
+        name: String,
+    },
+    /// A zTOC is invalid.
     #[error("zTOC {digest}: {source}")]
     Ztoc {
         /// The zTOC.
         digest: Digest,
-        /// What is wrong with it.
-        source: crate::ztoc::InvalidZtoc,
+        /// The reason.
+        source: InvalidZtoc,
     },
-    /// A file cannot be read out of a layer.
-    #[error("{path}: {reason}")]
-    Extract {
-        /// The file.
-        path: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The local file system refused.
+    /// A layer cannot be read through its zTOC.
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
+    /// The local file system refused an operation.
     #[error("{path}: {source}")]
     Io {
         /// The file.
         path: String,
         /// The reason.
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
+fn list(platforms: &[Platform]) -> String {
+    let platforms: Vec<String> = platforms.iter().map(ToString::to_string).collect();
+    platforms.join(", ")
+}
+
 impl Error {
-    pub(crate) fn document(what: impl ToString, reason: impl ToString) -> Self {
-        Self::Document {
+    pub(crate) fn manifest(what: impl ToString, reason: &'static str) -> Self {
+        Self::Manifest {
             what: what.to_string(),
-            reason: reason.to_string(),
+            reason,
         }
     }
 
-    /// The registry's answer, when it was a registry that refused.
+    /// Returns the registry's error, if it was a registry that refused.
     pub fn registry(&self) -> Option<&RegistryError> {
         match self {
             Self::Registry(error) => Some(error),
@@ -133,19 +162,12 @@ impl Error {
         }
     }
 
-    /// Whether the thing asked for does not exist, in the registry's own words or the file
-    /// system's.
+    /// Whether something does not exist, in the registry's own words or the file system's.
     pub fn is_not_found(&self) -> bool {
         match self {
             Self::Registry(error) => error.is_not_found(),
-            Self::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::NotFound,
             _ => false,
         }
-    }
-}
-
-impl From<InvalidDigest> for Error {
-    fn from(error: InvalidDigest) -> Self {
-        Self::document("digest", error)
     }
 }

@@ -1,22 +1,24 @@
-//! Taking an image apart: which manifests it has, and what each of them is.
+//! The manifests of an image, and what each of them is.
 
 use serde::Deserialize;
 
-use crate::oci::{Descriptor, ImageIndex, Manifest, Platform, annotation, media_type};
-use crate::store::{Document, MAX_DOCUMENT, Source, read_blob};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
+use crate::oci::{
+    Descriptor, ImageIndex, ImageManifest, Manifest, Platform, annotation, json, media_type,
+};
+use crate::store::{ImageSource, MAX_MANIFEST, read_blob};
 
-/// More manifests than this in one image are refused.
+/// Maximum number of manifests in one image.
 pub(crate) const MAX_MANIFESTS: usize = 1000;
 
-/// Consumers would not agree on which of the two such a document is.
+/// Consumers would not agree on what such a manifest is.
 const BOTH: &str = "both an image index and an image manifest";
 
-/// An image: one manifest, or an index of several.
+/// An image: one image manifest, or an image index of several.
 #[derive(Debug)]
 pub(crate) struct Image {
-    pub root: Document,
-    /// The index, if the root is one.
+    pub root: Manifest,
+    /// The root, if it is an image index.
     pub index: Option<ImageIndex>,
     /// The manifests, in the index's order.
     pub entries: Vec<Entry>,
@@ -25,7 +27,7 @@ pub(crate) struct Image {
 /// One manifest of an image.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// As the index has it; for a single manifest with its platform added.
+    /// As the index lists it; for a single manifest with its platform added.
     pub descriptor: Descriptor,
     pub kind: Kind,
 }
@@ -34,18 +36,18 @@ pub(crate) struct Entry {
 pub(crate) enum Kind {
     /// A container image for a platform.
     Image {
-        manifest: Manifest,
+        manifest: ImageManifest,
         platform: Platform,
     },
-    /// A statement about an image beside it.
-    Attestation(Manifest),
-    /// A SOCI index that an earlier conversion left.
+    /// An attestation of another entry.
+    Attestation(ImageManifest),
+    /// A SOCI index of an earlier conversion.
     SociIndex,
-    /// Something else, which is kept as it is.
+    /// Anything else, which is kept as it is.
     Other,
 }
 
-/// What of a document tells an index from a manifest.
+/// The parts of a manifest that tell an image index from an image manifest.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Shape {
@@ -56,15 +58,15 @@ struct Shape {
 }
 
 impl Image {
-    pub(crate) async fn read(source: &(impl Source + ?Sized)) -> Result<Self> {
+    pub(crate) async fn read(source: &(impl ImageSource + ?Sized)) -> Result<Self> {
         let mut root = source.root().await?;
         let what = root.descriptor.digest;
         let shape: Shape = root.parse()?;
         let is_index = shape.manifests.is_some();
         if is_index && (shape.layers.is_some() || shape.config.is_some()) {
-            return Err(Error::document(what, BOTH));
+            return Err(Error::manifest(what, BOTH));
         }
-        // The document's own word counts; a registry's header may be a default.
+        // The manifest's own media type counts; a registry's header may be a default.
         if let Some(media_type) = shape.media_type.filter(|t| !t.is_empty()) {
             root.descriptor.media_type = media_type;
         }
@@ -76,7 +78,7 @@ impl Image {
         };
         if !known.contains(&media_type) {
             return Err(Error::NotAnImage {
-                what: what.to_string(),
+                what,
                 found: format!("a document of media type {media_type:?}"),
             });
         }
@@ -87,11 +89,11 @@ impl Image {
         }
     }
 
-    async fn from_manifest(source: &(impl Source + ?Sized), root: Document) -> Result<Self> {
-        let manifest: Manifest = root.parse()?;
+    async fn from_manifest(source: &(impl ImageSource + ?Sized), root: Manifest) -> Result<Self> {
+        let manifest: ImageManifest = root.parse()?;
         if !is_image_config(&manifest.config.media_type) {
             return Err(Error::NotAnImage {
-                what: root.descriptor.digest.to_string(),
+                what: root.descriptor.digest,
                 found: format!("an artifact of type {:?}", manifest.config.media_type),
             });
         }
@@ -108,7 +110,7 @@ impl Image {
         })
     }
 
-    async fn from_index(source: &(impl Source + ?Sized), root: Document) -> Result<Self> {
+    async fn from_index(source: &(impl ImageSource + ?Sized), root: Manifest) -> Result<Self> {
         let index: ImageIndex = root.parse()?;
         if index.manifests.len() > MAX_MANIFESTS {
             return Err(Error::TooLarge {
@@ -129,7 +131,7 @@ impl Image {
         }
         if !entries.iter().any(|e| matches!(e.kind, Kind::Image { .. })) {
             return Err(Error::NotAnImage {
-                what: root.descriptor.digest.to_string(),
+                what: root.descriptor.digest,
                 found: "an index without image manifests".to_owned(),
             });
         }
@@ -142,7 +144,7 @@ impl Image {
 }
 
 impl Kind {
-    async fn of(source: &(impl Source + ?Sized), descriptor: &Descriptor) -> Result<Self> {
+    async fn of(source: &(impl ImageSource + ?Sized), descriptor: &Descriptor) -> Result<Self> {
         let soci = descriptor.artifact_type.as_deref() == Some(media_type::SOCI_INDEX_V2)
             || descriptor
                 .annotations
@@ -155,14 +157,10 @@ impl Kind {
             return Ok(Self::Other);
         }
         let bytes = source.manifest(descriptor).await?;
-        let parsed = serde_json::from_slice::<Shape>(&bytes).and_then(|shape| {
-            let manifest = serde_json::from_slice::<Manifest>(&bytes)?;
-            Ok((shape, manifest))
-        });
-        let (shape, manifest) =
-            parsed.map_err(|error| Error::document(descriptor.digest, error))?;
+        let shape: Shape = json::from_slice(descriptor.digest, &bytes)?;
+        let manifest: ImageManifest = json::from_slice(descriptor.digest, &bytes)?;
         if shape.manifests.is_some() {
-            return Err(Error::document(descriptor.digest, BOTH));
+            return Err(Error::manifest(descriptor.digest, BOTH));
         }
         let config = manifest.config.media_type.as_str();
         if config == media_type::SOCI_INDEX_V2 || config == media_type::SOCI_INDEX_V1 {
@@ -193,10 +191,13 @@ fn is_image_config(media_type: &str) -> bool {
     media_type == media_type::OCI_CONFIG || media_type == media_type::DOCKER_CONFIG
 }
 
-/// The platform that an image's configuration names.
-async fn config_platform(source: &(impl Source + ?Sized), manifest: &Manifest) -> Result<Platform> {
-    let bytes = read_blob(source, &manifest.config, MAX_DOCUMENT).await?;
-    let platform: Platform = serde_json::from_slice(&bytes)
-        .map_err(|error| Error::document(format!("config {}", manifest.config.digest), error))?;
+/// Reads the platform in an image's configuration.
+async fn config_platform(
+    source: &(impl ImageSource + ?Sized),
+    manifest: &ImageManifest,
+) -> Result<Platform> {
+    let bytes = read_blob(source, &manifest.config, MAX_MANIFEST).await?;
+    let what = format!("config {}", manifest.config.digest);
+    let platform: Platform = json::from_slice(what, &bytes)?;
     Ok(platform.normalized())
 }

@@ -1,19 +1,20 @@
-//! Finding the indexes of an image, and what they hold.
+//! Finding the indexes of an image, and their contents.
 
 use std::fmt;
 
-use crate::build::Version;
+use crate::error::{Error, Result};
 use crate::image::{Image, Kind};
-use crate::oci::{Descriptor, Manifest, annotation, media_type};
-use crate::store::{Source, read_blob};
+use crate::oci::{Descriptor, Digest, ImageManifest, annotation, json, media_type};
+use crate::store::{BlobSource, ImageSource, read_blob};
+use crate::version::Version;
 use crate::ztoc::Ztoc;
-use crate::{Digest, Error, Result};
 
-/// zTOCs larger than this many bytes are refused.
+/// Maximum size of a zTOC in bytes.
 const MAX_ZTOC: u64 = 1 << 30;
 
 /// An image and its SOCI indexes.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Inspection {
     /// Digest of the image's manifest or index.
     pub root: Digest,
@@ -23,8 +24,9 @@ pub struct Inspection {
 
 /// The image of one platform.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct PlatformInspection {
-    /// The platform, e.g. `linux/arm64`.
+    /// Platform, such as `linux/arm64`.
     pub platform: String,
     /// Digest of the image manifest.
     pub manifest: Digest,
@@ -36,24 +38,26 @@ pub struct PlatformInspection {
 
 /// One SOCI index.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct IndexInspection {
-    /// How it is tied to the image.
+    /// How it is attached to the image.
     pub version: Version,
     /// Its digest.
     pub digest: Digest,
     /// Its size in bytes.
     pub size: u64,
-    /// The image manifest that it is said to belong to: by its subject (V1), or by the
-    /// annotation where it is listed (V2).
+    /// Image manifest that it claims to belong to: by its subject (V1), or by an annotation of the
+    /// descriptor that lists it (V2).
     pub manifest: Option<Digest>,
     /// Its zTOCs, in its order.
     pub ztocs: Vec<ZtocInspection>,
-    /// The blobs that list what to prefetch.
+    /// Its prefetch artifacts.
     pub prefetch: Vec<Descriptor>,
 }
 
-/// One zTOC of an index, as the index describes it.
+/// One zTOC, as an index describes it.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ZtocInspection {
     /// Digest of the layer it belongs to.
     pub layer: Digest,
@@ -64,11 +68,11 @@ pub struct ZtocInspection {
 }
 
 impl ZtocInspection {
-    /// The zTOC itself.
+    /// Reads the zTOC.
     ///
     /// # Errors
-    /// When it is missing, not what its digest says, or broken.
-    pub async fn read(&self, source: &(impl Source + ?Sized)) -> Result<Ztoc> {
+    /// If it is missing or invalid, or does not have its digest.
+    pub async fn read(&self, source: &(impl BlobSource + ?Sized)) -> Result<Ztoc> {
         let bytes = read_blob(source, &self.descriptor, MAX_ZTOC).await?;
         Ztoc::parse(&bytes).map_err(|source| Error::Ztoc {
             digest: self.descriptor.digest,
@@ -77,12 +81,12 @@ impl ZtocInspection {
     }
 }
 
-/// Finds an image's indexes. An index that the image names but that does not exist any more
-/// is left out.
+/// Finds the indexes of an image. An index that the image names but that no longer exists is left
+/// out.
 ///
 /// # Errors
-/// When the image or one of its indexes cannot be read or is broken.
-pub async fn inspect(source: &(impl Source + ?Sized)) -> Result<Inspection> {
+/// If the image or one of its indexes cannot be read or is invalid.
+pub async fn inspect(source: &(impl ImageSource + ?Sized)) -> Result<Inspection> {
     let image = Image::read(source).await?;
     let mut platforms = Vec::new();
     for entry in &image.entries {
@@ -92,8 +96,8 @@ pub async fn inspect(source: &(impl Source + ?Sized)) -> Result<Inspection> {
         let mut found = Vec::new();
         if let Some(digest) = manifest.annotations.get(annotation::INDEX_DIGEST) {
             let digest: Digest = digest.parse()?;
-            // The annotation alone does not make an index: it must stand beside the image. Two
-            // platforms with the same layers have the same index, which then stands there twice.
+            // The annotation alone does not make an index: it must be listed beside the image. Two
+            // platforms with the same layers have the same index, which is then listed twice.
             let beside = || {
                 let entries = image.entries.iter().map(|entry| &entry.descriptor);
                 entries.filter(|beside| beside.digest == digest)
@@ -106,7 +110,7 @@ pub async fn inspect(source: &(impl Source + ?Sized)) -> Result<Inspection> {
             found.extend(beside.map(|beside| (Version::V2, beside.clone())));
         }
         for referrer in source.referrers(entry.descriptor.digest).await? {
-            // A list that clients keep may have one twice.
+            // A list that clients maintain may have duplicates.
             let known = found
                 .iter()
                 .any(|(_, known)| known.digest == referrer.digest);
@@ -136,14 +140,13 @@ pub async fn inspect(source: &(impl Source + ?Sized)) -> Result<Inspection> {
 }
 
 async fn read_index(
-    source: &(impl Source + ?Sized),
+    source: &(impl ImageSource + ?Sized),
     version: Version,
     descriptor: &Descriptor,
 ) -> Result<IndexInspection> {
     let digest = descriptor.digest;
     let bytes = source.manifest(descriptor).await?;
-    let index: Manifest =
-        serde_json::from_slice(&bytes).map_err(|error| Error::document(digest, error))?;
+    let index: ImageManifest = json::from_slice(digest, &bytes)?;
     let mut ztocs = Vec::new();
     let mut prefetch = Vec::new();
     for descriptor in index.layers {
@@ -156,7 +159,7 @@ async fn read_index(
         let annotation = |key: &str| descriptor.annotations.get(key);
         ztocs.push(ZtocInspection {
             layer: annotation(annotation::LAYER_DIGEST)
-                .ok_or_else(|| Error::document(digest, "a zTOC that names no layer"))?
+                .ok_or_else(|| Error::manifest(digest, "a zTOC that names no layer"))?
                 .parse()?,
             span_size: annotation(annotation::SPAN_SIZE).and_then(|size| size.parse().ok()),
             descriptor,
@@ -178,38 +181,39 @@ async fn read_index(
     })
 }
 
-/// A short tree for people, read with every zTOC.
-pub struct Tree(Vec<(usize, String)>);
+/// A short tree for people.
+pub struct Tree(Vec<Line>);
+
+struct Line {
+    depth: usize,
+    text: String,
+}
 
 impl Inspection {
-    /// Reads every zTOC, and draws it all as a short tree.
+    /// Reads every zTOC, and draws everything as a short tree.
     ///
     /// # Errors
-    /// When a zTOC is missing or broken.
-    pub async fn tree(&self, source: &(impl Source + ?Sized)) -> Result<Tree> {
-        let mut lines = vec![(0, format!("image {}", self.root))];
+    /// If a zTOC is missing or invalid.
+    pub async fn tree(&self, source: &(impl BlobSource + ?Sized)) -> Result<Tree> {
+        let mut lines = Vec::new();
+        let mut line = |depth, text| lines.push(Line { depth, text });
+        line(0, format!("image {}", self.root));
         for platform in &self.platforms {
-            lines.push((1, platform.platform.clone()));
-            lines.push((2, format!("manifest {}", platform.manifest)));
+            line(1, platform.platform.clone());
+            line(2, format!("manifest {}", platform.manifest));
             if platform.indexes.is_empty() {
-                lines.push((2, "no SOCI index".to_owned()));
+                line(2, "no SOCI index".to_owned());
             }
             for index in &platform.indexes {
                 let (version, digest) = (index.version.name(), index.digest);
-                lines.push((2, format!("SOCI index {version} {digest}")));
+                line(2, format!("SOCI index {version} {digest}"));
                 for inspected in &index.ztocs {
                     let ztoc = inspected.read(source).await?;
-                    lines.push((3, format!("layer {}", inspected.layer)));
-                    lines.push((
-                        4,
-                        format!(
-                            "zTOC {}  {} bytes, {} files, {} spans",
-                            inspected.descriptor.digest,
-                            inspected.descriptor.size,
-                            ztoc.files.len(),
-                            ztoc.span_digests.len()
-                        ),
-                    ));
+                    line(3, format!("layer {}", inspected.layer));
+                    let Descriptor { digest, size, .. } = &inspected.descriptor;
+                    let (files, spans) = (ztoc.files.len(), ztoc.span_digests.len());
+                    let text = format!("zTOC {digest}  {size} bytes, {files} files, {spans} spans");
+                    line(4, text);
                 }
             }
         }
@@ -219,10 +223,11 @@ impl Inspection {
 
 impl fmt::Display for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, (depth, text)) in self.0.iter().enumerate() {
-            // A branch goes on below a line if a later line has it before one is shallower.
+        for (at, Line { depth, text }) in self.0.iter().enumerate() {
+            // A branch continues below a line if a later line is at its depth, with no shallower
+            // line in between.
             let goes_on = |depth: usize| {
-                let below = self.0[at + 1..].iter().map(|(depth, _)| *depth);
+                let below = self.0[at + 1..].iter().map(|line| line.depth);
                 below.take_while(|d| *d >= depth).any(|d| d == depth)
             };
             for depth in 1..*depth {
@@ -248,7 +253,11 @@ mod tests {
     #[test]
     fn branches() {
         let lines = [(0, "a"), (1, "b"), (2, "c"), (1, "d"), (2, "e"), (2, "f")];
-        let tree = Tree(lines.map(|(depth, text)| (depth, text.to_owned())).to_vec());
+        let line = |(depth, text): (usize, &str)| Line {
+            depth,
+            text: text.to_owned(),
+        };
+        let tree = Tree(lines.map(line).into());
         let want = "a\n├─ b\n│  └─ c\n└─ d\n   ├─ e\n   └─ f\n";
         assert_eq!(tree.to_string(), want);
     }

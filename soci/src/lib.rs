@@ -1,124 +1,120 @@
-//! Build, publish, read and verify SOCI (Seekable OCI) indexes, streaming.
+//! Builds, publishes, reads and verifies SOCI (Seekable OCI) indexes, streaming.
 //!
 //! # What SOCI is
 //!
-//! A container image is a stack of layers, each a tar, mostly compressed with gzip. Neither
-//! can be read from the middle, so a container host downloads and unpacks all of an image
-//! before it starts the first process. Most of those bytes are not needed for a long time, if
-//! ever.
+//! A container image is a stack of layers, each a tar, mostly compressed with gzip. Neither can be
+//! read from the middle, so a container host downloads and unpacks all of an image before it starts
+//! the first process, although most of those bytes are not needed for a long time, if ever.
 //!
-//! SOCI puts what is missing beside the image, and leaves the layers as they are:
+//! SOCI stores what is missing beside the image, and leaves the layers as they are:
 //!
-//! - A [**zTOC**](ztoc::Ztoc) is the table of contents of one layer: each file with the place
-//!   of its data in the decompressed stream, and *checkpoints* at which decompression can
-//!   start, about every 4 MiB. The compressed bytes between two checkpoints are a *span*.
-//! - A **SOCI index** lists the zTOCs of one image manifest. It is an OCI artifact in the
-//!   image's own repository.
+//! - A [**zTOC**](ztoc::Ztoc) is the table of contents of one layer: each file with the position of
+//!   its data in the decompressed stream, and *checkpoints* at which decompression can start, about
+//!   every 4 MiB. The compressed bytes between two checkpoints are a *span*.
+//! - A **SOCI index** lists the zTOCs of one image manifest. It is an OCI artifact in the image's
+//!   own repository.
 //!
-//! With them a host mounts the image at once and fetches the spans that are really read.
+//! With them a host mounts the image at once and fetches the spans that are read.
 //!
-//! Indexes come in two [versions](Version). V1 refers to the image, which stays as it is; the
-//! host finds the index among the image's referrers. V2 makes a *SOCI-enabled image*: an image
-//! index with the manifests, annotated, and the SOCI indexes side by side, so that image and
-//! index cannot get apart.
+//! Indexes come in two versions. V1 refers to the image, which does not change; the host finds the
+//! index among the image's referrers. V2 makes a *SOCI-enabled image*: an image index that lists the
+//! manifests, annotated, and the SOCI indexes side by side, so that image and index cannot be
+//! separated.
 //!
-//! # Indexing an image
+//! # Whole images
 //!
-//! [`index`] reads an image from a [`Source`] and stores zTOCs in a [`Destination`];
-//! [`Indexed::publish`] then stores the documents that refer to them. Both traits are
-//! implemented for an image in a registry ([`RegistryImage`]) and for an OCI image layout on
-//! disk ([`LayoutImage`]).
+//! With the feature `images`, which is on by default, `index` reads an image from an `ImageSource`
+//! and stores zTOCs in a `Destination`; `Indexed::publish` then stores the manifests that refer to
+//! them. Both traits are implemented for an image in a registry (`RegistryImage`) and for an OCI
+//! image layout on disk (`LayoutImage`). `inspect` finds the indexes of an image, `verify_indexes`
+//! compares them with it, and a `LayerReader` reads single files through a zTOC. The README has
+//! examples.
 //!
-//! ```no_run
-//! # async fn example() -> soci::Result<()> {
-//! use soci::{Client, Credentials, ImageReference, Options};
+//! # Single layers
 //!
-//! let reference: ImageReference = "registry.example.com/shop/web:1.4".parse()?;
-//! let credentials = Credentials::from_docker_config(&reference).await?;
-//! let image = Client::new()?.image(reference, credentials);
-//!
-//! let indexed = soci::index(&image, &image, &Options::default(), &()).await?;
-//! indexed.publish(&image, Some("1.4-soci")).await?;
-//! if let Some(digest) = indexed.report().digest {
-//!     println!("run {}@{digest}", image.reference().name());
-//! }
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! # Reading a file without its layer
-//!
-//! [`inspect`] finds the indexes of an image. A [`LayerReader`] reads files out of a layer
-//! through its zTOC, fetching only the spans that hold them.
-//!
-//! ```no_run
-//! # async fn example(image: soci::RegistryImage) -> soci::Result<()> {
-//! for platform in soci::inspect(&image).await?.platforms {
-//!     for inspected in platform.indexes.iter().flat_map(|index| &index.ztocs) {
-//!         let ztoc = inspected.read(&image).await?;
-//!         let layer = platform.layers.iter().find(|l| l.digest == inspected.layer);
-//!         if let (Some(layer), Ok(_)) = (layer, soci::find(&ztoc.files, "etc/os-release")) {
-//!             let reader = soci::LayerReader::new(&image, layer, &ztoc)?;
-//!             let content = reader.read_file("etc/os-release").await?;
-//!             println!("{}", String::from_utf8_lossy(&content));
-//!         }
-//!     }
-//! }
-//! # Ok(())
-//! # }
-//! ```
+//! Without any feature the crate is synchronous and does no input or output of its own. [`ztoc`]
+//! builds zTOCs and reads layers through them.
 //!
 //! # What to expect
 //!
-//! - The bytes are those of the reference implementation (awslabs/soci-snapshotter), wherever
-//!   that produces something a consumer can use. A layer that cannot be read lazily, such as
-//!   one with sparse files, is [skipped with a reason](ztoc::Outcome) instead of failing the
-//!   image or being indexed wrong.
-//! - A layer is read once and never kept, neither in memory nor on disk. What is kept are its
-//!   checkpoints (32 KiB for each span) and file metadata, up to a
-//!   [limit](ztoc::Limits::max_size).
-//! - Every blob and document is compared with its digest and size. Nothing that comes from
-//!   outside decides how much is read or allocated.
+//! - The bytes are those of the reference implementation (awslabs/soci-snapshotter), wherever that
+//!   produces something a consumer can use. A layer that cannot be read lazily, such as one with
+//!   sparse files, is [skipped with a reason](ztoc::SkipReason) instead of failing the image or
+//!   being indexed wrong.
+//! - A layer is read once and never stored, neither in memory nor on disk. Only its checkpoints
+//!   (32 KiB for each span) and file metadata are kept, up to a
+//!   [limit](ztoc::Limits::max_ztoc_size).
+//! - Every blob and manifest is verified against its digest and size. Nothing untrusted decides how
+//!   much is read or allocated.
 //! - All sizes and offsets are bytes.
+//!
+//! # Modules
+//!
+//! A module uses only those above it:
+//!
+//! ```text
+//! oci, text, version
+//! tar
+//! ztoc
+//! error
+//! store
+//! registry, image, extract
+//! inspect, remove
+//! index
+//! verify
+//! ```
 
-mod assemble;
-mod build;
-mod credentials;
-mod current;
-mod digest;
-mod enable;
+#[cfg(feature = "images")]
 mod error;
+#[cfg(feature = "images")]
 mod extract;
+#[cfg(feature = "images")]
 mod image;
-mod inflate;
+#[cfg(feature = "images")]
+mod index;
+#[cfg(feature = "images")]
 mod inspect;
-mod json;
-mod layer;
-mod layout;
-mod memory;
 pub mod oci;
-mod reference;
+#[cfg(feature = "images")]
 mod registry;
+#[cfg(feature = "images")]
 mod remove;
-mod report;
+#[cfg(feature = "images")]
 mod store;
 mod tar;
 mod text;
+#[cfg(feature = "images")]
 mod verify;
+#[cfg(feature = "images")]
+mod version;
 pub mod ztoc;
 
-pub use build::{Indexed, Observer, Options, Version, index};
-pub use credentials::Credentials;
-pub use current::is_current;
-pub use digest::{Digest, InvalidDigest};
-pub use error::{Error, Result};
-pub use extract::{LayerReader, find};
+#[cfg(feature = "images")]
+pub use error::{CredentialsError, Detail, Error, RegistryError, Result, SetupError};
+#[cfg(feature = "images")]
+pub use extract::LayerReader;
+#[cfg(feature = "images")]
+pub use index::{
+    IndexReport, Indexed, Options, Progress, Report, SkippedReport, SourceReport, ZtocReport,
+    index, is_fresh,
+};
+#[cfg(feature = "images")]
 pub use inspect::{IndexInspection, Inspection, PlatformInspection, Tree, ZtocInspection, inspect};
-pub use layout::{LayerFile, LayoutImage};
-pub use memory::MemoryStore;
-pub use reference::ImageReference;
-pub use registry::{Client, Detail, RegistryError, RegistryImage};
+pub use oci::{Digest, InvalidDigest, Manifest};
+#[cfg(feature = "images")]
+pub use oci::{ImageReference, InvalidReference};
+#[cfg(feature = "images")]
+pub use registry::{Client, Credentials, RegistryImage};
+#[cfg(feature = "images")]
 pub use remove::{Removal, Removed};
-pub use report::{IndexReport, Report, SkippedReport, SourceReport, ZtocReport};
-pub use store::{ByteStream, Destination, Document, Source};
+#[cfg(feature = "images")]
+pub use store::{BlobSource, ByteStream, Destination, ImageSource, LayoutImage};
+#[cfg(feature = "images")]
 pub use verify::{Finding, verify_indexes};
+#[cfg(feature = "images")]
+pub use version::Version;
+
+/// Compiles and runs the examples of the README.
+#[cfg(all(doctest, feature = "images"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,55 +1,89 @@
 //! Removing what was published, and nothing else.
 //!
-//! Equal content has equal digests, so what one image made, another may use: two tags of one
-//! repository often share layers, and with them SOCI indexes and manifests. Registries do not
-//! count references. Before anything is deleted, everything that a tag leads to is looked up.
+//! Equal content has equal digests, so what was built for one image may be used by another: two
+//! tags of one repository often share layers, and with them SOCI indexes and manifests. Registries
+//! do not count references. Before anything is deleted, everything that a tag leads to is looked
+//! up.
 
 use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::oci::{Annotations, ImageIndex, media_type};
+use crate::error::{Error, Result};
+use crate::oci::{Annotations, Digest, ImageIndex, Manifest, media_type};
 use crate::registry::RegistryImage;
-use crate::store::Document;
-use crate::{Digest, Result};
 
-/// Tags that are looked up at the same time.
+/// Number of tags that are looked up at the same time.
 const CONCURRENCY: usize = 8;
 
-/// The annotation that tells what a placeholder stands for, should one be found.
+/// Annotation that names the tag of a placeholder, should anyone find one.
 const PLACEHOLDER: &str = "soci.placeholder-of-tag";
 
-/// A SOCI-enabled image (V2) that is to go.
-#[derive(Debug)]
+/// A SOCI-enabled image (V2) to be removed.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Removal<'a> {
-    /// Its image index.
+    /// Digest of its image index.
     pub root: Digest,
-    /// The tags it was published with.
+    /// Tags it was published with.
     pub tags: &'a [String],
-    /// Manifests that were published with it, in case the image index is gone already and
-    /// cannot tell.
+    /// Manifests that were published with it, in case the image index no longer exists and cannot
+    /// tell.
     pub manifests: &'a [Digest],
-    /// Images that stay with everything they list: the source above all.
+    /// Images that are kept with everything they list: above all the source.
     pub kept: &'a [Digest],
 }
 
-/// What became of a removal.
+impl<'a> Removal<'a> {
+    /// Describes the removal of an image index without tags, from which nothing is kept.
+    pub fn of(root: Digest) -> Self {
+        Self {
+            root,
+            tags: &[],
+            manifests: &[],
+            kept: &[],
+        }
+    }
+
+    /// Sets the tags it was published with.
+    #[must_use]
+    pub fn with_tags(mut self, tags: &'a [String]) -> Self {
+        self.tags = tags;
+        self
+    }
+
+    /// Sets the manifests that were published with it.
+    #[must_use]
+    pub fn with_manifests(mut self, manifests: &'a [Digest]) -> Self {
+        self.manifests = manifests;
+        self
+    }
+
+    /// Sets the images that are kept with everything they list.
+    #[must_use]
+    pub fn keeping(mut self, kept: &'a [Digest]) -> Self {
+        self.kept = kept;
+        self
+    }
+}
+
+/// Outcome of a removal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Removed {
-    /// All that nothing else uses is gone.
-    Gone,
-    /// The image has other tags, or is one of those to keep: it stays, with all its tags.
+    /// Everything that nothing else uses is deleted.
+    Deleted,
+    /// The image has other tags, or is one of those to keep. It stays, with all its tags.
     InUse,
 }
 
 impl RegistryImage {
     /// Removes a SOCI-enabled image, except what other tags of the repository lead to.
     ///
-    /// The image index goes first, so that at no moment it lists something that is gone.
+    /// The image index is deleted first, so that it never lists something that does not exist.
     ///
     /// # Errors
-    /// When the registry refuses or cannot be reached.
-    pub async fn remove_enabled(&self, removal: &Removal<'_>) -> Result<Removed> {
+    /// If the registry refuses or cannot be reached.
+    pub async fn remove_converted(&self, removal: &Removal<'_>) -> Result<Removed> {
         let mut used = self.used(removal.root, removal.tags).await?;
         for kept in removal.kept {
             used.extend(self.tree_of(*kept).await?);
@@ -57,32 +91,32 @@ impl RegistryImage {
         if used.contains(&removal.root) {
             return Ok(Removed::InUse);
         }
-        let mut made = self.tree_of(removal.root).await?;
-        made.extend(removal.manifests);
-        made.remove(&removal.root);
+        let mut published = self.tree_of(removal.root).await?;
+        published.extend(removal.manifests);
+        published.remove(&removal.root);
         self.delete_manifest(removal.root).await?;
-        for digest in made.difference(&used) {
+        for digest in published.difference(&used) {
             self.delete_manifest(*digest).await?;
         }
-        Ok(Removed::Gone)
+        Ok(Removed::Deleted)
     }
 
-    /// Takes a tag away from what it names, which stays; nothing, if it names something else.
+    /// Removes a tag from what it names, which stays. Does nothing if the tag names something else.
     ///
-    /// Many registries only delete by digest, and some that do delete a tag delete with it what
-    /// only it names. So the tag is given to a placeholder, and that is deleted.
+    /// Many registries delete only by digest, and some that do delete a tag also delete the manifest
+    /// if it has no other. So the tag is moved to a placeholder, which is then deleted.
     ///
     /// # Errors
-    /// When the registry refuses or cannot be reached.
+    /// If the registry refuses or cannot be reached.
     pub async fn untag(&self, tag: &str, named: Digest) -> Result<()> {
         if self.resolve(tag).await?.map(|now| now.digest) != Some(named) {
             return Ok(());
         }
         let mut placeholder = ImageIndex::of(Vec::new());
         placeholder.annotations = Annotations::from([(PLACEHOLDER.to_owned(), tag.to_owned())]);
-        let placeholder = Document::of(media_type::OCI_INDEX, &placeholder)?;
+        let placeholder = Manifest::of(media_type::OCI_INDEX, &placeholder)?;
         let digest = placeholder.descriptor.digest;
-        // Where nothing is ever deleted, the tag would be left with the placeholder.
+        // A registry that never deletes would leave the tag with the placeholder, so try that first.
         self.put_manifest(&placeholder, &digest.to_string()).await?;
         self.delete_manifest(digest).await?;
         self.put_manifest(&placeholder, tag).await?;
@@ -93,23 +127,21 @@ impl RegistryImage {
     /// Removes a SOCI index (V1) of the manifest `subject`.
     ///
     /// # Errors
-    /// When the registry refuses or cannot be reached.
+    /// If the registry refuses or cannot be reached.
     pub async fn remove_index(&self, index: Digest, subject: Digest) -> Result<()> {
         self.remove_referrer(index, subject).await?;
         self.delete_manifest(index).await?;
         Ok(())
     }
 
-    /// Everything that the repository's tags lead to, without those of the tags `own` that
-    /// name `root`.
+    /// Returns everything that the repository's tags lead to, except those of `own` that name
+    /// `root`.
     async fn used(&self, root: Digest, own: &[String]) -> Result<BTreeSet<Digest>> {
         let tags = self.tags().await?;
         let tagged: Vec<Option<Digest>> = stream::iter(tags)
             .map(|tag| async move {
                 let named = self.resolve(&tag).await?.map(|named| named.digest);
-                Ok::<_, crate::Error>(
-                    named.filter(|&digest| !(digest == root && own.contains(&tag))),
-                )
+                Ok::<_, Error>(named.filter(|&digest| !(digest == root && own.contains(&tag))))
             })
             .buffer_unordered(CONCURRENCY)
             .try_collect()
@@ -123,15 +155,15 @@ impl RegistryImage {
         Ok(trees.into_iter().flatten().collect())
     }
 
-    /// A manifest or index and what it lists; empty if it does not exist.
+    /// Returns a manifest and what it lists; empty if it does not exist.
     async fn tree_of(&self, root: Digest) -> Result<BTreeSet<Digest>> {
-        let document = match self.document(root).await {
-            Ok(document) => document,
+        let manifest = match self.pull_manifest(root).await {
+            Ok(manifest) => manifest,
             Err(error) if error.is_not_found() => return Ok(BTreeSet::new()),
             Err(error) => return Err(error),
         };
-        let listed = document.parse::<ImageIndex>().map(|index| index.manifests);
-        // A manifest lists nothing.
+        let listed = manifest.parse::<ImageIndex>().map(|index| index.manifests);
+        // An image manifest lists no others.
         let listed = listed.unwrap_or_default();
         let mut tree: BTreeSet<Digest> = listed.iter().map(|listed| listed.digest).collect();
         tree.insert(root);

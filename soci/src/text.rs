@@ -1,28 +1,28 @@
-//! Texts that come from outside, made fit to be shown.
+//! Untrusted text, made safe to print.
 
 use std::fmt::Write;
 
-/// More characters of a name are not shown.
+/// Maximum length of a printed name in characters.
 const MAX: usize = 200;
 
-/// A name as text: no control characters that a terminal would obey, and no more than fits a
+/// Returns a name as text without control characters, which a terminal would obey, shortened to a
 /// line or two.
 pub(crate) fn printable(name: &[u8]) -> String {
     let text = String::from_utf8_lossy(&name[..name.len().min(4 * MAX)]);
-    let mut shown = String::new();
+    let mut printed = String::new();
     for (at, character) in text.chars().enumerate() {
         if at == MAX {
-            shown.push('…');
+            printed.push('…');
             break;
         }
         if character.is_control() {
             // Writing to a string cannot fail.
-            let _ = write!(shown, "{}", character.escape_default());
+            let _ = write!(printed, "{}", character.escape_default());
         } else {
-            shown.push(character);
+            printed.push(character);
         }
     }
-    shown
+    printed
 }
 
 #[cfg(test)]

@@ -1,29 +1,30 @@
-//! Comparing an image's indexes with the image.
+//! Comparing the indexes of an image with the image.
 //!
-//! Every claim of an index is made again from the image's own bytes: each layer is read
-//! whole, its zTOC built anew with the span size that the index names, and the two compared.
+//! Every claim of an index is checked against the image's own bytes: each layer is read whole, its
+//! zTOC is built again with the span size that the index names, and the two are compared.
 
 use std::fmt;
 
+use crate::error::{Error, Result};
+use crate::index::build_ztoc;
 use crate::inspect::{Inspection, PlatformInspection, ZtocInspection};
-use crate::layer::{Format, build_ztoc};
-use crate::oci::annotation;
-use crate::store::Source;
+use crate::oci::{Digest, annotation};
+use crate::store::BlobSource;
 use crate::text::printable;
-use crate::ztoc::{FileMetadata, Limits, Outcome, Ztoc};
-use crate::{Digest, Error, Result};
+use crate::ztoc::{Compression, FileMetadata, Limits, Options, Outcome, Ztoc};
 
-/// By how many bytes the estimate of a small zTOC's size may be off.
+/// Maximum error of the estimated size of a small zTOC, in bytes.
 const SLACK: u64 = 64 << 20;
 
-/// Something in an index that is not true of its image.
+/// A claim of an index that is not true of its image.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finding {
     /// The SOCI index.
     pub index: Digest,
-    /// The zTOC, if it is about one.
+    /// The zTOC, if the claim is about one.
     pub ztoc: Option<Digest>,
-    /// What is wrong.
+    /// Description of the difference.
     pub what: String,
 }
 
@@ -37,12 +38,12 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Verifies every index of an image. An empty list says that all their claims are true.
+/// Verifies every index of an image. Returns an empty list if all their claims are true.
 ///
 /// # Errors
-/// When the image cannot be read, or is not what its own digests say.
+/// If the image cannot be read, or does not have its own digests.
 pub async fn verify_indexes(
-    source: &(impl Source + ?Sized),
+    source: &(impl BlobSource + ?Sized),
     inspection: &Inspection,
 ) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
@@ -79,7 +80,7 @@ pub async fn verify_indexes(
 }
 
 async fn verify_ztoc(
-    source: &(impl Source + ?Sized),
+    source: &(impl BlobSource + ?Sized),
     platform: &PlatformInspection,
     inspected: &ZtocInspection,
 ) -> Result<Vec<String>> {
@@ -97,8 +98,8 @@ async fn verify_ztoc(
         ) => return one(error.to_string()),
         Err(error) => return Err(error),
     };
-    let format = match Format::of(&layer.media_type) {
-        Ok(format) => format,
+    let compression = match Compression::of_media_type(&layer.media_type) {
+        Ok(compression) => compression,
         Err(reason) => return one(format!("its layer can have none: {reason}")),
     };
     let span_size = claimed.checkpoints.span_size();
@@ -111,13 +112,12 @@ async fn verify_ztoc(
         wrong.push(format!("compressed size: got {got} bytes, want {want}"));
         return Ok(wrong);
     }
-    let limits = Limits {
-        span_size,
-        build_tool: String::from_utf8_lossy(&claimed.build_tool).into_owned(),
-        // The zTOC's author chose the span size. If it is true, the real one is no larger.
-        max_size: 2 * inspected.descriptor.size + SLACK,
-        ..Limits::default()
-    };
+    // The zTOC's author chose the span size. If it is true, the real one is no larger.
+    let limits = Limits::default().with_max_ztoc_size(2 * inspected.descriptor.size + SLACK);
+    let options = Options::default()
+        .with_span_size(span_size)
+        .with_build_tool(String::from_utf8_lossy(&claimed.build_tool))
+        .with_limits(limits);
     let annotation = |key| {
         inspected
             .descriptor
@@ -129,7 +129,7 @@ async fn verify_ztoc(
         wrong.push("the index names another media type than the image".to_owned());
     }
     let without_xattrs = annotation(annotation::DISABLE_XATTRS) == Some("true");
-    match build_ztoc(source, layer, format, limits, &()).await? {
+    match build_ztoc(source, layer, compression, options, &()).await? {
         Outcome::Skipped(reason) => wrong.push(format!("its layer can have none: {reason}")),
         Outcome::Built(built) => {
             let real = Ztoc::parse(&built.bytes).map_err(|source| Error::Ztoc {

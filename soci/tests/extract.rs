@@ -1,28 +1,14 @@
-//! Reading back: every range through a zTOC is what plain decompression gives.
+//! Reading a layer through its zTOC, synchronously: every range is what decompressing all of it
+//! gives. Needs none of the crate's features.
 
-use std::io::Read;
+use std::io::{Cursor, Read};
 use std::path::Path;
 
-use soci::oci::Descriptor;
-use soci::ztoc::{Builder, Compression, EntryType, FileMetadata, Limits, Outcome, Ztoc};
-use soci::{LayerReader, LayoutImage};
-
-/// A layout directory that holds just this blob.
-fn layout(blob: &[u8]) -> (tempfile::TempDir, Descriptor) {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let descriptor = Descriptor::of("application/vnd.oci.image.layer.v1.tar+gzip", blob);
-    let blobs = directory.path().join("blobs/sha256");
-    std::fs::create_dir_all(&blobs).expect("a directory");
-    std::fs::write(blobs.join(descriptor.digest.hex()), blob).expect("a file");
-    (directory, descriptor)
-}
+use soci::ztoc::{Builder, Compression, EntryType, FileMetadata, Options, Outcome, Ztoc};
 
 fn ztoc(layer: &[u8], compression: Compression, span_size: u64) -> Option<Ztoc> {
-    let limits = Limits {
-        span_size,
-        ..Limits::default()
-    };
-    let mut builder = Builder::new(compression, limits);
+    let options = Options::default().with_span_size(span_size);
+    let mut builder = Builder::new(compression, options);
     builder.push(layer).ok()?;
     match builder.finish().ok()? {
         Outcome::Built(built) => Some(Ztoc::parse(&built.bytes).expect("own bytes")),
@@ -30,8 +16,8 @@ fn ztoc(layer: &[u8], compression: Compression, span_size: u64) -> Option<Ztoc> 
     }
 }
 
-#[tokio::test]
-async fn every_file_and_many_ranges() {
+#[test]
+fn every_file_and_many_ranges() {
     let layers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/layers");
     let mut read = 0;
     for entry in std::fs::read_dir(layers).expect("the vectors") {
@@ -39,9 +25,9 @@ async fn every_file_and_many_ranges() {
         let layer = std::fs::read(&path).expect("a layer");
         let plain = path.extension().is_some_and(|e| e == "tar");
         let (compression, span_sizes) = if plain {
-            (Compression::None, [1000, 65536])
+            (Compression::NONE, [1000, 65536])
         } else {
-            (Compression::Gzip, [1, 65536])
+            (Compression::GZIP, [1, 65536])
         };
         for span_size in span_sizes {
             let Some(ztoc) = ztoc(&layer, compression, span_size) else {
@@ -55,9 +41,7 @@ async fn every_file_and_many_ranges() {
                     .read_to_end(&mut content)
                     .expect("a sound layer");
             }
-            let (directory, descriptor) = layout(&layer);
-            let source = LayoutImage::new(directory.path());
-            let reader = LayerReader::new(&source, &descriptor, &ztoc).expect("one layer");
+            let mut blob = Cursor::new(&layer);
             let size = content.len() as u64;
             for (offset, length) in [
                 (0, size),
@@ -66,9 +50,8 @@ async fn every_file_and_many_ranges() {
                 (size, 0),
             ] {
                 let mut got = Vec::new();
-                reader
-                    .read_range(offset, length, &mut |piece| got.extend_from_slice(piece))
-                    .await
+                let mut keep = |piece: &[u8]| got.extend_from_slice(piece);
+                ztoc.read_range(&mut blob, offset, length, &mut keep)
                     .unwrap_or_else(|e| panic!("{}: {offset}+{length}: {e}", path.display()));
                 let want = &content[offset as usize..(offset + length) as usize];
                 assert!(got == want, "{}: {offset}+{length}", path.display());
@@ -79,32 +62,41 @@ async fn every_file_and_many_ranges() {
                 };
                 let later = |other: &&FileMetadata| other.name == file.name;
                 let last = ztoc.files.iter().rev().find(later).expect("itself");
-                let got = reader.read_file(name).await.expect(name);
+                let got = ztoc.read_file(&mut blob, name).expect(name);
                 let at = last.offset as usize;
                 let want = &content[at..at + last.size as usize];
                 assert!(got == want, "{}: {name}", path.display());
                 read += 1;
             }
-            let past_the_end = reader.read_range(size, 1, &mut |_| {}).await;
+            let past_the_end = ztoc.read_range(&mut blob, size, 1, &mut |_| {});
             assert!(past_the_end.is_err(), "{}", path.display());
         }
     }
     assert!(read > 1000, "{read} files were read");
 }
 
-#[tokio::test]
-async fn a_changed_layer_is_noticed() {
+#[test]
+fn a_changed_layer_is_noticed() {
     let layers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/layers");
     let mut layer = std::fs::read(layers.join("ustar.tar.gz")).expect("a layer");
-    let ztoc = ztoc(&layer, Compression::Gzip, 65536).expect("a zTOC");
+    let ztoc = ztoc(&layer, Compression::GZIP, 65536).expect("a zTOC");
     let last = layer.len() - 100;
     layer[last] ^= 1;
-    let (directory, descriptor) = layout(&layer);
-    let source = LayoutImage::new(directory.path());
-    let reader = LayerReader::new(&source, &descriptor, &ztoc).expect("sizes agree");
-    let error = reader
-        .read_range(ztoc.uncompressed_size - 1, 1, &mut |_| {})
-        .await
+    let last = ztoc.uncompressed_size - 1;
+    let error = ztoc
+        .read_range(&mut Cursor::new(&layer), last, 1, &mut |_| {})
         .expect_err("the last span was changed");
     assert!(error.to_string().contains("digest mismatch"), "{error}");
+}
+
+#[test]
+fn a_layer_of_another_size_is_refused() {
+    let layers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/layers");
+    let mut layer = std::fs::read(layers.join("ustar.tar.gz")).expect("a layer");
+    let ztoc = ztoc(&layer, Compression::GZIP, 65536).expect("a zTOC");
+    layer.push(0);
+    let error = ztoc
+        .read_range(&mut Cursor::new(&layer), 0, 1, &mut |_| {})
+        .expect_err("one byte too many");
+    assert!(error.to_string().contains("size mismatch"), "{error}");
 }

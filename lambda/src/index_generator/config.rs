@@ -47,7 +47,7 @@ impl Config {
         let memory = Variable::read(lookup, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
         let memory =
             memory.parse_or(128, "the function's memory in MB", |size| size.parse().ok())?;
-        (options.concurrency, options.ztoc.max_size) = within(memory);
+        (options.concurrency, options.ztoc.limits.max_ztoc_size) = within(memory);
         let endpoint = Variable::read(lookup, ECR_ENDPOINT);
         let want = "an https URL, such as \"https://api.ecr.eu-west-1.amazonaws.com\"";
         Ok(Self {
@@ -66,7 +66,7 @@ impl Config {
 fn within(memory: u64) -> (usize, u64) {
     let concurrency = (memory / MEMORY_PER_LAYER).clamp(1, MAX_CONCURRENCY);
     let bytes = (memory << 20).saturating_sub(BASE) / concurrency;
-    let most = soci::ztoc::Limits::default().max_size;
+    let most = soci::ztoc::Limits::default().max_ztoc_size;
     let max_size = (bytes.saturating_sub(PER_LAYER) / COPIES).clamp(1 << 20, most);
     (usize::try_from(concurrency).unwrap_or(1), max_size)
 }

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use soci::Report;
 use soci::oci::Descriptor;
 use soci::ztoc::SkipReason;
-use soci::{Observer, Report};
 
 /// Counts what is read, for logs and metrics.
 #[derive(Default)]
@@ -25,7 +25,7 @@ impl Progress {
     /// Logs what was made, and puts it into a sentence.
     pub(super) fn summarize(&self, report: &Report, duration: Duration) -> String {
         for skipped in report.indexes.iter().flat_map(|index| &index.skipped) {
-            tracing::info!(layer = %skipped.layer, reason = skipped.reason, "layer left out");
+            tracing::info!(layer = %skipped.layer, reason = skipped.reason.to_string(), "layer left out");
         }
         let ztocs = report.indexes.iter().map(|index| index.ztocs.len());
         let ztocs: usize = ztocs.sum();
@@ -37,7 +37,7 @@ impl Progress {
             report.source.digest
         );
         tracing::info!(
-            indexVersion = report.version,
+            indexVersion = report.version.name(),
             output,
             platforms = report.indexes.len(),
             layers,
@@ -70,7 +70,7 @@ impl fmt::Display for Progress {
     }
 }
 
-impl Observer for Progress {
+impl soci::Progress for Progress {
     fn layer_started(&self, layer: &Descriptor) {
         self.started.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(layer = %layer.digest, bytes = layer.size, "reading layer");

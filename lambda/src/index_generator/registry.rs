@@ -61,7 +61,7 @@ impl Token {
             }
         }
         let text = format!("{host}/{}@{}", push.repository, push.digest);
-        let reference: ImageReference = text.parse()?;
+        let reference: ImageReference = text.parse().map_err(soci::Error::from)?;
         if reference.registry() != host || reference.repository() != push.repository {
             return Err(refuse(format!("{text:?} would be read as {reference}")));
         }

@@ -9,9 +9,9 @@
 //!   in between, a newer push may have been overtaken, so its image is indexed as well. Whoever
 //!   tags last thus leaves the tag where it belongs.
 
-use soci::oci::{ImageIndex, Manifest, annotation, media_type};
-use soci::{Destination, Digest, Document, Error as SociError, RegistryImage, Report, Source};
-use soci::{Version, inspect, is_current};
+use soci::oci::{ImageIndex, ImageManifest, annotation, media_type};
+use soci::{Destination, Digest, Error as SociError, ImageSource, Manifest, RegistryImage, Report};
+use soci::{Version, inspect, is_fresh};
 
 use super::Error;
 use super::config::Config;
@@ -141,7 +141,7 @@ impl Work<'_> {
         }
         indexed.publish(&image, None).await?;
         let enabled = match report.digest {
-            Some(digest) => image.document(digest).await?,
+            Some(digest) => image.pull_manifest(digest).await?,
             None => return skipped("no layer was indexed".to_owned()),
         };
         // Immediately before, so that there is hardly a moment to be overtaken in.
@@ -169,7 +169,7 @@ impl Work<'_> {
             if found.platforms.iter().all(|p| p.indexes.is_empty()) {
                 return Ok(false);
             }
-            is_current(image, image, &found, &self.config.options).await
+            is_fresh(image, image, &found, &self.config.options).await
         };
         match looked.await {
             Ok(current) => Ok(current),
@@ -199,7 +199,7 @@ impl Work<'_> {
 }
 
 /// Whether a document is an image with SOCI indexes, or a manifest of one.
-fn carries_index(root: &Document) -> bool {
+fn carries_index(root: &Manifest) -> bool {
     if let Ok(index) = serde_json::from_slice::<ImageIndex>(&root.bytes) {
         return index.manifests.iter().any(|entry| {
             entry.artifact_type.as_deref() == Some(media_type::SOCI_INDEX_V2)
@@ -208,7 +208,7 @@ fn carries_index(root: &Document) -> bool {
                     .contains_key(annotation::IMAGE_MANIFEST_DIGEST)
         });
     }
-    let manifest = serde_json::from_slice::<Manifest>(&root.bytes);
+    let manifest = serde_json::from_slice::<ImageManifest>(&root.bytes);
     manifest.is_ok_and(|manifest| manifest.annotations.contains_key(annotation::INDEX_DIGEST))
 }
 

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use soci::ztoc::SkipReason;
-use soci::{Digest, Indexed, Observer, RegistryImage, Version, inspect};
+use soci::{Digest, Indexed, RegistryImage, Version, inspect};
 use tfplugin_sdk::{Context, Diagnostic, Failure, Value};
 use tokio::sync::OwnedMutexGuard;
 
@@ -227,7 +227,7 @@ fn source_gone(name: &str, source: Digest) -> Diagnostic {
 /// Writes progress to the log.
 struct Log;
 
-impl Observer for Log {
+impl soci::Progress for Log {
     fn layer_started(&self, layer: &soci::oci::Descriptor) {
         tracing::info!(layer = %layer.digest, size = layer.size, "reading layer");
     }

@@ -88,7 +88,7 @@ pub(super) fn image() -> Attribute {
         .validate(validators::string(|text| {
             text.parse::<ImageReference>()
                 .map(drop)
-                .map_err(|error| diagnose("reading", &format!("{text:?}"), &error))
+                .map_err(|error| diagnose("reading", &format!("{text:?}"), &error.into()))
         }))
         .description(
             "The image to index, as `host/repository:tag` or `host/repository@sha256:…`. A tag is \

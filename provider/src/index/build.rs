@@ -38,7 +38,7 @@ impl Build {
             digest: digest(report),
             source: report.source.digest,
             indexes: indexes.collect(),
-            manifests: indexed.documents(),
+            manifests: indexed.manifests(),
             adopted: false,
             tags: Vec::new(),
             recipe,

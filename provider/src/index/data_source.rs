@@ -91,7 +91,7 @@ impl DataSource<Shared> for IndexData {
 /// Returns the digest of the image, which must exist.
 async fn resolve(image: &RegistryImage, settings: &Settings) -> Result<Digest, Diagnostic> {
     // Unlike resolving the name, this fails with the registry's own words.
-    let manifest = image.document(settings.source_name()).await;
+    let manifest = image.pull_manifest(settings.source_name()).await;
     let manifest =
         manifest.map_err(|error| diagnose("looking up", &settings.image.to_string(), &error))?;
     Ok(manifest.descriptor.digest)

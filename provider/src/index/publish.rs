@@ -29,7 +29,7 @@ pub(super) async fn publish(
 }
 
 async fn retag(image: &RegistryImage, digest: Digest, tag: &str) -> soci::Result<()> {
-    let manifest = image.document(digest).await?;
+    let manifest = image.pull_manifest(digest).await?;
     image.tag(&manifest, tag).await
 }
 

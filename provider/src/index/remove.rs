@@ -61,7 +61,7 @@ async fn remove_one(
         Version::V2 => remove_v2(image, build, &others.manifests).await,
     };
     match removed {
-        Ok(Removed::Gone) => Ok(()),
+        Ok(Removed::Deleted) => Ok(()),
         Ok(Removed::InUse) => {
             tracing::info!(
                 image = name,
@@ -128,7 +128,7 @@ async fn remove_v1(
             image.remove_index(*index, *subject).await?;
         }
     }
-    Ok(Removed::Gone)
+    Ok(Removed::Deleted)
 }
 
 async fn remove_v2(
@@ -137,17 +137,15 @@ async fn remove_v2(
     kept: &BTreeSet<Digest>,
 ) -> soci::Result<Removed> {
     let Some(root) = build.digest else {
-        return Ok(Removed::Gone);
+        return Ok(Removed::Deleted);
     };
     let mut keep = vec![build.source];
     keep.extend(kept);
-    let removal = Removal {
-        root,
-        tags: &build.tags,
-        manifests: &build.manifests,
-        kept: &keep,
-    };
-    image.remove_enabled(&removal).await
+    let removal = Removal::of(root)
+        .with_tags(&build.tags)
+        .with_manifests(&build.manifests)
+        .keeping(&keep);
+    image.remove_converted(&removal).await
 }
 
 /// Removes earlier builds after an update. The previous one stays, because running containers

@@ -46,15 +46,15 @@ impl Settings {
         let arguments: Arguments = arguments
             .to()
             .map_err(|error| Diagnostic::error("Unknown argument", error.to_string()))?;
-        let image: ImageReference = arguments
-            .image
-            .parse()
-            .map_err(|error| diagnose("reading", &arguments.image, &error))?;
+        let image: ImageReference =
+            arguments
+                .image
+                .parse()
+                .map_err(|error: soci::InvalidReference| {
+                    diagnose("reading", &arguments.image, &error.into())
+                })?;
         let version = version(arguments.index_version.as_deref());
-        let mut options = Options {
-            version,
-            ..Options::default()
-        };
+        let mut options = Options::default().with_version(version);
         for platform in arguments.platforms.unwrap_or_default() {
             let platform = platform.parse().map_err(invalid_platform)?;
             options.platforms.push(platform);

@@ -102,18 +102,17 @@ pub(crate) enum Optimization {
 
 impl Build {
     pub(crate) fn options(&self, version: Version) -> Options {
-        let mut options = Options {
-            version,
-            min_layer_size: self.min_layer_size,
-            platforms: self.platforms.clone(),
-            optimize_xattrs: self.optimizations.contains(&Optimization::Xattr),
-            concurrency: self.concurrency as usize,
-            ..Options::default()
-        };
-        options.ztoc.span_size = self.span_size;
-        options.ztoc.build_tool.clone_from(&self.build_tool);
-        options.ztoc.prefetch_files.clone_from(&self.prefetch_files);
-        options
+        let ztoc = soci::ztoc::Options::default()
+            .with_span_size(self.span_size)
+            .with_build_tool(&self.build_tool)
+            .with_prefetch_files(self.prefetch_files.clone());
+        Options::default()
+            .with_version(version)
+            .with_ztoc(ztoc)
+            .with_min_layer_size(self.min_layer_size)
+            .with_platforms(self.platforms.clone())
+            .with_optimize_xattrs(self.optimizations.contains(&Optimization::Xattr))
+            .with_concurrency(self.concurrency as usize)
     }
 }
 
@@ -169,10 +168,25 @@ pub(crate) fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("soci: {error:#}");
+            eprintln!("soci: {}", message(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Formats an error with its contexts. What an error of the library prints includes its causes.
+fn message(error: &anyhow::Error) -> String {
+    let mut parts = Vec::new();
+    for cause in error.chain() {
+        parts.push(cause.to_string());
+        if cause.is::<soci::Error>()
+            || cause.is::<soci::InvalidReference>()
+            || cause.is::<soci::ztoc::ExtractError>()
+        {
+            break;
+        }
+    }
+    parts.join(": ")
 }
 
 /// Writes to standard output. A reader that has seen enough is no failure.
@@ -208,7 +222,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             } => image::convert(&source, destination.as_deref(), &build, access).await,
             Command::Inspect { source, access } => image::inspect(&source, access).await,
             Command::Verify { source, access } => image::verify(&source, access).await,
-            Command::Ztoc(command) => ztoc::run(command).await,
+            Command::Ztoc(command) => ztoc::run(command),
         }
     })
 }

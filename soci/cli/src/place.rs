@@ -4,7 +4,9 @@ use std::io::Read;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use soci::{Client, Credentials, Destination, ImageReference, LayoutImage, RegistryImage, Source};
+use soci::{
+    Client, Credentials, Destination, ImageReference, ImageSource, LayoutImage, RegistryImage,
+};
 
 /// How to reach a registry.
 #[derive(Args, Default)]
@@ -42,9 +44,9 @@ impl Access {
 }
 
 /// A place to read an image from, and to write beside it.
-pub(crate) trait Store: Source + Destination {}
+pub(crate) trait Store: ImageSource + Destination {}
 
-impl<T: Source + Destination> Store for T {}
+impl<T: ImageSource + Destination> Store for T {}
 
 /// An image somewhere.
 pub(crate) enum Place {

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use soci::Digest;
 use soci::oci::Descriptor;
 use soci::ztoc::SkipReason;
-use soci::{Digest, Observer};
 
 pub(crate) struct Progress {
     bars: MultiProgress,
@@ -32,7 +32,7 @@ impl Progress {
     }
 }
 
-impl Observer for Progress {
+impl soci::Progress for Progress {
     fn layer_started(&self, layer: &Descriptor) {
         let bar = self.bars.add(ProgressBar::new(layer.size));
         let template = "{msg} {bar:30} {bytes}/{total_bytes} {binary_bytes_per_sec}";

@@ -7,9 +7,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
-use soci::oci::Descriptor;
-use soci::ztoc::{Builder, Checkpoints, Compression, FileMetadata, Limits, Outcome, Ztoc};
-use soci::{Digest, LayerFile, LayerReader};
+use soci::Digest;
+use soci::ztoc::{Builder, Compression, FileMetadata, Options, Outcome, Ztoc};
 
 use crate::cli::{self, Compression as Choice, print};
 
@@ -18,7 +17,7 @@ const PIECE: usize = 1 << 20;
 /// zTOCs larger than this many bytes are refused.
 const MAX_ZTOC: u64 = 1 << 30;
 
-pub(crate) async fn run(command: cli::Ztoc) -> Result<ExitCode> {
+pub(crate) fn run(command: cli::Ztoc) -> Result<ExitCode> {
     match command {
         cli::Ztoc::Build {
             layer,
@@ -27,31 +26,31 @@ pub(crate) async fn run(command: cli::Ztoc) -> Result<ExitCode> {
             build_tool,
             compression,
         } => {
-            let limits = Limits {
-                span_size,
-                build_tool,
-                ..Limits::default()
-            };
-            build(&layer, &output, limits, compression)
+            let options = Options::default()
+                .with_span_size(span_size)
+                .with_build_tool(build_tool);
+            build(&layer, &output, options, compression)
         }
         cli::Ztoc::Info { ztoc, json } => info(&ztoc, json),
-        cli::Ztoc::Extract { ztoc, layer, path } => extract(&ztoc, &layer, &path).await,
+        cli::Ztoc::Extract { ztoc, layer, path } => extract(&ztoc, &layer, &path),
     }
 }
 
-fn build(layer: &Path, output: &Path, limits: Limits, choice: Choice) -> Result<ExitCode> {
+fn build(layer: &Path, output: &Path, options: Options, choice: Choice) -> Result<ExitCode> {
     let reading = || format!("reading {}", layer.display());
     let mut file = File::open(layer).with_context(reading)?;
     let mut piece = vec![0; PIECE];
     // The first read decides; a regular file gives all that fits.
     let mut read = file.read(&mut piece).with_context(reading)?;
     let compression = match choice {
-        Choice::Gzip => Compression::Gzip,
-        Choice::None => Compression::None,
-        Choice::Auto if piece[..read].starts_with(&[0x1f, 0x8b]) => Compression::Gzip,
-        Choice::Auto => Compression::None,
+        Choice::Gzip => Compression::GZIP,
+        Choice::None => Compression::NONE,
+        Choice::Auto => match Compression::of_first_bytes(&piece[..read]) {
+            Ok(compression) => compression,
+            Err(reason) => bail!("{}: no zTOC: {reason}", layer.display()),
+        },
     };
-    let mut builder = Builder::new(compression, limits);
+    let mut builder = Builder::new(compression, options);
     let corrupt = || format!("{}", layer.display());
     while read > 0 {
         builder.push(&piece[..read]).with_context(corrupt)?;
@@ -88,10 +87,7 @@ fn read(path: &Path) -> Result<(Ztoc, Vec<u8>)> {
 
 fn info(path: &Path, as_json: bool) -> Result<ExitCode> {
     let (ztoc, bytes) = read(path)?;
-    let compression = match ztoc.checkpoints {
-        Checkpoints::Gzip(_) => "gzip",
-        Checkpoints::Uncompressed { .. } => "none",
-    };
+    let compression = ztoc.checkpoints.compression().name();
     let text = String::from_utf8_lossy;
     if as_json {
         let files: Vec<_> = ztoc
@@ -112,7 +108,7 @@ fn info(path: &Path, as_json: bool) -> Result<ExitCode> {
                     "mod_time": file.mod_time,
                     "devmajor": file.devmajor,
                     "devminor": file.devminor,
-                    "xattrs": file.xattrs.iter().map(|(k, v)| json!({"key": text(k), "value": text(v)})).collect::<Vec<_>>(),
+                    "xattrs": file.xattrs.iter().map(|x| json!({"key": text(&x.key), "value": text(&x.value)})).collect::<Vec<_>>(),
                 })
             })
             .collect();
@@ -163,18 +159,11 @@ fn line(file: &FileMetadata) -> String {
     format!("{kind:8} {mode:04o} {size:>12} @{offset:<12} {name}{link}")
 }
 
-async fn extract(ztoc: &Path, layer: &Path, path: &str) -> Result<ExitCode> {
+fn extract(ztoc: &Path, layer: &Path, path: &str) -> Result<ExitCode> {
     let (ztoc, _) = read(ztoc)?;
-    let metadata =
-        std::fs::metadata(layer).with_context(|| format!("reading {}", layer.display()))?;
-    // A layer in a file has no descriptor; all that reading takes of one is the size.
-    let mut descriptor = Descriptor::of("", b"");
-    descriptor.size = metadata.len();
-    let file = LayerFile::new(layer);
-    let content = LayerReader::new(&file, &descriptor, &ztoc)
-        .with_context(|| format!("{}", layer.display()))?
-        .read_file(path)
-        .await
+    let mut blob = File::open(layer).with_context(|| format!("reading {}", layer.display()))?;
+    let content = ztoc
+        .read_file(&mut blob, path)
         .with_context(|| format!("{}", layer.display()))?;
     print(content)?;
     Ok(ExitCode::SUCCESS)

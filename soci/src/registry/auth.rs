@@ -1,10 +1,10 @@
-//! Showing a registry who asks.
+//! Authorization.
 //!
-//! A registry that wants to know answers 401 with a challenge: `Basic` takes the credentials
+//! A registry that requires it answers 401 with a challenge: `Basic` takes the credentials
 //! themselves, `Bearer` names a token server that exchanges them for a token.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,16 +14,14 @@ use reqwest::{Method, Response, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
-use super::error::RegistryError;
-use super::http::collect;
-use crate::Credentials;
+use super::body::Body;
+use super::credentials::Credentials;
+use crate::error::RegistryError;
 
-/// Longer answers of a token server are none.
+/// Maximum size of a token response.
 const MAX_TOKEN: u64 = 256 << 10;
 
-type Failure = (RegistryError, Option<Duration>);
-
-/// What is to be done in the repository; more rights than that are not asked for.
+/// An operation on the repository. A token is requested with the rights for it and no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operation {
     Pull,
@@ -41,7 +39,7 @@ impl Operation {
     }
 }
 
-/// Who asks one repository, and what it has been shown so far.
+/// The credentials for one repository, and the headers made of them so far, by operation.
 pub(super) struct Authorization {
     repository: String,
     credentials: Credentials,
@@ -49,7 +47,7 @@ pub(super) struct Authorization {
     headers: Mutex<[Option<HeaderValue>; 3]>,
 }
 
-/// The token has two names. Some servers, Docker Hub's among them, use both at once.
+/// A token response. The token has two names; some servers, such as Docker Hub's, use both.
 #[derive(Deserialize)]
 struct Token {
     token: Option<String>,
@@ -66,27 +64,26 @@ impl Authorization {
         }
     }
 
-    /// What to send along, as far as known.
+    /// Returns the header to send, as far as known.
     pub(super) fn header(&self, operation: Operation) -> Option<HeaderValue> {
         let headers = self.headers.lock().unwrap_or_else(PoisonError::into_inner);
         headers[operation as usize].clone()
     }
 
-    /// Finds out what the challenge of a 401 wants to see. Returns whether there is something
-    /// to show.
+    /// Answers the challenge of a 401. Returns whether there is a header to send now.
     pub(super) async fn answer(
         &self,
         http: &reqwest::Client,
         operation: Operation,
         refused: &Response,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, RegistryError> {
         let mut value = None;
-        for (scheme, parameters) in challenges(refused) {
-            value = match (scheme.as_str(), &self.credentials) {
+        for challenge in challenges(refused) {
+            value = match (challenge.scheme.as_str(), &self.credentials) {
                 ("basic", Credentials::Basic { username, password }) => {
                     Some(basic(username, password))
                 }
-                ("bearer", _) => Some(self.token(http, operation, refused, &parameters).await?),
+                ("bearer", _) => Some(self.token(http, operation, refused, &challenge).await?),
                 _ => continue,
             };
             break;
@@ -107,13 +104,10 @@ impl Authorization {
         http: &reqwest::Client,
         operation: Operation,
         refused: &Response,
-        parameters: &[(String, String)],
-    ) -> Result<String, Failure> {
-        let parameter = |name: &str| {
-            let mut found = parameters.iter().filter(|(key, _)| key == name);
-            found.next().map(|(_, value)| value.as_str())
-        };
-        let nonsense = |url: &Url, reason| (RegistryError::answer(&Method::GET, url, reason), None);
+        challenge: &Challenge,
+    ) -> Result<String, RegistryError> {
+        let parameter = |name: &str| challenge.parameters.get(name).map(String::as_str);
+        let nonsense = |url: &Url, reason| RegistryError::answer(&Method::GET, url, reason);
         let Some(mut url) = parameter("realm").and_then(|realm| realm.parse::<Url>().ok()) else {
             let reason = "the challenge names no token server";
             return Err(nonsense(refused.url(), reason));
@@ -131,27 +125,27 @@ impl Authorization {
             request = request.header(AUTHORIZATION, basic(username, password));
         }
         let response = request.send().await;
-        let response = response
-            .map_err(|error| (RegistryError::transport(&Method::GET, &url, &error), None))?;
+        let response =
+            response.map_err(|error| RegistryError::transport(&Method::GET, &url, error))?;
         let status = response.status();
-        let (body, whole, failure) = collect(response, MAX_TOKEN).await;
+        let body = Body::read(response, MAX_TOKEN).await;
         if !status.is_success() {
             let refusal = matches!(
                 status,
                 StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
             );
             let error = if refusal {
-                RegistryError::authentication(&url, status, &denial(&body))
+                RegistryError::authentication(&url, status, &denial(&body.bytes))
             } else {
-                RegistryError::status(&Method::GET, &url, status, &body)
+                RegistryError::status(&Method::GET, &url, status, &body.bytes)
             };
-            return Err((error, None));
+            return Err(error);
         }
-        if let Some(error) = failure {
-            return Err((error, None));
+        if let Some(error) = body.error {
+            return Err(error);
         }
-        let answer = serde_json::from_slice::<Token>(&body).ok();
-        let token = answer.filter(|_| whole).and_then(|answer| {
+        let answer = serde_json::from_slice::<Token>(&body.bytes).ok();
+        let token = answer.filter(|_| body.whole).and_then(|answer| {
             let names = [answer.token, answer.access_token];
             names.into_iter().flatten().find(|token| !token.is_empty())
         });
@@ -161,17 +155,30 @@ impl Authorization {
     }
 }
 
-/// The challenges of an answer: scheme in lower case, and parameters.
-fn challenges(refused: &Response) -> Vec<(String, Vec<(String, String)>)> {
+/// One challenge of a registry.
+struct Challenge {
+    /// Scheme in lower case.
+    scheme: String,
+    /// Names in lower case, and values.
+    parameters: HashMap<String, String>,
+}
+
+/// Returns the challenges of a response.
+fn challenges(refused: &Response) -> Vec<Challenge> {
     let headers = refused.headers().get_all(WWW_AUTHENTICATE).iter();
     let texts = headers.filter_map(|header| header.to_str().ok());
     texts
         .flat_map(|text| ChallengeParser::new(text).filter_map(Result::ok))
         .map(|challenge| {
-            let parameters = challenge.params.iter();
-            let parameters =
-                parameters.map(|(key, value)| (key.to_ascii_lowercase(), value.to_unescaped()));
-            (challenge.scheme.to_ascii_lowercase(), parameters.collect())
+            let mut parameters = HashMap::new();
+            for (key, value) in &challenge.params {
+                let first = parameters.entry(key.to_ascii_lowercase());
+                first.or_insert_with(|| value.to_unescaped());
+            }
+            Challenge {
+                scheme: challenge.scheme.to_ascii_lowercase(),
+                parameters,
+            }
         })
         .collect()
 }
@@ -183,7 +190,7 @@ fn basic(username: &str, password: &str) -> String {
     )
 }
 
-/// What a token server says in words, out of the usual shapes of its answer.
+/// Returns the message of a token server, out of the usual shapes of its responses.
 fn denial(body: &[u8]) -> String {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let message = body.pointer("/errors/0/message");

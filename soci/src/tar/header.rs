@@ -5,7 +5,7 @@ pub(super) const BLOCK: usize = 512;
 
 const CHECKSUM: std::ops::Range<usize> = 148..156;
 
-/// The fields of a header, as they stand.
+/// Fields of a header, verbatim.
 #[derive(Debug)]
 pub(super) struct Header {
     pub kind: u8,
@@ -53,7 +53,7 @@ impl Header {
         header.devmajor = number(&block[329..337])?;
         header.devminor = number(&block[337..345])?;
         let prefix = if star {
-            // Access and change time are not wanted, but must be numbers.
+            // Access and change times are not used, but must be valid.
             number(&block[476..488])?;
             number(&block[488..500])?;
             until_nul(&block[345..476])
@@ -69,8 +69,8 @@ impl Header {
     }
 }
 
-/// GNU headers have no prefix: its place holds two times. Go before 1.8 wrote a prefix there
-/// all the same, and its reader takes it for one when the times are no numbers.
+/// Returns the prefix of a GNU header. The format has none, and stores two times in its place; but
+/// Go before 1.8 wrote a prefix there, and its reader accepts it if the times are invalid.
 fn gnu_prefix(block: &[u8; BLOCK]) -> &[u8] {
     let times = [&block[345..357], &block[357..369]];
     let sound = |time: &&[u8]| time[0] == 0 || number(time).is_ok();
@@ -101,7 +101,7 @@ fn verify_checksum(block: &[u8; BLOCK]) -> Result<(), &'static str> {
     }
 }
 
-/// The part of `field` before its first NUL.
+/// Returns the part of `field` before its first NUL.
 pub(super) fn until_nul(field: &[u8]) -> &[u8] {
     let end = field.iter().position(|&b| b == 0).unwrap_or(field.len());
     &field[..end]
@@ -109,7 +109,7 @@ pub(super) fn until_nul(field: &[u8]) -> &[u8] {
 
 const NO_NUMBER: &str = "a number that is not one";
 
-/// A numeric field: octal digits, or base 256 when its first bit is set.
+/// Parses a numeric field: octal digits, or base 256 if its first bit is set.
 fn number(field: &[u8]) -> Result<i64, &'static str> {
     let Some(&first) = field.first().filter(|&&b| b & 0x80 != 0) else {
         return octal(field);
@@ -145,7 +145,7 @@ fn octal(field: &[u8]) -> Result<i64, &'static str> {
     Ok(value.cast_signed())
 }
 
-/// A moment, in seconds since 1970 UTC and nanoseconds after them (0 to 999,999,999).
+/// Point in time: seconds since 1970 UTC, and nanoseconds (0 to 999,999,999) after them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Timestamp {
     pub seconds: i64,
@@ -153,7 +153,8 @@ pub(super) struct Timestamp {
 }
 
 impl Timestamp {
-    /// RFC 3339 in UTC, trailing zeros of the fraction cut; empty outside the years 0 to 9999.
+    /// Formats the time as RFC 3339 in UTC, without trailing zeros in the fraction; empty outside
+    /// the years 0 to 9999.
     pub(super) fn to_rfc3339(self) -> String {
         const YEAR_0: i64 = -62_167_219_200;
         const YEAR_10000: i64 = 253_402_300_800;
@@ -179,7 +180,7 @@ impl Timestamp {
     }
 }
 
-/// The Gregorian date of a day counted from 1970-01-01.
+/// Returns year, month and day of a day counted from 1970-01-01.
 fn civil(days: i64) -> (i64, i64, i64) {
     // Years start in March here, so that the leap day is a year's last.
     let days = days + 719_468;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::header::{Header, Timestamp};
 
-/// Keys and values of one extended header, sorted by key.
+/// Records of one extended header, sorted by key.
 pub(super) type Records = BTreeMap<Vec<u8>, Vec<u8>>;
 
 const MALFORMED: &str = "a malformed PAX record";
@@ -38,7 +38,8 @@ pub(super) fn parse(mut content: &[u8]) -> Result<Records, &'static str> {
     Ok(records)
 }
 
-/// Splits off one record, `"<length> <key>=<value>\n"`, where the length counts it all.
+/// Splits off one record, `"<length> <key>=<value>\n"`, whose length includes itself. Returns its
+/// key, its value and the rest.
 fn record(content: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let space = content.iter().position(|&b| b == b' ')?;
     let length = usize::try_from(integer(&content[..space])?).ok()?;
@@ -57,7 +58,7 @@ fn record(content: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     (!suspect.contains(&0)).then_some((key, value, rest))
 }
 
-/// Lets the records override the header. An empty value does not.
+/// Overrides fields of the header by records. Empty values override nothing.
 pub(super) fn merge(header: &mut Header, records: &Records) -> Result<(), &'static str> {
     for (key, value) in records.iter().filter(|(_, value)| !value.is_empty()) {
         let number = || integer(value).ok_or(MALFORMED);
@@ -70,7 +71,7 @@ pub(super) fn merge(header: &mut Header, records: &Records) -> Result<(), &'stat
             b"gid" => header.gid = number()?,
             b"size" => header.size = number()?,
             b"mtime" => header.mtime = time(value).ok_or(MALFORMED)?,
-            // Not wanted, but must be times.
+            // Not used, but must be valid.
             b"atime" | b"ctime" => drop(time(value).ok_or(MALFORMED)?),
             _ => {}
         }
@@ -78,7 +79,7 @@ pub(super) fn merge(header: &mut Header, records: &Records) -> Result<(), &'stat
     Ok(())
 }
 
-/// Whether the records make their entry a sparse file (GNU formats 0.0, 0.1 and 1.0).
+/// Whether the records mark a sparse file (GNU formats 0.0, 0.1 and 1.0).
 pub(super) fn is_sparse(records: &Records) -> bool {
     let value = |key: &[u8]| records.get(key).map_or(&[][..], Vec::as_slice);
     match (value(SPARSE_MAJOR), value(SPARSE_MINOR)) {
@@ -88,12 +89,12 @@ pub(super) fn is_sparse(records: &Records) -> bool {
     }
 }
 
-/// A decimal integer as Go's `strconv.ParseInt` takes it: a sign is allowed.
+/// Parses a decimal integer as Go's `strconv.ParseInt` does: a sign is allowed.
 fn integer(text: &[u8]) -> Option<i64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// Seconds with an optional fraction, of which nine digits count.
+/// Parses seconds with an optional fraction, of which nine digits count.
 fn time(text: &[u8]) -> Option<Timestamp> {
     let point = text.iter().position(|&b| b == b'.');
     let (whole, fraction) = match point {

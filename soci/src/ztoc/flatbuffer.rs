@@ -1,10 +1,10 @@
 //! The zTOC's FlatBuffers schema: slot numbers, and a reader that trusts nothing.
 //!
-//! The `flatbuffers` crate reads through `unsafe` accessors and wants every string to be
-//! UTF-8, which tar names need not be; reading takes so little that it is done here, with
-//! every position checked.
+//! The `flatbuffers` crate reads through `unsafe` accessors and requires every string to be UTF-8,
+//! which tar names need not be. Reading takes so little code that it is done here, with every
+//! position checked.
 
-/// Positions in a vtable, by table. Slots count from 0 and start behind two lengths.
+/// Positions in a vtable, by table. Slots count from 0 and start after two lengths.
 macro_rules! slots {
     ($($table:ident { $($name:ident = $slot:literal),* $(,)? })*) => {$(
         pub(super) mod $table {
@@ -28,13 +28,10 @@ slots! {
     tar_info { VERSION = 0, SPAN_SIZE = 1, SIZE = 2 }
 }
 
-/// Values of the compression algorithm.
-pub(super) mod algorithm {
-    pub(in crate::ztoc) const GZIP: i8 = 1;
-    pub(in crate::ztoc) const UNCOMPRESSED: i8 = 2;
-}
+/// Value of the compression algorithm that is left out when writing.
+pub(super) const DEFAULT_ALGORITHM: i8 = 1;
 
-/// The buffer is not what it must be, at a byte position.
+/// A buffer that breaks the format, and the byte position of the break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Broken {
     pub at: usize,
@@ -81,7 +78,7 @@ impl<'a> Table<'a> {
         Ok(Self { buffer, at, vtable })
     }
 
-    /// Where a field's value stands, or nothing when it is left out.
+    /// Returns the position of a field's value, or `None` if it is left out.
     fn field(&self, slot: u16) -> Option<usize> {
         let entry = self.vtable.get(usize::from(slot)..)?.first_chunk()?;
         match u16::from_le_bytes(*entry) {
@@ -124,7 +121,7 @@ impl<'a> Table<'a> {
             .transpose()
     }
 
-    /// A string or a vector of bytes; empty when left out.
+    /// Reads a string or a vector of bytes; empty if it is left out.
     pub(super) fn bytes(&self, slot: u16) -> Result<&'a [u8]> {
         match self.field(slot) {
             Some(at) => elements(self.buffer, follow(self.buffer, at)?, 1),
@@ -132,7 +129,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// A vector of offsets, as positions of what they point at.
+    /// Reads a vector of offsets, as positions of their targets.
     fn offsets(&self, slot: u16) -> Result<impl ExactSizeIterator<Item = Result<usize>> + use<'a>> {
         let buffer = self.buffer;
         let (start, count) = match self.field(slot) {
@@ -162,7 +159,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// The content of the vector at `at`, whose elements are `size` bytes each.
+/// Returns the content of the vector at `at`, whose elements are `size` bytes each.
 fn elements(buffer: &[u8], at: usize, size: usize) -> Result<&[u8]> {
     let count = u32::from_le_bytes(bytes(buffer, at)?) as usize;
     count

@@ -1,36 +1,21 @@
-//! Reading zTOCs that anyone may have written.
+//! Parsing zTOCs, which are untrusted.
 
-use super::checkpoint::{Checkpoints, GzipCheckpoints};
-use super::flatbuffer::{Broken, Table, algorithm, compression, file, tar_info, toc, xattr, ztoc};
-use super::{EntryType, FileMetadata, Ztoc};
-
-/// The bytes are no zTOC, or one that contradicts itself.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidZtoc {
-    /// The FlatBuffer is broken at a byte position.
-    #[error("broken FlatBuffer at byte {0}")]
-    Broken(usize),
-    /// A part that must be there, or must be otherwise.
-    #[error("want {0}")]
-    Want(&'static str),
-}
-
-impl From<Broken> for InvalidZtoc {
-    fn from(broken: Broken) -> Self {
-        Self::Broken(broken.at)
-    }
-}
+use super::compression::{Checkpoints, Compression};
+use super::error::InvalidZtoc;
+use super::flatbuffer::{DEFAULT_ALGORITHM, Table, compression, file, toc, xattr, ztoc};
+use super::model::Ztoc;
+use crate::tar::{EntryType, FileMetadata, PaxRecord};
 
 fn size(value: i64, want: &'static str) -> Result<u64, InvalidZtoc> {
     u64::try_from(value).map_err(|_| InvalidZtoc::Want(want))
 }
 
 impl Ztoc {
-    /// Parses a zTOC. What it allocates is bounded by the length of `bytes`.
+    /// Parses a zTOC. Allocates no more than a multiple of the length of `bytes`.
     ///
     /// # Errors
-    /// When the bytes are no FlatBuffer of this schema, or the checkpoints cannot be true of
-    /// a layer of the size that the zTOC names.
+    /// If the bytes are not a FlatBuffer of this schema, or the checkpoints cannot be those of a
+    /// layer of the size that the zTOC names.
     pub fn parse(bytes: &[u8]) -> Result<Self, InvalidZtoc> {
         let root = Table::root(bytes)?;
         let compressed_size = size(
@@ -81,35 +66,18 @@ impl Ztoc {
 
 fn read_checkpoints(info: &Table<'_>, compressed_size: u64) -> Result<Checkpoints, InvalidZtoc> {
     let bytes = info.bytes(compression::CHECKPOINTS)?;
-    match info.i8(compression::ALGORITHM, algorithm::GZIP)? {
-        algorithm::GZIP => GzipCheckpoints::parse(bytes, compressed_size)
-            .map(Checkpoints::Gzip)
-            .map_err(InvalidZtoc::Want),
-        algorithm::UNCOMPRESSED => {
-            let table = Table::root(bytes)?;
-            let span_size = size(table.i64(tar_info::SPAN_SIZE)?, "a positive span size")?;
-            if span_size == 0 {
-                return Err(InvalidZtoc::Want("a positive span size"));
-            }
-            let layer = size(table.i64(tar_info::SIZE)?, "the layer's size")?;
-            if layer != compressed_size {
-                return Err(InvalidZtoc::Want("one size of the layer"));
-            }
-            Ok(Checkpoints::Uncompressed {
-                span_size,
-                size: layer,
-            })
-        }
-        _ => Err(InvalidZtoc::Want("gzip or no compression")),
-    }
+    let number = info.i8(compression::ALGORITHM, DEFAULT_ALGORITHM)?;
+    let compression =
+        Compression::of_number(number).ok_or(InvalidZtoc::Want("a known compression"))?;
+    compression.codec().parse(bytes, compressed_size)
 }
 
-/// What copies may still cost. Offsets may point at one place many times, so that a small
-/// buffer could unfold into a huge one.
+/// Bytes that may still be copied. Many offsets may point at one place, so that a small buffer
+/// could unfold into a huge one.
 struct Budget(usize);
 
 impl Budget {
-    /// No writer shares so much that its files take this many times the buffer.
+    /// Ratio of copies to buffer that no writer reaches, however much it shares.
     const TIMES: usize = 16;
 
     fn for_buffer(bytes: &[u8]) -> Self {
@@ -153,11 +121,11 @@ fn read_file(table: &Table<'_>, budget: &mut Budget) -> Result<FileMetadata, Inv
             .tables(file::XATTRS)?
             .map(|record| {
                 let record = record?;
-                budget.take(size_of::<(Vec<u8>, Vec<u8>)>())?;
-                Ok((
-                    budget.copy(record.bytes(xattr::KEY)?)?,
-                    budget.copy(record.bytes(xattr::VALUE)?)?,
-                ))
+                budget.take(size_of::<PaxRecord>())?;
+                Ok(PaxRecord {
+                    key: budget.copy(record.bytes(xattr::KEY)?)?,
+                    value: budget.copy(record.bytes(xattr::VALUE)?)?,
+                })
             })
             .collect::<Result<_, InvalidZtoc>>()?,
     })

@@ -1,26 +1,27 @@
-//! Writing a zTOC.
+//! Serializing zTOCs.
 //!
-//! FlatBuffers leave the order of objects to the writer, and a zTOC is known by its digest:
-//! everything here happens in the order in which the reference implementation does it.
+//! FlatBuffers leave the order of objects to the writer, and a zTOC is identified by its digest.
+//! So objects are written in the order of the reference implementation.
 
 use flatbuffers::{FlatBufferBuilder, Table, WIPOffset};
 
-use super::checkpoint::Checkpoints;
-use super::flatbuffer::{algorithm, compression, file, tar_info, toc, xattr, ztoc};
-use super::{FileMetadata, VERSION, Ztoc};
+use super::flatbuffer::{DEFAULT_ALGORITHM, compression, file, toc, xattr, ztoc};
+use super::model::Ztoc;
+use super::weight;
+use crate::tar::{FileMetadata, PaxRecord};
+
+/// The version that every zTOC carries.
+const VERSION: &str = "0.9";
 
 type TableOffset<'b> = WIPOffset<Table<'b>>;
 
 impl Ztoc {
-    /// The bytes of this zTOC.
+    /// Serializes the zTOC.
     pub fn to_bytes(&self) -> Vec<u8> {
-        // Close enough that the buffer seldom grows; it would double, and be copied.
-        let digests = self.span_digests.len() * 80;
-        let checkpoints = match &self.checkpoints {
-            Checkpoints::Gzip(list) => list.as_bytes().len(),
-            Checkpoints::Uncompressed { .. } => 64,
-        };
-        let files: usize = self.files.iter().map(FileMetadata::weight).sum();
+        // Close enough that the buffer seldom grows, which would double and copy it.
+        let digests = self.span_digests.len() * weight::DIGEST;
+        let checkpoints = self.checkpoints.as_bytes().len();
+        let files: usize = self.files.iter().map(weight::of_entry).sum();
         let mut builder = FlatBufferBuilder::with_capacity(checkpoints + digests + files + 1024);
 
         let version = builder.create_string(VERSION);
@@ -53,13 +54,8 @@ impl Ztoc {
     }
 
     fn write_compression<'b>(&self, builder: &mut FlatBufferBuilder<'b>) -> TableOffset<'b> {
-        let (algorithm, checkpoints) = match &self.checkpoints {
-            Checkpoints::Gzip(list) => (algorithm::GZIP, builder.create_vector(list.as_bytes())),
-            Checkpoints::Uncompressed { span_size, size } => {
-                let info = tar_info(*span_size, *size);
-                (algorithm::UNCOMPRESSED, builder.create_vector(&info))
-            }
-        };
+        let algorithm = self.checkpoints.compression().codec().number();
+        let checkpoints = builder.create_vector(self.checkpoints.as_bytes());
         let mut digests = Vec::with_capacity(self.span_digests.len());
         for digest in &self.span_digests {
             digests.push(builder.create_string(&digest.to_string()));
@@ -70,7 +66,7 @@ impl Ztoc {
         builder.push_slot(compression::MAX_SPAN_ID, max_span_id, 0);
         builder.push_slot_always(compression::SPAN_DIGESTS, digests);
         builder.push_slot_always(compression::CHECKPOINTS, checkpoints);
-        builder.push_slot(compression::ALGORITHM, algorithm, algorithm::GZIP);
+        builder.push_slot(compression::ALGORITHM, algorithm, DEFAULT_ALGORITHM);
         let compression = builder.end_table(table);
         WIPOffset::new(compression.value())
     }
@@ -84,7 +80,7 @@ fn write_file<'b>(builder: &mut FlatBufferBuilder<'b>, entry: &FileMetadata) -> 
     let gname = builder.create_byte_string(&entry.gname);
     let mod_time = builder.create_string(&entry.mod_time);
     let mut xattrs: Vec<TableOffset<'b>> = Vec::with_capacity(entry.xattrs.len());
-    for (key, value) in &entry.xattrs {
+    for PaxRecord { key, value } in &entry.xattrs {
         let key = builder.create_byte_string(key);
         let value = builder.create_byte_string(value);
         let table = builder.start_table();
@@ -111,34 +107,4 @@ fn write_file<'b>(builder: &mut FlatBufferBuilder<'b>, entry: &FileMetadata) -> 
     builder.push_slot_always(file::XATTRS, xattrs);
     let written = builder.end_table(table);
     WIPOffset::new(written.value())
-}
-
-/// The checkpoints of a plain tar: a FlatBuffer of its own.
-fn tar_info(span_size: u64, size: u64) -> Vec<u8> {
-    let mut builder = FlatBufferBuilder::with_capacity(64);
-    let table = builder.start_table();
-    builder.push_slot(tar_info::VERSION, 2_i32, 0);
-    builder.push_slot(tar_info::SPAN_SIZE, span_size as i64, 0);
-    builder.push_slot(tar_info::SIZE, size as i64, 0);
-    let root = builder.end_table(table);
-    builder.finish_minimal(root);
-    builder.finished_data().to_vec()
-}
-
-impl FileMetadata {
-    /// Roughly the bytes that this entry takes in a zTOC; a little more than less.
-    pub(super) fn weight(&self) -> usize {
-        // Table, vtable reference, eight strings' lengths and padding.
-        const FIXED: usize = 200;
-        const RECORD: usize = 40;
-        let records = self.xattrs.iter();
-        FIXED
-            + self.name.len()
-            + self.linkname.len()
-            + self.uname.len()
-            + self.gname.len()
-            + records
-                .map(|(k, v)| RECORD + k.len() + v.len())
-                .sum::<usize>()
-    }
 }

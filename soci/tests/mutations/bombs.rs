@@ -1,7 +1,7 @@
 //! Small input that unfolds to a great deal: refused, in little memory.
 
 use flate2::{Compress, Compression, FlushCompress};
-use soci::ztoc::{Builder, Checkpoints, EntryType, FileMetadata, Limits, Outcome, Ztoc};
+use soci::ztoc::{Builder, Checkpoints, EntryType, FileMetadata, Limits, Options, Outcome, Ztoc};
 
 use crate::bodies::MAX_ZTOC;
 use crate::ceiling::Meter;
@@ -44,13 +44,11 @@ fn skips(meter: &Meter, content: &[u8], span_size: u64) {
 }
 
 fn check(meter: &Meter, span_size: u64, push: impl FnOnce(&mut Builder)) {
-    let limits = Limits {
-        span_size,
-        max_size: MAX_ZTOC,
-        ..Limits::default()
-    };
+    let options = Options::default()
+        .with_span_size(span_size)
+        .with_limits(Limits::default().with_max_ztoc_size(MAX_ZTOC));
     let (outcome, peak) = meter.peak_of(|| {
-        let mut builder = Builder::new(soci::ztoc::Compression::Gzip, limits);
+        let mut builder = Builder::new(soci::ztoc::Compression::GZIP, options);
         push(&mut builder);
         builder.finish()
     });
@@ -169,10 +167,7 @@ fn one_file_many_times() {
             compressed_size: 0,
             uncompressed_size: 0,
             files,
-            checkpoints: Checkpoints::Uncompressed {
-                span_size: 1,
-                size: 0,
-            },
+            checkpoints: Checkpoints::uncompressed(1, 0),
             span_digests: Vec::new(),
         };
         let mut bytes = ztoc.to_bytes();

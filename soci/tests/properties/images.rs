@@ -6,16 +6,17 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
-use soci::oci::{Descriptor, ImageIndex, Manifest, Platform, media_type};
+use soci::oci::{Descriptor, ImageIndex, ImageManifest, Platform, media_type};
+use soci::ztoc::SkipReason;
 use soci::{
-    Digest, Document, Inspection, MemoryStore, Options, Report, Version, index, inspect,
-    is_current, verify_indexes,
+    Digest, Inspection, Manifest, Options, Report, Version, index, inspect, verify_indexes,
 };
 
 use crate::archive::{ArchiveDraft, archive};
 use crate::cases;
 use crate::encoding::{Encoding, encoding};
 use crate::layers::{pieces, span_size};
+use crate::memory::MemoryStore;
 use crate::source::MemoryImage;
 
 /// A layer as it is drawn.
@@ -133,7 +134,7 @@ impl ManifestDraft {
             (media_type::OCI_CONFIG, media_type::OCI_MANIFEST)
         };
         let config = json!({"architecture": self.architecture, "os": "linux"});
-        let manifest = Manifest {
+        let manifest = ImageManifest {
             schema_version: 2,
             media_type: Some(manifest_type.to_owned()),
             artifact_type: None,
@@ -214,7 +215,7 @@ impl ImageDraft {
             add(&mut image, &media_type, &index)
         };
         let bytes = image.blobs[&root.digest].clone();
-        image.root = Some(Document::new(&root.media_type, bytes.to_vec()));
+        image.root = Some(Manifest::new(&root.media_type, bytes));
         image
     }
 }
@@ -231,13 +232,11 @@ fn options() -> impl Strategy<Value = Options> {
         any::<[bool; 3]>(),
     )
         .prop_map(|(span_size, min_layer_size, platforms, flags)| {
-            let mut options = Options {
-                version: if flags[0] { Version::V1 } else { Version::V2 },
-                min_layer_size,
-                platforms,
-                optimize_xattrs: flags[1],
-                ..Options::default()
-            };
+            let mut options = Options::default()
+                .with_version(if flags[0] { Version::V1 } else { Version::V2 })
+                .with_min_layer_size(min_layer_size)
+                .with_platforms(platforms)
+                .with_optimize_xattrs(flags[1]);
             options.ztoc.span_size = span_size;
             if flags[2] {
                 options.ztoc.prefetch_files = vec!["f0".to_owned(), "d0/f1".to_owned()];
@@ -250,13 +249,13 @@ fn options() -> impl Strategy<Value = Options> {
 #[derive(Debug, PartialEq)]
 struct Result {
     report: Report,
-    manifests: BTreeMap<Digest, Document>,
+    manifests: BTreeMap<Digest, Manifest>,
     blobs: BTreeMap<Digest, Bytes>,
 }
 
 /// Indexes and publishes. An image that has no such platform gives nothing.
 async fn run(image: &MemoryImage, options: &Options) -> Option<(Result, MemoryStore)> {
-    let store = MemoryStore::new();
+    let store = MemoryStore::default();
     let indexed = match index(image, &store, options, &()).await {
         Ok(indexed) => indexed,
         Err(error) if error.to_string().contains("no image for") => return None,
@@ -332,32 +331,37 @@ async fn check_converting_twice(image: &MemoryImage, options: &Options) {
     assert_eq!(found, built);
     let findings = verify_indexes(&converted, &inspection).await;
     assert_eq!(findings.expect("its own image"), []);
-    check_current(image, &store, &inspection, options, &once.report).await;
+    check_freshness(image, &store, &inspection, options, &once.report).await;
 }
 
-/// What was made is recognised, and nothing else is.
-async fn check_current(
+/// What was built is recognized, and nothing else is.
+async fn check_freshness(
     image: &MemoryImage,
     store: &MemoryStore,
     found: &Inspection,
     options: &Options,
     report: &Report,
 ) {
-    let is_current = async |store: &MemoryStore, options: &Options| {
-        let current = is_current(image, store, found, options).await;
-        current.expect("its own image")
+    let is_fresh = async |store: &MemoryStore, options: &Options| {
+        let fresh = soci::is_fresh(image, store, found, options).await;
+        fresh.expect("its own image")
     };
     // Only what shows without reading a layer can be told.
     let skipped = report.indexes.iter().flat_map(|index| &index.skipped);
-    let tellable = |reason: &str| reason.contains("fewer than") || reason.contains("media type");
+    let tellable = |reason: &SkipReason| {
+        matches!(
+            reason,
+            SkipReason::TooSmall { .. } | SkipReason::MediaType { .. }
+        )
+    };
     let all_tellable = skipped.into_iter().all(|layer| tellable(&layer.reason))
         && !options.optimize_xattrs
         && options.ztoc.prefetch_files.is_empty();
-    assert_eq!(is_current(store, options).await, all_tellable);
+    assert_eq!(is_fresh(store, options).await, all_tellable);
     let mut other = options.clone();
     other.ztoc.span_size += 1;
-    assert!(!is_current(store, &other).await);
-    assert!(!is_current(&MemoryStore::new(), options).await);
+    assert!(!is_fresh(store, &other).await);
+    assert!(!is_fresh(&MemoryStore::default(), options).await);
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -378,18 +382,18 @@ proptest! {
         let mut image = draft.build();
         let [first, second] = pieces;
         image.pieces = first;
-        let alone = Options { concurrency: 1, ..options.clone() };
+        let alone = options.clone().with_concurrency(1);
         let runtime = runtime();
         let one = runtime.block_on(run(&image, &alone)).map(|(result, _)| result);
         image.pieces = second;
-        let together = Options { concurrency, ..options };
+        let together = options.with_concurrency(concurrency);
         let many = runtime.block_on(run(&image, &together)).map(|(result, _)| result);
         prop_assert_eq!(one, many);
     }
 
     #[test]
     fn converting_twice_is_converting_once(draft in image(), options in options()) {
-        let options = Options { version: Version::V2, ..options };
+        let options = options.with_version(Version::V2);
         let image = draft.build();
         runtime().block_on(check_converting_twice(&image, &options));
     }

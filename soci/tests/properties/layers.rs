@@ -4,7 +4,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use soci::LayerReader;
-use soci::ztoc::{Builder, BuiltZtoc, Compression, EntryType, Limits, Outcome, Ztoc};
+use soci::ztoc::{Builder, BuiltZtoc, Compression, EntryType, Options, Outcome, PaxRecord, Ztoc};
 
 use crate::archive::{Archive, ArchiveDraft, archive};
 use crate::cases;
@@ -36,8 +36,8 @@ pub(crate) fn pieces() -> impl Strategy<Value = Vec<usize>> {
 
 pub(crate) fn compression(encoding: &Encoding) -> Compression {
     match encoding {
-        Encoding::Plain => Compression::None,
-        Encoding::Gzip(_) => Compression::Gzip,
+        Encoding::Plain => Compression::NONE,
+        Encoding::Gzip(_) => Compression::GZIP,
     }
 }
 
@@ -48,11 +48,8 @@ pub(crate) fn build(
     span_size: u64,
     pieces: &[usize],
 ) -> BuiltZtoc {
-    let limits = Limits {
-        span_size,
-        ..Limits::default()
-    };
-    let mut builder = Builder::new(compression, limits);
+    let options = Options::default().with_span_size(span_size);
+    let mut builder = Builder::new(compression, options);
     for piece in cut(layer.clone(), pieces) {
         builder.push(&piece).expect("a sound layer");
     }
@@ -60,6 +57,12 @@ pub(crate) fn build(
         Outcome::Built(built) => built,
         Outcome::Skipped(reason) => panic!("a layer that can be indexed was skipped: {reason}"),
     }
+}
+
+/// The records of an entry as pairs.
+fn records(records: &[PaxRecord]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let pair = |record: &PaxRecord| (record.key.clone(), record.value.clone());
+    records.iter().map(pair).collect()
 }
 
 fn check_files(archive: &Archive, ztoc: &Ztoc) {
@@ -87,7 +90,7 @@ fn check_files(archive: &Archive, ztoc: &Ztoc) {
             )
         );
         assert_eq!(
-            (got.devmajor, got.devminor, got.xattrs),
+            (got.devmajor, got.devminor, records(&got.xattrs)),
             (want.devmajor, want.devminor, want.records.clone())
         );
     }

@@ -9,6 +9,8 @@ mod archive_writer;
 mod encoding;
 mod images;
 mod layers;
+#[path = "../support/memory.rs"]
+mod memory;
 mod source;
 mod ztocs;
 

@@ -7,12 +7,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use soci::oci::Descriptor;
-use soci::{ByteStream, Digest, Document, Error, MemoryStore, Result, Source};
+use soci::{BlobSource, ByteStream, Digest, Error, ImageSource, Manifest, Result};
+
+use crate::memory::MemoryStore;
 
 /// An image that is read out of memory.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MemoryImage {
-    pub root: Option<Document>,
+    pub root: Option<Manifest>,
     pub blobs: HashMap<Digest, Bytes>,
     /// The sizes of the pieces in which blobs come, over and over.
     pub pieces: Vec<usize>,
@@ -30,11 +32,11 @@ impl MemoryImage {
     pub(crate) fn with(&self, store: &MemoryStore, root: Digest) -> Self {
         let mut both = self.clone();
         both.blobs.extend(store.blobs());
-        for (digest, document) in store.manifests() {
+        for (digest, manifest) in store.manifests() {
             if digest == root {
-                both.root = Some(document.clone());
+                both.root = Some(manifest.clone());
             }
-            both.blobs.insert(digest, document.bytes);
+            both.blobs.insert(digest, manifest.bytes);
         }
         both
     }
@@ -60,20 +62,23 @@ pub(crate) fn cut(mut bytes: Bytes, sizes: &[usize]) -> Vec<Bytes> {
 }
 
 #[async_trait]
-impl Source for MemoryImage {
-    async fn root(&self) -> Result<Document> {
-        Ok(self.root.clone().expect("the test names a root"))
-    }
-
-    async fn manifest(&self, descriptor: &Descriptor) -> Result<Bytes> {
-        self.get(descriptor.digest)
-    }
-
+impl BlobSource for MemoryImage {
     async fn blob(&self, descriptor: &Descriptor, range: Range<u64>) -> Result<ByteStream> {
         let blob = self.get(descriptor.digest)?;
         let part = blob.slice(range.start as usize..range.end as usize);
         let pieces = cut(part, &self.pieces);
         Ok(stream::iter(pieces.into_iter().map(Ok)).boxed())
+    }
+}
+
+#[async_trait]
+impl ImageSource for MemoryImage {
+    async fn root(&self) -> Result<Manifest> {
+        Ok(self.root.clone().expect("the test names a root"))
+    }
+
+    async fn manifest(&self, descriptor: &Descriptor) -> Result<Bytes> {
+        self.get(descriptor.digest)
     }
 
     async fn referrers(&self, _: Digest) -> Result<Vec<Descriptor>> {

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use soci::Digest;
-use soci::ztoc::{Checkpoints, EntryType, FileMetadata, Ztoc};
+use soci::ztoc::{Checkpoints, EntryType, FileMetadata, PaxRecord, Ztoc};
 
 use crate::cases;
 use crate::encoding::gzip;
@@ -10,6 +10,10 @@ use crate::layers::{build, compression, span_size};
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 0..40)
+}
+
+fn record() -> impl Strategy<Value = PaxRecord> {
+    (bytes(), bytes()).prop_map(|(key, value)| PaxRecord { key, value })
 }
 
 fn file() -> impl Strategy<Value = FileMetadata> {
@@ -28,7 +32,7 @@ fn file() -> impl Strategy<Value = FileMetadata> {
         (kind, bytes(), bytes(), bytes(), bytes(), ".{0,30}"),
         (number(), number(), number(), number(), number()),
         (owner(), owner()),
-        prop::collection::vec((bytes(), bytes()), 0..4),
+        prop::collection::vec(record(), 0..4),
     )
         .prop_map(|(texts, numbers, owner, xattrs)| FileMetadata {
             kind: texts.0,
@@ -54,7 +58,7 @@ fn checkpoints() -> impl Strategy<Value = (Checkpoints, u64)> {
     let plain = (1..=i64::MAX as u64, 0..20_u64).prop_flat_map(|(span_size, spans)| {
         let most = span_size.saturating_mul(spans).min(i64::MAX as u64);
         let least = most.saturating_sub(span_size - 1).min(most);
-        (least..=most).prop_map(move |size| (Checkpoints::Uncompressed { span_size, size }, size))
+        (least..=most).prop_map(move |size| (Checkpoints::uncompressed(span_size, size), size))
     });
     let gzip = (
         gzip(),

@@ -193,7 +193,7 @@ async fn storage_is_not_told_who_asks() {
 async fn storage_that_refuses_is_quoted_without_signatures() {
     let storage = Double::new(|_| Answer::new(403).body("<Error>Expired</Error>")).await;
     let double = redirecting(&storage).await;
-    let error = refusal(double.image_as_user().document("1.4").await);
+    let error = refusal(double.image_as_user().pull_manifest("1.4").await);
     assert!(error.is_unauthorized());
     let start = format!("GET {}/bucket/blob", storage.origin());
     assert!(error.to_string().starts_with(&start), "{error}");
@@ -211,7 +211,7 @@ async fn storage_that_asks_is_not_told() {
     let image = double.image_as_user();
     // At first it is the registry that asks.
     for _ in 0..2 {
-        let error = refusal(image.document("1.4").await);
+        let error = refusal(image.pull_manifest("1.4").await);
         assert!(error.is_unauthorized(), "{error}");
     }
     assert_eq!(storage.shown(), ["-", "-"]);
@@ -225,7 +225,11 @@ async fn a_redirect_into_nothing_shows_no_signature() {
         Answer::new(307).header("Location", target)
     })
     .await;
-    let error = double.image().document("1.4").await.expect_err("no answer");
+    let error = double
+        .image()
+        .pull_manifest("1.4")
+        .await
+        .expect_err("no answer");
     assert!(matches!(error, Error::Registry(_)));
     assert!(refusal::<()>(Err(error)).is_unreachable());
 }

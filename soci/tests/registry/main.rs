@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use futures_util::TryStreamExt;
 use soci::oci::{Descriptor, media_type};
-use soci::{Document, Error, RegistryError, RegistryImage, Result, Source};
+use soci::{BlobSource, Error, Manifest, RegistryError, RegistryImage, Result};
 
 /// Bytes of which no two pieces look the same.
 fn content(size: u32) -> Vec<u8> {
@@ -22,9 +22,9 @@ fn content(size: u32) -> Vec<u8> {
 }
 
 /// A manifest that nobody looks into.
-fn manifest(name: &str) -> Document {
+fn manifest(name: &str) -> Manifest {
     let manifest = serde_json::json!({"schemaVersion": 2, "annotations": {"name": name}});
-    Document::new(media_type::OCI_MANIFEST, manifest.to_string().into_bytes())
+    Manifest::new(media_type::OCI_MANIFEST, manifest.to_string().into_bytes())
 }
 
 /// A part of the blob that has this content, as it comes.

@@ -1,11 +1,11 @@
-//! Downloads that continue, documents that are read again, and bodies of any size.
+//! Downloads that continue, manifests that are read again, and bodies of any size.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use soci::oci::media_type;
-use soci::{Digest, Error, Source};
+use soci::{Digest, Error, ImageSource};
 
 use crate::double::{Answer, Double};
 use crate::{content, download, manifest, refusal};
@@ -105,7 +105,7 @@ async fn other_bytes_than_asked_for_are_refused() {
 }
 
 #[tokio::test]
-async fn documents_cut_once_are_read_again() {
+async fn manifests_cut_once_are_read_again() {
     let subject = manifest("subject");
     let descriptor = subject.descriptor.clone();
     let double = Double::new(move |asked| {
@@ -124,13 +124,13 @@ async fn documents_cut_once_are_read_again() {
     })
     .await;
     let image = double.image();
-    let (document, tags, referrers) = tokio::join!(
-        image.document(descriptor.digest),
+    let (manifest, tags, referrers) = tokio::join!(
+        image.pull_manifest(descriptor.digest),
         image.tags(),
         image.referrers(descriptor.digest)
     );
     assert_eq!(
-        document.expect("a manifest").descriptor.digest,
+        manifest.expect("a manifest").descriptor.digest,
         descriptor.digest
     );
     assert_eq!(tags.expect("tags"), ["1.4", "1.5"]);
@@ -188,16 +188,16 @@ async fn what_does_not_exist_is_the_registrys_to_say() {
 
 #[tokio::test]
 async fn a_manifest_may_be_described_or_not() {
-    let document = manifest("described");
-    let want = document.descriptor.clone();
+    let manifest = manifest("described");
+    let want = manifest.descriptor.clone();
     let double = Double::new(move |asked| {
-        let answer = Answer::ok(document.bytes.clone()).header(
+        let answer = Answer::ok(manifest.bytes.clone()).header(
             "Content-Type",
             format!("{}; charset=utf-8", media_type::OCI_MANIFEST),
         );
         match asked.name() {
             "described" => {
-                let digest = document.descriptor.digest.to_string();
+                let digest = manifest.descriptor.digest.to_string();
                 answer.header("Docker-Content-Digest", digest)
             }
             _ => answer,
@@ -222,15 +222,15 @@ async fn a_manifest_may_be_described_or_not() {
 async fn another_manifest_than_asked_for_is_refused() {
     let double = Double::new(|_| Answer::ok("{}")).await;
     let want = manifest("wanted").descriptor.digest;
-    let error = double.image().document(want).await.expect_err("{}");
+    let error = double.image().pull_manifest(want).await.expect_err("{}");
     assert!(matches!(error, Error::DigestMismatch { .. }), "{error}");
 }
 
 #[tokio::test]
-async fn endless_documents_are_refused() {
+async fn endless_manifests_are_refused() {
     let double = Double::new(|_| Answer::new(200).endless()).await;
     let image = double.image();
-    let error = image.document("1.4").await.expect_err("too large");
+    let error = image.pull_manifest("1.4").await.expect_err("too large");
     assert!(
         matches!(
             error,

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use soci::{Destination, Digest, Source};
+use soci::{Destination, Digest, ImageSource};
 
 use crate::double::{Answer, Asked, Double};
 use crate::{manifest, refusal};
@@ -125,12 +125,12 @@ async fn a_registry_may_leave_the_list_to_its_clients() {
     let double = Double::new(keeping()).await;
     let image = double.image();
     let tag = format!("sha256-{}", subject.descriptor.digest.hex());
-    for document in [&referrer, &other, &referrer] {
-        let pushed = image.push_referrer(document, &subject.descriptor).await;
+    for manifest in [&referrer, &other, &referrer] {
+        let pushed = image.push_referrer(manifest, &subject.descriptor).await;
         pushed.expect("stored");
     }
     // Each with the list after it; the third is there already.
-    let digests = [&referrer, &other].map(|document| document.descriptor.digest.to_string());
+    let digests = [&referrer, &other].map(|manifest| manifest.descriptor.digest.to_string());
     let [one, two] = digests.clone();
     assert_eq!(stored(&double), [one, tag.clone(), two, tag]);
     let asked = double.asked();

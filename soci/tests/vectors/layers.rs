@@ -2,7 +2,7 @@
 
 use libtest_mimic::{Failed, Trial};
 use serde::Deserialize;
-use soci::ztoc::{Builder, BuiltZtoc, Compression, Limits, Outcome, Ztoc};
+use soci::ztoc::{Builder, BuiltZtoc, Compression, Options, Outcome, Ztoc};
 
 #[derive(Deserialize)]
 struct Vector {
@@ -16,15 +16,12 @@ struct Vector {
 /// What the library makes of a layer, pushed in pieces of `piece` bytes.
 fn build(layer: &[u8], name: &str, span_size: u64, piece: usize) -> Result<Outcome, String> {
     let compression = if name.ends_with(".tar") {
-        Compression::None
+        Compression::NONE
     } else {
-        Compression::Gzip
+        Compression::GZIP
     };
-    let limits = Limits {
-        span_size,
-        ..Limits::default()
-    };
-    let mut builder = Builder::new(compression, limits);
+    let options = Options::default().with_span_size(span_size);
+    let mut builder = Builder::new(compression, options);
     for piece in layer.chunks(piece) {
         builder.push(piece).map_err(|e| e.to_string())?;
     }

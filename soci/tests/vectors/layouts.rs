@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use libtest_mimic::{Failed, Trial};
 use serde::Deserialize;
-use soci::{Error, LayoutImage, MemoryStore, Options, Report, Version, index};
+use soci::{Error, LayoutImage, Options, Report, Version, index};
+
+use crate::memory::MemoryStore;
 
 #[derive(Deserialize)]
 struct Vector {
@@ -53,7 +55,7 @@ fn options(key: &str) -> Options {
 async fn run(key: &str) -> (Result<Report, Error>, BTreeMap<String, String>) {
     let layout = key.split(' ').next().expect("a layout");
     let source = LayoutImage::new(crate::directory().join("layouts").join(layout));
-    let store = MemoryStore::new();
+    let store = MemoryStore::default();
     let report = async {
         let indexed = index(&source, &store, &options(key), &()).await?;
         indexed.publish(&store, Some("tag")).await?;
@@ -94,7 +96,7 @@ fn check(
         (None, Ok(report)) => {
             let lines = vector.results.len();
             let got = report.indexes.iter().filter(|i| i.digest.is_some()).count();
-            if report.version == "V1" && got != lines {
+            if report.version == Version::V1 && got != lines {
                 return Err(format!("{got} indexes, want {lines}"));
             }
             for (digest, want) in &vector.documents {

@@ -3,6 +3,8 @@
 
 mod layers;
 mod layouts;
+#[path = "../support/memory.rs"]
+mod memory;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

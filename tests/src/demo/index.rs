@@ -1,7 +1,7 @@
 //! Inspects an index, and reads a file through it, with the library.
 
 use anyhow::{Context as _, Result, bail};
-use soci::{Client, Credentials, LayerReader, RegistryImage, find, inspect};
+use soci::{Client, Credentials, LayerReader, RegistryImage, inspect};
 
 fn open(image: &str) -> Result<RegistryImage> {
     Ok(Client::new()?.image(image.parse()?, Credentials::Anonymous))
@@ -22,7 +22,7 @@ pub(super) async fn read_file(image: &str, path: &str) -> Result<Vec<u8>> {
         let index = platform.indexes.first().context("no SOCI index")?;
         for inspected in index.ztocs.iter().rev() {
             let ztoc = inspected.read(&image).await?;
-            if find(&ztoc.files, path).is_err() {
+            if ztoc.file(path).is_err() {
                 continue;
             }
             let layer = platform

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use soci::ztoc::{Checkpoints, WINDOW, Ztoc};
+use soci::ztoc::{Compression, WINDOW, Ztoc};
 
 use crate::inputs::Inputs;
 use crate::measure::{cheapest, run};
@@ -67,9 +67,10 @@ pub(crate) fn print(inputs: &Inputs) -> io::Result<bool> {
     let bytes = std::fs::read(&output)?;
     std::fs::remove_file(output)?;
     let ztoc = Ztoc::parse(&bytes).map_err(io::Error::other)?;
-    let checkpoints = match &ztoc.checkpoints {
-        Checkpoints::Gzip(list) => list.len() * WINDOW,
-        Checkpoints::Uncompressed { .. } => 0,
+    let checkpoints = if ztoc.checkpoints.compression() == Compression::GZIP {
+        ztoc.checkpoints.spans() * WINDOW
+    } else {
+        0
     };
     let needed = (checkpoints + bytes.len()) as f64;
     println!();

@@ -1,0 +1,86 @@
+//! How an image is indexed.
+
+use crate::oci::Platform;
+use crate::version::Version;
+use crate::ztoc;
+
+/// Options for indexing an image.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// Version of the index.
+    pub version: Version,
+    /// Options for the zTOCs.
+    pub ztoc: ztoc::Options,
+    /// Layers smaller than this many compressed bytes get no zTOC.
+    pub min_layer_size: u64,
+    /// Platforms to index; all if empty.
+    pub platforms: Vec<Platform>,
+    /// Whether to mark layers that can be mounted without extended attributes.
+    pub optimize_xattrs: bool,
+    /// Number of layers read at the same time; at least 1.
+    pub concurrency: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            version: Version::default(),
+            ztoc: ztoc::Options::default(),
+            min_layer_size: 10 << 20,
+            platforms: Vec::new(),
+            optimize_xattrs: false,
+            concurrency: 4,
+        }
+    }
+}
+
+impl Options {
+    /// Sets the version of the index.
+    #[must_use]
+    pub fn with_version(mut self, version: Version) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Sets the options for the zTOCs.
+    #[must_use]
+    pub fn with_ztoc(mut self, options: ztoc::Options) -> Self {
+        self.ztoc = options;
+        self
+    }
+
+    /// Sets the minimum size of layers that get a zTOC, in compressed bytes.
+    #[must_use]
+    pub fn with_min_layer_size(mut self, bytes: u64) -> Self {
+        self.min_layer_size = bytes;
+        self
+    }
+
+    /// Sets the platforms to index; all if empty.
+    #[must_use]
+    pub fn with_platforms(mut self, platforms: Vec<Platform>) -> Self {
+        self.platforms = platforms;
+        self
+    }
+
+    /// Sets whether to mark layers that can be mounted without extended attributes.
+    #[must_use]
+    pub fn with_optimize_xattrs(mut self, optimize: bool) -> Self {
+        self.optimize_xattrs = optimize;
+        self
+    }
+
+    /// Sets the number of layers read at the same time.
+    #[must_use]
+    pub fn with_concurrency(mut self, layers: usize) -> Self {
+        self.concurrency = layers;
+        self
+    }
+
+    /// Whether a platform is to be indexed.
+    pub(crate) fn wants(&self, platform: &Platform) -> bool {
+        let mut wanted = self.platforms.iter();
+        self.platforms.is_empty() || wanted.any(|wanted| platform.matches(wanted))
+    }
+}

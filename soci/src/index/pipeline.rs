@@ -1,0 +1,109 @@
+//! From an image to its indexes.
+
+use super::convert::convert;
+use super::layers::index_layers;
+use super::options::Options;
+use super::progress::Progress;
+use super::publish::{Indexed, SociIndex};
+use super::report::{Report, SourceReport};
+use super::soci_index::assemble;
+use crate::error::{Error, Result};
+use crate::image::{Image, Kind};
+use crate::oci::Platform;
+use crate::store::{Destination, ImageSource};
+use crate::version::Version;
+
+/// Reads an image, builds its indexes and stores their zTOCs.
+///
+/// Dropping the future stops the work, and leaves only blobs that nothing refers to.
+///
+/// # Errors
+/// If the image cannot be read or does not have its digests, or the destination refuses.
+pub async fn index(
+    source: &(impl ImageSource + ?Sized),
+    destination: &(impl Destination + ?Sized),
+    options: &Options,
+    progress: &(impl Progress + ?Sized),
+) -> Result<Indexed> {
+    let image = Image::read(source).await?;
+    check_platforms(&image, &options.platforms)?;
+    let layers = index_layers(source, destination, &image, options, progress).await?;
+    let mut report = Report {
+        version: options.version,
+        source: SourceReport {
+            digest: image.root.descriptor.digest,
+            media_type: image.root.descriptor.media_type.clone(),
+        },
+        digest: None,
+        indexes: Vec::new(),
+    };
+    let mut indexes = Vec::new();
+    for entry in &image.entries {
+        let index = match &entry.kind {
+            Kind::Image { manifest, platform } if options.wants(platform) => {
+                let descriptor = &entry.descriptor;
+                let assembled = assemble(descriptor, manifest, platform, &layers, options)?;
+                for artifact in assembled.prefetch {
+                    let digest = artifact.descriptor.digest;
+                    destination.push_blob(digest, artifact.bytes).await?;
+                }
+                report.indexes.push(assembled.report);
+                assembled.index
+            }
+            _ => None,
+        };
+        indexes.push(index);
+    }
+    let converted = if options.version == Version::V2 && !report.is_empty() {
+        let converted = convert(&image, &indexes)?;
+        for index in &mut report.indexes {
+            index.manifest = converted.rewritten[&index.manifest];
+        }
+        report.digest = Some(converted.root.descriptor.digest);
+        Some(converted)
+    } else {
+        None
+    };
+    let (mut content, mut kept) = (Vec::new(), Vec::new());
+    for entry in &image.entries {
+        match &entry.kind {
+            Kind::Image { manifest, .. } | Kind::Attestation(manifest) => {
+                content.push(manifest.config.clone());
+                content.extend(manifest.layers.iter().cloned());
+            }
+            Kind::Other => kept.push(entry.descriptor.clone()),
+            Kind::SociIndex => {}
+        }
+    }
+    let subjects = image.entries.into_iter().map(|entry| entry.descriptor);
+    let indexes = indexes.into_iter().zip(subjects);
+    let indexes = indexes.filter_map(|(index, subject)| {
+        let index = index?;
+        Some(SociIndex { index, subject })
+    });
+    Ok(Indexed {
+        report,
+        indexes: indexes.collect(),
+        converted,
+        content,
+        kept,
+    })
+}
+
+/// Checks that the image has every platform that is asked for, which may be misspelt.
+fn check_platforms(image: &Image, wanted: &[Platform]) -> Result<()> {
+    let platforms = image.entries.iter().filter_map(|entry| match &entry.kind {
+        Kind::Image { platform, .. } => Some(platform),
+        _ => None,
+    });
+    let found: Vec<&Platform> = platforms.collect();
+    let is_missing = |wanted: &&Platform| !found.iter().any(|found| found.matches(wanted));
+    match wanted.iter().find(is_missing) {
+        None => Ok(()),
+        Some(missing) => Err(Error::NoSuchPlatform {
+            image: image.root.descriptor.digest,
+            wanted: missing.clone(),
+            found: found.into_iter().cloned().collect(),
+        }),
+    }
+}

@@ -1,0 +1,25 @@
+//! Notifications while an image is indexed.
+
+use crate::oci::Descriptor;
+use crate::ztoc::SkipReason;
+
+/// Receives notifications while an image is indexed.
+pub trait Progress: Send + Sync {
+    /// Called before a layer is read.
+    fn layer_started(&self, layer: &Descriptor) {
+        let _ = layer;
+    }
+
+    /// Called when more bytes of a layer have been read.
+    fn layer_read(&self, layer: &Descriptor, bytes: u64) {
+        let _ = (layer, bytes);
+    }
+
+    /// Called when a layer has its zTOC, or was skipped for a reason.
+    fn layer_finished(&self, layer: &Descriptor, skipped: Option<&SkipReason>) {
+        let _ = (layer, skipped);
+    }
+}
+
+/// Ignores all notifications.
+impl Progress for () {}

@@ -1,0 +1,157 @@
+//! Publishing what was built.
+//!
+//! Manifests are stored in the order that keeps every moment consistent for a reader: SOCI indexes,
+//! then (V2) the rewritten manifests and the image index, then the tag. The zTOCs are stored
+//! before. If the work stops in between, it leaves blobs that nothing refers to, but no manifest
+//! that refers to nothing.
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::convert::Converted;
+use super::report::Report;
+use super::soci_index::EMPTY_CONFIG;
+use crate::error::{Error, Result};
+use crate::image::MAX_MANIFESTS;
+use crate::oci::{Descriptor, Digest, Manifest};
+use crate::store::{BlobSource, Destination, ImageSource};
+
+/// Maximum depth of indexes within indexes that are copied.
+const MAX_DEPTH: usize = 4;
+
+/// The indexes of an image, built but not published: the zTOCs are stored, and nothing refers to
+/// them yet.
+#[derive(Debug)]
+pub struct Indexed {
+    pub(super) report: Report,
+    pub(super) indexes: Vec<SociIndex>,
+    /// The SOCI-enabled image (V2).
+    pub(super) converted: Option<Converted>,
+    /// Blobs of the image itself.
+    pub(super) content: Vec<Descriptor>,
+    /// Manifests of the image that are kept as they are.
+    pub(super) kept: Vec<Descriptor>,
+}
+
+/// A SOCI index, and the image manifest that it belongs to.
+#[derive(Debug)]
+pub(super) struct SociIndex {
+    pub index: Manifest,
+    pub subject: Descriptor,
+}
+
+/// What any manifest lists.
+#[derive(Deserialize)]
+struct Listed {
+    config: Option<Descriptor>,
+    #[serde(default)]
+    layers: Vec<Descriptor>,
+    #[serde(default)]
+    manifests: Vec<Descriptor>,
+}
+
+impl Indexed {
+    /// Returns the report of what was built.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Returns the manifests that publishing stores; the SOCI-enabled image (V2) comes last.
+    pub fn manifests(&self) -> Vec<Digest> {
+        let indexes = self.indexes.iter().map(|soci| &soci.index);
+        let converted = self.converted.iter();
+        let converted = converted.flat_map(|c| c.manifests.iter().chain([&c.root]));
+        let manifests = indexes.chain(converted);
+        manifests
+            .map(|manifest| manifest.descriptor.digest)
+            .collect()
+    }
+
+    /// Copies the content of the image that the destination lacks, for a destination other than the
+    /// image's own repository.
+    ///
+    /// # Errors
+    /// If the image cannot be read or the destination refuses.
+    pub async fn copy_content(
+        &self,
+        source: &(impl ImageSource + ?Sized),
+        destination: &(impl Destination + ?Sized),
+    ) -> Result<()> {
+        copy_blobs(source, destination, &self.content).await?;
+        let mut kept = Vec::new();
+        let mut found: Vec<(Descriptor, usize)> =
+            self.kept.iter().map(|kept| (kept.clone(), 0)).collect();
+        while let Some((descriptor, depth)) = found.pop() {
+            let bytes = source.manifest(&descriptor).await?;
+            let manifest = Manifest { descriptor, bytes };
+            let listed: Listed = manifest.parse()?;
+            if depth == MAX_DEPTH || kept.len() == MAX_MANIFESTS {
+                let reason = "indexes in indexes without end";
+                return Err(Error::manifest(manifest.descriptor.digest, reason));
+            }
+            let blobs: Vec<_> = listed.config.into_iter().chain(listed.layers).collect();
+            copy_blobs(source, destination, &blobs).await?;
+            let manifests = listed.manifests.into_iter();
+            found.extend(manifests.map(|descriptor| (descriptor, depth + 1)));
+            kept.push(manifest);
+        }
+        // Manifests are stored before the index that lists them.
+        for manifest in kept.iter().rev() {
+            destination.push_manifest(manifest).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores the manifests, and tags the SOCI-enabled image (V2) with `tag` if there is one.
+    ///
+    /// Without a single zTOC there is nothing to publish, and nothing is stored.
+    ///
+    /// # Errors
+    /// If the destination refuses.
+    pub async fn publish(
+        &self,
+        destination: &(impl Destination + ?Sized),
+        tag: Option<&str>,
+    ) -> Result<()> {
+        if self.indexes.is_empty() {
+            return Ok(());
+        }
+        let config = Bytes::from_static(EMPTY_CONFIG);
+        let digest = Digest::of(EMPTY_CONFIG);
+        destination.push_blob(digest, config).await?;
+        let Some(converted) = &self.converted else {
+            for soci in &self.indexes {
+                destination
+                    .push_referrer(&soci.index, &soci.subject)
+                    .await?;
+            }
+            return Ok(());
+        };
+        for soci in &self.indexes {
+            destination.push_manifest(&soci.index).await?;
+        }
+        for manifest in &converted.manifests {
+            destination.push_manifest(manifest).await?;
+        }
+        destination.push_manifest(&converted.root).await?;
+        match tag {
+            Some(tag) => destination.tag(&converted.root, tag).await,
+            None => Ok(()),
+        }
+    }
+}
+
+async fn copy_blobs(
+    source: &(impl BlobSource + ?Sized),
+    destination: &(impl Destination + ?Sized),
+    blobs: &[Descriptor],
+) -> Result<()> {
+    for blob in blobs {
+        // A foreign layer is stored where its URLs say.
+        if blob.urls.is_empty() && !destination.has_blob(blob.digest).await? {
+            let pieces = source.blob(blob, 0..blob.size).await?;
+            destination.push_stream(blob, pieces).await?;
+        }
+    }
+    Ok(())
+}

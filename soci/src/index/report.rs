@@ -1,0 +1,87 @@
+//! Reports of what was built.
+
+use serde::Serialize;
+
+use crate::oci::Digest;
+use crate::version::Version;
+use crate::ztoc::SkipReason;
+
+/// What was built for an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// Version of the indexes; serialized as `V1` or `V2`.
+    pub version: Version,
+    /// The image.
+    pub source: SourceReport,
+    /// Digest of the SOCI-enabled image (V2); `None` if no layer got a zTOC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// One for each platform indexed.
+    pub indexes: Vec<IndexReport>,
+}
+
+impl Report {
+    /// Whether no layer was indexed.
+    pub fn is_empty(&self) -> bool {
+        self.indexes.iter().all(|index| index.digest.is_none())
+    }
+}
+
+/// The image that was indexed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SourceReport {
+    /// Digest of its manifest or index.
+    pub digest: Digest,
+    /// Media type of its manifest or index.
+    pub media_type: String,
+}
+
+/// The index of one platform's image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct IndexReport {
+    /// Platform, such as `linux/arm64`.
+    pub platform: String,
+    /// Digest of the image manifest; for V2, of the rewritten one.
+    pub manifest: Digest,
+    /// Digest of the SOCI index; `None` if no layer got a zTOC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// Size of the SOCI index in bytes.
+    pub size: u64,
+    /// The zTOCs, in the order of the layers.
+    pub ztocs: Vec<ZtocReport>,
+    /// The layers without a zTOC.
+    pub skipped: Vec<SkippedReport>,
+    /// Files to prefetch that are in no indexed layer, or empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_prefetched: Vec<String>,
+}
+
+/// The zTOC of one layer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ZtocReport {
+    /// Digest of the layer.
+    pub layer: Digest,
+    /// Digest of the zTOC.
+    pub digest: Digest,
+    /// Size of the zTOC in bytes.
+    pub size: u64,
+    /// Number of files in the layer.
+    pub files: usize,
+    /// Number of spans in the layer.
+    pub spans: usize,
+}
+
+/// A layer without a zTOC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SkippedReport {
+    /// Digest of the layer.
+    pub layer: Digest,
+    /// The reason; serialized as its text.
+    pub reason: SkipReason,
+}

@@ -1,0 +1,127 @@
+//! Manifests: the JSON documents of an image.
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::descriptor::{Annotations, Descriptor};
+use super::json::{self, InvalidJson};
+use super::lenient::{not_empty, null};
+use super::media_type;
+
+/// A manifest as it is stored: its bytes, and the descriptor that identifies them.
+///
+/// The bytes are an [`ImageManifest`] or an [`ImageIndex`], or an artifact in the form of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// Media type, digest and size; annotations and the like if it was listed by an index.
+    pub descriptor: Descriptor,
+    /// The bytes, verified against the descriptor.
+    pub bytes: Bytes,
+}
+
+impl Manifest {
+    /// Describes the bytes of a manifest.
+    pub fn new(media_type: &str, bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self {
+            descriptor: Descriptor::of(media_type, &bytes),
+            bytes,
+        }
+    }
+
+    /// Serializes `value` in the canonical form of this crate: compact, keys in declaration
+    /// order, escaped as Go does.
+    ///
+    /// # Errors
+    /// If `value` cannot be represented in JSON.
+    pub fn of<T: Serialize>(media_type: &str, value: &T) -> Result<Self, InvalidJson> {
+        Ok(Self::new(media_type, json::to_vec(media_type, value)?))
+    }
+
+    /// Parses the bytes.
+    ///
+    /// # Errors
+    /// If they are not JSON of the form of `T`.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, InvalidJson> {
+        json::from_slice(self.descriptor.digest, &self.bytes)
+    }
+}
+
+/// The manifest of one platform's image, or of an artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageManifest {
+    /// Always 2.
+    pub schema_version: u32,
+    /// Media type of this manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+    /// Type of the artifact, if it is one.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "not_empty"
+    )]
+    pub artifact_type: Option<String>,
+    /// Configuration of the image.
+    pub config: Descriptor,
+    /// Layers, base first.
+    #[serde(default, deserialize_with = "null")]
+    pub layers: Vec<Descriptor>,
+    /// Manifest that this one refers to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Descriptor>,
+    /// Annotations.
+    #[serde(
+        default,
+        skip_serializing_if = "Annotations::is_empty",
+        deserialize_with = "null"
+    )]
+    pub annotations: Annotations,
+}
+
+/// An image index (OCI) or manifest list (Docker).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageIndex {
+    /// Always 2.
+    pub schema_version: u32,
+    /// Media type of this manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+    /// Type of the artifact, if it is one.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "not_empty"
+    )]
+    pub artifact_type: Option<String>,
+    /// Manifests that it lists.
+    #[serde(deserialize_with = "null")]
+    pub manifests: Vec<Descriptor>,
+    /// Manifest that this one refers to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Descriptor>,
+    /// Annotations.
+    #[serde(
+        default,
+        skip_serializing_if = "Annotations::is_empty",
+        deserialize_with = "null"
+    )]
+    pub annotations: Annotations,
+}
+
+impl ImageIndex {
+    /// Lists `manifests`, leaving every optional field empty.
+    pub fn of(manifests: Vec<Descriptor>) -> Self {
+        Self {
+            schema_version: 2,
+            media_type: Some(media_type::OCI_INDEX.to_owned()),
+            artifact_type: None,
+            manifests,
+            subject: None,
+            annotations: Annotations::new(),
+        }
+    }
+}

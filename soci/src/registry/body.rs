@@ -1,0 +1,45 @@
+//! Bounded reading of bodies.
+
+use bytes::{Bytes, BytesMut};
+use reqwest::{Method, Response};
+
+use crate::error::RegistryError;
+
+/// As much of a body as arrived, up to a limit.
+pub(super) struct Body {
+    pub bytes: Bytes,
+    /// Whether that is all of it.
+    pub whole: bool,
+    /// Why it broke off.
+    pub error: Option<RegistryError>,
+}
+
+impl Body {
+    /// Reads the body of a response, up to `limit` bytes.
+    pub(super) async fn read(mut response: Response, limit: u64) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut bytes = BytesMut::new();
+        let (whole, error) = loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => {
+                    let room = limit - bytes.len();
+                    bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                    if chunk.len() > room {
+                        break (false, None);
+                    }
+                }
+                Ok(None) => break (true, None),
+                Err(error) => {
+                    let error = RegistryError::transport(&Method::GET, response.url(), error);
+                    break (false, Some(error));
+                }
+            }
+        };
+        let bytes = bytes.freeze();
+        Self {
+            bytes,
+            whole,
+            error,
+        }
+    }
+}

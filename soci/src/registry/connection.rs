@@ -1,0 +1,240 @@
+//! Requests to one repository, with authorization and retries.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{AUTHORIZATION, HeaderMap, LINK};
+use reqwest::{Method, Response, StatusCode};
+use url::Url;
+
+use super::auth::{Authorization, Operation};
+use super::body::Body;
+use super::client::{Client, READ_TIMEOUT};
+use super::credentials::Credentials;
+use super::retry::{Failure, MAX_ATTEMPTS, retry_after};
+use crate::error::RegistryError;
+use crate::oci::ImageReference;
+
+/// Minimum speed of an upload, in bytes per second.
+const SLOWEST_UPLOAD: u64 = 64 << 10;
+/// Maximum size of an error's body.
+const MAX_ERROR_BODY: u64 = 64 << 10;
+
+/// A request that can be repeated.
+pub(super) struct Request {
+    pub method: Method,
+    pub url: Url,
+    pub headers: HeaderMap,
+    pub body: Option<Bytes>,
+}
+
+impl Request {
+    pub(super) fn new(method: Method, url: Url) -> Self {
+        Self {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: None,
+        }
+    }
+}
+
+/// A body of known size that can be sent only once.
+pub(super) struct Upload {
+    pub body: reqwest::Body,
+    pub size: u64,
+}
+
+/// A response that has been read.
+pub(super) struct Answer {
+    pub url: Url,
+    pub headers: HeaderMap,
+    /// `None` if it is longer than allowed.
+    pub body: Option<Bytes>,
+}
+
+impl Answer {
+    /// Returns the next page of a list: `Link: </v2/…>; rel="next"`. One on another server is an
+    /// error, because a partial list must not be taken for the whole.
+    pub(super) fn next_page(&self) -> Result<Option<Url>, RegistryError> {
+        let links = self.headers.get_all(LINK).iter();
+        let links = links.filter_map(|link| link.to_str().ok());
+        let next = links
+            .flat_map(|link| link.split('<').skip(1))
+            .find_map(|link| {
+                let (target, relation) = link.split_once('>')?;
+                relation.contains("next").then_some(target)
+            });
+        let Some(target) = next else {
+            return Ok(None);
+        };
+        match self.url.join(target) {
+            Ok(next) if next.origin() == self.url.origin() => Ok(Some(next)),
+            _ => {
+                let reason = "the next page of the list is not the registry's";
+                Err(RegistryError::answer(&Method::GET, &self.url, reason))
+            }
+        }
+    }
+}
+
+/// A connection to one repository.
+pub(super) struct Connection {
+    http: reqwest::Client,
+    uploads: reqwest::Client,
+    reference: ImageReference,
+    authorization: Authorization,
+    scheme: &'static str,
+}
+
+impl Connection {
+    pub(super) fn new(
+        client: &Client,
+        reference: &ImageReference,
+        credentials: Credentials,
+    ) -> Self {
+        let plain = client.plain_http || reference.is_loopback();
+        Self {
+            http: client.http.clone(),
+            uploads: client.uploads.clone(),
+            reference: reference.clone(),
+            authorization: Authorization::new(reference.repository(), credentials, plain),
+            scheme: if plain { "http" } else { "https" },
+        }
+    }
+
+    /// Returns the URL of something in the repository.
+    pub(super) fn url(&self, path: &str) -> Result<Url, RegistryError> {
+        let host = self.reference.api_host();
+        let repository = self.reference.repository();
+        let url = format!("{}://{host}/v2/{repository}/{path}", self.scheme);
+        url.parse()
+            .map_err(|error| RegistryError::url(&self.reference.to_string(), error))
+    }
+
+    /// Makes a request until it succeeds or is finally refused.
+    pub(super) async fn send(
+        &self,
+        operation: Operation,
+        request: &Request,
+    ) -> Result<Response, RegistryError> {
+        let mut attempt = 1;
+        loop {
+            let failure = match self.send_once(operation, request, None).await {
+                Ok(response) => return Ok(response),
+                Err(failure) => failure,
+            };
+            if !failure.error.is_temporary() || attempt == MAX_ATTEMPTS {
+                return Err(failure.error);
+            }
+            failure.pause(attempt).await;
+            attempt += 1;
+        }
+    }
+
+    /// Makes a request and reads the response, and repeats both if need be.
+    pub(super) async fn read(
+        &self,
+        operation: Operation,
+        request: &Request,
+        limit: u64,
+    ) -> Result<Answer, RegistryError> {
+        let mut attempt = 1;
+        loop {
+            let response = self.send(operation, request).await?;
+            let (url, headers) = (response.url().clone(), response.headers().clone());
+            let body = Body::read(response, limit).await;
+            match body.error {
+                None => {
+                    return Ok(Answer {
+                        url,
+                        headers,
+                        body: body.whole.then_some(body.bytes),
+                    });
+                }
+                Some(error) if error.is_temporary() && attempt < MAX_ATTEMPTS => {
+                    Failure::from(error).pause(attempt).await;
+                    attempt += 1;
+                }
+                Some(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Makes a request once, or twice if the registry asks for authorization. An `upload` takes the
+    /// place of the request's own body, and is sent only once.
+    pub(super) async fn send_once(
+        &self,
+        operation: Operation,
+        request: &Request,
+        upload: Option<Upload>,
+    ) -> Result<Response, Failure> {
+        let (method, url) = (&request.method, &request.url);
+        let transport = |error| RegistryError::transport(method, url, error);
+        let replayable = upload.is_none();
+        let mut response = self
+            .prepare(operation, request, upload)
+            .send()
+            .await
+            .map_err(transport)?;
+        if response.status() == StatusCode::UNAUTHORIZED
+            && replayable
+            // Storage to which the registry redirects gets no credentials.
+            && self.is_registry(response.url())
+            // Without credentials, another attempt is of no use.
+            && self.authorization.answer(&self.http, operation, &response).await?
+        {
+            let again = self.prepare(operation, request, None).send().await;
+            response = again.map_err(transport)?;
+        }
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let retry_after = retry_after(&response);
+        let url = response.url().clone();
+        let body = Body::read(response, MAX_ERROR_BODY).await.bytes;
+        Err(Failure {
+            error: RegistryError::status(method, &url, status, &body),
+            retry_after,
+        })
+    }
+
+    fn prepare(
+        &self,
+        operation: Operation,
+        request: &Request,
+        upload: Option<Upload>,
+    ) -> reqwest::RequestBuilder {
+        let mut headers = request.headers.clone();
+        // An upload may go to another host, which must not get the credentials.
+        if self.is_registry(&request.url)
+            && let Some(authorization) = self.authorization.header(operation)
+        {
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        let upload = upload.or_else(|| {
+            let body = request.body.clone()?;
+            let size = body.len() as u64;
+            let body = body.into();
+            Some(Upload { body, size })
+        });
+        let client = if upload.is_some() {
+            &self.uploads
+        } else {
+            &self.http
+        };
+        let mut builder = client
+            .request(request.method.clone(), request.url.clone())
+            .headers(headers);
+        if let Some(Upload { body, size }) = upload {
+            let limit = READ_TIMEOUT + Duration::from_secs(size / SLOWEST_UPLOAD);
+            builder = builder.body(body).timeout(limit);
+        }
+        builder
+    }
+
+    fn is_registry(&self, url: &Url) -> bool {
+        self.url("").is_ok_and(|own| own.origin() == url.origin())
+    }
+}

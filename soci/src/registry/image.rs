@@ -1,0 +1,44 @@
+//! An image in a registry.
+
+use std::sync::Arc;
+
+use super::client::Client;
+use super::connection::Connection;
+use super::credentials::Credentials;
+use crate::oci::{Digest, ImageReference};
+
+/// An image in a registry, and the repository that it is in.
+///
+/// Cheap to clone; clones share connections and tokens.
+#[derive(Clone)]
+pub struct RegistryImage {
+    reference: ImageReference,
+    pub(super) connection: Arc<Connection>,
+}
+
+impl Client {
+    /// Names an image, which is accessed with `credentials`.
+    pub fn image(&self, reference: ImageReference, credentials: Credentials) -> RegistryImage {
+        let connection = Connection::new(self, &reference, credentials);
+        RegistryImage {
+            reference,
+            connection: Arc::new(connection),
+        }
+    }
+}
+
+impl RegistryImage {
+    /// Returns the reference.
+    pub fn reference(&self) -> &ImageReference {
+        &self.reference
+    }
+
+    /// Names the image of a digest in the same repository.
+    #[must_use]
+    pub fn at(&self, digest: Digest) -> Self {
+        Self {
+            reference: self.reference.with_digest(digest),
+            connection: Arc::clone(&self.connection),
+        }
+    }
+}

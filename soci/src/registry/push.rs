@@ -1,0 +1,119 @@
+//! Pushing blobs and manifests.
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::{Method, Response};
+
+use super::auth::Operation::{Pull, Push};
+use super::connection::{Request, Upload};
+use super::image::RegistryImage;
+use super::retry::MAX_ATTEMPTS;
+use crate::error::RegistryError;
+use crate::error::{Error, Result};
+use crate::oci::{Digest, Manifest};
+
+impl RegistryImage {
+    /// Stores a manifest under a tag or its digest.
+    pub(crate) async fn put_manifest(&self, manifest: &Manifest, name: &str) -> Result<Response> {
+        let mut request = self.manifest_request(Method::PUT, name)?;
+        let content_type =
+            HeaderValue::from_str(&manifest.descriptor.media_type).map_err(|_| {
+                let reason = "its media type is not printable";
+                Error::manifest(manifest.descriptor.digest, reason)
+            })?;
+        request.headers.insert(CONTENT_TYPE, content_type);
+        request.body = Some(manifest.bytes.clone());
+        Ok(self.connection.send(Push, &request).await?)
+    }
+
+    /// Stores a manifest under its digest, unless it is already there.
+    pub(super) async fn push_missing(&self, manifest: &Manifest) -> Result<()> {
+        let digest = manifest.descriptor.digest.to_string();
+        if self.describe(&digest).await?.is_none() {
+            self.put_manifest(manifest, &digest).await?;
+        }
+        Ok(())
+    }
+
+    /// Tags a manifest, unless it has the tag already: an immutable tag refuses even the content it
+    /// has.
+    pub(super) async fn put_tag(&self, manifest: &Manifest, tag: &str) -> Result<()> {
+        let now = self.resolve(tag).await?;
+        if now.is_none_or(|now| now.digest != manifest.descriptor.digest) {
+            self.put_manifest(manifest, tag).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the repository has a blob.
+    pub(super) async fn stat_blob(&self, digest: Digest) -> Result<bool> {
+        let url = self.connection.url(&format!("blobs/{digest}"))?;
+        let request = Request::new(Method::HEAD, url);
+        match self.connection.send(Pull, &request).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.status_code() == Some(404) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Uploads a blob, unless it is already there. Each attempt is a session of its own: one that
+    /// broke off cannot be continued, and one whose response was lost may have succeeded.
+    pub(super) async fn upload(
+        &self,
+        digest: Digest,
+        size: u64,
+        mut body: impl FnMut() -> reqwest::Body + Send,
+    ) -> Result<()> {
+        let mut attempt = 1;
+        loop {
+            if self.stat_blob(digest).await? {
+                return Ok(());
+            }
+            let mut request = self.start_upload(digest).await?;
+            request.headers.insert(CONTENT_LENGTH, size.into());
+            let body = body();
+            let replayable = body.as_bytes().is_some();
+            let upload = Upload { body, size };
+            let sent = self.connection.send_once(Push, &request, Some(upload));
+            let Err(failure) = sent.await else {
+                return Ok(());
+            };
+            // An expired session is unknown to the registry, and a token may expire too.
+            let expired = match failure.error.status_code() {
+                Some(404) => true,
+                Some(401) => attempt == 1,
+                _ => false,
+            };
+            let worth_it = failure.error.is_temporary() || expired;
+            if !worth_it || !replayable || attempt == MAX_ATTEMPTS {
+                return Err(failure.error.into());
+            }
+            failure.pause(attempt).await;
+            attempt += 1;
+        }
+    }
+
+    /// Starts the upload of a blob. Returns the request that takes the body and completes it.
+    async fn start_upload(&self, digest: Digest) -> Result<Request> {
+        let uploads = self.connection.url("blobs/uploads/")?;
+        let mut start = Request::new(Method::POST, uploads.clone());
+        start.body = Some(Bytes::new());
+        let response = self.connection.send(Push, &start).await?;
+        // The location may be relative, and may have a query of its own.
+        let location = response.headers().get(LOCATION);
+        let location = location.and_then(|location| location.to_str().ok());
+        let mut session = location
+            .and_then(|location| response.url().join(location).ok())
+            .ok_or_else(|| {
+                let reason = "the answer has no usable Location";
+                RegistryError::answer(&Method::POST, &uploads, reason)
+            })?;
+        session
+            .query_pairs_mut()
+            .append_pair("digest", &digest.to_string());
+        let mut upload = Request::new(Method::PUT, session);
+        let octets = HeaderValue::from_static("application/octet-stream");
+        upload.headers.insert(CONTENT_TYPE, octets);
+        Ok(upload)
+    }
+}

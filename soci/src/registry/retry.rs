@@ -1,0 +1,51 @@
+//! When and after what time a request is repeated.
+
+use std::time::Duration;
+
+use reqwest::Response;
+use reqwest::header::RETRY_AFTER;
+
+use crate::error::RegistryError;
+
+/// Maximum number of attempts at one request.
+pub(super) const MAX_ATTEMPTS: u32 = 5;
+
+/// Maximum time between two attempts, whatever the registry asks for.
+const MAX_WAIT: Duration = Duration::from_secs(30);
+
+/// A failed attempt.
+pub(super) struct Failure {
+    pub error: RegistryError,
+    /// How long the registry asks to be left alone.
+    pub retry_after: Option<Duration>,
+}
+
+impl From<RegistryError> for Failure {
+    fn from(error: RegistryError) -> Self {
+        Self {
+            error,
+            retry_after: None,
+        }
+    }
+}
+
+impl Failure {
+    /// Waits before another attempt. `attempt` is the number of those made.
+    pub(super) async fn pause(&self, attempt: u32) {
+        let wait = self.retry_after.unwrap_or_else(|| backoff(attempt));
+        let wait = wait.min(MAX_WAIT);
+        tracing::debug!(error = %self.error, ?wait, "request failed, trying again");
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// Returns how long to wait after a failure, counted from 1.
+pub(super) fn backoff(failure: u32) -> Duration {
+    Duration::from_millis(200) * 2_u32.pow(failure.min(8) - 1)
+}
+
+/// Returns how long a response asks to be left alone.
+pub(super) fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    seconds.parse().ok().map(Duration::from_secs)
+}

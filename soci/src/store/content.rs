@@ -1,0 +1,55 @@
+//! Verified reading.
+
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+
+use super::source::BlobSource;
+use crate::error::{Error, Result};
+use crate::oci::{Descriptor, Digest};
+
+/// Maximum size of a manifest or configuration in bytes. Registries accept at most 4 MiB.
+pub(crate) const MAX_MANIFEST: u64 = 8 << 20;
+
+/// Reads a whole blob of up to `limit` bytes, verified.
+pub(crate) async fn read_blob(
+    source: &(impl BlobSource + ?Sized),
+    descriptor: &Descriptor,
+    limit: u64,
+) -> Result<Bytes> {
+    let what = || format!("blob {}", descriptor.digest);
+    if descriptor.size > limit {
+        return Err(Error::TooLarge {
+            what: what(),
+            limit,
+        });
+    }
+    let mut stream = source.blob(descriptor, 0..descriptor.size).await?;
+    // The size is only a claim, so no memory is reserved for it.
+    let mut bytes = BytesMut::new();
+    while let Some(piece) = stream.next().await {
+        bytes.extend_from_slice(&piece?);
+    }
+    let bytes = bytes.freeze();
+    verify(&what(), &bytes, descriptor)?;
+    Ok(bytes)
+}
+
+/// Compares bytes with their descriptor.
+pub(crate) fn verify(what: &str, bytes: &[u8], descriptor: &Descriptor) -> Result<()> {
+    if bytes.len() as u64 != descriptor.size {
+        return Err(Error::SizeMismatch {
+            what: what.to_owned(),
+            got: bytes.len() as u64,
+            want: descriptor.size,
+        });
+    }
+    let got = Digest::of(bytes);
+    if got != descriptor.digest {
+        return Err(Error::DigestMismatch {
+            what: what.to_owned(),
+            got,
+            want: descriptor.digest,
+        });
+    }
+    Ok(())
+}

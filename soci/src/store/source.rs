@@ -1,0 +1,34 @@
+//! Sources of blobs and images.
+
+use std::ops::Range;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+
+use crate::error::Result;
+use crate::oci::{Descriptor, Digest, Manifest};
+
+/// The bytes of a blob as they arrive.
+pub type ByteStream = BoxStream<'static, Result<Bytes>>;
+
+/// A source of blobs.
+#[async_trait]
+pub trait BlobSource: Send + Sync {
+    /// Opens a part of a blob. The bytes are not verified, but there are exactly as many as the
+    /// range holds, or an error.
+    async fn blob(&self, descriptor: &Descriptor, range: Range<u64>) -> Result<ByteStream>;
+}
+
+/// A source of one image: its manifests, and their blobs.
+#[async_trait]
+pub trait ImageSource: BlobSource {
+    /// Reads the manifest that the image's reference names, an image manifest or an image index.
+    async fn root(&self) -> Result<Manifest>;
+
+    /// Reads a manifest, verified against its descriptor.
+    async fn manifest(&self, descriptor: &Descriptor) -> Result<Bytes>;
+
+    /// Lists the artifacts whose subject is a manifest.
+    async fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>>;
+}

@@ -1,0 +1,344 @@
+//! Layers compressed with gzip.
+//!
+//! A checkpoint is due at the first border of a DEFLATE block that lies more than a span behind
+//! the last one. Until that much output is there, inflating does not stop at borders at all, so
+//! that small blocks cost nothing. The output buffer keeps the last 32 KiB before the new output,
+//! which makes every window one slice.
+//!
+//! Serialized: count (i32), span size (i64), then per checkpoint the compressed and the
+//! decompressed position (i64), the unused bits (u8) and the window, all little-endian.
+
+use super::codec::{Checkpoint, Checkpoints, Codec, Compression, Corrupt, Scanner, SpanDecoder};
+use super::inflate::{Inflater, StopAt, Wrapping};
+use crate::ztoc::error::{CorruptLayer, InvalidZtoc};
+use crate::ztoc::sink::Sink;
+
+/// Size of the window of a gzip checkpoint in bytes.
+pub const WINDOW: usize = 32 << 10;
+
+/// Size of the head of the serialized checkpoints in bytes: count and span size.
+const HEAD: usize = 4 + 8;
+/// Size of one serialized checkpoint in bytes.
+const ENTRY: usize = 8 + 8 + 1 + WINDOW;
+/// Room for output behind the window in bytes: large enough to keep calls few, small enough to
+/// stay in a core's cache.
+const OUTPUT: usize = 224 << 10;
+/// Size of a member's CRC-32 and length in bytes.
+const TRAILER: usize = 8;
+
+/// gzip, of one member or several.
+pub(super) struct Gzip;
+
+impl Codec for Gzip {
+    fn name(&self) -> &'static str {
+        "gzip"
+    }
+
+    fn number(&self) -> i8 {
+        1
+    }
+
+    fn oci_suffix(&self) -> &'static str {
+        "+gzip"
+    }
+
+    fn docker_suffix(&self) -> Option<&'static str> {
+        Some(".gzip")
+    }
+
+    fn magic(&self) -> &'static [u8] {
+        &[0x1f, 0x8b]
+    }
+
+    fn scanner(&self, span_size: u64) -> Box<dyn Scanner> {
+        Box::new(GzipScanner::new(span_size))
+    }
+
+    fn parse(&self, bytes: &[u8], compressed_size: u64) -> Result<Checkpoints, InvalidZtoc> {
+        parse(bytes, compressed_size).map_err(InvalidZtoc::Want)
+    }
+
+    fn checkpoint<'a>(&self, checkpoints: &'a Checkpoints, index: usize) -> Checkpoint<'a> {
+        read(checkpoints.as_bytes(), index)
+    }
+
+    fn decoder(&self, start: &Checkpoint<'_>) -> Box<dyn SpanDecoder> {
+        Box::new(GzipDecoder::at(start))
+    }
+}
+
+fn parse(bytes: &[u8], compressed_size: u64) -> Result<Checkpoints, &'static str> {
+    let count = bytes.first_chunk().map(|count| i32::from_le_bytes(*count));
+    let count = count.and_then(|count| usize::try_from(count).ok());
+    let count = count.ok_or("checkpoints without a count")?;
+    let size = count.checked_mul(ENTRY);
+    if size.and_then(|size| size.checked_add(HEAD)) != Some(bytes.len()) {
+        return Err("as many checkpoints as their count says");
+    }
+    if count == 0 {
+        return Err("at least one checkpoint");
+    }
+    let span_size = word(bytes, 4);
+    if i64::try_from(span_size).is_err() {
+        return Err("a span size that is not negative");
+    }
+    let mut before = (0, 0);
+    for index in 0..count {
+        let point = read(bytes, index);
+        let here = (point.compressed, point.uncompressed);
+        if here.0 <= before.0 || here.1 < before.1 || here.0 > compressed_size {
+            return Err("checkpoints in order and inside the layer");
+        }
+        if i64::try_from(here.1).is_err() {
+            return Err("positions that fit a signed 64-bit number");
+        }
+        if point.bits > 7 {
+            return Err("at most seven unused bits at a checkpoint");
+        }
+        if index == 0 && here.1 != 0 {
+            return Err("a first checkpoint at the start of the output");
+        }
+        before = here;
+    }
+    let compression = Compression::new(&Gzip);
+    Ok(Checkpoints::new(
+        compression,
+        span_size,
+        count,
+        bytes.to_vec(),
+    ))
+}
+
+/// Reads a checkpoint of a list that has that many.
+fn read(bytes: &[u8], index: usize) -> Checkpoint<'_> {
+    let at = HEAD + index * ENTRY;
+    Checkpoint {
+        compressed: word(bytes, at),
+        uncompressed: word(bytes, at + 8),
+        bits: bytes[at + 16],
+        window: &bytes[at + 17..at + ENTRY],
+    }
+}
+
+fn word(bytes: &[u8], at: usize) -> u64 {
+    let mut word = [0; 8];
+    word.copy_from_slice(&bytes[at..at + 8]);
+    u64::from_le_bytes(word)
+}
+
+struct GzipScanner {
+    inflater: Inflater,
+    span_size: u64,
+    /// The checkpoints so far, serialized.
+    checkpoints: Vec<u8>,
+    count: u32,
+    /// Decompressed bytes so far, and at the last checkpoint.
+    total: u64,
+    last_checkpoint: u64,
+    /// The last output (as much of the first [`WINDOW`] bytes as there is), then new output.
+    buffer: Vec<u8>,
+    filled: usize,
+    /// The last compressed byte, in case a span starts inside it.
+    last_byte: u8,
+    /// Nothing is missing if the stream ends here.
+    complete: bool,
+    /// The member has ended; if bytes follow, they are another.
+    between_members: bool,
+}
+
+impl GzipScanner {
+    fn new(span_size: u64) -> Self {
+        let mut checkpoints = vec![0; HEAD];
+        checkpoints[4..].copy_from_slice(&span_size.to_le_bytes());
+        Self {
+            inflater: Inflater::new(Wrapping::Gzip),
+            span_size,
+            checkpoints,
+            count: 0,
+            total: 0,
+            last_checkpoint: 0,
+            buffer: vec![0; WINDOW + OUTPUT],
+            filled: WINDOW,
+            last_byte: 0,
+            complete: false,
+            between_members: false,
+        }
+    }
+
+    fn corrupt(sink: &Sink) -> CorruptLayer {
+        CorruptLayer {
+            compression: Gzip.name(),
+            at: sink.position(),
+        }
+    }
+
+    /// Inflates once. Returns whether all the room given was used.
+    fn step(&mut self, input: &mut &[u8], sink: &mut Sink) -> Result<bool, CorruptLayer> {
+        if self.filled == self.buffer.len() {
+            self.buffer.copy_within(self.filled - WINDOW.., 0);
+            self.filled = WINDOW;
+        }
+        // No border counts before this much more output.
+        let ahead = self.span_size - (self.total - self.last_checkpoint).min(self.span_size);
+        let mut room = self.buffer.len() - self.filled;
+        let stop = if sink.is_skipped() {
+            StopAt::Never
+        } else if self.total == 0 || ahead == 0 {
+            StopAt::Block
+        } else {
+            room = room.min(usize::try_from(ahead).unwrap_or(usize::MAX));
+            StopAt::Never
+        };
+        let start = self.filled;
+        let step = self
+            .inflater
+            .step(input, &mut self.buffer[start..start + room], stop)
+            .map_err(|Corrupt| Self::corrupt(sink))?;
+        let (taken, rest) = input.split_at(step.consumed);
+        *input = rest;
+        sink.compressed(taken);
+        if let Some(&last) = taken.last() {
+            self.last_byte = last;
+        }
+        self.filled += step.produced;
+        self.total += step.produced as u64;
+        sink.decompressed(&self.buffer[start..self.filled], self.checkpoints.len());
+        if step.ended {
+            self.complete = true;
+            self.between_members = true;
+        } else if let (StopAt::Block, Some(bits)) = (stop, step.border)
+            && (self.total == 0 || self.total - self.last_checkpoint > self.span_size)
+        {
+            self.checkpoint(bits, sink);
+        }
+        Ok(step.produced == room || (stop == StopAt::Block && step.border.is_some()))
+    }
+
+    /// Adds a checkpoint here, its window right-aligned in 32 KiB of zeros.
+    fn checkpoint(&mut self, bits: u8, sink: &mut Sink) {
+        let known = usize::try_from(self.total)
+            .unwrap_or(usize::MAX)
+            .min(WINDOW);
+        let window = &self.buffer[self.filled - known..self.filled];
+        let list = &mut self.checkpoints;
+        list.extend_from_slice(&sink.position().to_le_bytes());
+        list.extend_from_slice(&self.total.to_le_bytes());
+        list.push(bits);
+        list.resize(list.len() + WINDOW - window.len(), 0);
+        list.extend_from_slice(window);
+        self.count += 1;
+        self.last_checkpoint = self.total;
+        sink.start_span((bits != 0).then_some(self.last_byte));
+    }
+}
+
+impl Scanner for GzipScanner {
+    fn push(&mut self, mut input: &[u8], sink: &mut Sink) -> Result<(), CorruptLayer> {
+        loop {
+            if sink.is_over_limit() {
+                // Only the position still counts.
+                sink.compressed(input);
+                return Ok(());
+            }
+            if input.is_empty() {
+                return Ok(());
+            }
+            if std::mem::take(&mut self.between_members) {
+                self.inflater.reset(Wrapping::Gzip);
+                self.complete = false;
+            }
+            // The step that consumes the last input byte may leave output pending; it has then
+            // filled the buffer, and goes on without input.
+            loop {
+                let full = self.step(&mut input, sink)?;
+                if !full || self.between_members || sink.is_over_limit() {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn finish(mut self: Box<Self>, sink: &Sink) -> Result<Checkpoints, CorruptLayer> {
+        if !self.complete && !sink.is_over_limit() {
+            return Err(Self::corrupt(sink));
+        }
+        self.checkpoints[..4].copy_from_slice(&self.count.to_le_bytes());
+        Ok(Checkpoints::new(
+            Compression::new(&Gzip),
+            self.span_size,
+            self.count as usize,
+            self.checkpoints,
+        ))
+    }
+}
+
+struct GzipDecoder {
+    inflater: Inflater,
+    /// Bits to use of the first byte, while that is still to come.
+    split: Option<u8>,
+    window: Vec<u8>,
+    /// Bytes of a trailer that are still to be dropped.
+    trailer: Option<usize>,
+    /// Whether the first member, which is read without its header, has ended.
+    wrapped: bool,
+    output: Vec<u8>,
+}
+
+impl GzipDecoder {
+    fn at(start: &Checkpoint<'_>) -> Self {
+        let mut inflater = Inflater::new(Wrapping::Raw);
+        if start.bits == 0 {
+            inflater.resume(0, 0, start.window);
+        }
+        Self {
+            inflater,
+            split: (start.bits != 0).then_some(start.bits),
+            window: start.window.to_vec(),
+            trailer: None,
+            wrapped: false,
+            output: vec![0; 64 << 10],
+        }
+    }
+}
+
+impl SpanDecoder for GzipDecoder {
+    fn push(
+        &mut self,
+        mut bytes: &[u8],
+        sink: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> Result<(), Corrupt> {
+        if let (Some(bits), Some((&first, rest))) = (self.split, bytes.split_first()) {
+            self.inflater.resume(bits, first, &self.window);
+            self.split = None;
+            bytes = rest;
+        }
+        loop {
+            if let Some(left) = &mut self.trailer {
+                let dropped = bytes.len().min(*left);
+                bytes = &bytes[dropped..];
+                *left -= dropped;
+                if *left > 0 || bytes.is_empty() {
+                    return Ok(());
+                }
+                self.trailer = None;
+                self.inflater.reset(Wrapping::Gzip);
+            }
+            let step = self.inflater.step(bytes, &mut self.output, StopAt::Never)?;
+            bytes = &bytes[step.consumed..];
+            if !sink(&self.output[..step.produced]) {
+                return Ok(());
+            }
+            if step.ended {
+                // Later members are read with their header and trailer.
+                self.trailer = Some(if self.wrapped { 0 } else { TRAILER });
+                self.wrapped = true;
+            } else if step.produced < self.output.len() {
+                return if bytes.is_empty() {
+                    Ok(())
+                } else {
+                    Err(Corrupt)
+                };
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Why a layer or a zTOC is refused.
+
+use super::flatbuffer::Broken;
+
+/// A layer that is not a complete stream of its compression: its image cannot be right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("corrupt {compression} stream at byte {at}")]
+#[non_exhaustive]
+pub struct CorruptLayer {
+    /// Name of the compression.
+    pub compression: &'static str,
+    /// Position in the compressed stream, in bytes.
+    pub at: u64,
+}
+
+/// Bytes that are not a zTOC, or a zTOC that contradicts itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidZtoc {
+    /// The FlatBuffer is broken at a byte position.
+    #[error("broken FlatBuffer at byte {0}")]
+    Broken(usize),
+    /// A part is missing, or not as it must be.
+    #[error("want {0}")]
+    Want(&'static str),
+}
+
+impl From<Broken> for InvalidZtoc {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken.at)
+    }
+}

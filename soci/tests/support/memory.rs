@@ -1,0 +1,83 @@
+//! A destination in memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use soci::oci::Descriptor;
+use soci::{ByteStream, Destination, Digest, Error, Manifest, Result};
+
+/// A destination that keeps everything in memory.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryStore {
+    blobs: Mutex<BTreeMap<Digest, Bytes>>,
+    manifests: Mutex<BTreeMap<Digest, Manifest>>,
+    tags: Mutex<BTreeMap<String, Digest>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl MemoryStore {
+    /// Returns the blobs, by digest.
+    #[allow(dead_code, reason = "not every test looks at all of it")]
+    pub(crate) fn blobs(&self) -> BTreeMap<Digest, Bytes> {
+        lock(&self.blobs).clone()
+    }
+
+    /// Returns the manifests, by digest.
+    pub(crate) fn manifests(&self) -> BTreeMap<Digest, Manifest> {
+        lock(&self.manifests).clone()
+    }
+
+    /// Returns the tags.
+    #[allow(dead_code, reason = "not every test looks at all of it")]
+    pub(crate) fn tags(&self) -> BTreeMap<String, Digest> {
+        lock(&self.tags).clone()
+    }
+}
+
+#[async_trait]
+impl Destination for MemoryStore {
+    async fn has_blob(&self, digest: Digest) -> Result<bool> {
+        Ok(lock(&self.blobs).contains_key(&digest))
+    }
+
+    async fn push_stream(&self, descriptor: &Descriptor, mut pieces: ByteStream) -> Result<()> {
+        let mut bytes = BytesMut::new();
+        while let Some(piece) = pieces.next().await {
+            bytes.extend_from_slice(&piece?);
+        }
+        let (got, want) = (Digest::of(&bytes), descriptor.digest);
+        if got != want {
+            return Err(Error::DigestMismatch {
+                what: format!("blob {want}"),
+                got,
+                want,
+            });
+        }
+        self.push_blob(want, bytes.freeze()).await
+    }
+
+    async fn push_blob(&self, digest: Digest, bytes: Bytes) -> Result<()> {
+        lock(&self.blobs).insert(digest, bytes);
+        Ok(())
+    }
+
+    async fn push_manifest(&self, manifest: &Manifest) -> Result<()> {
+        lock(&self.manifests).insert(manifest.descriptor.digest, manifest.clone());
+        Ok(())
+    }
+
+    async fn push_referrer(&self, manifest: &Manifest, _: &Descriptor) -> Result<()> {
+        self.push_manifest(manifest).await
+    }
+
+    async fn tag(&self, manifest: &Manifest, tag: &str) -> Result<()> {
+        lock(&self.tags).insert(tag.to_owned(), manifest.descriptor.digest);
+        Ok(())
+    }
+}
