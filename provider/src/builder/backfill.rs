@@ -1,8 +1,8 @@
-//! Images that were pushed before there was a builder: each is handed to the index generator
-//! once, as if it were pushed now.
+//! The backfill: each image that was pushed before the builder existed is passed to the index
+//! generator once, as if it were pushed now.
 //!
-//! How far that got is remembered beside the state, so that what an apply did not reach (it was
-//! interrupted, or the time was up) is shown by the next plan and done by the next apply.
+//! Private state keeps how far that got, so that what an apply did not reach (it was interrupted,
+//! or its time was up) is shown by the next plan and done by the next apply.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,110 +15,122 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use tfplugin_sdk::{Context, Diagnostic};
 
-use super::fault::Fault;
+use super::arguments::Arguments;
 use super::names;
-use super::settings::Settings;
-use super::work::Work;
-use crate::aws::Account;
+use crate::aws::{Account, AwsError};
 use crate::bundle::Function;
-use crate::provider::Shared;
+use crate::shared::{Session, Shared};
 
-/// An image takes up to five manifests, and Amazon ECR takes ten in a second.
+/// Pause between two images: indexing one puts up to five manifests, and Amazon ECR accepts ten per
+/// second.
 const PACE: Duration = Duration::from_millis(500);
 const PAGE: i32 = 1000;
-/// As many repositories, and images of one, as a registry may have.
+/// Maximum pages of repositories, and of images in one: as many as a registry may have.
 const MAX_PAGES: usize = 100;
 
-/// What is remembered beside the state.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Record {
-    /// Nothing if all is done; else the last image that was sent.
+/// What private state keeps.
+#[derive(Debug, Deerror, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct PrivateState {
+    /// The last image that was passed on; `None` if nothing is left to do.
     existing: Option<Cursor>,
 }
 
-/// A repository and tag; empty before the first.
-#[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// A repository and tag, both empty before the first image.
+#[derive(Debug, Deerror, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Cursor {
     repository: String,
     tag: String,
 }
 
-impl Record {
+impl PrivateState {
     fn load(cx: &Context<Shared>) -> Self {
-        serde_json::from_slice(&cx.private()).unwrap_or_default()
+        serde_json::from_slice(&cx.private()).unwrap_or_deerror()
     }
 
     fn save(&self, cx: &Context<Shared>) {
-        // Two texts always serialise.
-        cx.set_private(serde_json::to_vec(self).unwrap_or_default());
+        // Strings always serialize.
+        cx.set_private(serde_json::to_vec(self).unwrap_or_deerror());
     }
 }
 
-/// Remembers that all images are to be sent.
+/// Returns whether an update changes which images match, or which index they get.
+pub(super) fn is_needed(before: &Arguments, after: &Arguments) -> bool {
+    let selection = |arguments: &Arguments| {
+        (
+            arguments.index_existing,
+            arguments.repository_image_tag_filters.clone(),
+            arguments.index_version.clone(),
+            arguments.tag_suffix.clone(),
+        )
+    };
+    selection(before) != selection(after)
+}
+
+/// Notes that all images are to be passed on.
 pub(super) fn request(cx: &Context<Shared>) {
-    let existing = Some(Cursor::default());
-    Record { existing }.save(cx);
+    let existing = Some(Cursor::deerror());
+    PrivateState { existing }.save(cx);
 }
 
-/// Remembers that none are.
+/// Notes that nothing is left to do.
 pub(super) fn dismiss(cx: &Context<Shared>) {
-    Record::default().save(cx);
+    PrivateState::deerror().save(cx);
 }
 
-/// A line of `drift` if images are still to be sent.
-pub(super) fn outstanding(cx: &Context<Shared>, settings: &Settings) -> Option<String> {
-    let cursor = Record::load(cx).existing?;
+/// Returns a line of `drift` if images are still to be passed on.
+pub(super) fn outstanding(cx: &Context<Shared>, arguments: &Arguments) -> Option<String> {
+    let cursor = PrivateState::load(cx).existing?;
     let after = if cursor.repository.is_empty() {
         String::new()
     } else {
         format!(" after {}:{}", cursor.repository, cursor.tag)
     };
-    let generator = names::function(&settings.name, Function::IndexGenerator);
+    let generator = names::function(&arguments.name, Function::IndexGenerator);
     Some(format!(
-        "function {generator:?}: existing images not handed over yet{after}"
+        "function {generator:?}: existing images not indexed yet{after}"
     ))
 }
 
-/// Sends what is to be sent. The builder itself stands, so that a failure is a warning.
-pub(super) async fn send(work: &Work<'_>, settings: &Settings) {
-    let cx = work.cx;
-    let Some(cursor) = Record::load(cx).existing else {
+/// Passes on what is left. The builder itself is complete by then, so a failure is a warning.
+pub(super) async fn run(session: &Session<'_>, arguments: &Arguments) {
+    let cx = session.call.cx;
+    let Some(cursor) = PrivateState::load(cx).existing else {
         return;
     };
-    let doing = "handing existing images to the index generator";
-    let sent = match cx.data().aws.ecr().await {
-        Ok(ecr) => all(work, &ecr, settings, cursor)
+    let doing = "passing existing images to the index generator";
+    let done = match cx.data().aws.ecr().await {
+        Ok(ecr) => pass_on(session, &ecr, arguments, cursor)
             .await
-            .map_err(|fault| fault.diagnose(doing)),
+            .map_err(|error| error.diagnose(doing)),
         Err(diagnostic) => Err(diagnostic),
     };
-    match sent {
+    match done {
         Ok(()) => dismiss(cx),
         Err(diagnostic) => {
             let detail = format!(
-                "{}\n\nThe builder stands. The next plan shows that existing images are still to \
-                 be handed over, and the next apply goes on with them.",
+                "{}\n\nThe builder is complete. The next plan shows that existing images are not \
+                 indexed yet, and the next apply continues with them.",
                 diagnostic.detail
             );
-            let warning = Diagnostic::warning("Existing images not all handed over", detail);
+            let warning = Diagnostic::warning("Existing images not indexed yet", detail);
             cx.warn(warning.at("index_existing"));
         }
     }
 }
 
-async fn all(
-    work: &Work<'_>,
+async fn pass_on(
+    session: &Session<'_>,
     ecr: &aws_sdk_ecr::Client,
-    settings: &Settings,
+    arguments: &Arguments,
     mut cursor: Cursor,
-) -> Result<(), Fault> {
-    let filters = settings.filters();
-    let generator = names::function(&settings.name, Function::IndexGenerator);
-    for repository in repositories(work, ecr, &filters).await? {
+) -> Result<(), AwsError> {
+    let filters = arguments.filters();
+    let generator = names::function(&arguments.name, Function::IndexGenerator);
+    for repository in repositories(session, ecr, &filters).await? {
         if repository < cursor.repository {
             continue;
         }
-        for image in images(work, ecr, &repository, settings, &filters).await? {
+        for image in images(session, ecr, &repository, arguments, &filters).await? {
             let here = Cursor {
                 repository: repository.clone(),
                 tag: image.tag.clone(),
@@ -126,50 +138,54 @@ async fn all(
             if here <= cursor {
                 continue;
             }
-            let event = event(&work.account, &repository, &image).to_string();
-            let invoke = work
+            let event = event(&session.account, &repository, &image).to_string();
+            let invoke = session
                 .lambda
                 .invoke()
                 .function_name(&generator)
                 .invocation_type(InvocationType::Event)
                 .payload(Blob::new(event));
-            work.call(|| invoke.clone().send()).await?;
-            tracing::info!(repository, tag = image.tag, "existing image handed over");
+            session.call.send(|| invoke.clone().send()).await?;
+            tracing::info!(
+                repository,
+                tag = image.tag,
+                "existing image passed to the index generator"
+            );
             cursor = here;
             let existing = Some(cursor.clone());
-            Record { existing }.save(work.cx);
-            work.sleep(PACE).await?;
+            PrivateState { existing }.save(session.call.cx);
+            session.call.sleep(PACE).await?;
         }
     }
     Ok(())
 }
 
-/// The repositories that a filter names, sorted.
+/// Returns the repositories that a filter may match, sorted.
 async fn repositories(
-    work: &Work<'_>,
+    session: &Session<'_>,
     ecr: &aws_sdk_ecr::Client,
     filters: &[Filter],
-) -> Result<Vec<String>, Fault> {
+) -> Result<Vec<String>, AwsError> {
     let (mut names, mut token) = (Vec::new(), None);
     for _ in 0..MAX_PAGES {
         let list = ecr.describe_repositories().max_results(PAGE);
         let list = list.set_next_token(token.take());
-        let page = work.call(|| list.clone().send()).await?;
-        let found = page.repositories.unwrap_or_default().into_iter();
+        let page = session.call.send(|| list.clone().send()).await?;
+        let found = page.repositories.unwrap_or_deerror().into_iter();
         names.extend(found.filter_map(|repository| repository.repository_name));
         token = page.next_token;
         if token.is_none() {
             break;
         }
     }
-    names.retain(|name| names_repository(filters, name));
+    names.retain(|name| may_match(filters, name));
     names.sort();
     Ok(names)
 }
 
-/// Whether an image of the repository may match: whether one with the filter's own tag does, as a
+/// Returns whether an image of the repository may match: one with the filter's own tag does, as a
 /// wildcard matches itself.
-fn names_repository(filters: &[Filter], name: &str) -> bool {
+fn may_match(filters: &[Filter], name: &str) -> bool {
     filters
         .iter()
         .any(|filter| filter.matches(name, filter.tag()))
@@ -184,14 +200,14 @@ struct Image {
     artifact_type: Option<String>,
 }
 
-/// The images of a repository that a filter matches, sorted by tag.
+/// Returns the images of a repository that a filter matches, sorted by tag.
 async fn images(
-    work: &Work<'_>,
+    session: &Session<'_>,
     ecr: &aws_sdk_ecr::Client,
     repository: &str,
-    settings: &Settings,
+    arguments: &Arguments,
     filters: &[Filter],
-) -> Result<Vec<Image>, Fault> {
+) -> Result<Vec<Image>, AwsError> {
     let tagged = DescribeImagesFilter::builder()
         .tag_status(TagStatus::Tagged)
         .build();
@@ -200,13 +216,13 @@ async fn images(
         let list = ecr.describe_images().repository_name(repository);
         let list = list.filter(tagged.clone()).max_results(PAGE);
         let list = list.set_next_token(token.take());
-        let page = match work.call(|| list.clone().send()).await {
+        let page = match session.call.send(|| list.clone().send()).await {
             Ok(page) => page,
-            // Removed in the middle of it.
-            Err(fault) if fault.is_not_found() => break,
-            Err(fault) => return Err(fault),
+            // Deleted meanwhile.
+            Err(error) if error.is_not_found() => break,
+            Err(error) => return Err(error),
         };
-        let details = page.image_details.unwrap_or_default();
+        let details = page.image_details.unwrap_or_deerror();
         images.extend(details.into_iter().flat_map(by_tag));
         token = page.next_token;
         if token.is_none() {
@@ -214,7 +230,7 @@ async fn images(
         }
     }
     images.retain(|image| {
-        !image.tag.ends_with(&settings.tag_suffix) && any_matches(filters, repository, &image.tag)
+        !image.tag.ends_with(&arguments.tag_suffix) && any_matches(filters, repository, &image.tag)
     });
     images.sort_by(|a, b| a.tag.cmp(&b.tag));
     Ok(images)
@@ -224,7 +240,7 @@ fn by_tag(detail: ImageDetail) -> Vec<Image> {
     let Some(digest) = detail.image_digest else {
         return Vec::new();
     };
-    let tags = detail.image_tags.unwrap_or_default().into_iter();
+    let tags = detail.image_tags.unwrap_or_deerror().into_iter();
     tags.map(|tag| Image {
         tag,
         digest: digest.clone(),
@@ -234,7 +250,7 @@ fn by_tag(detail: ImageDetail) -> Vec<Image> {
     .collect()
 }
 
-/// The event that Amazon ECR emits for a push of the image.
+/// Returns the event that Amazon ECR emits for a push of the image.
 fn event(account: &Account, repository: &str, image: &Image) -> Json {
     let now = DateTime::from(SystemTime::now());
     let seconds = DateTime::from_secs(now.secs());
@@ -259,14 +275,14 @@ fn event(account: &Account, repository: &str, image: &Image) -> Json {
         "detail-type": "ECR Image Action",
         "source": "aws.ecr",
         "account": account.id,
-        "time": seconds.fmt(Format::DateTime).unwrap_or_default(),
+        "time": seconds.fmt(Format::DateTime).unwrap_or_deerror(),
         "region": account.region,
         "resources": [],
         "detail": detail,
     })
 }
 
-/// In the form of an event's id, and the same for the same image.
+/// Returns an ID in the form of an event's, which is always the same for the same image.
 fn id(digest: &str) -> String {
     let hex: Vec<char> = digest.chars().rev().take(32).collect();
     let part = |from: usize, to: usize| -> String { hex.iter().take(to).skip(from).collect() };
@@ -304,7 +320,7 @@ mod tests {
             event
                 .pointer(path)
                 .and_then(Json::as_str)
-                .unwrap_or_default()
+                .unwrap_or_deerror()
         };
         assert_eq!(text("/source"), "aws.ecr");
         assert_eq!(text("/detail/image-tag"), "latest");
@@ -320,13 +336,16 @@ mod tests {
             repository: repository.to_owned(),
             tag: tag.to_owned(),
         };
-        assert!(Cursor::default() < at("a", ""));
+        assert!(Cursor::deerror() < at("a", ""));
         assert!(at("a", "z") < at("b", "a"));
         assert!(at("a", "1") < at("a", "2"));
-        let record = Record {
+        let record = PrivateState {
             existing: Some(at("a", "1")),
         };
         let bytes = serde_json::to_vec(&record).unwrap();
-        assert_eq!(serde_json::from_slice::<Record>(&bytes).unwrap(), record);
+        assert_eq!(
+            serde_json::from_slice::<PrivateState>(&bytes).unwrap(),
+            record
+        );
     }
 }
