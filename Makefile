@@ -37,7 +37,7 @@ test: bundle ## run the unit, vector and end-to-end tests
 
 bench: ## measure zTOC builds against gzip and the start of the provider; fail where a target is missed
 	@scripts/setup.sh build
-	$(CARGO) bench --package soci --bench kernels --bench ratios --locked
+	$(CARGO) bench --package soci --package soci-cli --bench kernels --bench ratios --locked
 	$(CARGO) build --workspace --bins --release --locked
 	$(CARGO) bench --package tfplugin-sdk --bench startup --locked -- "$(TARGET_DIR)/release/terraform-provider-soci"
 

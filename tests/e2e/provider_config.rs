@@ -43,7 +43,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("access_key = \"a\"", "access_key", "secret_key is not"),
     ("secret_key = \"a\"", "secret_key", "access_key is not"),
     ("token = \"a\"", "token", "access_key is not"),
-    ("profile = \"\"", "profile", "leave the argument out"),
+    ("profile = \"\"", "profile", "remove the argument"),
     ("max_retries = -1", "max_retries", "0 to 100"),
     ("retry_mode = \"fast\"", "retry_mode", "adaptive"),
     (
@@ -74,7 +74,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "default_tags {\n tags = { \"aws:x\" = \"1\" }\n}",
         "tags",
-        "kept for AWS",
+        "reserved for AWS",
     ),
     (
         "assume_role {\n role_arn = \"deploy\"\n}",
@@ -115,7 +115,7 @@ const WRONG: &[(&str, &str, &str)] = &[
         "registry_auth {\n address = \"r.test\"\n config_file = \"f\"\n}\nregistry_auth {\n \
          address = \"r.test\"\n config_file = \"g\"\n}",
         "address",
-        "above already",
+        "above is already",
     ),
 ];
 

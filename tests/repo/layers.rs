@@ -9,13 +9,27 @@ use crate::output_of;
 
 /// What a crate must not reach, not even through others; a `*` at the end stands for anything.
 /// `aws-lc-rs` and `aws-lc-sys` are the cryptography under TLS and know nothing of AWS.
-const RULES: [(&str, &[&str]); 3] = [
+const RULES: [(&str, &[&str]); 4] = [
     (
         "lambda",
         &["tfplugin-sdk", "terraform-provider-soci", "tonic", "prost"],
     ),
     (
         "soci",
+        &[
+            "aws-config",
+            "aws-sdk-*",
+            "aws-smithy-*",
+            "aws-types",
+            "tfplugin-sdk",
+            "tonic",
+            "prost",
+            "clap",
+            "indicatif",
+        ],
+    ),
+    (
+        "soci-cli",
         &[
             "aws-config",
             "aws-sdk-*",

@@ -177,7 +177,7 @@ async fn failures_say_what_to_do() {
         (
             "GetCallerIdentity",
             "AccessDenied",
-            "AWS refused the request",
+            "AWS access denied",
             "Allow",
         ),
         (

@@ -128,7 +128,7 @@ async fn a_failure_is_shared_but_not_kept() {
     let callers = (0..20).map(|_| token(&tokens, &aws, OTHER_ACCOUNT, "eu-west-1"));
     for found in join_all(callers).await {
         let failure = found.expect_err("refused");
-        assert_eq!(failure.summary, "AWS refused the request");
+        assert_eq!(failure.summary, "AWS access denied");
         for want in [OTHER_ACCOUNT, "AccessDeniedException", "registry_auth"] {
             assert!(failure.detail.contains(want), "{}", failure.detail);
         }

@@ -1,11 +1,6 @@
 //! The commands, their arguments, and what they exit with: 0 for success, 1 for failure,
 //! 2 for a command line that makes no sense.
 
-mod image;
-mod place;
-mod progress;
-mod ztoc;
-
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,7 +10,8 @@ use soci::oci::Platform;
 use soci::ztoc::{DEFAULT_BUILD_TOOL, DEFAULT_SPAN_SIZE};
 use soci::{Options, Version};
 
-use place::Access;
+use crate::place::Access;
+use crate::{image, ztoc};
 
 /// Build, inspect and verify SOCI (Seekable OCI) indexes of container images.
 ///
@@ -29,7 +25,7 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
-enum Command {
+pub(crate) enum Command {
     /// Build the index of an image (V1): it refers to the image, which stays as it is
     Create {
         /// The image
@@ -71,7 +67,7 @@ enum Command {
 
 /// How an image is indexed.
 #[derive(Args)]
-struct Build {
+pub(crate) struct Build {
     /// Index only this platform, such as linux/arm64 (may be repeated) [default: all]
     #[arg(long = "platform", value_name = "PLATFORM")]
     platforms: Vec<Platform>,
@@ -95,17 +91,17 @@ struct Build {
     concurrency: u64,
     /// Print the result as JSON
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Optimization {
+pub(crate) enum Optimization {
     /// Mark layers that can be mounted without extended attributes
     Xattr,
 }
 
 impl Build {
-    fn options(&self, version: Version) -> Options {
+    pub(crate) fn options(&self, version: Version) -> Options {
         let mut options = Options {
             version,
             min_layer_size: self.min_layer_size,
@@ -122,7 +118,7 @@ impl Build {
 }
 
 #[derive(Subcommand)]
-enum Ztoc {
+pub(crate) enum Ztoc {
     /// Build the zTOC of a layer in a file, and print its digest and size
     Build {
         /// The layer blob
@@ -160,7 +156,7 @@ enum Ztoc {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Compression {
+pub(crate) enum Compression {
     /// As the first bytes tell
     Auto,
     /// gzip
@@ -180,7 +176,7 @@ pub(crate) fn main() -> ExitCode {
 }
 
 /// Writes to standard output. A reader that has seen enough is no failure.
-fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
+pub(crate) fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     match stdout
         .write_all(text.as_ref())

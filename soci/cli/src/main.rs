@@ -1,6 +1,10 @@
 //! The command line program `soci`.
 
 mod cli;
+mod image;
+mod place;
+mod progress;
+mod ztoc;
 
 use std::process::ExitCode;
 

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use soci::{Indexed, Report, Version, verify_indexes};
 
-use super::place::{Access, Place};
-use super::progress::Progress;
-use super::{Build, print};
+use crate::place::{Access, Place};
+use crate::progress::Progress;
+use crate::cli::{Build, print};
 
-pub(super) async fn create(source: &str, build: &Build, access: Access) -> Result<ExitCode> {
+pub(crate) async fn create(source: &str, build: &Build, access: Access) -> Result<ExitCode> {
     let credentials = access.credentials()?;
     let place = Place::open(source, &access, credentials.as_ref()).await?;
     let indexed = index(source, &place, &place, build, Version::V1).await?;
@@ -20,7 +20,7 @@ pub(super) async fn create(source: &str, build: &Build, access: Access) -> Resul
     show(indexed.report(), build.json)
 }
 
-pub(super) async fn convert(
+pub(crate) async fn convert(
     source: &str,
     destination: Option<&str>,
     build: &Build,
@@ -124,7 +124,7 @@ fn show(report: &Report, json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) async fn inspect(source: &str, access: Access) -> Result<ExitCode> {
+pub(crate) async fn inspect(source: &str, access: Access) -> Result<ExitCode> {
     let credentials = access.credentials()?;
     let place = Place::open(source, &access, credentials.as_ref()).await?;
     let inspection = soci::inspect(place.store())
@@ -134,7 +134,7 @@ pub(super) async fn inspect(source: &str, access: Access) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) async fn verify(source: &str, access: Access) -> Result<ExitCode> {
+pub(crate) async fn verify(source: &str, access: Access) -> Result<ExitCode> {
     let credentials = access.credentials()?;
     let place = Place::open(source, &access, credentials.as_ref()).await?;
     let inspection = soci::inspect(place.store())

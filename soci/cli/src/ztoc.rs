@@ -11,16 +11,16 @@ use soci::oci::Descriptor;
 use soci::ztoc::{Builder, Checkpoints, Compression, FileMetadata, Limits, Outcome, Ztoc};
 use soci::{Digest, LayerFile, LayerReader};
 
-use super::{Compression as Choice, print};
+use crate::cli::{self, Compression as Choice, print};
 
 /// How much of a layer is read at once, in bytes.
 const PIECE: usize = 1 << 20;
 /// zTOCs larger than this many bytes are refused.
 const MAX_ZTOC: u64 = 1 << 30;
 
-pub(super) async fn run(command: super::Ztoc) -> Result<ExitCode> {
+pub(crate) async fn run(command: cli::Ztoc) -> Result<ExitCode> {
     match command {
-        super::Ztoc::Build {
+        cli::Ztoc::Build {
             layer,
             output,
             span_size,
@@ -34,8 +34,8 @@ pub(super) async fn run(command: super::Ztoc) -> Result<ExitCode> {
             };
             build(&layer, &output, limits, compression)
         }
-        super::Ztoc::Info { ztoc, json } => info(&ztoc, json),
-        super::Ztoc::Extract { ztoc, layer, path } => extract(&ztoc, &layer, &path).await,
+        cli::Ztoc::Info { ztoc, json } => info(&ztoc, json),
+        cli::Ztoc::Extract { ztoc, layer, path } => extract(&ztoc, &layer, &path).await,
     }
 }
 
