@@ -19,7 +19,6 @@ use tfplugin_sdk::validators::{each, number_range};
 use super::checks;
 use super::tags::ConfiguredTags;
 
-pub(super) use declare::Element;
 use declare::arguments;
 pub(super) use types::VpcConfig;
 

@@ -29,14 +29,14 @@ const PAGE: i32 = 1000;
 const MAX_PAGES: usize = 100;
 
 /// What private state keeps.
-#[derive(Debug, Deerror, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct PrivateState {
     /// The last image that was passed on; `None` if nothing is left to do.
     existing: Option<Cursor>,
 }
 
 /// A repository and tag, both empty before the first image.
-#[derive(Debug, Deerror, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Cursor {
     repository: String,
     tag: String,
@@ -44,12 +44,12 @@ struct Cursor {
 
 impl PrivateState {
     fn load(cx: &Context<Shared>) -> Self {
-        serde_json::from_slice(&cx.private()).unwrap_or_deerror()
+        serde_json::from_slice(&cx.private()).unwrap_or_default()
     }
 
     fn save(&self, cx: &Context<Shared>) {
         // Strings always serialize.
-        cx.set_private(serde_json::to_vec(self).unwrap_or_deerror());
+        cx.set_private(serde_json::to_vec(self).unwrap_or_default());
     }
 }
 
@@ -68,13 +68,13 @@ pub(super) fn is_needed(before: &Arguments, after: &Arguments) -> bool {
 
 /// Notes that all images are to be passed on.
 pub(super) fn request(cx: &Context<Shared>) {
-    let existing = Some(Cursor::deerror());
+    let existing = Some(Cursor::default());
     PrivateState { existing }.save(cx);
 }
 
 /// Notes that nothing is left to do.
 pub(super) fn dismiss(cx: &Context<Shared>) {
-    PrivateState::deerror().save(cx);
+    PrivateState::default().save(cx);
 }
 
 /// Returns a line of `drift` if images are still to be passed on.
@@ -171,7 +171,7 @@ async fn repositories(
         let list = ecr.describe_repositories().max_results(PAGE);
         let list = list.set_next_token(token.take());
         let page = session.call.send(|| list.clone().send()).await?;
-        let found = page.repositories.unwrap_or_deerror().into_iter();
+        let found = page.repositories.unwrap_or_default().into_iter();
         names.extend(found.filter_map(|repository| repository.repository_name));
         token = page.next_token;
         if token.is_none() {
@@ -222,7 +222,7 @@ async fn images(
             Err(error) if error.is_not_found() => break,
             Err(error) => return Err(error),
         };
-        let details = page.image_details.unwrap_or_deerror();
+        let details = page.image_details.unwrap_or_default();
         images.extend(details.into_iter().flat_map(by_tag));
         token = page.next_token;
         if token.is_none() {
@@ -240,7 +240,7 @@ fn by_tag(detail: ImageDetail) -> Vec<Image> {
     let Some(digest) = detail.image_digest else {
         return Vec::new();
     };
-    let tags = detail.image_tags.unwrap_or_deerror().into_iter();
+    let tags = detail.image_tags.unwrap_or_default().into_iter();
     tags.map(|tag| Image {
         tag,
         digest: digest.clone(),
@@ -275,7 +275,7 @@ fn event(account: &Account, repository: &str, image: &Image) -> Json {
         "detail-type": "ECR Image Action",
         "source": "aws.ecr",
         "account": account.id,
-        "time": seconds.fmt(Format::DateTime).unwrap_or_deerror(),
+        "time": seconds.fmt(Format::DateTime).unwrap_or_default(),
         "region": account.region,
         "resources": [],
         "detail": detail,
@@ -320,7 +320,7 @@ mod tests {
             event
                 .pointer(path)
                 .and_then(Json::as_str)
-                .unwrap_or_deerror()
+                .unwrap_or_default()
         };
         assert_eq!(text("/source"), "aws.ecr");
         assert_eq!(text("/detail/image-tag"), "latest");
@@ -336,7 +336,7 @@ mod tests {
             repository: repository.to_owned(),
             tag: tag.to_owned(),
         };
-        assert!(Cursor::deerror() < at("a", ""));
+        assert!(Cursor::default() < at("a", ""));
         assert!(at("a", "z") < at("b", "a"));
         assert!(at("a", "1") < at("a", "2"));
         let record = PrivateState {

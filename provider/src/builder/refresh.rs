@@ -6,12 +6,11 @@
 use lambda::environment;
 use tfplugin_sdk::{Diagnostic, Value};
 
-use super::arguments::{Arguments, with_arguments};
+use super::arguments::{Arguments, VpcConfig, with_arguments};
 use super::part::rule::is_same_pattern;
 use super::parts::{Desired, Observed, ObservedUnit, Parts};
 use super::tags::{self, ConfiguredTags, Tags};
 use super::{backfill, state};
-use crate::aws::Account;
 use crate::bundle::bundle;
 use crate::shared::Session;
 
@@ -38,7 +37,10 @@ macro_rules! sources {
             fn refreshed(&self, seen: &Observation<'_>) -> Self {
                 Self { $($name: match $source {
                     Source::<$type>::Aws(observe) => observe(seen),
-                    Source::<$type>::Kept(_) => None,
+                    Source::<$type>::Kept(reason) => {
+                        tracing::trace!(reason, "{} is kept", stringify!($name));
+                        None
+                    }
                 }.unwrap_or_else(|| self.$name.clone()),)+ }
             }
 

@@ -3,7 +3,7 @@
 
 mod config;
 mod invocation;
-mod permission;
+pub(in crate::builder) mod permission;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,7 +22,7 @@ use crate::shared::Session;
 pub(in crate::builder) use config::Config;
 use config::{SdkConfig, with_config};
 pub(in crate::builder) use invocation::Invocation;
-pub(in crate::builder) use permission::{Permission, Permissions, STATEMENT};
+use permission::Permissions;
 
 /// Architecture of a function for which Lambda names none.
 const DEFAULT_ARCHITECTURE: &str = "x86_64";

@@ -4,12 +4,14 @@ use lambda::environment::GENERATOR_ARN;
 use serde_json::json;
 
 use super::super::names::OWNER_TAG;
-use super::super::part::function::{self, Permission, STATEMENT};
+use super::super::part::function;
+use super::super::part::function::permission::{Permission, STATEMENT};
 use super::super::part::role::{self, POLICY};
 use super::super::part::rule::{self, TARGET, Target};
 use super::super::part::{self, Part};
 use super::super::parts::DesiredUnit;
 use super::*;
+use crate::aws::Account;
 
 fn account() -> Account {
     Account {
