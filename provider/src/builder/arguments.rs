@@ -12,8 +12,10 @@
 mod declare;
 mod types;
 
-use lambda::environment;
 use lambda::filters::Filter;
+use lambda::limits;
+use lambda::scope::{IndexVersion, Scope};
+use lambda::tag_suffix::TagSuffix;
 use tfplugin_sdk::validators::{each, number_range};
 
 use super::checks;
@@ -58,7 +60,7 @@ macro_rules! with_arguments {
         /// under the image's tag followed by `tag_suffix`; untagged images are skipped. `V1`
         /// publishes an index that refers to the image and leaves the image unchanged.
         index_version: String = "V2".to_owned() => {
-            schema: |attribute| attribute.validate(checks::one_of(&["V1", "V2"])),
+            schema: |attribute| attribute.validate(checks::one_of(&IndexVersion::NAMES)),
             refresh: Aws(|seen| {
                 seen.parts.generator.variable(environment::INDEX_VERSION).cloned()
             }),
@@ -66,15 +68,17 @@ macro_rules! with_arguments {
 
         /// Suffix that is appended to an image's tag to name its SOCI-enabled image (`V2`): 1 to 64
         /// letters, digits, `.`, `_` and `-`. Images whose tags end in it are never indexed.
-        tag_suffix: String = environment::TAG_SUFFIX_DEFAULT.to_owned() => {
+        tag_suffix: String = TagSuffix::DEFAULT.to_owned() => {
             schema: |attribute| attribute.validate(checks::tag_suffix()),
             refresh: Aws(|seen| seen.parts.generator.variable(environment::TAG_SUFFIX).cloned()),
         }
 
         /// Number of bytes of a decompressed layer between two points from which it can be read:
         /// 65536 (64 KiB) to 1073741824 (1 GiB).
-        span_size: i64 = 4 << 20 => {
-            schema: |attribute| attribute.validate(number_range(64 << 10..=1 << 30)),
+        span_size: i64 = limits::DEFAULT_SPAN_SIZE as i64 => {
+            schema: |attribute| attribute.validate(number_range(
+                limits::MIN_SPAN_SIZE as i64..=limits::MAX_SPAN_SIZE as i64,
+            )),
             refresh: Aws(|seen| {
                 seen.parts.generator.variable(environment::SPAN_SIZE)?.parse().ok()
             }),
@@ -82,7 +86,7 @@ macro_rules! with_arguments {
 
         /// Compressed size in bytes below which a layer is left out of the index, because
         /// downloading it whole is faster.
-        min_layer_size: i64 = 10 << 20 => {
+        min_layer_size: i64 = limits::DEFAULT_MIN_LAYER_SIZE as i64 => {
             schema: |attribute| attribute.validate(number_range(0..=i64::MAX)),
             refresh: Aws(|seen| {
                 seen.parts.generator.variable(environment::MIN_LAYER_SIZE)?.parse().ok()
@@ -263,6 +267,11 @@ impl Arguments {
         parse_filters(&self.repository_image_tag_filters)
     }
 
+    /// Returns which pushes are indexed, whatever the filters.
+    pub(super) fn scope(&self) -> Scope {
+        scope(&self.index_version, &self.tag_suffix)
+    }
+
     /// Returns the instruction set of the functions.
     pub(super) fn architecture(&self) -> &str {
         self.architectures.first().map_or("x86_64", String::as_str)
@@ -273,6 +282,15 @@ impl Arguments {
 pub(super) fn parse_filters(filters: &[String]) -> Vec<Filter> {
     let filters = filters.iter();
     filters.filter_map(|text| text.parse().ok()).collect()
+}
+
+/// Returns the scope of a builder. Texts that a validated configuration does not contain, but AWS
+/// may, count as not set.
+pub(super) fn scope(index_version: &str, tag_suffix: &str) -> Scope {
+    Scope {
+        version: index_version.parse().ok(),
+        suffix: tag_suffix.parse().unwrap_or_default(),
+    }
 }
 
 #[cfg(test)]

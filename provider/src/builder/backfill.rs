@@ -10,9 +10,9 @@ use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, TagStatus};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 use aws_smithy_types::date_time::{DateTime, Format};
-use lambda::filters::{Filter, any_matches};
+use lambda::event::PushEvent;
+use lambda::filters::{self, Filter, Filters};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
 use tfplugin_sdk::{Context, Diagnostic};
 
 use super::arguments::Arguments;
@@ -130,15 +130,15 @@ async fn pass_on(
         if repository < cursor.repository {
             continue;
         }
-        for image in images(session, ecr, &repository, arguments, &filters).await? {
+        for image in images(session, ecr, &repository, arguments).await? {
             let here = Cursor {
-                repository: repository.clone(),
-                tag: image.tag.clone(),
+                repository: image.repository.clone(),
+                tag: image.tag.clone().unwrap_or_default(),
             };
             if here <= cursor {
                 continue;
             }
-            let event = event(&session.account, &repository, &image).to_string();
+            let event = image.to_json(&id(&image.digest), &now()).to_string();
             let invoke = session
                 .lambda
                 .invoke()
@@ -146,11 +146,8 @@ async fn pass_on(
                 .invocation_type(InvocationType::Event)
                 .payload(Blob::new(event));
             session.call.send(|| invoke.clone().send()).await?;
-            tracing::info!(
-                repository,
-                tag = image.tag,
-                "existing image passed to the index generator"
-            );
+            let image = image.image();
+            tracing::info!(image, "existing image passed to the index generator");
             cursor = here;
             let existing = Some(cursor.clone());
             PrivateState { existing }.save(session.call.cx);
@@ -191,23 +188,13 @@ fn may_match(filters: &[Filter], name: &str) -> bool {
         .any(|filter| filter.matches(name, filter.tag()))
 }
 
-/// An image under one of its tags.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Image {
-    tag: String,
-    digest: String,
-    manifest_type: Option<String>,
-    artifact_type: Option<String>,
-}
-
-/// Returns the images of a repository that a filter matches, sorted by tag.
+/// Returns the images of a repository that would be indexed if they were pushed now, sorted by tag.
 async fn images(
     session: &Session<'_>,
     ecr: &aws_sdk_ecr::Client,
     repository: &str,
     arguments: &Arguments,
-    filters: &[Filter],
-) -> Result<Vec<Image>, AwsError> {
+) -> Result<Vec<PushEvent>, AwsError> {
     let tagged = DescribeImagesFilter::builder()
         .tag_status(TagStatus::Tagged)
         .build();
@@ -222,64 +209,46 @@ async fn images(
             Err(error) if error.is_not_found() => break,
             Err(error) => return Err(error),
         };
-        let details = page.image_details.unwrap_or_default();
-        images.extend(details.into_iter().flat_map(by_tag));
+        let details = page.image_details.unwrap_or_default().into_iter();
+        images.extend(details.flat_map(|detail| pushes(&session.account, repository, detail)));
         token = page.next_token;
         if token.is_none() {
             break;
         }
     }
+    let scope = arguments.scope();
+    let filters = Filters::parse(&filters::join(&arguments.repository_image_tag_filters));
     images.retain(|image| {
-        !image.tag.ends_with(&arguments.tag_suffix) && any_matches(filters, repository, &image.tag)
+        let decide = |filters| scope.decide(filters, image).is_ok();
+        filters.as_ref().is_some_and(decide)
     });
     images.sort_by(|a, b| a.tag.cmp(&b.tag));
     Ok(images)
 }
 
-fn by_tag(detail: ImageDetail) -> Vec<Image> {
+/// Returns the push of an image under each of its tags.
+fn pushes(account: &Account, repository: &str, detail: ImageDetail) -> Vec<PushEvent> {
     let Some(digest) = detail.image_digest else {
         return Vec::new();
     };
     let tags = detail.image_tags.unwrap_or_default().into_iter();
-    tags.map(|tag| Image {
-        tag,
+    tags.map(|tag| PushEvent {
+        account: account.id.clone(),
+        region: account.region.clone(),
+        repository: repository.to_owned(),
         digest: digest.clone(),
-        manifest_type: detail.image_manifest_media_type.clone(),
-        artifact_type: detail.artifact_media_type.clone(),
+        tag: Some(tag),
+        manifest_media_type: detail.image_manifest_media_type.clone(),
+        artifact_media_type: detail.artifact_media_type.clone(),
     })
     .collect()
 }
 
-/// Returns the event that Amazon ECR emits for a push of the image.
-fn event(account: &Account, repository: &str, image: &Image) -> Json {
+/// Returns the time of an event, which has whole seconds.
+fn now() -> String {
     let now = DateTime::from(SystemTime::now());
     let seconds = DateTime::from_secs(now.secs());
-    let mut detail = json!({
-        "result": "SUCCESS",
-        "repository-name": repository,
-        "image-digest": image.digest,
-        "action-type": "PUSH",
-        "image-tag": image.tag,
-    });
-    for (field, value) in [
-        ("manifest-media-type", &image.manifest_type),
-        ("artifact-media-type", &image.artifact_type),
-    ] {
-        if let Some(value) = value {
-            detail[field] = json!(value);
-        }
-    }
-    json!({
-        "version": "0",
-        "id": id(&image.digest),
-        "detail-type": "ECR Image Action",
-        "source": "aws.ecr",
-        "account": account.id,
-        "time": seconds.fmt(Format::DateTime).unwrap_or_default(),
-        "region": account.region,
-        "resources": [],
-        "detail": detail,
-    })
+    seconds.fmt(Format::DateTime).unwrap_or_default()
 }
 
 /// Returns an ID in the form of an event's, which is always the same for the same image.
@@ -301,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_is_as_ecr_emits_it() {
+    fn an_image_is_passed_on_as_a_push() {
         let account = Account {
             id: "123456789012".to_owned(),
             partition: "aws".to_owned(),
@@ -313,21 +282,44 @@ mod tests {
             .image_tags("latest")
             .image_manifest_media_type("application/vnd.oci.image.manifest.v1+json")
             .build();
-        let images = by_tag(detail);
+        let images = pushes(&account, "shop/web", detail);
         assert_eq!(images.len(), 2);
-        let event = event(&account, "shop/web", &images[1]);
-        let text = |path: &str| {
-            event
-                .pointer(path)
-                .and_then(Json::as_str)
-                .unwrap_or_default()
-        };
-        assert_eq!(text("/source"), "aws.ecr");
-        assert_eq!(text("/detail/image-tag"), "latest");
-        assert_eq!(text("/detail/repository-name"), "shop/web");
-        assert_eq!(text("/id").len(), 36);
-        assert_eq!(text("/time").len(), "2026-01-01T00:00:00Z".len());
+        let (id, time) = (id(&images[1].digest), now());
+        assert_eq!(id.len(), 36);
+        assert_eq!(time.len(), "2026-01-01T00:00:00Z".len());
+        let event = images[1].to_json(&id, &time);
+        let text = |path: &str| event.pointer(path).and_then(|value| value.as_str());
+        assert_eq!(text("/source"), Some("aws.ecr"));
+        assert_eq!(text("/detail/image-tag"), Some("latest"));
+        assert_eq!(text("/detail/repository-name"), Some("shop/web"));
+        assert_eq!(text("/id"), Some(&*id));
+        assert_eq!(text("/time"), Some(&*time));
         assert_eq!(event["detail"].get("artifact-media-type"), None);
+        assert_eq!(
+            PushEvent::parse(&event.to_string()).as_ref(),
+            Ok(&images[1])
+        );
+    }
+
+    #[test]
+    fn a_change_of_the_selection_needs_another_backfill() {
+        let before = Arguments {
+            index_existing: true,
+            ..Arguments::default()
+        };
+        assert!(!is_needed(&before, &before));
+        let change = |change: fn(&mut Arguments)| {
+            let mut after = before.clone();
+            change(&mut after);
+            is_needed(&before, &after)
+        };
+        assert!(change(|after| after.index_version = "V1".to_owned()));
+        assert!(change(|after| after.tag_suffix = "_soci".to_owned()));
+        assert!(change(|after| {
+            after.repository_image_tag_filters = vec!["a:*".to_owned()];
+        }));
+        assert!(!change(|after| after.memory_size = 3008));
+        assert!(is_needed(&Arguments::default(), &before));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use lambda::filters::Filter;
+use lambda::tag_suffix::TagSuffix;
 use tfplugin_sdk::validators::{self, Validator};
 use tfplugin_sdk::{AttributePath, Diagnostic, Diagnostics, Value};
 
@@ -93,9 +94,13 @@ pub(super) fn name() -> Validator {
 
 pub(super) fn tag_suffix() -> Validator {
     let want = "1 to 64 letters, digits, and . _ - to append to a tag";
-    word("Invalid tag suffix", want, 64, |c| {
-        c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
-    })
+    const { assert!(TagSuffix::MAX_LENGTH == 64) };
+    word(
+        "Invalid tag suffix",
+        want,
+        TagSuffix::MAX_LENGTH,
+        TagSuffix::allows,
+    )
 }
 
 pub(super) fn event_bus() -> Validator {

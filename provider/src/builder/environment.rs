@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use lambda::environment::{
     FILTERS, GENERATOR_ARN, INDEX_VERSION, MIN_LAYER_SIZE, SPAN_SIZE, TAG_SUFFIX,
 };
+use lambda::filters;
 
 use super::arguments::Arguments;
 
@@ -14,7 +15,10 @@ pub(super) type Environment = BTreeMap<String, String>;
 /// Returns the environment of the event filter.
 pub(super) fn event_filter(arguments: &Arguments, generator_arn: &str) -> Environment {
     variables([
-        (FILTERS, arguments.repository_image_tag_filters.join(",")),
+        (
+            FILTERS,
+            filters::join(&arguments.repository_image_tag_filters),
+        ),
         (GENERATOR_ARN, generator_arn.to_owned()),
         (INDEX_VERSION, arguments.index_version.clone()),
         (TAG_SUFFIX, arguments.tag_suffix.clone()),

@@ -7,7 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lambda::event::{ACTION, DETAIL_TYPE, RESULT, SOURCE};
 use lambda::filters::Filter;
+use lambda::scope::{IndexVersion, Scope};
 use serde_json::{Value as Json, json};
 
 /// Maximum characters of a pattern (EventBridge quota).
@@ -78,7 +80,7 @@ impl AnyOf {
 }
 
 /// Returns the event pattern for a builder.
-pub(super) fn pattern(filters: &[Filter], index_version: &str, tag_suffix: &str) -> String {
+pub(super) fn pattern(filters: &[Filter], scope: &Scope) -> String {
     // By tag, so that filters which differ in the repository alone become one condition.
     let mut groups: BTreeMap<Condition, AnyOf> = BTreeMap::new();
     let (mut repositories, mut tags) = (AnyOf::default(), AnyOf::default());
@@ -101,10 +103,7 @@ pub(super) fn pattern(filters: &[Filter], index_version: &str, tag_suffix: &str)
         if let Some(conditions) = repositories.json() {
             group.insert("repository-name".to_owned(), conditions.into());
         }
-        group.insert(
-            "image-tag".to_owned(),
-            tag_conditions(tags, index_version, tag_suffix).into(),
-        );
+        group.insert("image-tag".to_owned(), tag_conditions(tags, scope).into());
         group
     };
 
@@ -140,24 +139,23 @@ fn conditions(filter: &Filter) -> (Condition, Condition) {
 /// Returns the conditions on tags. If every tag passes, those of SOCI-enabled images still do not.
 /// Two conditions on one field cannot be joined, so next to other conditions it is the event filter
 /// that discards them.
-fn tag_conditions(tags: &AnyOf, index_version: &str, tag_suffix: &str) -> Vec<Json> {
+fn tag_conditions(tags: &AnyOf, scope: &Scope) -> Vec<Json> {
     if let Some(conditions) = tags.json() {
         return conditions;
     }
-    let mut conditions = vec![json!({"anything-but": {"suffix": tag_suffix}})];
-    if index_version == "V1" {
-        // Images without a tag are indexed with V1 only.
+    let mut conditions = vec![json!({"anything-but": {"suffix": scope.suffix.as_str()}})];
+    if scope.version.is_some_and(IndexVersion::takes_untagged) {
         conditions.push(json!({"exists": false}));
     }
     conditions
 }
 
 fn whole(mut detail: serde_json::Map<String, Json>) -> String {
-    detail.insert("action-type".to_owned(), json!(["PUSH"]));
-    detail.insert("result".to_owned(), json!(["SUCCESS"]));
+    detail.insert("action-type".to_owned(), json!([ACTION]));
+    detail.insert("result".to_owned(), json!([RESULT]));
     json!({
-        "source": ["aws.ecr"],
-        "detail-type": ["ECR Image Action"],
+        "source": [SOURCE],
+        "detail-type": [DETAIL_TYPE],
         "detail": detail,
     })
     .to_string()

@@ -2,7 +2,7 @@
 
 use tfplugin_sdk::{AttributePath, Context, Diagnostic, Plan, Value};
 
-use super::arguments::parse_filters;
+use super::arguments::{parse_filters, scope};
 use super::{checks, pattern, state, tags};
 use crate::bundle::bundle;
 use crate::shared::Shared;
@@ -51,7 +51,7 @@ fn event_pattern(plan: &mut Plan) {
         plan.set_unknown("event_pattern");
         return;
     };
-    let pattern = pattern::pattern(&parse_filters(&filters), version, suffix);
+    let pattern = pattern::pattern(&parse_filters(&filters), &scope(version, suffix));
     plan.set("event_pattern", pattern);
 }
 

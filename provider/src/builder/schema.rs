@@ -29,7 +29,10 @@ fn computed() -> Vec<(&'static str, Attribute)> {
             .description(description.to_owned())
     };
     vec![
-        ("id", kept("Name of the builder, which is also its import ID.")),
+        (
+            "id",
+            kept("Name of the builder, which is also its import ID."),
+        ),
         (
             "event_filter_function_arn",
             kept("ARN of the event filter, the function that selects the images to index."),
@@ -82,7 +85,10 @@ fn computed() -> Vec<(&'static str, Attribute)> {
             "rule_arn",
             kept("ARN of the EventBridge rule that sends pushes to the event filter."),
         ),
-        ("rule_name", kept("Name of the EventBridge rule, which is the builder's name.")),
+        (
+            "rule_name",
+            kept("Name of the EventBridge rule, which is the builder's name."),
+        ),
         (
             "event_pattern",
             Attribute::string().computed().description(
@@ -118,7 +124,9 @@ fn computed() -> Vec<(&'static str, Attribute)> {
                 ],
             )
             .computed()
-            .description("SHA-256 hashes of the functions' code in base64, as Lambda reports them."),
+            .description(
+                "SHA-256 hashes of the functions' code in base64, as Lambda reports them.",
+            ),
         ),
         (
             "tags_all",

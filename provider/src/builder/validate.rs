@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use lambda::environment::{MAX_BYTES, TAG_SUFFIX_DEFAULT};
+use lambda::environment::MAX_BYTES;
 use lambda::filters::Filter;
+use lambda::tag_suffix::TagSuffix;
 use tfplugin_sdk::{AttributePath, Diagnostic, Diagnostics, Value};
 
 use super::arguments::Arguments;
@@ -33,8 +34,8 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
 
 fn filters_together(config: &Value, found: &mut Diagnostics) {
     let suffix = match config.get("tag_suffix") {
-        Value::Null => Some(TAG_SUFFIX_DEFAULT),
-        known => known.as_str(),
+        Value::Null => Some(TagSuffix::default()),
+        known => known.as_str().and_then(|text| text.parse().ok()),
     };
     let items = config.get(FILTERS).as_list();
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
@@ -56,15 +57,14 @@ fn filters_together(config: &Value, found: &mut Diagnostics) {
             continue;
         }
         seen.insert(text, index);
-        if let (Ok(filter), Some(suffix)) = (text.parse::<Filter>(), suffix)
-            && !suffix.is_empty()
-            && filter.tag().ends_with(suffix)
+        if let (Ok(filter), Some(suffix)) = (text.parse::<Filter>(), &suffix)
+            && suffix.ends(filter.tag())
         {
             let detail = format!(
-                "Filter {} matches only tags that end in {suffix:?}, which are those of \
-                 SOCI-enabled images and never indexed. Remove the filter, or choose another \
-                 tag_suffix.",
-                quote(text)
+                "Filter {} matches only tags that end in {:?}, which are those of SOCI-enabled \
+                 images and never indexed. Remove the filter, or choose another tag_suffix.",
+                quote(text),
+                suffix.as_str()
             );
             found.push(Diagnostic::error("Filter without effect", detail).at(path));
         }

@@ -51,11 +51,7 @@ impl Properties {
             plain: true,
         };
         Self {
-            pattern: pattern::pattern(
-                &arguments.filters(),
-                &arguments.index_version,
-                &arguments.tag_suffix,
-            ),
+            pattern: pattern::pattern(&arguments.filters(), &arguments.scope()),
             enabled: true,
             targets: [(TARGET.to_owned(), target)].into(),
         }

@@ -7,9 +7,16 @@ fn parse(filters: &[impl AsRef<str>]) -> Vec<Filter> {
     filters.collect::<Result<_, _>>().unwrap()
 }
 
+fn scope(version: &str) -> Scope {
+    Scope {
+        version: version.parse().ok(),
+        suffix: lambda::tag_suffix::TagSuffix::default(),
+    }
+}
+
 /// The pattern for filters, with the default version and suffix.
 fn pattern_of(filters: &[impl AsRef<str>]) -> String {
-    pattern(&parse(filters), "V2", "-soci")
+    pattern(&parse(filters), &scope("V2"))
 }
 
 /// Evaluates a pattern as EventBridge does, as far as ours go.
@@ -112,7 +119,7 @@ fn conditions_are_as_narrow_as_they_can_be() {
 fn images_without_a_tag_pass_for_version_1_only() {
     let filters = parse(&["*:*"]);
     for (version, want) in [("V1", true), ("V2", false)] {
-        let pattern: Json = serde_json::from_str(&pattern(&filters, version, "-soci")).unwrap();
+        let pattern: Json = serde_json::from_str(&pattern(&filters, &scope(version))).unwrap();
         assert_eq!(passes(&pattern, &event("a", None)), want, "{version}");
         assert!(passes(&pattern, &event("a", Some(""))));
         assert!(!passes(&pattern, &event("a", Some("1-soci"))));
@@ -165,7 +172,7 @@ fn everything_that_a_filter_matches_passes() {
             .map(|_| format!("{}:{}", dice.text(b"ab/*?", 4), dice.text(b"12-*?", 4)))
             .collect();
         let parsed = parse(&filters);
-        let text = pattern(&parsed, "V1", "-soci");
+        let text = pattern(&parsed, &scope("V1"));
         let pattern: Json = serde_json::from_str(&text).unwrap();
         for _ in 0..20 {
             let repository = dice.text(b"ab/", 4);
