@@ -1,30 +1,26 @@
-//! Checks of what a configuration says, with messages that say what to write instead.
+//! Checks of single arguments, with messages that say what to write instead.
 
 use std::collections::BTreeMap;
 
-use lambda::environment;
 use lambda::filters::Filter;
 use lambda::tag_suffix::TagSuffix;
 use tfplugin_sdk::validators::{self, Validator};
 use tfplugin_sdk::{AttributePath, Diagnostic, Diagnostics, Value};
 
-use super::names::{MAX_NAME, OWNER_TAG};
-use super::policy;
-use super::settings::Settings;
-use crate::aws::Account;
-use crate::bundle::Function;
+use super::names::{MAX_NAME, OWNER_TAG, is_name_char};
 
-/// Days that CloudWatch can keep logs; 0 keeps them for ever.
+/// Retention periods that CloudWatch Logs offers, in days; 0 keeps logs forever.
 const RETENTIONS: [i64; 23] = [
     0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
     3288, 3653,
 ];
-/// Of the 50 tags that a thing can have, one is the builder's own.
+/// Maximum number of tags: AWS allows 50, and one is the builder's own.
 const MAX_TAGS: usize = 49;
-/// Of a value in a message.
+/// Maximum number of characters of a value in a message.
 const MAX_QUOTED: usize = 100;
 
-fn quote(text: &str) -> String {
+/// Quotes a value, shortened if it is long.
+pub(super) fn quote(text: &str) -> String {
     if text.chars().count() <= MAX_QUOTED {
         return format!("{text:?}");
     }
@@ -32,7 +28,7 @@ fn quote(text: &str) -> String {
     format!("{head:?} and more")
 }
 
-/// One of some words; a near miss gets the word that was meant.
+/// Checks that a string is one of some words, and suggests the word that was probably meant.
 pub(super) fn one_of(allowed: &'static [&'static str]) -> Validator {
     validators::string(move |text| {
         if allowed.contains(&text) {
@@ -53,11 +49,11 @@ pub(super) fn one_of(allowed: &'static [&'static str]) -> Validator {
     })
 }
 
-/// How many letters have to be changed, added or left out.
+/// Returns the number of letters to change, add or leave out (Levenshtein distance).
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
-    // Nobody means one of the words with more.
+    // Longer texts are no misspelled words.
     for (i, x) in a.chars().take(MAX_QUOTED).enumerate() {
         let mut diagonal = std::mem::replace(&mut row[0], i + 1);
         for (j, y) in b.iter().enumerate() {
@@ -69,7 +65,7 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// A text of which every character is allowed, and not too many.
+/// Checks that every character of a string is allowed, and that there are not too many.
 fn word(
     summary: &'static str,
     want: &'static str,
@@ -91,15 +87,13 @@ fn word(
 
 pub(super) fn name() -> Validator {
     const WANT: &str = "1 to 36 letters, digits, - and _: the names of the functions, roles and \
-                        the rule are made from it and have at most 64 characters";
+                        the rule are derived from it and have at most 64 characters";
     const { assert!(MAX_NAME == 36) };
-    word("Invalid name", WANT, MAX_NAME, |c| {
-        c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
-    })
+    word("Invalid name", WANT, MAX_NAME, is_name_char)
 }
 
 pub(super) fn tag_suffix() -> Validator {
-    let want = "1 to 64 letters, digits, and . _ -, which are appended to a tag";
+    let want = "1 to 64 letters, digits, and . _ - to append to a tag";
     const { assert!(TagSuffix::MAX_LENGTH == 64) };
     word(
         "Invalid tag suffix",
@@ -120,7 +114,7 @@ pub(super) fn event_bus() -> Validator {
             quote(text)
         );
         if let Some((_, name)) = text.split_once(":event-bus/") {
-            detail.push_str(&format!(" Write its name, {name:?}, and not its ARN."));
+            detail.push_str(&format!(" Write its name, {name:?}, instead of its ARN."));
         }
         Err(Diagnostic::error("Invalid event bus", detail))
     })
@@ -138,7 +132,7 @@ pub(super) fn role_path() -> Validator {
             return Ok(());
         }
         let mut detail = format!(
-            "Got {}, want a path that begins and ends with a slash, such as \"/teams/images/\", \
+            "Got {}, want a path that starts and ends with a slash, such as \"/teams/images/\", \
              of at most 512 characters.",
             quote(text)
         );
@@ -164,8 +158,8 @@ pub(super) fn retention() -> Validator {
         }
         let days: Vec<String> = RETENTIONS.iter().map(ToString::to_string).collect();
         let mut detail = format!(
-            "Got {number}, want a number of days that CloudWatch offers: {}. 0 keeps logs for \
-             ever.",
+            "Got {number}, want a number of days that CloudWatch Logs offers: {}. 0 keeps logs \
+             forever.",
             days.join(", ")
         );
         let wanted = number.as_f64();
@@ -183,8 +177,8 @@ pub(super) fn architectures() -> Validator {
         let items = value.as_list().unwrap_or_default();
         if items.len() != 1 {
             let detail = format!(
-                "Got {} architectures, want one: [\"x86_64\"] or [\"arm64\"]. It is that of the \
-                 functions; images of every architecture are indexed by either.",
+                "Got {} architectures, want one: [\"x86_64\"] or [\"arm64\"]. It applies to the \
+                 functions; either indexes images of every architecture.",
                 items.len()
             );
             found.push(Diagnostic::error("Invalid architectures", detail));
@@ -193,7 +187,7 @@ pub(super) fn architectures() -> Validator {
     })
 }
 
-/// The parts of an ARN, if it has the right shape.
+/// Splits an ARN into service, region, account and resource, if it is well-formed.
 fn arn(text: &str) -> Option<(&str, &str, &str, &str)> {
     let mut parts = text.splitn(6, ':');
     let (head, partition) = (parts.next()?, parts.next()?);
@@ -208,7 +202,7 @@ fn arn(text: &str) -> Option<(&str, &str, &str, &str)> {
             || account == "aws"
             || account.len() == 12 && account.chars().all(|c| c.is_ascii_digit()))
         && !resource.is_empty()
-        // IAM would take a wildcard for more than one thing.
+        // In IAM, wildcards would match more than one resource.
         && resource.chars().all(|c| ('!'..='~').contains(&c) && !"*?\"\\".contains(c));
     good.then_some((service, region, account, resource))
 }
@@ -233,8 +227,8 @@ pub(super) fn key_arn() -> Validator {
                 );
                 if text.contains("alias/") {
                     detail.push_str(
-                        " An alias cannot be named in a policy: write the key's own ARN, which \
-                         aws_kms_alias has as target_key_arn.",
+                        " IAM policies cannot name an alias: write the key's own ARN, which is \
+                         target_key_arn of aws_kms_alias.",
                     );
                 }
                 Err(Diagnostic::error("Invalid KMS key", detail))
@@ -269,7 +263,7 @@ pub(super) fn destination() -> Validator {
             Some(("sqs" | "sns", region, account, resource)) if placed(region, account) => {
                 if resource.ends_with(".fifo") {
                     return refuse(&format!(
-                        "Got {}. Lambda does not send to FIFO queues and topics: use a standard \
+                        "Got {}. Lambda does not send to FIFO queues or topics: use a standard \
                          one.",
                         quote(text)
                     ));
@@ -297,7 +291,7 @@ pub(super) fn destination() -> Validator {
     })
 }
 
-/// Ids such as `subnet-0123456789abcdef0`.
+/// Checks IDs such as `subnet-0123456789abcdef0`.
 pub(super) fn ids(prefix: &'static str) -> Validator {
     Validator::new(move |value| {
         let mut found = Diagnostics::new();
@@ -307,10 +301,10 @@ pub(super) fn ids(prefix: &'static str) -> Validator {
             let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
             if !rest.is_some_and(|rest| (1..=32).contains(&rest.len()) && rest.chars().all(hex)) {
                 let detail = format!(
-                    "Got {}, want an id such as \"{prefix}0123456789abcdef0\".",
+                    "Got {}, want an ID such as \"{prefix}0123456789abcdef0\".",
                     quote(text)
                 );
-                found.push(Diagnostic::error("Invalid id", detail));
+                found.push(Diagnostic::error("Invalid ID", detail));
             }
         }
         found
@@ -332,11 +326,11 @@ pub(super) fn tags() -> Validator {
         for (key, value) in items.into_iter().flatten() {
             let value = value.as_str().unwrap_or_default();
             let wrong = if key.to_ascii_lowercase().starts_with("aws:") {
-                Some("The prefix \"aws:\" is AWS's own: use another.".to_owned())
+                Some("The prefix \"aws:\" is reserved for AWS: use another.".to_owned())
             } else if key == OWNER_TAG {
                 Some(format!(
-                    "The tag {OWNER_TAG:?} is the builder's own, which it finds its parts by: \
-                     leave it out."
+                    "The tag {OWNER_TAG:?} is the builder's own, by which it recognizes its \
+                     parts: remove it."
                 ))
             } else if !(1..=128).contains(&key.chars().count()) || value.chars().count() > 256 {
                 Some("A key has 1 to 128 characters, a value at most 256.".to_owned())
@@ -352,21 +346,24 @@ pub(super) fn tags() -> Validator {
     })
 }
 
-/// Together with the provider's `default_tags`.
+/// Checks tags together with the provider's `default_tags`.
+///
+/// # Errors
+/// If there are too many, or one of them is the builder's own.
 pub(super) fn all_tags(tags: &Value) -> Result<(), Diagnostic> {
     let items = tags.as_map();
     let count = items.map_or(0, BTreeMap::len);
     if count > MAX_TAGS {
         let detail = format!(
-            "The builder's tags and the provider's default_tags are {count} together, want at \
+            "Got {count} tags from the builder and the provider's default_tags together, want at \
              most {MAX_TAGS}: AWS allows 50, and one is the builder's own."
         );
         return Err(Diagnostic::error("Too many tags", detail).at("tags"));
     }
     if items.is_some_and(|items| items.contains_key(OWNER_TAG)) {
         let detail = format!(
-            "The tag {OWNER_TAG:?} is the builder's own, which it finds its parts by: leave it \
-             out of the provider's default_tags."
+            "The tag {OWNER_TAG:?} is the builder's own, by which it recognizes its parts: remove \
+             it from the provider's default_tags."
         );
         return Err(Diagnostic::error("Invalid tag", detail));
     }
@@ -388,110 +385,6 @@ fn capital(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|first| first.to_ascii_uppercase());
     first.into_iter().chain(chars).collect()
-}
-
-/// What takes more than one attribute, or more than one filter.
-pub(super) fn whole(config: &Value) -> Diagnostics {
-    let mut found = Diagnostics::new();
-    filters_together(config, &mut found);
-    if let Value::List(items) = config.get("repository_image_tag_filters")
-        && items.is_empty()
-    {
-        let detail = "Without a filter no image would be indexed. Write [\"*:*\"] for every \
-                      image, or leave the attribute out.";
-        let path = "repository_image_tag_filters";
-        found.push(Diagnostic::error("No filter", detail).at(path));
-    }
-    if !found.has_errors() {
-        sizes(config, &mut found);
-    }
-    found
-}
-
-fn filters_together(config: &Value, found: &mut Diagnostics) {
-    let suffix = config.get("tag_suffix");
-    let suffix = match suffix {
-        Value::Null => Some(TagSuffix::default()),
-        known => known.as_str().and_then(|text| text.parse().ok()),
-    };
-    let items = config.get("repository_image_tag_filters").as_list();
-    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-    for (index, item) in items.into_iter().flatten().enumerate() {
-        let path = AttributePath::from("repository_image_tag_filters").index(index);
-        let Some(text) = item.as_str() else {
-            if item.is_null() {
-                let detail = "A filter is null. Write repository:tag, or leave it out.";
-                found.push(Diagnostic::error("Invalid filter", detail).at(path));
-            }
-            continue;
-        };
-        if let Some(first) = seen.get(text) {
-            let detail = format!(
-                "Filter {} is here twice, first as number {}. Leave one out.",
-                quote(text),
-                first + 1
-            );
-            found.push(Diagnostic::error("Filter twice", detail).at(path));
-            continue;
-        }
-        seen.insert(text, index);
-        if let (Ok(filter), Some(suffix)) = (text.parse::<Filter>(), &suffix)
-            && suffix.ends(filter.tag())
-        {
-            let detail = format!(
-                "Filter {} matches only tags that end in {:?}, as those of SOCI-enabled \
-                 images do; they are never indexed again. Leave the filter out, or choose \
-                 another tag_suffix.",
-                quote(text),
-                suffix.as_str()
-            );
-            found.push(Diagnostic::error("Filter without effect", detail).at(path));
-        }
-    }
-}
-
-/// Limits of AWS that many filters run into.
-fn sizes(config: &Value, found: &mut Diagnostics) {
-    let mut settings = Settings::new(config.get("name").as_str().unwrap_or("soci-index-builder"));
-    let filters = config.get("repository_image_tag_filters");
-    if !filters.is_wholly_known() {
-        return;
-    }
-    let filters = filters.as_list().unwrap_or_default().iter();
-    settings.repository_image_tag_filters = filters
-        .filter_map(|filter| filter.as_str().map(str::to_owned))
-        .collect();
-    // As long as they get.
-    let account = Account {
-        id: "123456789012".to_owned(),
-        partition: "aws-us-gov".to_owned(),
-        region: "ap-southeast-1".to_owned(),
-    };
-    let path = "repository_image_tag_filters";
-    let generator = account.function_arn(&"x".repeat(64));
-    let variables = settings.filter_environment(&generator);
-    let bytes: usize = variables.iter().map(|(name, v)| name.len() + v.len()).sum();
-    if bytes > environment::MAX_BYTES {
-        let detail = format!(
-            "The filters take too much room: they are handed to the function in its environment, \
-             which would have {bytes} bytes of at most {}. Join filters with wildcards, such as \
-             \"shop/*:*\", or spread them over several builders.",
-            environment::MAX_BYTES
-        );
-        found.push(Diagnostic::error("Too many filters", detail).at(path));
-        return;
-    }
-    let document = policy::policy(Function::IndexGenerator, &settings, &account).to_string();
-    if document.len() > policy::MAX_CHARACTERS {
-        let detail = format!(
-            "The filters name too many repositories: the policy of the index generator would \
-             have {} characters of at most {}. Join repositories with wildcards, such as \
-             \"shop/*:*\", or spread the filters over several builders.",
-            document.len(),
-            policy::MAX_CHARACTERS
-        );
-        found.push(Diagnostic::error("Too many repositories", detail).at(path));
-    }
 }
 
 #[cfg(test)]

@@ -1,25 +1,29 @@
-//! What everything of a builder is called.
+//! Names and ARNs of a builder's parts.
 
 use crate::aws::Account;
 use crate::bundle::Function;
 
-/// Names of functions, roles and rules have at most 64 characters. A role's is the longest
-/// here, `<name>-generator-<region>`: roles have no region of their own, so that two builders
-/// of one name in two regions would share theirs. That leaves 17 characters for the region.
+/// Maximum length of a builder's name. Names of functions, roles and rules have at most 64
+/// characters. The longest is a role's, `<name>-generator-<region>`: IAM is global, so without the
+/// region, builders of one name in two regions would share their roles. That leaves 17 characters
+/// for the region.
 pub(super) const MAX_NAME: usize = 36;
 
-/// The tag that says whose a thing is.
+/// Key of the tag that holds the name of the builder that a part belongs to.
 pub(super) const OWNER_TAG: &str = "soci-index-builder";
 
-/// The one inline policy of each role.
-pub(super) const POLICY: &str = "soci-index-builder";
+/// Returns whether a builder can have the name.
+pub(super) fn is_valid(name: &str) -> bool {
+    (1..=MAX_NAME).contains(&name.len()) && name.chars().all(is_name_char)
+}
 
-/// The id of the rule's target, and of the statement that allows it.
-pub(super) const TARGET: &str = "event-filter";
-pub(super) const STATEMENT: &str = "AllowEventBridgeRule";
+/// Returns whether the name of a builder can contain the character.
+pub(super) fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
+}
 
-/// The function's part in the names.
-fn part(function: Function) -> &'static str {
+/// Returns the suffix of a function's name.
+fn suffix(function: Function) -> &'static str {
     match function {
         Function::EventFilter => "filter",
         Function::IndexGenerator => "generator",
@@ -27,11 +31,11 @@ fn part(function: Function) -> &'static str {
 }
 
 pub(super) fn function(name: &str, of: Function) -> String {
-    format!("{name}-{}", part(of))
+    format!("{name}-{}", suffix(of))
 }
 
 pub(super) fn role(name: &str, of: Function, region: &str) -> String {
-    format!("{name}-{}-{region}", part(of))
+    format!("{name}-{}-{region}", suffix(of))
 }
 
 pub(super) fn log_group(name: &str, of: Function) -> String {
@@ -79,7 +83,7 @@ impl Account {
         self.arn("ec2", "*/*")
     }
 
-    /// A policy that AWS maintains.
+    /// Returns the ARN of a policy that AWS manages.
     pub(super) fn managed_policy_arn(&self, name: &str) -> String {
         format!("arn:{}:iam::aws:policy/{name}", self.partition)
     }

@@ -1,155 +1,350 @@
-//! All parts of a builder together: finding, making and removing them.
+//! All parts of a builder together.
 
 use tfplugin_sdk::Diagnostic;
 
-use super::blueprint::{Blueprint, Half};
-use super::function::FoundFunction;
-use super::log_group::FoundLogGroup;
-use super::names::OWNER_TAG;
-use super::role::{FoundRole, is_ours};
-use super::rule::FoundRule;
-use super::{function, log_group, role, rule};
+use super::arguments::Arguments;
+use super::environment;
+use super::names::{self, OWNER_TAG};
+use super::part::function::{self, Function, Surroundings};
+use super::part::log_group::{self, LogGroup};
+use super::part::role::{self, Role};
+use super::part::rule::{self, Rule};
+use super::part::{self, Applied, Existing};
+use super::tags::{self, Tags};
+use crate::aws::Account;
+use crate::bundle::Function as Which;
 use crate::shared::Session;
 
-/// What there is of one function and what it needs.
-#[derive(Clone)]
-pub(super) struct FoundHalf {
-    pub log_group: Option<FoundLogGroup>,
-    pub role: Option<FoundRole>,
-    pub function: Option<FoundFunction>,
+/// The parts by name, as they follow from the name of the builder.
+#[derive(Debug, Clone)]
+pub(super) struct Parts {
+    pub filter: FunctionUnit,
+    pub generator: FunctionUnit,
+    pub rule: Rule,
 }
 
-/// What there is of a builder.
-#[derive(Clone)]
-pub(super) struct Found {
-    pub filter: FoundHalf,
-    pub generator: FoundHalf,
-    pub rule: Option<FoundRule>,
+/// A function with its role and its log group.
+#[derive(Debug, Clone)]
+pub(super) struct FunctionUnit {
+    pub log_group: LogGroup,
+    pub role: Role,
+    pub function: Function,
 }
 
-impl Found {
-    /// Whether anything of it is there that does something, or may.
-    pub(super) fn stands(&self) -> bool {
-        let half = |half: &FoundHalf| half.function.is_some() || half.role.is_some();
-        half(&self.filter) || half(&self.generator) || self.rule.is_some()
-    }
+/// What the parts should be.
+pub(super) struct Desired {
+    pub filter: DesiredUnit,
+    pub generator: DesiredUnit,
+    pub rule: rule::Properties,
+    /// The tags of every part.
+    pub tags: Tags,
 }
 
-pub(super) async fn find(
-    session: &Session<'_>,
-    blueprint: &Blueprint,
-) -> Result<Found, Diagnostic> {
-    let half = |half| find_half(session, half);
-    let rule = &blueprint.rule;
-    let (generator, filter, rule) = tokio::try_join!(
-        half(&blueprint.generator),
-        half(&blueprint.filter),
-        rule::find(session, &rule.bus, &rule.name),
-    )?;
-    Ok(Found {
-        filter,
-        generator,
-        rule,
-    })
+pub(super) struct DesiredUnit {
+    pub log_group: log_group::Properties,
+    pub role: role::Properties,
+    pub function: function::Desired,
 }
 
-async fn find_half(session: &Session<'_>, half: &Half) -> Result<FoundHalf, Diagnostic> {
-    let (log_group, role, function) = tokio::try_join!(
-        log_group::find(session, &half.log_group.name, &half.log_group.arn),
-        role::find(session, &half.role.name),
-        function::find(session, &half.function.name),
-    )?;
-    Ok(FoundHalf {
-        log_group,
-        role,
-        function,
-    })
+/// What AWS says the parts are; `None` for those that do not exist.
+#[derive(Debug, Clone)]
+pub(super) struct Observed {
+    pub filter: ObservedUnit,
+    pub generator: ObservedUnit,
+    pub rule: Option<part::Observed<Rule>>,
 }
 
-/// Things of the builder's names that it did not make are not taken over in silence.
-pub(super) fn check_owner(
-    blueprint: &Blueprint,
-    found: &Found,
-    name: &str,
-) -> Result<(), Diagnostic> {
-    let mut foreign = Vec::new();
-    let halves = [
-        (&blueprint.generator, &found.generator),
-        (&blueprint.filter, &found.filter),
-    ];
-    for (half, found) in halves {
-        let (log_group, role) = (found.log_group.as_ref(), found.role.as_ref());
-        let function = found.function.as_ref();
-        for (kind, name_, tags) in [
-            (
-                "log group",
-                &half.log_group.name,
-                log_group.map(|g| &g.tags),
-            ),
-            ("role", &half.role.name, role.map(|r| &r.tags)),
-            ("function", &half.function.name, function.map(|f| &f.tags)),
-        ] {
-            if tags.is_some_and(|tags| !is_ours(tags, name)) {
-                foreign.push(format!("  - {kind} {name_:?}"));
-            }
+#[derive(Debug, Clone)]
+pub(super) struct ObservedUnit {
+    pub log_group: Option<part::Observed<LogGroup>>,
+    pub role: Option<part::Observed<Role>>,
+    pub function: Option<part::Observed<Function>>,
+}
+
+impl Parts {
+    /// Names the parts of a builder.
+    pub(super) fn new(name: &str, bus: &str, account: &Account) -> Self {
+        let rule = names::rule(name);
+        Self {
+            filter: FunctionUnit::new(Which::EventFilter, name, account),
+            generator: FunctionUnit::new(Which::IndexGenerator, name, account),
+            rule: Rule {
+                arn: account.rule_arn(bus, &rule),
+                name: rule,
+                bus: bus.to_owned(),
+            },
         }
     }
-    let rule = found.rule.as_ref();
-    if rule.is_some_and(|rule| !is_ours(&rule.tags, name)) {
-        foreign.push(format!("  - rule {:?}", blueprint.rule.name));
+
+    /// Observes all parts at once.
+    pub(super) async fn observe(&self, session: &Session<'_>) -> Result<Observed, Diagnostic> {
+        let (generator, filter, rule) = tokio::try_join!(
+            self.generator.observe(session),
+            self.filter.observe(session),
+            part::observe(session, &self.rule),
+        )?;
+        Ok(Observed {
+            filter,
+            generator,
+            rule,
+        })
     }
-    if foreign.is_empty() {
-        return Ok(());
+
+    /// Reconciles all parts. Each is ready before another relies on it, and the rule, which sets
+    /// all in motion, comes last.
+    pub(super) async fn apply(
+        &self,
+        session: &Session<'_>,
+        desired: &Desired,
+        observed: Observed,
+    ) -> Result<(), Diagnostic> {
+        let Observed {
+            mut filter,
+            mut generator,
+            rule,
+        } = observed;
+        let tags = &desired.tags;
+        let (of_filter, of_generator) = (&desired.filter, &desired.generator);
+        self.generator
+            .prepare(session, of_generator, tags, &mut generator)
+            .await?;
+        self.filter
+            .prepare(session, of_filter, tags, &mut filter)
+            .await?;
+        for (unit, desired, observed) in [
+            (&self.generator, of_generator, generator),
+            (&self.filter, of_filter, filter),
+        ] {
+            let (function, desired) = (&unit.function, &desired.function);
+            part::apply(session, function, desired, tags, observed.function).await?;
+        }
+        part::apply(session, &self.rule, &desired.rule, tags, rule).await?;
+        Ok(())
     }
-    let detail = format!(
-        "These exist already and are not marked as parts of this builder (by the tag \
-         {OWNER_TAG:?} = {name:?}):\n{}\n\nChoose another name, or remove them. If they are parts \
-         of a builder whose state was lost, take it over with: terraform import \
-         soci_index_builder.<name> {name}",
-        foreign.join("\n")
-    );
-    Err(Diagnostic::error("Name is taken", detail).at("name"))
+
+    /// Deletes all parts, starting with those that set others in motion.
+    pub(super) async fn delete(&self, session: &Session<'_>) -> Result<(), Diagnostic> {
+        let units = [&self.filter, &self.generator];
+        part::delete(session, &self.rule).await?;
+        for unit in units {
+            part::delete(session, &unit.function).await?;
+        }
+        for unit in units {
+            part::delete(session, &unit.role).await?;
+            part::delete(session, &unit.log_group).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns the parts that exist.
+    pub(super) fn existing<'a>(&'a self, observed: &'a Observed) -> Vec<Existing<'a>> {
+        let mut found = Vec::new();
+        for (unit, observed) in [
+            (&self.generator, &observed.generator),
+            (&self.filter, &observed.filter),
+        ] {
+            found.extend(part::existing(&unit.log_group, &observed.log_group));
+            found.extend(part::existing(&unit.role, &observed.role));
+            found.extend(part::existing(&unit.function, &observed.function));
+        }
+        found.extend(part::existing(&self.rule, &observed.rule));
+        found
+    }
+
+    /// Returns a line for each difference that has no attribute of its own.
+    pub(super) fn drift(&self, desired: &Desired, observed: &Observed) -> Vec<String> {
+        let tags = &desired.tags;
+        let mut lines = Vec::new();
+        for (unit, desired, observed) in [
+            (&self.filter, &desired.filter, &observed.filter),
+            (&self.generator, &desired.generator, &observed.generator),
+        ] {
+            lines.extend(unit.drift(desired, tags, observed));
+        }
+        let rule = observed.rule.as_ref();
+        lines.extend(part::drift(&self.rule, &desired.rule, tags, rule));
+        lines
+    }
+
+    /// Refuses to take over parts that another owner created.
+    ///
+    /// # Errors
+    /// If a part exists without the tag of the builder of that name.
+    pub(super) fn check_owner(&self, observed: &Observed, name: &str) -> Result<(), Diagnostic> {
+        let existing = self.existing(observed).into_iter();
+        let foreign: Vec<String> = existing
+            .filter(|part| !tags::is_owned(part.tags, name))
+            .map(|part| format!("  - {} {:?}", part.kind, part.name))
+            .collect();
+        if foreign.is_empty() {
+            return Ok(());
+        }
+        let detail = format!(
+            "These exist already and are not marked as parts of this builder (by the tag \
+             {OWNER_TAG:?} = {name:?}):\n{}\n\nChoose another name, or remove them. If they \
+             belong to a builder whose state was lost, import it: terraform import \
+             soci_index_builder.<name> {name}",
+            foreign.join("\n")
+        );
+        Err(Diagnostic::error("Name is taken", detail).at("name"))
+    }
 }
 
-/// Makes all parts so. Each is ready before another relies on it, and the rule, which sets all
-/// in motion, comes last.
-pub(super) async fn ensure(
-    session: &Session<'_>,
-    blueprint: &Blueprint,
-    found: Found,
-) -> Result<(), Diagnostic> {
-    let halves = blueprint.halves();
-    let Found {
-        filter,
-        generator,
-        rule,
-    } = found;
-    let mut functions = Vec::new();
-    for (half, found) in halves.into_iter().zip([generator, filter]) {
-        log_group::ensure(session, &half.log_group, found.log_group).await?;
-        let role_is_new = role::ensure(session, &half.role, found.role).await?;
-        functions.push((half, found.function, role_is_new));
+impl FunctionUnit {
+    fn new(of: Which, name: &str, account: &Account) -> Self {
+        let (function, log_group) = (names::function(name, of), names::log_group(name, of));
+        Self {
+            role: Role {
+                name: names::role(name, of, &account.region),
+                of,
+            },
+            function: Function {
+                arn: account.function_arn(&function),
+                name: function,
+            },
+            log_group: LogGroup {
+                arn: account.log_group_arn(&log_group),
+                name: log_group,
+            },
+        }
     }
-    for (half, found, role_is_new) in functions {
-        function::ensure(session, &half.function, found, role_is_new).await?;
+
+    async fn observe(&self, session: &Session<'_>) -> Result<ObservedUnit, Diagnostic> {
+        let (log_group, role, function) = tokio::try_join!(
+            part::observe(session, &self.log_group),
+            part::observe(session, &self.role),
+            part::observe(session, &self.function),
+        )?;
+        Ok(ObservedUnit {
+            log_group,
+            role,
+            function,
+        })
     }
-    rule::ensure(session, &blueprint.rule, rule).await
+
+    /// Reconciles what the function relies on. After its role is recreated, the function is sent
+    /// its role again.
+    async fn prepare(
+        &self,
+        session: &Session<'_>,
+        desired: &DesiredUnit,
+        tags: &Tags,
+        observed: &mut ObservedUnit,
+    ) -> Result<(), Diagnostic> {
+        let log_group = observed.log_group.take();
+        part::apply(
+            session,
+            &self.log_group,
+            &desired.log_group,
+            tags,
+            log_group,
+        )
+        .await?;
+        let role = observed.role.take();
+        let role = part::apply(session, &self.role, &desired.role, tags, role).await?;
+        if role == Applied::Created
+            && let Some(function) = &mut observed.function
+        {
+            function.properties.forget_role();
+        }
+        Ok(())
+    }
+
+    fn drift(&self, desired: &DesiredUnit, tags: &Tags, observed: &ObservedUnit) -> Vec<String> {
+        let (log_group, role) = (observed.log_group.as_ref(), observed.role.as_ref());
+        let function = observed.function.as_ref();
+        [
+            part::drift(&self.log_group, &desired.log_group, tags, log_group),
+            part::drift(&self.role, &desired.role, tags, role),
+            part::drift(&self.function, &desired.function, tags, function),
+        ]
+        .concat()
+    }
 }
 
-/// Removes all parts: first what sets the others in motion.
-pub(super) async fn delete(session: &Session<'_>, blueprint: &Blueprint) -> Result<(), Diagnostic> {
-    let Blueprint {
-        filter,
-        generator,
-        rule,
-    } = blueprint;
-    rule::delete(session, &rule.bus, &rule.name).await?;
-    for half in [filter, generator] {
-        function::delete(session, &half.function.name).await?;
+impl Desired {
+    /// Returns what the arguments ask for. `tags` are those of the configuration.
+    pub(super) fn new(parts: &Parts, arguments: &Arguments, account: &Account, tags: Tags) -> Self {
+        Self::derived(parts, arguments, arguments, account, tags)
     }
-    for half in [filter, generator] {
-        role::delete(session, &half.role.name).await?;
-        log_group::delete(session, &half.log_group.name).await?;
+
+    /// Returns what some arguments ask for, but roles and event pattern as others do.
+    pub(super) fn derived(
+        parts: &Parts,
+        arguments: &Arguments,
+        of_roles_and_pattern: &Arguments,
+        account: &Account,
+        tags: Tags,
+    ) -> Self {
+        let unit = |of, unit: &FunctionUnit, environment, rule_arn| DesiredUnit {
+            log_group: log_group::Properties::desired(arguments),
+            role: role::Properties::desired(of, of_roles_and_pattern, account),
+            function: function::Desired::new(
+                of,
+                arguments,
+                Surroundings {
+                    role_arn: account.role_arn(&arguments.role_path, &unit.role.name),
+                    log_group: &unit.log_group.name,
+                    environment,
+                    rule_arn,
+                },
+            ),
+        };
+        let Parts {
+            filter,
+            generator,
+            rule,
+        } = parts;
+        Self {
+            filter: unit(
+                Which::EventFilter,
+                filter,
+                environment::event_filter(arguments, &generator.function.arn),
+                Some(&*rule.arn),
+            ),
+            generator: unit(
+                Which::IndexGenerator,
+                generator,
+                environment::index_generator(arguments),
+                None,
+            ),
+            rule: rule::Properties::desired(of_roles_and_pattern, &filter.function.arn),
+            tags: tags::with_owner(tags, &arguments.name),
+        }
     }
-    Ok(())
+}
+
+impl Observed {
+    /// Returns whether anything is left that acts or could: log groups alone do not.
+    pub(super) fn stands(&self) -> bool {
+        let stands = |unit: &ObservedUnit| unit.function.is_some() || unit.role.is_some();
+        stands(&self.filter) || stands(&self.generator) || self.rule.is_some()
+    }
+
+    /// Returns the configured tags of the parts: those of the index generator stand for all, or
+    /// those of the event filter where it is missing.
+    pub(super) fn tags(&self) -> Option<Tags> {
+        let functions = [&self.generator.function, &self.filter.function];
+        let function = functions.into_iter().flatten().next()?;
+        Some(tags::settable(&function.tags))
+    }
+}
+
+impl ObservedUnit {
+    pub(super) fn log_group(&self) -> Option<&log_group::Properties> {
+        self.log_group.as_ref().map(|found| &found.properties)
+    }
+
+    pub(super) fn role(&self) -> Option<&role::Properties> {
+        self.role.as_ref().map(|found| &found.properties)
+    }
+
+    pub(super) fn function(&self) -> Option<&function::Observed> {
+        self.function.as_ref().map(|found| &found.properties)
+    }
+
+    /// Returns an environment variable of the function.
+    pub(super) fn variable(&self, name: &str) -> Option<&String> {
+        self.function()?.config.environment.get(name)
+    }
 }

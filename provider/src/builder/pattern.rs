@@ -1,23 +1,21 @@
-//! The rule's event pattern: it drops, before any function runs, what no filter can match.
+//! The rule's event pattern, which discards what no filter can match before any function runs.
 //!
-//! EventBridge has exact values, prefixes and suffixes for that, which cost nothing. (Its
-//! wildcards do: a rule takes few of them, and a bus few such rules.) A filter with other
-//! wildcards is stood for by the part before the first of them, or after the last. So the
-//! pattern may let more pass than the filters match, and never less: the event filter decides.
+//! It uses exact values, prefixes and suffixes. (EventBridge limits wildcards: a rule accepts few
+//! of them, and a bus few such rules.) A filter with other wildcards is represented by the text
+//! before the first of them or after the last. So the pattern may pass more than the filters
+//! match, but never less: the event filter decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use lambda::event::{ACTION, DETAIL_TYPE, RESULT, SOURCE};
 use lambda::filters::Filter;
-use lambda::scope::IndexVersion;
+use lambda::scope::{IndexVersion, Scope};
 use serde_json::{Value as Json, json};
 
-use super::settings::Settings;
-
-/// Characters of a pattern (EventBridge quota).
+/// Maximum characters of a pattern (EventBridge quota).
 pub(super) const MAX_CHARACTERS: usize = 2048;
 
-/// A condition on a text.
+/// A condition on a string.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Condition {
     Any,
@@ -27,7 +25,7 @@ enum Condition {
 }
 
 impl Condition {
-    /// The narrowest that everything passes which matches `pattern`.
+    /// Returns the narrowest condition that passes everything that matches `pattern`.
     fn of(pattern: &str) -> Self {
         let wild = ['*', '?'];
         let Some(first) = pattern.find(wild) else {
@@ -42,7 +40,7 @@ impl Condition {
         }
     }
 
-    /// Whether it passes everything that `other` passes.
+    /// Returns whether it passes everything that `other` passes.
     fn covers(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Any, _) => true,
@@ -62,7 +60,7 @@ impl Condition {
     }
 }
 
-/// Some conditions, of which one has to hold.
+/// Conditions of which one has to hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct AnyOf(BTreeSet<Condition>);
 
@@ -75,19 +73,18 @@ impl AnyOf {
         self.0.insert(condition);
     }
 
-    /// None if everything passes.
+    /// Returns `None` if everything passes.
     fn json(&self) -> Option<Vec<Json>> {
         self.0.iter().map(Condition::json).collect()
     }
 }
 
-/// The event pattern for some filters.
-pub(super) fn pattern(settings: &Settings) -> String {
-    let filters = settings.filters();
+/// Returns the event pattern for a builder.
+pub(super) fn pattern(filters: &[Filter], scope: &Scope) -> String {
     // By tag, so that filters which differ in the repository alone become one condition.
     let mut groups: BTreeMap<Condition, AnyOf> = BTreeMap::new();
     let (mut repositories, mut tags) = (AnyOf::default(), AnyOf::default());
-    for filter in &filters {
+    for filter in filters {
         let (repository, tag) = conditions(filter);
         groups
             .entry(tag.clone())
@@ -96,7 +93,7 @@ pub(super) fn pattern(settings: &Settings) -> String {
         repositories.add(repository);
         tags.add(tag);
     }
-    // And groups that are alike in their repositories become one as well.
+    // Groups with the same repositories become one as well.
     let mut alike: BTreeMap<AnyOf, AnyOf> = BTreeMap::new();
     for (tag, repositories) in groups {
         alike.entry(repositories).or_default().add(tag);
@@ -106,10 +103,7 @@ pub(super) fn pattern(settings: &Settings) -> String {
         if let Some(conditions) = repositories.json() {
             group.insert("repository-name".to_owned(), conditions.into());
         }
-        group.insert(
-            "image-tag".to_owned(),
-            tag_conditions(tags, settings).into(),
-        );
+        group.insert("image-tag".to_owned(), tag_conditions(tags, scope).into());
         group
     };
 
@@ -142,15 +136,15 @@ fn conditions(filter: &Filter) -> (Condition, Condition) {
     )
 }
 
-/// Where every tag passes, those of SOCI-enabled images still do not. Two conditions on one
-/// field cannot be joined, so with other conditions the event filter leaves them out.
-fn tag_conditions(tags: &AnyOf, settings: &Settings) -> Vec<Json> {
+/// Returns the conditions on tags. If every tag passes, those of SOCI-enabled images still do not.
+/// Two conditions on one field cannot be joined, so next to other conditions it is the event filter
+/// that discards them.
+fn tag_conditions(tags: &AnyOf, scope: &Scope) -> Vec<Json> {
     if let Some(conditions) = tags.json() {
         return conditions;
     }
-    let mut conditions = vec![json!({"anything-but": {"suffix": settings.tag_suffix}})];
-    let version: Option<IndexVersion> = settings.index_version.parse().ok();
-    if version.is_some_and(IndexVersion::takes_untagged) {
+    let mut conditions = vec![json!({"anything-but": {"suffix": scope.suffix.as_str()}})];
+    if scope.version.is_some_and(IndexVersion::takes_untagged) {
         conditions.push(json!({"exists": false}));
     }
     conditions

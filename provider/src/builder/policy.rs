@@ -1,23 +1,23 @@
-//! The IAM documents: what each function may do, and nothing else.
+//! IAM policies: the least that each function needs.
 //!
-//! `ecr:GetAuthorizationToken` is the one action of them with the resource `*`; it has no other.
-//! The same goes for the network interfaces of a VPC and the traces of X-Ray, whose permissions
-//! AWS maintains in policies of its own: those are attached, and a statement here denies the
-//! functions' code what only Lambda itself is to do with them.
+//! `ecr:GetAuthorizationToken` is the only action here with the resource `*`, because it supports
+//! no other. So do the actions for the network interfaces of a VPC and for X-Ray traces, but AWS
+//! maintains managed policies for these: they are attached, and a statement here denies the
+//! functions' code what only Lambda itself does with the interfaces.
 
 use lambda::filters::Filter;
 use serde_json::{Value as Json, json};
 
+use super::arguments::Arguments;
 use super::names;
-use super::settings::Settings;
 use crate::aws::Account;
 use crate::bundle::Function;
 
-/// Characters of all inline policies of a role together, white space aside (IAM quota).
+/// Maximum characters of all inline policies of a role, without white space (IAM quota).
 pub(super) const MAX_CHARACTERS: usize = 10_240;
 
-/// Who may assume the roles. A role can be passed to Lambda only within its own account, so
-/// there is no other that could make Lambda use it.
+/// Returns the trust policy of the roles. A role can be passed to Lambda only within its account,
+/// so that no other account could make Lambda use it.
 pub(super) fn trust() -> Json {
     json!({
         "Version": "2012-10-17",
@@ -30,9 +30,9 @@ pub(super) fn trust() -> Json {
     })
 }
 
-/// What a function may do.
-pub(super) fn policy(function: Function, settings: &Settings, account: &Account) -> Json {
-    let log_group = names::log_group(&settings.name, function);
+/// Returns the inline policy of a function's role.
+pub(super) fn policy(function: Function, arguments: &Arguments, account: &Account) -> Json {
+    let log_group = names::log_group(&arguments.name, function);
     let mut statements = vec![json!({
         "Sid": "WriteOwnLog",
         "Effect": "Allow",
@@ -41,7 +41,7 @@ pub(super) fn policy(function: Function, settings: &Settings, account: &Account)
     })];
     match function {
         Function::EventFilter => {
-            let generator = names::function(&settings.name, Function::IndexGenerator);
+            let generator = names::function(&arguments.name, Function::IndexGenerator);
             statements.push(json!({
                 "Sid": "InvokeIndexGenerator",
                 "Effect": "Allow",
@@ -56,7 +56,7 @@ pub(super) fn policy(function: Function, settings: &Settings, account: &Account)
                 "Action": "ecr:GetAuthorizationToken",
                 "Resource": "*",
             }));
-            let repositories = repositories(settings);
+            let repositories = repositories(arguments);
             let arns = repositories.iter().map(|name| account.repository_arn(name));
             statements.push(json!({
                 "Sid": "ReadImagesAndWriteIndexes",
@@ -73,14 +73,14 @@ pub(super) fn policy(function: Function, settings: &Settings, account: &Account)
                 "Resource": arns.collect::<Vec<_>>(),
             }));
             statements.extend(
-                settings
+                arguments
                     .on_failure_destination_arn
                     .as_deref()
                     .and_then(send),
             );
         }
     }
-    if let Some(key) = &settings.kms_key_arn {
+    if let Some(key) = &arguments.kms_key_arn {
         statements.push(json!({
             "Sid": "ReadOwnEnvironment",
             "Effect": "Allow",
@@ -88,8 +88,8 @@ pub(super) fn policy(function: Function, settings: &Settings, account: &Account)
             "Resource": key,
         }));
     }
-    if settings.vpc_config.is_some() {
-        let own = names::function(&settings.name, function);
+    if arguments.vpc_config.is_some() {
+        let own = names::function(&arguments.name, function);
         statements.push(json!({
             "Sid": "LeaveNetworkInterfacesToLambda",
             "Effect": "Deny",
@@ -108,29 +108,29 @@ pub(super) fn policy(function: Function, settings: &Settings, account: &Account)
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
-/// The policies of AWS that a role has beside its own.
-pub(super) fn attached(settings: &Settings, account: &Account) -> Vec<String> {
+/// Returns the ARNs of the AWS managed policies that are attached to a role.
+pub(super) fn attached(arguments: &Arguments, account: &Account) -> Vec<String> {
     let mut attached = Vec::new();
-    if settings.vpc_config.is_some() {
+    if arguments.vpc_config.is_some() {
         let name = "service-role/AWSLambdaENIManagementAccess";
         attached.push(account.managed_policy_arn(name));
     }
-    if settings.tracing_mode == "Active" {
+    if arguments.tracing_mode == "Active" {
         attached.push(account.managed_policy_arn("AWSXRayDaemonWriteAccess"));
     }
     attached
 }
 
-/// The repositories that the filters name, without those that another one of them covers. The
-/// wildcards of a filter and of IAM mean the same.
-pub(super) fn repositories(settings: &Settings) -> Vec<String> {
-    let filters = settings.filters();
+/// Returns the repositories that the filters name, without those that another one covers.
+/// Wildcards mean the same in filters and in IAM.
+pub(super) fn repositories(arguments: &Arguments) -> Vec<String> {
+    let filters = arguments.filters();
     let mut patterns: Vec<&str> = filters.iter().map(Filter::repository).collect();
     patterns.sort_unstable();
     patterns.dedup();
     let covered = |pattern: &str| {
         patterns.iter().any(|other| {
-            // Only by a prefix: that is easy to see, and the rest does no harm.
+            // Only by a prefix; what else is covered does no harm.
             let prefix = other.strip_suffix('*').filter(|p| !p.contains(['*', '?']));
             *other != pattern && prefix.is_some_and(|prefix| pattern.starts_with(prefix))
         })
@@ -139,7 +139,7 @@ pub(super) fn repositories(settings: &Settings) -> Vec<String> {
     kept.map(|pattern| (*pattern).to_owned()).collect()
 }
 
-/// Lets Lambda send what failed to a destination.
+/// Returns the statement that lets Lambda send failed events to a destination.
 fn send(destination: &str) -> Option<Json> {
     let (actions, resources) = match destination.split(':').nth(2)? {
         "sqs" => (json!("sqs:SendMessage"), json!(destination)),
@@ -162,7 +162,7 @@ fn send(destination: &str) -> Option<Json> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::settings::VpcConfig;
+    use super::super::arguments::VpcConfig;
     use super::*;
 
     fn account() -> Account {
@@ -173,9 +173,9 @@ mod tests {
         }
     }
 
-    fn full() -> Settings {
+    fn full() -> Arguments {
         let arn = |rest: &str| Some(format!("arn:aws:{rest}"));
-        Settings {
+        Arguments {
             repository_image_tag_filters: ["shop/*:v*", "base-?:*", "shop/web:1"]
                 .map(str::to_owned)
                 .to_vec(),
@@ -186,7 +186,7 @@ mod tests {
                 subnet_ids: ["subnet-1".to_owned()].into(),
                 security_group_ids: ["sg-1".to_owned()].into(),
             }),
-            ..Settings::new("images")
+            ..Arguments::named("images")
         }
     }
 
@@ -203,15 +203,15 @@ mod tests {
 
     #[test]
     fn documents_are_the_golden_ones() {
-        let (plain, full, account) = (Settings::new("soci-index-builder"), full(), account());
+        let (plain, full, account) = (Arguments::named("soci-index-builder"), full(), account());
         check("trust.json", &trust());
-        for (file, function, settings) in [
+        for (file, function, arguments) in [
             ("event-filter.json", Function::EventFilter, &plain),
             ("event-filter-full.json", Function::EventFilter, &full),
             ("index-generator.json", Function::IndexGenerator, &plain),
             ("index-generator-full.json", Function::IndexGenerator, &full),
         ] {
-            check(file, &policy(function, settings, &account));
+            check(file, &policy(function, arguments, &account));
         }
         let want = [
             "arn:aws:iam::aws:policy/service-role/AWSLambdaENIManagementAccess",
@@ -224,8 +224,8 @@ mod tests {
     #[test]
     fn only_the_token_is_for_every_resource() {
         for function in [Function::EventFilter, Function::IndexGenerator] {
-            for settings in [Settings::new("x"), full()] {
-                let document = policy(function, &settings, &account());
+            for arguments in [Arguments::named("x"), full()] {
+                let document = policy(function, &arguments, &account());
                 for statement in document["Statement"].as_array().unwrap() {
                     let everything = statement["Resource"] == "*";
                     let token = statement["Action"] == "ecr:GetAuthorizationToken";
@@ -264,10 +264,10 @@ mod tests {
             (vec!["*a:1", "ba:1"], vec!["*a", "ba"]),
             (vec!["?*:1", "b:1"], vec!["?*", "b"]),
         ] {
-            let mut settings = Settings::new("x");
-            settings.repository_image_tag_filters =
+            let mut arguments = Arguments::named("x");
+            arguments.repository_image_tag_filters =
                 filters.into_iter().map(str::to_owned).collect();
-            assert_eq!(repositories(&settings), want);
+            assert_eq!(repositories(&arguments), want);
         }
     }
 }

@@ -1,0 +1,297 @@
+//! The arguments of a builder: each is declared here, and nowhere else.
+//!
+//! An entry of the [table](with_arguments) gives an argument's description (its doc comment, to
+//! which the default is added), name, type and default; how its schema differs from that of its
+//! type (validation, replacement); and where a refresh finds its value: in what was observed in
+//! AWS, or nowhere, with the reason. The table is a macro that passes itself to another one, as
+//! its readers need different columns: [`declare::arguments`] makes the struct, the schema, and
+//! what reads and writes a state; `refresh` what reads AWS. So no list of arguments exists twice.
+//!
+//! What an argument does is the business of the part that it configures.
+
+mod declare;
+mod types;
+
+use lambda::filters::Filter;
+use lambda::limits;
+use lambda::scope::{IndexVersion, Scope};
+use lambda::tag_suffix::TagSuffix;
+use tfplugin_sdk::validators::{each, number_range};
+
+use super::checks;
+use super::tags::ConfiguredTags;
+
+use declare::arguments;
+pub(super) use types::VpcConfig;
+
+/// Bus on which Amazon ECR's events arrive.
+pub(super) const DEFAULT_BUS: &str = "default";
+/// How often AWS retries an asynchronous invocation if nothing else is configured.
+pub(super) const DEFAULT_RETRIES: i64 = 2;
+/// How many seconds AWS keeps an asynchronous invocation if nothing else is configured.
+pub(super) const DEFAULT_EVENT_AGE: i64 = 21_600;
+/// Smallest ephemeral storage in MB, and what a function has if nothing else is configured.
+pub(super) const DEFAULT_STORAGE: i64 = 512;
+/// No reservation, as the AWS provider writes it.
+pub(super) const UNRESERVED: i64 = -1;
+
+/// The table of arguments, passed to the macro of that name.
+macro_rules! with_arguments {
+    ($reader:ident) => { $reader! {
+        /// Name of the builder, unique in the account and region: 1 to 36 letters, digits, `-` and
+        /// `_`. The names of all its parts start with it. Changing it replaces the builder.
+        name: String = "soci-index-builder".to_owned() => {
+            schema: |attribute| attribute.requires_replace().validate(checks::name()),
+            refresh: Kept("the parts are looked up by it"),
+        }
+
+        /// Images to index, each as `repository:tag`, where `*` matches any number of characters
+        /// and `?` exactly one. An image is indexed if any filter matches its whole name. The index
+        /// generator can read and write only the repositories that the filters name.
+        repository_image_tag_filters: Vec<String> = vec!["*:*".to_owned()] => {
+            schema: |attribute| attribute.validate(checks::filters()),
+            refresh: Aws(|seen| {
+                let filters = seen.parts.filter.variable(environment::FILTERS)?;
+                Some(filters.split(',').map(str::to_owned).collect())
+            }),
+        }
+
+        /// Version of the index. `V2` publishes a SOCI-enabled image, which contains its index,
+        /// under the image's tag followed by `tag_suffix`; untagged images are skipped. `V1`
+        /// publishes an index that refers to the image and leaves the image unchanged.
+        index_version: String = "V2".to_owned() => {
+            schema: |attribute| attribute.validate(checks::one_of(&IndexVersion::NAMES)),
+            refresh: Aws(|seen| {
+                seen.parts.generator.variable(environment::INDEX_VERSION).cloned()
+            }),
+        }
+
+        /// Suffix that is appended to an image's tag to name its SOCI-enabled image (`V2`): 1 to 64
+        /// letters, digits, `.`, `_` and `-`. Images whose tags end in it are never indexed.
+        tag_suffix: String = TagSuffix::DEFAULT.to_owned() => {
+            schema: |attribute| attribute.validate(checks::tag_suffix()),
+            refresh: Aws(|seen| seen.parts.generator.variable(environment::TAG_SUFFIX).cloned()),
+        }
+
+        /// Number of bytes of a decompressed layer between two points from which it can be read:
+        /// 65536 (64 KiB) to 1073741824 (1 GiB).
+        span_size: i64 = limits::DEFAULT_SPAN_SIZE as i64 => {
+            schema: |attribute| attribute.validate(number_range(
+                limits::MIN_SPAN_SIZE as i64..=limits::MAX_SPAN_SIZE as i64,
+            )),
+            refresh: Aws(|seen| {
+                seen.parts.generator.variable(environment::SPAN_SIZE)?.parse().ok()
+            }),
+        }
+
+        /// Compressed size in bytes below which a layer is left out of the index, because
+        /// downloading it whole is faster.
+        min_layer_size: i64 = limits::DEFAULT_MIN_LAYER_SIZE as i64 => {
+            schema: |attribute| attribute.validate(number_range(0..=i64::MAX)),
+            refresh: Aws(|seen| {
+                seen.parts.generator.variable(environment::MIN_LAYER_SIZE)?.parse().ok()
+            }),
+        }
+
+        /// Whether to index images that were pushed before the builder existed: once after the
+        /// builder is created, and again when the filters, `index_version` or `tag_suffix` change.
+        /// Images are passed to the index generator at two per second, so an apply takes about
+        /// eight minutes for a thousand tags. If an apply is interrupted, the next one continues.
+        index_existing: bool = false => {
+            schema: |attribute| attribute,
+            refresh: Kept("it asks for a single action; `drift` shows what is left of it"),
+        }
+
+        /// Memory of the index generator in MB, which also determines its share of CPU: 128 to
+        /// 10240. 1769 MB is one full vCPU: with less, indexing takes longer and costs the same;
+        /// with more, a single layer is no faster. New AWS accounts may be limited to 3008.
+        memory_size: i64 = 1769 => {
+            schema: |attribute| attribute.validate(number_range(128..=10_240)),
+            refresh: Aws(|seen| Some(seen.parts.generator.function()?.config.memory_size)),
+        }
+
+        /// Maximum time to index one image, in seconds: 1 to 900.
+        timeout: i64 = 900 => {
+            schema: |attribute| attribute.validate(number_range(1..=900)),
+            refresh: Aws(|seen| Some(seen.parts.generator.function()?.config.timeout)),
+        }
+
+        /// Size of the index generator's `/tmp` in MB: 512 to 10240. Layers are streamed and never
+        /// stored, so the minimum is enough for images of any size.
+        ephemeral_storage_size: i64 = DEFAULT_STORAGE => {
+            schema: |attribute| attribute.validate(number_range(DEFAULT_STORAGE..=10_240)),
+            refresh: Aws(|seen| {
+                Some(seen.parts.generator.function()?.config.ephemeral_storage_size)
+            }),
+        }
+
+        /// Instruction set of the functions: `["x86_64"]` or `["arm64"]`, if the provider was built
+        /// with functions for it. Either indexes images of every architecture.
+        architectures: Vec<String> = vec!["x86_64".to_owned()] => {
+            schema: |attribute| attribute
+                .validate(checks::architectures())
+                .validate(each(checks::one_of(&["x86_64", "arm64"]))),
+            refresh: Aws(|seen| Some(vec![seen.parts.generator.function()?.architecture.clone()])),
+        }
+
+        /// Maximum number of images that are indexed at the same time. The number is reserved for
+        /// the index generator from the account's concurrency. `0` stops it; `-1` sets no limit.
+        reserved_concurrent_executions: i64 = UNRESERVED => {
+            schema: |attribute| attribute
+                .validate(number_range(UNRESERVED..=i64::from(i32::MAX))),
+            refresh: Aws(|seen| Some(seen.parts.generator.function()?.reserved)),
+        }
+
+        /// Minimum level of the functions' JSON logs: `TRACE`, `DEBUG`, `INFO`, `WARN`, `ERROR` or
+        /// `FATAL`.
+        log_level: String = "INFO".to_owned() => {
+            schema: |attribute| attribute.validate(checks::one_of(&[
+                "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL",
+            ])),
+            refresh: Aws(|seen| {
+                let level = &seen.parts.generator.function()?.config.logging.level;
+                (!level.is_empty()).then(|| level.clone())
+            }),
+        }
+
+        /// AWS X-Ray tracing: `Active` samples and traces invocations, and attaches the AWS managed
+        /// policy `AWSXRayDaemonWriteAccess` to the roles; `PassThrough` follows the caller.
+        tracing_mode: String = "PassThrough".to_owned() => {
+            schema: |attribute| attribute.validate(checks::one_of(&["PassThrough", "Active"])),
+            refresh: Aws(|seen| Some(seen.parts.generator.function()?.config.tracing_mode.clone())),
+        }
+
+        /// Number of times an image that could not be indexed is retried: 0 to 2.
+        maximum_retry_attempts: i64 = DEFAULT_RETRIES => {
+            schema: |attribute| attribute.validate(number_range(0..=2)),
+            refresh: Aws(|seen| Some(seen.parts.generator.function()?.invocation.retries)),
+        }
+
+        /// Maximum time an image waits for the index generator, in seconds: 60 to 21600 (6 hours).
+        maximum_event_age_in_seconds: i64 = DEFAULT_EVENT_AGE => {
+            schema: |attribute| attribute.validate(number_range(60..=DEFAULT_EVENT_AGE)),
+            refresh: Aws(|seen| Some(seen.parts.generator.function()?.invocation.max_age)),
+        }
+
+        /// ARN of the destination for images that could not be indexed or waited too long: an SQS
+        /// queue, an SNS topic (neither of them FIFO), a Lambda function, an EventBridge event bus
+        /// or an S3 bucket. The index generator's role is allowed to send to it. Without a
+        /// destination, failures are only logged.
+        on_failure_destination_arn: Option<String> = None => {
+            schema: |attribute| attribute.validate(checks::destination()),
+            refresh: Aws(|seen| {
+                Some(seen.parts.generator.function()?.invocation.on_failure.clone())
+            }),
+        }
+
+        /// ARN of the policy that is set as the permissions boundary of both roles.
+        permissions_boundary: Option<String> = None => {
+            schema: |attribute| attribute.validate(checks::permissions_boundary()),
+            refresh: Aws(|seen| Some(seen.parts.generator.role()?.boundary.clone())),
+        }
+
+        /// IAM path of both roles, starting and ending with a slash, such as `/teams/images/`. AWS
+        /// cannot change the path of a role, so changing it replaces the builder.
+        role_path: String = "/".to_owned() => {
+            schema: |attribute| attribute.requires_replace().validate(checks::role_path()),
+            refresh: Aws(|seen| Some(seen.parts.generator.role()?.path.clone())),
+        }
+
+        /// ARN of the KMS key that encrypts the functions' environment variables. The roles are
+        /// allowed to decrypt with it, provided that the key policy delegates to IAM policies.
+        /// Without a key, Lambda uses a key that AWS owns.
+        kms_key_arn: Option<String> = None => {
+            schema: |attribute| attribute.validate(checks::key_arn()),
+            refresh: Aws(|seen| Some(seen.parts.generator.function()?.config.kms_key_arn.clone())),
+        }
+
+        /// Runs both functions in a VPC. They need a route from its subnets to Amazon ECR (`api`
+        /// and `dkr`), to Amazon S3, where ECR stores layers, and to AWS Lambda: VPC endpoints or a
+        /// NAT gateway. The AWS managed policy `AWSLambdaENIManagementAccess` is attached to the
+        /// roles, and its actions are denied to the functions' code.
+        vpc_config: Option<VpcConfig> = None => {
+            schema: |block| block,
+            refresh: Aws(|seen| Some(seen.parts.generator.function()?.config.vpc.clone())),
+        }
+
+        /// Number of days to keep the functions' logs: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180,
+        /// 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653; 0 keeps them forever.
+        log_retention_in_days: i64 = 30 => {
+            schema: |attribute| attribute.validate(checks::retention()),
+            refresh: Aws(|seen| Some(seen.parts.generator.log_group()?.retention)),
+        }
+
+        /// ARN of the KMS key that encrypts the log groups. The key policy must allow CloudWatch
+        /// Logs in this region to use the key. Without a key, CloudWatch Logs encrypts with its
+        /// own.
+        log_kms_key_id: Option<String> = None => {
+            schema: |attribute| attribute.validate(checks::key_arn()),
+            refresh: Aws(|seen| Some(seen.parts.generator.log_group()?.kms_key.clone())),
+        }
+
+        /// Name of the event bus that the rule listens to. Amazon ECR sends its events to
+        /// `default`; they must be forwarded to any other bus.
+        event_bus_name: String = DEFAULT_BUS.to_owned() => {
+            schema: |attribute| attribute.validate(checks::event_bus()),
+            refresh: Kept("the rule is looked up on it"),
+        }
+
+        /// Tags of all parts: functions, roles, log groups and the rule. They override the
+        /// provider's `default_tags`. Each part also has the tag `soci-index-builder` with the
+        /// builder's name, by which the builder recognizes its parts.
+        tags: Option<ConfiguredTags> = None => {
+            schema: |attribute| attribute.validate(checks::tags()),
+            refresh: Aws(|seen| Some(tags::configured(
+                &seen.parts.tags()?,
+                seen.default_tags,
+                seen.recorded_tags,
+            ))),
+        }
+    } };
+}
+pub(super) use with_arguments;
+
+with_arguments!(arguments);
+
+impl Arguments {
+    /// Returns a builder of that name with every default.
+    pub(super) fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// Returns the filters.
+    pub(super) fn filters(&self) -> Vec<Filter> {
+        parse_filters(&self.repository_image_tag_filters)
+    }
+
+    /// Returns which pushes are indexed, whatever the filters.
+    pub(super) fn scope(&self) -> Scope {
+        scope(&self.index_version, &self.tag_suffix)
+    }
+
+    /// Returns the instruction set of the functions.
+    pub(super) fn architecture(&self) -> &str {
+        self.architectures.first().map_or("x86_64", String::as_str)
+    }
+}
+
+/// Returns the filters that can be parsed: all of them, once the configuration was validated.
+pub(super) fn parse_filters(filters: &[String]) -> Vec<Filter> {
+    let filters = filters.iter();
+    filters.filter_map(|text| text.parse().ok()).collect()
+}
+
+/// Returns the scope of a builder. Texts that a validated configuration does not contain, but AWS
+/// may, count as not set.
+pub(super) fn scope(index_version: &str, tag_suffix: &str) -> Scope {
+    Scope {
+        version: index_version.parse().ok(),
+        suffix: tag_suffix.parse().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

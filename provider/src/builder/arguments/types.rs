@@ -1,0 +1,113 @@
+//! The types of arguments.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use tfplugin_sdk::{Attribute, Block, Type, Value, validators};
+
+use super::declare::ArgumentType;
+use crate::builder::checks;
+use crate::builder::tags::ConfiguredTags;
+
+/// Where the functions run in a VPC.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub(in crate::builder) struct VpcConfig {
+    pub subnet_ids: BTreeSet<String>,
+    pub security_group_ids: BTreeSet<String>,
+}
+
+impl From<VpcConfig> for Value {
+    fn from(config: VpcConfig) -> Self {
+        let VpcConfig {
+            subnet_ids,
+            security_group_ids,
+        } = config;
+        let set = |ids: BTreeSet<String>| Value::List(ids.into_iter().map(Value::from).collect());
+        Value::object([
+            ("subnet_ids", set(subnet_ids)),
+            ("security_group_ids", set(security_group_ids)),
+        ])
+    }
+}
+
+/// Implements the type of arguments that always have a value.
+macro_rules! with_default {
+    ($type:ty, $form:expr, $altered:expr) => {
+        impl ArgumentType for $type {
+            type Form = Attribute;
+
+            fn form(default: Self) -> Attribute {
+                $form.default(default)
+            }
+
+            #[cfg(test)]
+            fn altered(self) -> Self {
+                let altered: fn(Self) -> Self = $altered;
+                altered(self)
+            }
+        }
+    };
+}
+with_default!(bool, Attribute::bool(), |truth| !truth);
+with_default!(i64, Attribute::number(), |number| number + 1);
+with_default!(String, Attribute::string(), |text| text + "x");
+with_default!(Vec<String>, Attribute::list(Type::String), |items| {
+    items.into_iter().map(|item| item + "x").collect()
+});
+
+impl ArgumentType for Option<String> {
+    type Form = Attribute;
+
+    fn form(_: Self) -> Attribute {
+        Attribute::string().optional()
+    }
+
+    #[cfg(test)]
+    fn altered(self) -> Self {
+        Some(self.unwrap_or_default() + "x")
+    }
+}
+
+/// Tags, of which some may be null.
+impl ArgumentType for Option<ConfiguredTags> {
+    type Form = Attribute;
+
+    fn form(_: Self) -> Attribute {
+        Attribute::map(Type::String).optional()
+    }
+
+    #[cfg(test)]
+    fn altered(self) -> Self {
+        Some([("x".to_owned(), Some("y".to_owned()))].into())
+    }
+}
+
+impl ArgumentType for Option<VpcConfig> {
+    type Form = Block;
+
+    fn form(_: Self) -> Block {
+        let ids = |prefix| {
+            Attribute::set(Type::String)
+                .required()
+                .validate(validators::length(1..=16))
+                .validate(checks::ids(prefix))
+        };
+        Block::single()
+            .attribute(
+                "subnet_ids",
+                ids("subnet-").description("IDs of the subnets, 1 to 16."),
+            )
+            .attribute(
+                "security_group_ids",
+                ids("sg-").description("IDs of the security groups, 1 to 16."),
+            )
+    }
+
+    #[cfg(test)]
+    fn altered(self) -> Self {
+        Some(VpcConfig {
+            subnet_ids: ["subnet-1".to_owned()].into(),
+            security_group_ids: ["sg-1".to_owned()].into(),
+        })
+    }
+}

@@ -1,0 +1,42 @@
+//! The functions' environment variables.
+
+use std::collections::BTreeMap;
+
+use lambda::environment::{
+    FILTERS, GENERATOR_ARN, INDEX_VERSION, MIN_LAYER_SIZE, SPAN_SIZE, TAG_SUFFIX,
+};
+use lambda::filters;
+
+use super::arguments::Arguments;
+
+/// Variables by name.
+pub(super) type Environment = BTreeMap<String, String>;
+
+/// Returns the environment of the event filter.
+pub(super) fn event_filter(arguments: &Arguments, generator_arn: &str) -> Environment {
+    variables([
+        (
+            FILTERS,
+            filters::join(&arguments.repository_image_tag_filters),
+        ),
+        (GENERATOR_ARN, generator_arn.to_owned()),
+        (INDEX_VERSION, arguments.index_version.clone()),
+        (TAG_SUFFIX, arguments.tag_suffix.clone()),
+    ])
+}
+
+/// Returns the environment of the index generator.
+pub(super) fn index_generator(arguments: &Arguments) -> Environment {
+    variables([
+        (INDEX_VERSION, arguments.index_version.clone()),
+        (TAG_SUFFIX, arguments.tag_suffix.clone()),
+        (SPAN_SIZE, arguments.span_size.to_string()),
+        (MIN_LAYER_SIZE, arguments.min_layer_size.to_string()),
+    ])
+}
+
+fn variables<const N: usize>(variables: [(&str, String); N]) -> Environment {
+    variables
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+}

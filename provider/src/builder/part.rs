@@ -1,0 +1,270 @@
+//! What a builder consists of in AWS, and how each part of it is reconciled.
+//!
+//! A part is a thing in AWS with a name that follows from the builder's: a [`role`], a
+//! [`log_group`], a [`function`], the [`rule`]. Each kind implements [`Part`] in a file of its own,
+//! which says what is desired, how it is observed, and which requests create, change and delete
+//! it. The order of these steps, tags, waiting, and diagnostics are the same for all and written
+//! once, here.
+//!
+//! To add a kind, implement [`Part`] and name it in [`super::parts`].
+
+pub(super) mod function;
+pub(super) mod log_group;
+pub(super) mod role;
+pub(super) mod rule;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use tfplugin_sdk::Diagnostic;
+
+use super::tags::{self, Tags};
+use crate::aws::AwsError;
+use crate::shared::Session;
+
+/// A part, by its name and whatever else it is found by.
+pub(super) trait Part: Sync {
+    /// What the kind is called in diagnostics.
+    const KIND: &'static str;
+    /// What the part should be.
+    type Desired: Sync;
+    /// What AWS says the part is.
+    type Observed: Send + Sync;
+
+    /// Returns the name by which a person finds the part.
+    fn name(&self) -> &str;
+
+    /// Observes the part and its tags.
+    ///
+    /// # Errors
+    /// An error for which [`AwsError::is_not_found`] holds means that the part does not exist, as
+    /// `None` does.
+    fn observe(
+        &self,
+        session: &Session<'_>,
+    ) -> impl Future<Output = Result<Option<Observed<Self>>, AwsError>> + Send;
+
+    /// Returns whether the part exists, with a single request.
+    fn exists(&self, session: &Session<'_>) -> impl Future<Output = Result<bool, AwsError>> + Send;
+
+    /// Creates the part with its tags, and returns what it is then: [`change`](Self::change)
+    /// completes it.
+    fn create(
+        &self,
+        session: &Session<'_>,
+        desired: &Self::Desired,
+        tags: &Tags,
+    ) -> impl Future<Output = Result<Self::Observed, AwsError>> + Send;
+
+    /// Changes what differs.
+    fn change(
+        &self,
+        session: &Session<'_>,
+        desired: &Self::Desired,
+        observed: &Self::Observed,
+    ) -> impl Future<Output = Result<(), AwsError>> + Send;
+
+    /// Sets these tags, and leaves others alone.
+    fn tag(
+        &self,
+        session: &Session<'_>,
+        tags: &Tags,
+    ) -> impl Future<Output = Result<(), AwsError>> + Send;
+
+    /// Removes the tags with these keys.
+    fn untag(
+        &self,
+        session: &Session<'_>,
+        keys: Vec<String>,
+    ) -> impl Future<Output = Result<(), AwsError>> + Send;
+
+    /// Deletes the part with all that belongs to it.
+    fn delete(&self, session: &Session<'_>) -> impl Future<Output = Result<(), AwsError>> + Send;
+
+    /// Names what differs and has no attribute of its own. (The value of an attribute is taken
+    /// from the same observation, so that it cannot differ.)
+    fn differences(desired: &Self::Desired, observed: &Self::Observed) -> Vec<String>;
+}
+
+/// A part as AWS has it.
+#[derive(Debug, Clone)]
+pub(super) struct Observed<P: Part + ?Sized> {
+    pub properties: P::Observed,
+    pub tags: Tags,
+}
+
+/// Whether [`apply`] had to create the part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Applied {
+    Created,
+    Changed,
+}
+
+/// Observes a part.
+pub(super) async fn observe<P: Part>(
+    session: &Session<'_>,
+    part: &P,
+) -> Result<Option<Observed<P>>, Diagnostic> {
+    match part.observe(session).await {
+        Ok(observed) => Ok(observed),
+        // Deleted while it was observed.
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(diagnose("reading", part, &error)),
+    }
+}
+
+/// Creates the part if it does not exist, and changes what differs.
+pub(super) async fn apply<P: Part>(
+    session: &Session<'_>,
+    part: &P,
+    desired: &P::Desired,
+    tags: &Tags,
+    observed: Option<Observed<P>>,
+) -> Result<Applied, Diagnostic> {
+    let (applied, doing) = match &observed {
+        None => (Applied::Created, "creating"),
+        Some(_) => (Applied::Changed, "changing"),
+    };
+    let reconcile = async {
+        let observed = match observed {
+            Some(observed) => observed,
+            None => Observed {
+                properties: part.create(session, desired, tags).await?,
+                tags: tags.clone(),
+            },
+        };
+        part.change(session, desired, &observed.properties).await?;
+        retag(session, part, tags, &observed.tags).await
+    };
+    match reconcile.await {
+        Ok(()) => Ok(applied),
+        Err(error) => Err(diagnose(doing, part, &error)),
+    }
+}
+
+async fn retag<P: Part>(
+    session: &Session<'_>,
+    part: &P,
+    desired: &Tags,
+    observed: &Tags,
+) -> Result<(), AwsError> {
+    let observed = tags::without_aws(observed);
+    if observed == *desired {
+        return Ok(());
+    }
+    part.tag(session, desired).await?;
+    let surplus = tags::surplus(&observed, desired);
+    if surplus.is_empty() {
+        return Ok(());
+    }
+    part.untag(session, surplus).await
+}
+
+/// Deletes a part, and waits until it is gone.
+pub(super) async fn delete<P: Part>(session: &Session<'_>, part: &P) -> Result<(), Diagnostic> {
+    let delete = async {
+        part.delete(session).await?;
+        let gone = async || Ok(!part.exists(session).await?);
+        session.call.until(gone).await
+    };
+    if_exists(delete.await).map_err(|error| diagnose("deleting", part, &error))
+}
+
+fn diagnose<P: Part>(doing: &str, part: &P, error: &AwsError) -> Diagnostic {
+    error.diagnose(&format!("{doing} the {} {:?}", P::KIND, part.name()))
+}
+
+/// Returns a line for each difference.
+pub(super) fn drift<P: Part>(
+    part: &P,
+    desired: &P::Desired,
+    tags: &Tags,
+    observed: Option<&Observed<P>>,
+) -> Vec<String> {
+    let mut differences = Vec::new();
+    match observed {
+        None => differences.push("missing".to_owned()),
+        Some(observed) => {
+            differences.extend(P::differences(desired, &observed.properties));
+            if tags::without_aws(&observed.tags) != *tags {
+                differences.push("tags changed".to_owned());
+            }
+        }
+    }
+    let line = |difference| format!("{} {:?}: {difference}", P::KIND, part.name());
+    differences.into_iter().map(line).collect()
+}
+
+/// A part that exists, of whatever kind.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Existing<'a> {
+    pub kind: &'static str,
+    pub name: &'a str,
+    pub tags: &'a Tags,
+}
+
+/// Returns the part if it exists.
+pub(super) fn existing<'a, P: Part>(
+    part: &'a P,
+    observed: &'a Option<Observed<P>>,
+) -> Option<Existing<'a>> {
+    observed.as_ref().map(|observed| Existing {
+        kind: P::KIND,
+        name: part.name(),
+        tags: &observed.tags,
+    })
+}
+
+/// Turns the result of a request for something into whether it exists.
+fn exists<T>(result: Result<T, AwsError>) -> Result<bool, AwsError> {
+    match result {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Ignores that what was to be deleted does not exist.
+fn if_exists<T>(result: Result<T, AwsError>) -> Result<(), AwsError> {
+    exists(result).map(drop)
+}
+
+/// Names the fields of a struct that differ. Does not compile if a field is left out.
+macro_rules! changed_fields {
+    ($type:ident { $($field:ident: $name:literal),+ $(,)? }, $desired:expr, $observed:expr) => {{
+        let (desired, $type { $($field),+ }) = ($desired, $observed);
+        let mut found: Vec<String> = Vec::new();
+        $(if *$field != desired.$field {
+            found.push(concat!($name, " changed").to_owned());
+        })+
+        found
+    }};
+}
+use changed_fields;
+
+/// Names what differs in a set of things with names, such as the policies of a role.
+fn changed_entries<T: PartialEq>(
+    thing: &str,
+    desired: &BTreeMap<String, T>,
+    observed: &BTreeMap<String, T>,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, entry) in desired {
+        match observed.get(name) {
+            None => found.push(format!("{thing} missing")),
+            Some(observed) if observed != entry => found.push(format!("{thing} changed")),
+            Some(_) => {}
+        }
+    }
+    let foreign = foreign(desired, observed);
+    found.extend(foreign.map(|name| format!("foreign {thing} {name:?}")));
+    found
+}
+
+/// Returns the names of entries that somebody else added.
+fn foreign<'a, T, U>(
+    desired: &'a BTreeMap<String, T>,
+    observed: &'a BTreeMap<String, U>,
+) -> impl Iterator<Item = &'a String> {
+    observed.keys().filter(|name| !desired.contains_key(*name))
+}

@@ -1,0 +1,330 @@
+//! A Lambda function, and what belongs to it: its code, its configuration, its reserved
+//! concurrency, how asynchronous invocations are retried, and who may invoke it.
+
+mod config;
+mod invocation;
+pub(in crate::builder) mod permission;
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{Architecture, FunctionCode, LastUpdateStatus, State};
+
+use super::{Observed as ObservedPart, Part, changed_entries, changed_fields, exists, if_exists};
+use crate::aws::{AwsError, FIRST_PAUSE};
+use crate::builder::arguments::{Arguments, UNRESERVED};
+use crate::builder::environment::Environment;
+use crate::builder::tags::Tags;
+use crate::bundle::{Function as Which, Zip, bundle};
+use crate::shared::Session;
+
+pub(in crate::builder) use config::Config;
+use config::{SdkConfig, with_config};
+pub(in crate::builder) use invocation::Invocation;
+use permission::Permissions;
+
+/// Architecture of a function for which Lambda names none.
+const DEFAULT_ARCHITECTURE: &str = "x86_64";
+
+/// A function, by name and ARN.
+#[derive(Debug, Clone)]
+pub(in crate::builder) struct Function {
+    pub name: String,
+    pub arn: String,
+}
+
+/// What the function should be.
+#[derive(Debug, Clone)]
+pub(in crate::builder) struct Desired {
+    pub config: Config,
+    pub architecture: String,
+    /// `None` if this provider was built without code for the architecture.
+    pub code: Option<&'static Zip>,
+    /// -1 for none.
+    pub reserved: i64,
+    pub invocation: Invocation,
+    pub permissions: Permissions,
+}
+
+/// What Lambda says the function is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::builder) struct Observed {
+    pub config: Config,
+    pub architecture: String,
+    /// SHA-256 of the code, in base64.
+    pub code_sha256: String,
+    /// -1 for none.
+    pub reserved: i64,
+    pub invocation: Invocation,
+    pub permissions: Permissions,
+}
+
+/// What a function needs of the parts around it.
+pub(in crate::builder) struct Surroundings<'a> {
+    pub role_arn: String,
+    pub log_group: &'a str,
+    pub environment: Environment,
+    /// ARN of the rule that invokes the function.
+    pub rule_arn: Option<&'a str>,
+}
+
+impl Desired {
+    /// Returns the function that the arguments ask for.
+    pub(in crate::builder) fn new(
+        which: Which,
+        arguments: &Arguments,
+        around: Surroundings<'_>,
+    ) -> Self {
+        let architecture = arguments.architecture();
+        Self {
+            architecture: architecture.to_owned(),
+            code: bundle().and_then(|bundle| bundle.zip(which, architecture)),
+            reserved: match which {
+                Which::EventFilter => UNRESERVED,
+                Which::IndexGenerator => arguments.reserved_concurrent_executions,
+            },
+            invocation: match which {
+                Which::EventFilter => Invocation::default(),
+                Which::IndexGenerator => Invocation::desired(arguments),
+            },
+            permissions: permission::desired(around.rule_arn),
+            config: Config::desired(which, arguments, around),
+        }
+    }
+}
+
+impl Observed {
+    /// Forgets that the function has its role, because Lambda keeps to the role that was deleted
+    /// when another one is created under its name.
+    pub(in crate::builder) fn forget_role(&mut self) {
+        self.config.role_arn.clear();
+    }
+}
+
+impl Part for Function {
+    const KIND: &'static str = "function";
+    type Desired = Desired;
+    type Observed = Observed;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn observe(&self, session: &Session<'_>) -> Result<Option<ObservedPart<Self>>, AwsError> {
+        let get = session.lambda.get_function().function_name(&self.name);
+        let output = session.call.send(|| get.clone().send()).await?;
+        let Some(mut function) = output.configuration else {
+            return Ok(None);
+        };
+        let architectures = function.architectures.take().unwrap_or_default();
+        let concurrency = output.concurrency;
+        let reserved = concurrency.and_then(|found| found.reserved_concurrent_executions);
+        Ok(Some(ObservedPart {
+            properties: Observed {
+                architecture: architectures
+                    .first()
+                    .map_or(DEFAULT_ARCHITECTURE, Architecture::as_str)
+                    .to_owned(),
+                code_sha256: function.code_sha256.take().unwrap_or_default(),
+                config: Config::observed(function),
+                reserved: reserved.map_or(UNRESERVED, Into::into),
+                invocation: self.observe_invocation(session).await?,
+                permissions: self.observe_permissions(session).await?,
+            },
+            tags: output.tags.unwrap_or_default().into_iter().collect(),
+        }))
+    }
+
+    async fn exists(&self, session: &Session<'_>) -> Result<bool, AwsError> {
+        let get = session.lambda.get_function_configuration();
+        let get = get.function_name(&self.name);
+        exists(session.call.send(|| get.clone().send()).await)
+    }
+
+    async fn create(
+        &self,
+        session: &Session<'_>,
+        desired: &Desired,
+        tags: &Tags,
+    ) -> Result<Observed, AwsError> {
+        let code = desired.code.map(|zip| Blob::new(zip.bytes));
+        let create = session
+            .lambda
+            .create_function()
+            .function_name(&self.name)
+            .architectures(Architecture::from(desired.architecture.as_str()))
+            .code(FunctionCode::builder().set_zip_file(code).build())
+            .set_tags(Some(tags.clone().into_iter().collect()));
+        let create = with_config!(create, desired.config.to_create());
+        session.call.send(|| create.clone().send()).await?;
+        self.settle(session).await?;
+        Ok(Observed {
+            config: desired.config.clone(),
+            architecture: desired.architecture.clone(),
+            code_sha256: desired.code.map_or("", |zip| zip.sha256).to_owned(),
+            reserved: UNRESERVED,
+            invocation: Invocation::default(),
+            permissions: BTreeMap::new(),
+        })
+    }
+
+    async fn change(
+        &self,
+        session: &Session<'_>,
+        desired: &Desired,
+        observed: &Observed,
+    ) -> Result<(), AwsError> {
+        let Desired {
+            config,
+            architecture,
+            code,
+            reserved,
+            invocation,
+            permissions,
+        } = desired;
+        // How an earlier change ended does not matter for this one.
+        self.wait_until_idle(session).await?;
+        if *config != observed.config {
+            self.update_config(session, config).await?;
+        }
+        if let Some(code) = code
+            && (code.sha256 != observed.code_sha256 || *architecture != observed.architecture)
+        {
+            self.update_code(session, code, architecture).await?;
+        }
+        if *reserved != observed.reserved {
+            self.reserve(session, *reserved).await?;
+        }
+        if *invocation != observed.invocation {
+            self.set_invocation(session, invocation).await?;
+        }
+        self.permit(session, permissions, &observed.permissions)
+            .await
+    }
+
+    async fn tag(&self, session: &Session<'_>, tags: &Tags) -> Result<(), AwsError> {
+        let tags: HashMap<_, _> = tags.clone().into_iter().collect();
+        let tag = session.lambda.tag_resource().resource(&self.arn);
+        let tag = tag.set_tags(Some(tags));
+        session.call.send(|| tag.clone().send()).await?;
+        Ok(())
+    }
+
+    async fn untag(&self, session: &Session<'_>, keys: Vec<String>) -> Result<(), AwsError> {
+        let untag = session.lambda.untag_resource().resource(&self.arn);
+        let untag = untag.set_tag_keys(Some(keys));
+        session.call.send(|| untag.clone().send()).await?;
+        Ok(())
+    }
+
+    /// Deletes the function; its permissions and retries go with it.
+    async fn delete(&self, session: &Session<'_>) -> Result<(), AwsError> {
+        let delete = session.lambda.delete_function().function_name(&self.name);
+        session.call.send(|| delete.clone().send()).await?;
+        Ok(())
+    }
+
+    fn differences(desired: &Desired, observed: &Observed) -> Vec<String> {
+        let Observed {
+            config,
+            architecture,
+            code_sha256: _, // the attribute `code_sha256`
+            reserved,
+            invocation,
+            permissions,
+        } = observed;
+        let mut found = Config::differences(&desired.config, config);
+        for (name, differs) in [
+            ("architecture", *architecture != desired.architecture),
+            ("reserved concurrency", *reserved != desired.reserved),
+            ("asynchronous invocation", *invocation != desired.invocation),
+        ] {
+            if differs {
+                found.push(format!("{name} changed"));
+            }
+        }
+        found.extend(changed_entries(
+            "permission",
+            &desired.permissions,
+            permissions,
+        ));
+        found
+    }
+}
+
+impl Function {
+    async fn update_config(&self, session: &Session<'_>, config: &Config) -> Result<(), AwsError> {
+        let update = session.lambda.update_function_configuration();
+        let update = update.function_name(&self.name);
+        let update = with_config!(update, config.to_update());
+        session.call.send(|| update.clone().send()).await?;
+        self.settle(session).await
+    }
+
+    async fn update_code(
+        &self,
+        session: &Session<'_>,
+        code: &'static Zip,
+        architecture: &str,
+    ) -> Result<(), AwsError> {
+        let update = session
+            .lambda
+            .update_function_code()
+            .function_name(&self.name)
+            .architectures(Architecture::from(architecture))
+            .zip_file(Blob::new(code.bytes));
+        session.call.send(|| update.clone().send()).await?;
+        self.settle(session).await
+    }
+
+    async fn reserve(&self, session: &Session<'_>, executions: i64) -> Result<(), AwsError> {
+        let (lambda, name) = (&session.lambda, &self.name);
+        match i32::try_from(executions) {
+            Ok(executions) if executions >= 0 => {
+                let put = lambda.put_function_concurrency().function_name(name);
+                let put = put.reserved_concurrent_executions(executions);
+                session.call.send(|| put.clone().send()).await?;
+                Ok(())
+            }
+            _ => {
+                let delete = lambda.delete_function_concurrency().function_name(name);
+                if_exists(session.call.send(|| delete.clone().send()).await)
+            }
+        }
+    }
+
+    /// Waits until Lambda has finished a change, and fails if the change did.
+    async fn settle(&self, session: &Session<'_>) -> Result<(), AwsError> {
+        let function = self.wait_until_idle(session).await?;
+        let reason = if function.last_update_status == Some(LastUpdateStatus::Failed) {
+            function.last_update_status_reason
+        } else if function.state == Some(State::Failed) {
+            function.state_reason
+        } else {
+            return Ok(());
+        };
+        let reason = reason.unwrap_or_else(|| "Lambda gives no reason".to_owned());
+        Err(AwsError::service("FunctionFailed", reason))
+    }
+
+    /// Waits until Lambda is not changing the function.
+    async fn wait_until_idle(
+        &self,
+        session: &Session<'_>,
+    ) -> Result<GetFunctionConfigurationOutput, AwsError> {
+        let get = session.lambda.get_function_configuration();
+        let get = get.function_name(&self.name);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let function = session.call.send_to_new(|| get.clone().send()).await?;
+            // An inactive function was not used for long, and wakes up by itself.
+            if function.state != Some(State::Pending)
+                && function.last_update_status != Some(LastUpdateStatus::InProgress)
+            {
+                return Ok(function);
+            }
+            session.call.pause(&mut pause, None).await?;
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! The EventBridge rule, and its one target.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_eventbridge::types::{RuleState, Tag, Target as SdkTarget};
+use serde_json::Value as Json;
+
+use super::{Observed, Part, changed_entries, exists, foreign};
+use crate::aws::AwsError;
+use crate::builder::arguments::Arguments;
+use crate::builder::pattern;
+use crate::builder::tags::Tags;
+use crate::shared::Session;
+
+/// Pages of a rule's targets; AWS allows five targets by default.
+const MAX_PAGES: usize = 10;
+/// Targets that one request may remove.
+const MAX_REMOVED: usize = 100;
+/// ID of the one target.
+pub(in crate::builder) const TARGET: &str = "event-filter";
+
+/// A rule, by name, bus and ARN.
+#[derive(Debug, Clone)]
+pub(in crate::builder) struct Rule {
+    pub name: String,
+    pub bus: String,
+    pub arn: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::builder) struct Properties {
+    /// The event pattern, as JSON.
+    pub pattern: String,
+    pub enabled: bool,
+    /// The targets by ID.
+    pub targets: BTreeMap<String, Target>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::builder) struct Target {
+    pub arn: String,
+    /// Whether the target gets the event unchanged.
+    pub plain: bool,
+}
+
+impl Properties {
+    /// Returns the rule that the arguments ask for, with the event filter as its target.
+    pub(in crate::builder) fn desired(arguments: &Arguments, event_filter_arn: &str) -> Self {
+        let target = Target {
+            arn: event_filter_arn.to_owned(),
+            plain: true,
+        };
+        Self {
+            pattern: pattern::pattern(&arguments.filters(), &arguments.scope()),
+            enabled: true,
+            targets: [(TARGET.to_owned(), target)].into(),
+        }
+    }
+}
+
+impl Part for Rule {
+    const KIND: &'static str = "rule";
+    type Desired = Properties;
+    type Observed = Properties;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn observe(&self, session: &Session<'_>) -> Result<Option<Observed<Self>>, AwsError> {
+        let describe = session.events.describe_rule().name(&self.name);
+        let describe = describe.event_bus_name(&self.bus);
+        let rule = session.call.send(|| describe.clone().send()).await?;
+        let targets = self.targets(session).await?.into_iter();
+        let list = session.events.list_tags_for_resource();
+        let list = list.resource_arn(rule.arn.unwrap_or_default());
+        let tags = session.call.send(|| list.clone().send()).await?.tags;
+        let tags = tags.unwrap_or_default().into_iter();
+        Ok(Some(Observed {
+            properties: Properties {
+                pattern: rule.event_pattern.unwrap_or_default(),
+                enabled: rule.state == Some(RuleState::Enabled),
+                targets: targets
+                    .map(|target| {
+                        let plain = target.input.is_none()
+                            && target.input_path.is_none()
+                            && target.input_transformer.is_none();
+                        let arn = target.arn;
+                        (target.id, Target { arn, plain })
+                    })
+                    .collect(),
+            },
+            tags: tags.map(|tag| (tag.key, tag.value)).collect(),
+        }))
+    }
+
+    async fn exists(&self, session: &Session<'_>) -> Result<bool, AwsError> {
+        let describe = session.events.describe_rule().name(&self.name);
+        let describe = describe.event_bus_name(&self.bus);
+        exists(session.call.send(|| describe.clone().send()).await)
+    }
+
+    async fn create(
+        &self,
+        session: &Session<'_>,
+        desired: &Properties,
+        tags: &Tags,
+    ) -> Result<Properties, AwsError> {
+        self.put(session, desired, Some(tags)).await?;
+        Ok(Properties {
+            targets: BTreeMap::new(),
+            ..desired.clone()
+        })
+    }
+
+    async fn change(
+        &self,
+        session: &Session<'_>,
+        desired: &Properties,
+        observed: &Properties,
+    ) -> Result<(), AwsError> {
+        let Properties {
+            pattern,
+            enabled,
+            targets,
+        } = desired;
+        if *enabled != observed.enabled || !is_same_pattern(pattern, &observed.pattern) {
+            // AWS takes tags for a new rule only.
+            self.put(session, desired, None).await?;
+        }
+        for (id, target) in targets {
+            if observed.targets.get(id) != Some(target) {
+                self.put_target(session, id, target).await?;
+            }
+        }
+        let foreign: Vec<String> = foreign(targets, &observed.targets).cloned().collect();
+        self.remove_targets(session, &foreign).await
+    }
+
+    async fn tag(&self, session: &Session<'_>, tags: &Tags) -> Result<(), AwsError> {
+        let tag = session.events.tag_resource().resource_arn(&self.arn);
+        let tag = tag.set_tags(Some(to_sdk(tags)));
+        session.call.send_to_new(|| tag.clone().send()).await?;
+        Ok(())
+    }
+
+    async fn untag(&self, session: &Session<'_>, keys: Vec<String>) -> Result<(), AwsError> {
+        let untag = session.events.untag_resource().resource_arn(&self.arn);
+        let untag = untag.set_tag_keys(Some(keys));
+        session.call.send(|| untag.clone().send()).await?;
+        Ok(())
+    }
+
+    /// Deletes the rule, and its targets first.
+    async fn delete(&self, session: &Session<'_>) -> Result<(), AwsError> {
+        let targets = self.targets(session).await?.into_iter();
+        let targets: Vec<String> = targets.map(|target| target.id).collect();
+        self.remove_targets(session, &targets).await?;
+        let delete = session.events.delete_rule().name(&self.name);
+        let delete = delete.event_bus_name(&self.bus);
+        session.call.send(|| delete.clone().send()).await?;
+        Ok(())
+    }
+
+    fn differences(desired: &Properties, observed: &Properties) -> Vec<String> {
+        let Properties {
+            pattern: _, // the attribute `event_pattern`
+            enabled,
+            targets,
+        } = observed;
+        let mut found = Vec::new();
+        if *enabled != desired.enabled {
+            found.push("disabled".to_owned());
+        }
+        found.extend(changed_entries("target", &desired.targets, targets));
+        found
+    }
+}
+
+impl Rule {
+    async fn put(
+        &self,
+        session: &Session<'_>,
+        desired: &Properties,
+        tags: Option<&Tags>,
+    ) -> Result<(), AwsError> {
+        let state = match desired.enabled {
+            true => RuleState::Enabled,
+            false => RuleState::Disabled,
+        };
+        let put = session
+            .events
+            .put_rule()
+            .name(&self.name)
+            .event_bus_name(&self.bus)
+            .description("Pushes to Amazon ECR, for the SOCI event filter")
+            .event_pattern(&desired.pattern)
+            .state(state)
+            .set_tags(tags.map(to_sdk));
+        session.call.send(|| put.clone().send()).await?;
+        Ok(())
+    }
+
+    async fn targets(&self, session: &Session<'_>) -> Result<Vec<SdkTarget>, AwsError> {
+        let (mut found, mut token) = (Vec::new(), None);
+        for _ in 0..MAX_PAGES {
+            let list = session.events.list_targets_by_rule().rule(&self.name);
+            let list = list.event_bus_name(&self.bus).set_next_token(token.take());
+            let page = session.call.send(|| list.clone().send()).await?;
+            found.extend(page.targets.unwrap_or_default());
+            token = page.next_token;
+            if token.is_none() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn put_target(
+        &self,
+        session: &Session<'_>,
+        id: &str,
+        target: &Target,
+    ) -> Result<(), AwsError> {
+        let target = SdkTarget::builder().id(id).arn(&target.arn).build().ok();
+        let put = session.events.put_targets().rule(&self.name);
+        let put = put.event_bus_name(&self.bus);
+        let put = put.set_targets(Some(target.into_iter().collect()));
+        let output = session.call.send_to_new(|| put.clone().send()).await?;
+        let failed = output.failed_entries.unwrap_or_default().into_iter();
+        let failed = failed.map(|entry| (entry.error_code, entry.error_message));
+        refused(output.failed_entry_count, failed.collect())
+    }
+
+    async fn remove_targets(&self, session: &Session<'_>, ids: &[String]) -> Result<(), AwsError> {
+        for ids in ids.chunks(MAX_REMOVED) {
+            let remove = session.events.remove_targets().rule(&self.name);
+            let remove = remove.event_bus_name(&self.bus).set_ids(Some(ids.to_vec()));
+            let output = session.call.send(|| remove.clone().send()).await?;
+            let failed = output.failed_entries.unwrap_or_default().into_iter();
+            let failed = failed.map(|entry| (entry.error_code, entry.error_message));
+            refused(output.failed_entry_count, failed.collect())?;
+        }
+        Ok(())
+    }
+}
+
+fn to_sdk(tags: &Tags) -> Vec<Tag> {
+    let tags = tags.iter();
+    let tags = tags.filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok());
+    tags.collect()
+}
+
+/// Returns an error for the first of the entries that EventBridge refused, if any.
+fn refused(count: i32, entries: Vec<(Option<String>, Option<String>)>) -> Result<(), AwsError> {
+    if count == 0 {
+        return Ok(());
+    }
+    let (code, message) = entries.into_iter().next().unwrap_or_default();
+    Err(AwsError::service(
+        code.unwrap_or_else(|| "Unknown".to_owned()),
+        message.unwrap_or_else(|| "no message".to_owned()),
+    ))
+}
+
+/// Returns whether two patterns differ in nothing but white space and order.
+pub(in crate::builder) fn is_same_pattern(a: &str, b: &str) -> bool {
+    let parse = |text| serde_json::from_str::<Json>(text).ok();
+    a == b || parse(a).is_some_and(|a| Some(a) == parse(b))
+}

@@ -1,0 +1,76 @@
+//! The plan of a builder: computed attributes that are known before an apply.
+
+use tfplugin_sdk::{AttributePath, Context, Diagnostic, Plan, Value};
+
+use super::arguments::{parse_filters, scope};
+use super::{checks, pattern, state, tags};
+use crate::bundle::bundle;
+use crate::shared::Shared;
+
+/// Plans the computed attributes.
+///
+/// # Errors
+/// If the tags are invalid together with the provider's, or the provider has no functions for the
+/// architecture.
+pub(super) fn modify(cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagnostic> {
+    let aws = &cx.data().aws;
+    let tags = if aws.default_tags_unknown() {
+        Value::Unknown
+    } else {
+        tags::planned(plan.planned().get("tags"), aws.default_tags())
+    };
+    checks::all_tags(&tags)?;
+    plan.set("tags_all", tags);
+    plan.set("drift", Vec::<String>::new());
+    code(plan)?;
+    event_pattern(plan);
+    names(plan);
+    Ok(())
+}
+
+/// Plans what will be deployed, which is known because the functions come with the provider.
+fn code(plan: &mut Plan) -> Result<(), Diagnostic> {
+    let path = AttributePath::from("architectures").index(0);
+    let Some(architecture) = plan.planned().at(&path).as_str().map(str::to_owned) else {
+        plan.set_unknown("bundle_version");
+        plan.set_unknown("code_sha256");
+        return Ok(());
+    };
+    let bundle = state::bundle_for(bundle(), &architecture)?;
+    plan.set("bundle_version", bundle.version());
+    plan.set("code_sha256", state::code_of(bundle, &architecture));
+    Ok(())
+}
+
+fn event_pattern(plan: &mut Plan) {
+    let planned = plan.planned();
+    let filters: Option<Vec<String>> = planned.get("repository_image_tag_filters").to().ok();
+    let version = planned.get("index_version").as_str();
+    let suffix = planned.get("tag_suffix").as_str();
+    let (Some(filters), Some(version), Some(suffix)) = (filters, version, suffix) else {
+        plan.set_unknown("event_pattern");
+        return;
+    };
+    let pattern = pattern::pattern(&parse_filters(&filters), &scope(version, suffix));
+    plan.set("event_pattern", pattern);
+}
+
+/// Plans names, which follow from the builder's. ARNs need the account, which a plan does not ask
+/// for.
+fn names(plan: &mut Plan) {
+    if plan.is_create() {
+        if let Some(name) = plan.planned().get("name").as_str().map(str::to_owned) {
+            for (attribute, name) in state::names_of(&name) {
+                plan.set(attribute, name);
+            }
+        }
+        return;
+    }
+    let bus = |value: &Value| value.get("event_bus_name").clone();
+    if plan
+        .prior()
+        .is_some_and(|prior| bus(prior) != bus(plan.planned()))
+    {
+        plan.set_unknown("rule_arn");
+    }
+}

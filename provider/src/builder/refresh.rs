@@ -1,0 +1,174 @@
+//! A refresh: the state is brought up to date with what is observed.
+//!
+//! What has an attribute is taken over into it. What has none is compared with what should follow
+//! from the attributes, and shows as a line of `drift`.
+
+use lambda::environment;
+use tfplugin_sdk::{Diagnostic, Value};
+
+use super::arguments::{Arguments, VpcConfig, with_arguments};
+use super::part::rule::is_same_pattern;
+use super::parts::{Desired, Observed, ObservedUnit, Parts};
+use super::tags::{self, ConfiguredTags, Tags};
+use super::{backfill, state};
+use crate::bundle::bundle;
+use crate::shared::Session;
+
+/// Where a refresh finds the value of an argument.
+enum Source<T> {
+    /// AWS has it, unless the part that would have it is missing.
+    Aws(fn(&Observation<'_>) -> Option<T>),
+    /// AWS does not have it, for this reason: the state's value is kept.
+    Kept(&'static str),
+}
+use Source::{Aws, Kept};
+
+/// Reads the table of arguments for where a refresh finds them.
+macro_rules! sources {
+    ($(
+        $(#[doc = $line:literal])+
+        $name:ident: $type:ty = $default:expr => {
+            schema: $schema:expr,
+            refresh: $source:expr,
+        }
+    )+) => {
+        impl Arguments {
+            /// Returns the arguments as AWS has them, or as they are where AWS does not say.
+            fn refreshed(&self, seen: &Observation<'_>) -> Self {
+                Self { $($name: match $source {
+                    Source::<$type>::Aws(observe) => observe(seen),
+                    Source::<$type>::Kept(reason) => {
+                        tracing::trace!(reason, "{} is kept", stringify!($name));
+                        None
+                    }
+                }.unwrap_or_else(|| self.$name.clone()),)+ }
+            }
+
+            /// Returns why a refresh does not find an argument.
+            #[cfg(test)]
+            fn reason_kept(name: &str) -> Option<&'static str> {
+                match name {
+                    $(stringify!($name) => match $source {
+                        Source::<$type>::Aws(_) => None,
+                        Source::<$type>::Kept(reason) => Some(reason),
+                    },)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+with_arguments!(sources);
+
+/// What arguments are refreshed from.
+struct Observation<'a> {
+    parts: &'a Observed,
+    /// The provider's `default_tags`.
+    default_tags: &'a Tags,
+    /// The argument `tags` in the state.
+    recorded_tags: Option<&'a ConfiguredTags>,
+}
+
+/// Returns the state after a refresh, or `None` if nothing of the builder is left.
+pub(super) async fn refresh(
+    session: &Session<'_>,
+    mut state: Value,
+) -> Result<Option<Value>, Diagnostic> {
+    let (cx, account) = (session.call.cx, &session.account);
+    let imported = state.get("id").is_null();
+    let recorded = Arguments::read(&state)?;
+    let parts = Parts::new(&recorded.name, &recorded.event_bus_name, account);
+    check_account(&state, &parts, &recorded.name)?;
+    let observed = parts.observe(session).await?;
+    if !observed.stands() {
+        return Ok(None);
+    }
+    if imported {
+        check_is_builder(&parts, &observed, &recorded.name)?;
+    }
+
+    let arguments = recorded.refreshed(&Observation {
+        parts: &observed,
+        default_tags: cx.data().aws.default_tags(),
+        recorded_tags: recorded.tags.as_ref(),
+    });
+    arguments.write(&mut state);
+    // Without any function, the tags are still those of the state.
+    let recorded_tags = || state.get("tags_all").to().unwrap_or_default();
+    let tags: Tags = observed.tags().unwrap_or_else(recorded_tags);
+    state.set("tags_all", tags.clone());
+    // Roles and pattern follow from the filters: where somebody changed the filters alone, the
+    // filters are what differs.
+    let of_roles_and_pattern = if imported { &arguments } else { &recorded };
+    let desired = Desired::derived(&parts, &arguments, of_roles_and_pattern, account, tags);
+
+    state::set_names(&mut state, &parts, &arguments, account);
+    set_code(&mut state, &arguments, &observed);
+    let pattern = observed.rule.as_ref().map(|rule| &rule.properties.pattern);
+    let pattern = pattern.filter(|pattern| !is_same_pattern(pattern, &desired.rule.pattern));
+    state.set("event_pattern", pattern.unwrap_or(&desired.rule.pattern));
+    let mut drift = parts.drift(&desired, &observed);
+    drift.extend(backfill::outstanding(cx, &arguments));
+    state.set("drift", drift);
+    Ok(Some(state))
+}
+
+/// Refuses to look for a builder where it is not: it would seem to be gone.
+fn check_account(state: &Value, parts: &Parts, name: &str) -> Result<(), Diagnostic> {
+    let Some(recorded) = state.get("index_generator_function_arn").as_str() else {
+        return Ok(());
+    };
+    let here = &parts.generator.function.arn;
+    if recorded == here {
+        return Ok(());
+    }
+    let place = |arn: &str| {
+        let parts: Vec<&str> = arn.split(':').collect();
+        match parts.as_slice() {
+            [_, _, _, region, account, ..] => format!("account {account}, region {region}"),
+            _ => "an unknown place".to_owned(),
+        }
+    };
+    let detail = format!(
+        "The builder {name:?} was created in {}, but the provider is configured for {}. Configure \
+         the provider for the former, for instance with an alias, or remove the builder from the \
+         state to forget it: terraform state rm",
+        place(recorded),
+        place(here)
+    );
+    Err(Diagnostic::error("Builder is elsewhere", detail))
+}
+
+/// Checks that what has the names of a builder's parts is one, when nothing but a name is known.
+fn check_is_builder(parts: &Parts, observed: &Observed, name: &str) -> Result<(), Diagnostic> {
+    let filters = observed.filter.variable(environment::FILTERS);
+    let version = observed.generator.variable(environment::INDEX_VERSION);
+    if filters.is_some() || version.is_some() {
+        return Ok(());
+    }
+    let detail = format!(
+        "Parts with the names of a builder {name:?} exist, but the functions {:?} and {:?} are \
+         missing or do not have the environment of a builder's. Check the name, the region and \
+         the account.",
+        parts.filter.function.name, parts.generator.function.name
+    );
+    Err(Diagnostic::error("Not a builder", detail))
+}
+
+fn set_code(state: &mut Value, arguments: &Arguments, observed: &Observed) {
+    let hash = |unit: &ObservedUnit| unit.function().map(|found| &found.code_sha256).into();
+    let code = Value::object([
+        ("event_filter", hash(&observed.filter)),
+        ("index_generator", hash(&observed.generator)),
+    ]);
+    if state.get("bundle_version").is_null()
+        && let Some(bundle) = bundle()
+        && state::code_of(bundle, arguments.architecture()) == code
+    {
+        state.set("bundle_version", bundle.version());
+    }
+    state.set("code_sha256", code);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,320 @@
+use std::collections::BTreeSet;
+
+use lambda::environment::GENERATOR_ARN;
+use serde_json::json;
+
+use super::super::names::OWNER_TAG;
+use super::super::part::function;
+use super::super::part::function::permission::{Permission, STATEMENT};
+use super::super::part::role::{self, POLICY};
+use super::super::part::rule::{self, TARGET, Target};
+use super::super::part::{self, Part};
+use super::super::parts::DesiredUnit;
+use super::*;
+use crate::aws::Account;
+
+fn account() -> Account {
+    Account {
+        id: "123456789012".to_owned(),
+        partition: "aws".to_owned(),
+        region: "eu-west-1".to_owned(),
+    }
+}
+
+fn parts() -> Parts {
+    Parts::new("x", "default", &account())
+}
+
+fn desired(arguments: &Arguments) -> Desired {
+    let tags = tags::all(arguments.tags.as_ref(), &Tags::new());
+    Desired::new(&parts(), arguments, &account(), tags)
+}
+
+/// Returns what AWS has when nothing differs.
+fn observed(desired: &Desired) -> Observed {
+    fn part<P: Part>(properties: P::Observed, desired: &Desired) -> Option<part::Observed<P>> {
+        let tags = desired.tags.clone();
+        Some(part::Observed { properties, tags })
+    }
+    let unit = |unit: &DesiredUnit| {
+        let function = unit.function.clone();
+        ObservedUnit {
+            log_group: part(unit.log_group.clone(), desired),
+            role: part(unit.role.clone(), desired),
+            function: part(
+                function::Observed {
+                    config: function.config,
+                    architecture: function.architecture,
+                    code_sha256: "x".to_owned(),
+                    reserved: function.reserved,
+                    invocation: function.invocation,
+                    permissions: function.permissions,
+                },
+                desired,
+            ),
+        }
+    };
+    Observed {
+        filter: unit(&desired.filter),
+        generator: unit(&desired.generator),
+        rule: part(desired.rule.clone(), desired),
+    }
+}
+
+fn refreshed(recorded: &Arguments, observed: &Observed) -> Arguments {
+    recorded.refreshed(&Observation {
+        parts: observed,
+        default_tags: &Tags::new(),
+        recorded_tags: recorded.tags.as_ref(),
+    })
+}
+
+/// Catches an argument that no part takes up, or that is read from the wrong place.
+#[test]
+fn every_argument_is_observed_or_says_why_not() {
+    let default = Arguments::named("x");
+    let mut kept = BTreeSet::new();
+    for variation in Arguments::variations() {
+        let name = variation.name;
+        let observed = observed(&desired(&variation.arguments));
+        let refreshed = refreshed(&default, &observed);
+        if let Some(reason) = Arguments::reason_kept(name) {
+            assert!(!reason.is_empty(), "{name}");
+            assert_eq!(refreshed, default, "{name}");
+            kept.insert(name);
+        } else {
+            let want = Arguments {
+                name: "x".to_owned(),
+                ..variation.arguments
+            };
+            assert_eq!(refreshed, want, "{name}");
+        }
+    }
+    let want = ["event_bus_name", "index_existing", "name"];
+    assert_eq!(kept.into_iter().collect::<Vec<_>>(), want);
+}
+
+#[test]
+fn all_arguments_are_observed_together() {
+    let mut arguments = Arguments::named("x");
+    for variation in Arguments::variations() {
+        if Arguments::reason_kept(variation.name).is_none() {
+            let mut state = tfplugin_sdk::Value::Null;
+            arguments.write(&mut state);
+            let mut altered = tfplugin_sdk::Value::Null;
+            variation.arguments.write(&mut altered);
+            state.set(variation.name, altered.get(variation.name).clone());
+            arguments = Arguments::read(&state).unwrap();
+        }
+    }
+    let observed = observed(&desired(&arguments));
+    assert_eq!(refreshed(&Arguments::named("x"), &observed), arguments);
+}
+
+#[test]
+fn what_is_as_desired_does_not_drift() {
+    for variation in Arguments::variations() {
+        let desired = desired(&variation.arguments);
+        let observed = observed(&desired);
+        let drift = parts().drift(&desired, &observed);
+        assert!(drift.is_empty(), "{}: {drift:?}", variation.name);
+        assert!(check_is_builder(&parts(), &observed, "x").is_ok());
+    }
+}
+
+/// A change in AWS, and the line that shows it.
+type Change = (fn(&mut Observed), &'static str);
+
+#[test]
+fn every_change_shows() {
+    fn function(unit: &mut ObservedUnit) -> &mut function::Observed {
+        &mut unit.function.as_mut().unwrap().properties
+    }
+    fn role(unit: &mut ObservedUnit) -> &mut role::Properties {
+        &mut unit.role.as_mut().unwrap().properties
+    }
+    fn rule(observed: &mut Observed) -> &mut rule::Properties {
+        &mut observed.rule.as_mut().unwrap().properties
+    }
+    let table: &[Change] = &[
+        (
+            |seen| seen.filter.role = None,
+            "role \"x-filter-eu-west-1\": missing",
+        ),
+        (
+            |seen| seen.generator.log_group = None,
+            "log group \"/aws/lambda/x-generator\": missing",
+        ),
+        (
+            |seen| seen.generator.function = None,
+            "function \"x-generator\": missing",
+        ),
+        (|seen| seen.rule = None, "rule \"x\": missing"),
+        (|seen| rule(seen).enabled = false, "rule \"x\": disabled"),
+        (
+            |seen| rule(seen).targets.clear(),
+            "rule \"x\": target missing",
+        ),
+        (
+            |seen| {
+                let (arn, plain) = ("arn".to_owned(), true);
+                let target = Target { arn, plain };
+                rule(seen).targets.insert("mine".to_owned(), target);
+            },
+            "rule \"x\": foreign target \"mine\"",
+        ),
+        (
+            |seen| rule(seen).targets.get_mut(TARGET).unwrap().plain = false,
+            "rule \"x\": target changed",
+        ),
+        (
+            |seen| seen.rule.as_mut().unwrap().tags.clear(),
+            "rule \"x\": tags changed",
+        ),
+        (
+            |seen| role(&mut seen.generator).policies.clear(),
+            "role \"x-generator-eu-west-1\": policy missing",
+        ),
+        (
+            |seen| {
+                let policies = &mut role(&mut seen.filter).policies;
+                policies.insert(POLICY.to_owned(), json!({}));
+            },
+            "role \"x-filter-eu-west-1\": policy changed",
+        ),
+        (
+            |seen| role(&mut seen.filter).trust = json!({}),
+            "role \"x-filter-eu-west-1\": trust policy changed",
+        ),
+        (
+            |seen| role(&mut seen.filter).boundary = Some("arn".to_owned()),
+            "role \"x-filter-eu-west-1\": permissions boundary changed",
+        ),
+        (
+            |seen| function(&mut seen.filter).permissions.clear(),
+            "function \"x-filter\": permission missing",
+        ),
+        (
+            |seen| {
+                let another = Permission::Rule("arn".to_owned());
+                let permissions = &mut function(&mut seen.filter).permissions;
+                permissions.insert(STATEMENT.to_owned(), another);
+            },
+            "function \"x-filter\": permission changed",
+        ),
+        (
+            |seen| {
+                let open = Permission::from(json!({"Principal": "*"}));
+                let permissions = &mut function(&mut seen.generator).permissions;
+                permissions.insert("open".to_owned(), open);
+            },
+            "function \"x-generator\": foreign permission \"open\"",
+        ),
+        (
+            |seen| {
+                let environment = &mut function(&mut seen.filter).config.environment;
+                environment.insert(GENERATOR_ARN.to_owned(), "arn".to_owned());
+            },
+            "function \"x-filter\": environment changed",
+        ),
+        (
+            |seen| function(&mut seen.filter).config.memory_size = 128,
+            "function \"x-filter\": memory size changed",
+        ),
+        (
+            |seen| function(&mut seen.generator).config.runtime = "x".to_owned(),
+            "function \"x-generator\": runtime changed",
+        ),
+        (
+            |seen| function(&mut seen.filter).invocation.retries = 0,
+            "function \"x-filter\": asynchronous invocation changed",
+        ),
+        (
+            |seen| seen.filter.log_group.as_mut().unwrap().properties.retention = 1,
+            "log group \"/aws/lambda/x-filter\": retention changed",
+        ),
+        (
+            |seen| function(&mut seen.filter).architecture = "arm64".to_owned(),
+            "function \"x-filter\": architecture changed",
+        ),
+        (
+            |seen| {
+                seen.generator
+                    .function
+                    .as_mut()
+                    .unwrap()
+                    .properties
+                    .forget_role()
+            },
+            "function \"x-generator\": role changed",
+        ),
+    ];
+    let desired = desired(&Arguments::named("x"));
+    for (change, line) in table {
+        let mut observed = observed(&desired);
+        change(&mut observed);
+        assert_eq!(parts().drift(&desired, &observed), [*line]);
+    }
+}
+
+#[test]
+fn tags_of_aws_are_no_drift() {
+    let desired = desired(&Arguments::named("x"));
+    let mut observed = observed(&desired);
+    let tag = || ("aws:cloudformation:stack-name".to_owned(), "s".to_owned());
+    observed.rule.as_mut().unwrap().tags.extend([tag()]);
+    assert!(parts().drift(&desired, &observed).is_empty());
+
+    let function = observed.generator.function.as_mut().unwrap();
+    function
+        .tags
+        .extend([tag(), ("a".to_owned(), "1".to_owned())]);
+    let lines = parts().drift(&desired, &observed);
+    assert_eq!(lines, ["function \"x-generator\": tags changed"]);
+    let want = [("a".to_owned(), "1".to_owned())];
+    assert_eq!(observed.tags(), Some(want.into()));
+    let want = [("a".to_owned(), Some("1".to_owned()))];
+    let seen = refreshed(&Arguments::named("x"), &observed);
+    assert_eq!(seen.tags, Some(want.into()));
+
+    observed.generator.function = None;
+    assert_eq!(observed.tags(), Some(Tags::new()));
+    observed.filter.function = None;
+    assert_eq!(observed.tags(), None);
+}
+
+#[test]
+fn a_builder_of_another_region_is_not_gone() {
+    let mut state = Value::object([("name", "x".into())]);
+    assert!(check_account(&state, &parts(), "x").is_ok());
+    state::set_names(&mut state, &parts(), &Arguments::named("x"), &account());
+    assert!(check_account(&state, &parts(), "x").is_ok());
+    let other = Account {
+        region: "us-east-1".to_owned(),
+        ..account()
+    };
+    let parts = Parts::new("x", "default", &other);
+    let error = check_account(&state, &parts, "x").unwrap_err();
+    for part in ["account 123456789012, region eu-west-1", "region us-east-1"] {
+        assert!(error.detail.contains(part), "{}", error.detail);
+    }
+}
+
+#[test]
+fn foreign_parts_are_named() {
+    let mut observed = observed(&desired(&Arguments::named("x")));
+    assert!(parts().check_owner(&observed, "x").is_ok());
+    observed.rule.as_mut().unwrap().tags.clear();
+    let owner = &mut observed.filter.role.as_mut().unwrap().tags;
+    owner.insert(OWNER_TAG.to_owned(), "another".to_owned());
+    let error = parts().check_owner(&observed, "x").unwrap_err();
+    assert_eq!(error.path.to_string(), "name");
+    for part in [
+        "role \"x-filter-eu-west-1\"",
+        "rule \"x\"",
+        "terraform import",
+    ] {
+        assert!(error.detail.contains(part), "{}", error.detail);
+    }
+    assert!(!error.detail.contains("function \"x"), "{}", error.detail);
+}

@@ -1,0 +1,171 @@
+//! Checks of a configuration that take more than one argument, or more than one filter.
+
+use std::collections::BTreeMap;
+
+use lambda::environment::MAX_BYTES;
+use lambda::filters::Filter;
+use lambda::tag_suffix::TagSuffix;
+use tfplugin_sdk::{AttributePath, Diagnostic, Diagnostics, Value};
+
+use super::arguments::Arguments;
+use super::checks::quote;
+use super::{environment, policy};
+use crate::aws::Account;
+use crate::bundle::Function;
+
+const FILTERS: &str = "repository_image_tag_filters";
+
+/// Checks a configuration, in which values may be unknown.
+pub(super) fn validate(config: &Value) -> Diagnostics {
+    let mut found = Diagnostics::new();
+    filters_together(config, &mut found);
+    if let Value::List(items) = config.get(FILTERS)
+        && items.is_empty()
+    {
+        let detail = "Without a filter no image would be indexed. Write [\"*:*\"] for every \
+                      image, or omit the argument.";
+        found.push(Diagnostic::error("No filter", detail).at(FILTERS));
+    }
+    if !found.has_errors() {
+        found.extend(sizes(config));
+    }
+    found
+}
+
+fn filters_together(config: &Value, found: &mut Diagnostics) {
+    let suffix = match config.get("tag_suffix") {
+        Value::Null => Some(TagSuffix::default()),
+        known => known.as_str().and_then(|text| text.parse().ok()),
+    };
+    let items = config.get(FILTERS).as_list();
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for (index, item) in items.into_iter().flatten().enumerate() {
+        let path = AttributePath::from(FILTERS).index(index);
+        let Some(text) = item.as_str() else {
+            if item.is_null() {
+                let detail = "A filter is null. Write repository:tag, or remove it.";
+                found.push(Diagnostic::error("Invalid filter", detail).at(path));
+            }
+            continue;
+        };
+        if let Some(first) = seen.get(text) {
+            let detail = format!(
+                "Filter {} is listed twice, first at index {first}. Remove one of them.",
+                quote(text)
+            );
+            found.push(Diagnostic::error("Duplicate filter", detail).at(path));
+            continue;
+        }
+        seen.insert(text, index);
+        if let (Ok(filter), Some(suffix)) = (text.parse::<Filter>(), &suffix)
+            && suffix.ends(filter.tag())
+        {
+            let detail = format!(
+                "Filter {} matches only tags that end in {:?}, which are those of SOCI-enabled \
+                 images and never indexed. Remove the filter, or choose another tag_suffix.",
+                quote(text),
+                suffix.as_str()
+            );
+            found.push(Diagnostic::error("Filter without effect", detail).at(path));
+        }
+    }
+}
+
+/// Checks the limits of AWS that many filters reach, once they are known.
+fn sizes(config: &Value) -> Diagnostics {
+    let filters = config.get(FILTERS);
+    if !filters.is_wholly_known() {
+        return Diagnostics::new();
+    }
+    let filters = filters.as_list().unwrap_or_default().iter();
+    let name = config.get("name").as_str();
+    let arguments = Arguments {
+        repository_image_tag_filters: filters
+            .filter_map(|filter| filter.as_str().map(str::to_owned))
+            .collect(),
+        ..name.map_or_else(Arguments::default, Arguments::named)
+    };
+    // The longest values there are.
+    let account = Account {
+        id: "123456789012".to_owned(),
+        partition: "aws-us-gov".to_owned(),
+        region: "ap-southeast-1".to_owned(),
+    };
+    let generator = account.function_arn(&"x".repeat(64));
+    let variables = environment::event_filter(&arguments, &generator);
+    let bytes: usize = variables
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    if bytes > MAX_BYTES {
+        let detail = format!(
+            "The filters are too long: they are passed to the event filter in its environment, \
+             which would take {bytes} bytes, want at most {MAX_BYTES}. Combine filters with \
+             wildcards, such as \"shop/*:*\", or distribute them over several builders."
+        );
+        return Diagnostic::error("Too many filters", detail)
+            .at(FILTERS)
+            .into();
+    }
+    let document = policy::policy(Function::IndexGenerator, &arguments, &account).to_string();
+    if document.len() > policy::MAX_CHARACTERS {
+        let detail = format!(
+            "The filters name too many repositories: the IAM policy of the index generator would \
+             have {} characters, want at most {}. Combine repositories with wildcards, such as \
+             \"shop/*:*\", or distribute the filters over several builders.",
+            document.len(),
+            policy::MAX_CHARACTERS
+        );
+        return Diagnostic::error("Too many repositories", detail)
+            .at(FILTERS)
+            .into();
+    }
+    Diagnostics::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_filters(filters: Vec<Value>) -> Vec<String> {
+        let found = validate(&Value::object([(FILTERS, Value::List(filters))]));
+        found
+            .iter()
+            .map(|d| format!("{}: {}: {}", d.path, d.summary, d.detail))
+            .collect()
+    }
+
+    #[test]
+    fn filters_are_checked_together() {
+        let numbered = |count: usize, text: fn(usize) -> String| -> Vec<Value> {
+            (0..count).map(|n| text(n).into()).collect()
+        };
+        for (filters, want) in [
+            (
+                vec!["a:*".into(), Value::Unknown, "a:*".into()],
+                format!("{FILTERS}[2]: Duplicate filter"),
+            ),
+            (
+                vec!["a:*-soci".into()],
+                format!("{FILTERS}[0]: Filter without effect"),
+            ),
+            (vec![Value::Null], format!("{FILTERS}[0]: Invalid filter")),
+            (Vec::new(), format!("{FILTERS}: No filter")),
+            (
+                numbered(200, |n| format!("some/quite/long/name/{n}:*")),
+                format!("{FILTERS}: Too many filters"),
+            ),
+            (
+                numbered(300, |n| format!("{n}:*")),
+                format!("{FILTERS}: Too many repositories"),
+            ),
+        ] {
+            let found = of_filters(filters);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].starts_with(&want), "{found:?}");
+        }
+        assert!(of_filters(vec!["a:*".into(), "b:1".into(), Value::Unknown]).is_empty());
+        assert!(validate(&Value::object([(FILTERS, Value::Unknown)])).is_empty());
+        assert!(validate(&Value::object([("name", Value::Unknown)])).is_empty());
+    }
+}
