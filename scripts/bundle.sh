@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Builds the Lambda functions for the operating system that AWS runs them on, and packs them
-# into target/bundle, from where the provider's build embeds them:
+# Builds the Lambda functions for Lambda's operating system and packs them into target/bundle,
+# from where the provider's build embeds them:
 #
 #   event-filter-x86_64.zip  index-generator-x86_64.zip  bundle.json
 #
-# and the same for arm64 where the Rust target aarch64-unknown-linux-gnu is installed. With
-# nothing changed it changes nothing and ends within a second or two.
+# and the same for arm64 if the Rust target aarch64-unknown-linux-gnu is installed. Without changes
+# it writes nothing and ends within two seconds.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -15,7 +15,7 @@ readonly TOOLS=$TARGET/bundle-tools
 readonly REQUIREMENTS=scripts/requirements-bundle.txt
 CARGO=${CARGO:-cargo}
 
-# The tools come from PyPI, into a virtual environment of their own.
+# Installs the tools from PyPI into a virtual environment of their own.
 install_tools() {
   if ! cmp --silent "$REQUIREMENTS" "$TOOLS/installed"; then
     echo "bundle: installing the tools of $REQUIREMENTS"
@@ -24,7 +24,7 @@ install_tools() {
     "$TOOLS/bin/pip" install --quiet --disable-pip-version-check --requirement "$REQUIREMENTS"
     cp "$REQUIREMENTS" "$TOOLS/installed"
   fi
-  # What Zig builds for a target once, it keeps here.
+  # Zig's cache of what it builds once for each target.
   CARGO_ZIGBUILD_CACHE_DIR="$(realpath "$TOOLS")/cache"
   ZIG_GLOBAL_CACHE_DIR="$CARGO_ZIGBUILD_CACHE_DIR/zig"
   export CARGO_ZIGBUILD_CACHE_DIR ZIG_GLOBAL_CACHE_DIR
@@ -50,7 +50,7 @@ main() {
     echo "bundle: no Rust target to build for: run 'rustup target add x86_64-unknown-linux-gnu'" >&2
     return 1
   fi
-  # Without the functions themselves this is built in seconds.
+  # Builds in seconds, because it leaves out the functions themselves.
   "$CARGO" run --quiet --package lambda --no-default-features --features bundle --bin bundle \
     --locked -- "$TARGET/bundle" "$GLIBC" "${built[@]}"
 }

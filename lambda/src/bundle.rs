@@ -1,8 +1,8 @@
-//! Packing the functions: one zip for each function and architecture, and `bundle.json`, which
-//! lists them.
+//! Packs the functions: one zip for each function and architecture, and `bundle.json`, which lists
+//! them.
 //!
-//! A zip holds a program under the name `bootstrap`, as the runtime `provided.al2023` wants it.
-//! The same programs give the same bytes, so that a digest says whether anything has changed.
+//! A zip holds a program under the name `bootstrap`, as the runtime `provided.al2023` expects it.
+//! The same programs give the same bytes, so that a digest tells whether anything has changed.
 
 mod program;
 
@@ -17,17 +17,17 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 
 pub use program::{InvalidProgram, check};
 
-/// The programs, by their names.
+/// Names of the programs.
 pub const FUNCTIONS: [&str; 2] = ["event-filter", "index-generator"];
-/// The list of what a bundle has.
+/// File name of a bundle's list.
 pub const LIST: &str = "bundle.json";
 
-/// What `bundle.json` says.
+/// The content of `bundle.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bundle {
-    /// The version of this crate, `+`, and twelve hex digits that tell by the content.
+    /// The version of this crate, `+`, and twelve hex digits that depend on the content.
     pub version: String,
-    /// The version of glibc that the programs run with.
+    /// The newest version of glibc that the programs need.
     pub glibc: String,
     /// The zips.
     pub functions: Vec<Packed>,
@@ -48,7 +48,7 @@ pub struct Packed {
     pub sha256: String,
 }
 
-/// Why no bundle could be made.
+/// Reasons why no bundle could be packed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file cannot be read or written.
@@ -64,7 +64,7 @@ pub enum Error {
     Program {
         /// The program.
         path: String,
-        /// Why not.
+        /// The reason.
         source: InvalidProgram,
     },
     /// A zip cannot be written.
@@ -77,11 +77,11 @@ pub enum Error {
     },
 }
 
-/// Packs the programs of each architecture, given with the directory they are in, into the
-/// directory `output`. What is there already and would be the same is not written again.
+/// Packs the programs of each architecture, given with its directory, into the directory
+/// `output`. Files that would not change are not written again.
 ///
 /// # Errors
-/// When a program is missing or would not run with this version of glibc.
+/// If a program is missing or would not run with this version of glibc.
 pub fn pack(output: &Path, glibc: &str, built: &[(String, PathBuf)]) -> Result<Bundle, Error> {
     fs::create_dir_all(output).map_err(|source| io(output, source))?;
     let mut functions = Vec::new();
@@ -122,10 +122,10 @@ pub fn pack(output: &Path, glibc: &str, built: &[(String, PathBuf)]) -> Result<B
     Ok(bundle)
 }
 
-/// The zip of a program.
+/// Zips a program.
 ///
 /// # Errors
-/// When the program is too large for a zip.
+/// If the program is too large for a zip.
 pub fn zip(program: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default()
@@ -138,7 +138,7 @@ pub fn zip(program: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
     Ok(zip.finish()?.into_inner())
 }
 
-/// Whoever depends on a file sees by its time whether it has changed.
+/// Keeps the time of a file that does not change: builds that depend on it go by that.
 fn write_if_changed(path: &Path, content: &[u8]) -> Result<(), Error> {
     if fs::read(path).is_ok_and(|present| present == content) {
         return Ok(());
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lambda_cannot_run_is_not_packed() {
+    fn a_missing_program_is_an_error() {
         let directory = std::env::temp_dir();
         let built = [("x86_64".to_owned(), directory.join("no-such-directory"))];
         let error = pack(&directory, "2.34", &built).unwrap_err().to_string();

@@ -19,6 +19,10 @@ pub const TAG_SUFFIX: &str = "soci_tag_suffix";
 pub const SPAN_SIZE: &str = "soci_span_size";
 /// Index generator: compressed bytes below which a layer is not indexed.
 pub const MIN_LAYER_SIZE: &str = "soci_min_layer_size";
+/// Index generator: `true` or `false`; whether the output's tag names the image itself where no
+/// layer can be indexed (V2). Where it is not set, it does. Otherwise an output of an earlier image
+/// is an error.
+pub const TAG_UNINDEXED: &str = "soci_tag_unindexed_images";
 
 /// Maximum bytes of all names and values of a function's environment together (AWS Lambda quota).
 pub const MAX_BYTES: usize = 4096;

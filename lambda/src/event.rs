@@ -12,9 +12,9 @@ use crate::grammar::{is_digest, is_repository, is_tag};
 pub const SOURCE: &str = "aws.ecr";
 /// The event's `detail-type`.
 pub const DETAIL_TYPE: &str = "ECR Image Action";
-/// The event's `detail.action-type`: other actions are no pushes.
+/// The event's `detail.action-type`; other actions are not pushes.
 pub const ACTION: &str = "PUSH";
-/// The event's `detail.result`: other pushes failed.
+/// The event's `detail.result`; other pushes failed.
 pub const RESULT: &str = "SUCCESS";
 
 /// Maximum size of an event in bytes (EventBridge quota for an entry).
@@ -186,7 +186,7 @@ impl Event<'_> {
             .ok_or_else(|| self.refuse(field, want))
     }
 
-    /// A text that may be missing or empty.
+    /// Reads a text that may be missing or empty.
     fn optional(
         &self,
         field: &'static str,

@@ -1,8 +1,8 @@
-//! The event filter: decides which pushes the index generator gets to see.
+//! The event filter: decides which pushes the index generator is invoked for.
 //!
-//! It answers `{"statusCode": …, "body": …}`: 400 for an event that is no push, 200 for one
-//! that was passed on or left out, with the reason in words. What keeps it from passing an
-//! event on is an error of the function, so that Lambda tries again.
+//! It answers `{"statusCode": …, "body": …}`: 400 for an event that is no push, 200 for one that
+//! was passed on or skipped, with the reason in words. A failure to pass an event on is an error
+//! of the function, so that Lambda tries again.
 
 use std::process::ExitCode;
 
@@ -93,7 +93,7 @@ fn is_function_arn(text: &str) -> bool {
     ) && parts.into_iter().all(name)
 }
 
-/// What the function answers.
+/// The function's answer.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {
@@ -101,7 +101,7 @@ struct Answer {
     body: String,
 }
 
-/// Why an event could not be decided on or passed on.
+/// Reasons why an event could not be decided on or passed on.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error(transparent)]
@@ -125,7 +125,7 @@ impl From<Error> for Diagnostic {
 
 struct EventFilter {
     config: Result<Config, InvalidVariable>,
-    /// Made when the first event is passed on: most are not.
+    /// Created when the first event is passed on: most are not.
     lambda: OnceCell<aws_sdk_lambda::Client>,
 }
 
@@ -152,7 +152,7 @@ impl EventFilter {
         invocation.about(&push);
         let image = push.image();
         match config.scope.decide(&config.filters, &push) {
-            Err(reason) => Ok(answer(200, format!("left out {image}: {reason}"))),
+            Err(reason) => Ok(answer(200, format!("skipped {image}: {reason}"))),
             Ok(filter) => {
                 let request = self.invoke(&config.generator, &invocation.payload).await?;
                 let body = format!(
@@ -163,7 +163,7 @@ impl EventFilter {
         }
     }
 
-    /// Passes an event on as it came. Returns the id of the generator's invocation.
+    /// Passes an event on unchanged. Returns the request id of the generator's invocation.
     async fn invoke(&self, generator: &str, event: &str) -> Result<String, Error> {
         let failed = |reason: String| Error::Invoke {
             function: generator.to_owned(),

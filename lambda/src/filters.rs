@@ -40,19 +40,19 @@ pub struct InvalidFilter {
 }
 
 impl Filter {
-    /// The pattern of the repository.
+    /// Returns the pattern of the repository.
     pub fn repository(&self) -> &str {
         &self.repository
     }
 
-    /// The pattern of the tag.
+    /// Returns the pattern of the tag.
     pub fn tag(&self) -> &str {
         &self.tag
     }
 
     /// Whether the filter matches the whole of `repository:tag`.
     pub fn matches(&self, repository: &str, tag: &str) -> bool {
-        // A name has no colon of its own, so the two halves can be looked at one by one.
+        // A name has no colon of its own, so the two halves can be matched one by one.
         !repository.contains(':')
             && !tag.contains(':')
             && WildMatch::new(&self.repository).matches(repository)

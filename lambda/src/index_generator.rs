@@ -1,20 +1,35 @@
-//! The index generator: builds the SOCI index of an image that was pushed.
+//! The index generator: builds and publishes the SOCI index of an image that was pushed.
 //!
 //! ```text
-//! event ─► checks ─► authorization token ─► is it indexed already? ─► soci::index
-//!                      │                                                  │
-//!                      └─ names the registry; no event ever does          ▼
-//!          the source's tag once more ◄── output tagged ◄── documents published
+//! event ─► PushEvent ─► Scope ─► Token ─► IndexJob ─► answer, log, metrics
+//!          (event)      (scope)  (registry)  │  (job)
+//!                                            ├─ the image still has the tag?
+//!                                            ├─ it is indexed already?
+//!                                            ├─ soci::index: layers ─► zTOCs ─► index
+//!                                            ├─ blobs, then manifests, then <tag>-soci
+//!                                            └─ the image still has the tag?
 //! ```
 //!
-//! What there is no index to be made of ends without an error, and says why: Lambda would only
-//! try again. An error is what a later attempt, or a person, can do something about.
+//! One invocation is one event. It is checked as a whole ([`PushEvent`]) and left alone if it does
+//! not concern the builder ([`Scope`](crate::scope::Scope)), both without a request. The
+//! authorization token names the registry; no event ever does. The rest is an [`IndexJob`] within
+//! the time that Lambda allows, less a margin, so that the reason is told before Lambda ends it.
+//!
+//! An invocation ends in one of three ways:
+//!
+//! - It was indexed, or there is no index to be built, and the answer says why. Trying again would
+//!   change nothing, so neither is an error.
+//! - It failed, and another attempt may succeed: Lambda tries again, as often as it is told to.
+//! - It failed for good ([`Error::is_final`]). Only an error reaches the failure destination, and
+//!   only after all retries, so this is an error too; [`FinalFailures`] answers the retries.
 
 mod config;
+mod error;
+mod failures;
+mod job;
 mod metrics;
 mod progress;
 mod registry;
-mod work;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -23,16 +38,18 @@ use lambda_runtime::Diagnostic;
 use tokio::sync::OnceCell;
 use tracing::Instrument as _;
 
-use crate::event::{InvalidEvent, PushEvent};
+use crate::event::PushEvent;
 use crate::log;
 use crate::runtime::{self, Invocation};
 use crate::variables::{self, InvalidVariable};
 use config::Config;
+use error::Error;
+use failures::FinalFailures;
+use job::{IndexJob, Outcome};
 use metrics::Metrics;
-use progress::Progress;
-use work::{Outcome, Work};
+use progress::LayerProgress;
 
-/// So long before Lambda ends it, an invocation ends by itself.
+/// Time before Lambda's deadline at which an invocation ends by itself.
 const MARGIN: Duration = Duration::from_secs(10);
 
 /// Runs the function until Lambda ends it.
@@ -42,6 +59,7 @@ pub fn run() -> ExitCode {
         config: Config::read(&variables::of_process),
         ecr: OnceCell::new(),
         soci: OnceCell::new(),
+        failures: FinalFailures::default(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -51,64 +69,31 @@ pub fn run() -> ExitCode {
     })
 }
 
-/// Why an image could not be indexed.
-#[derive(Debug, thiserror::Error)]
-enum Error {
-    #[error(transparent)]
-    Configuration(#[from] InvalidVariable),
-    #[error(transparent)]
-    Event(#[from] InvalidEvent),
-    #[error("cannot get an authorization token from Amazon ECR: {0}")]
-    Authorization(String),
-    #[error("registry {endpoint:?}: {reason}")]
-    Registry { endpoint: String, reason: String },
-    #[error(transparent)]
-    Soci(#[from] soci::Error),
-    #[error("the tag {tag:?} kept moving to other images while they were indexed")]
-    Moving { tag: String },
-    #[error(
-        "stopped after {seconds} s, before the function's time limit: {progress}; allow the \
-         function more time or more memory (which brings more CPU)"
-    )]
-    Deadline { seconds: u64, progress: String },
-}
-
-impl From<Error> for Diagnostic {
-    fn from(error: Error) -> Self {
-        let kind = match error {
-            Error::Configuration(_) => "InvalidConfiguration",
-            Error::Event(_) => "InvalidEvent",
-            Error::Authorization(_) => "NoAuthorization",
-            Error::Registry { .. } => "WrongRegistry",
-            Error::Soci(_) => "IndexingFailed",
-            Error::Moving { .. } => "TagKeepsMoving",
-            Error::Deadline { .. } => "DeadlineExceeded",
-        };
-        Self {
-            error_type: kind.to_owned(),
-            error_message: error.to_string(),
-        }
-    }
-}
-
 struct IndexGenerator {
     config: Result<Config, InvalidVariable>,
-    // Both are made when an event first needs them.
+    // Created when an event first needs them.
     ecr: OnceCell<aws_sdk_ecr::Client>,
     soci: OnceCell<soci::Client>,
+    failures: FinalFailures,
 }
 
 impl IndexGenerator {
-    async fn handle(&self, invocation: Invocation) -> Result<String, Error> {
+    async fn handle(&self, invocation: Invocation) -> Result<String, Diagnostic> {
         let start = Instant::now();
         let span = invocation.span();
-        let progress = Progress::default();
-        let work = self.within_deadline(&invocation, &progress);
-        let handled = work.instrument(span.clone()).await;
+        if let Some(answer) = self.failures.recall(invocation.request_id()) {
+            let _entered = span.enter();
+            let message = &answer.error_message;
+            tracing::warn!("not tried again, since the failure is final: {message}");
+            return Err(answer);
+        }
+        let progress = LayerProgress::default();
+        let job = self.within_deadline(&invocation, &progress);
+        let ended = job.instrument(span.clone()).await;
         let _entered = span.enter();
         let metrics = Metrics::new(&invocation, &progress, start.elapsed());
-        match handled {
-            Ok(Outcome::Skipped(reason)) => {
+        match ended {
+            Ok(Outcome::Skipped(reason) | Outcome::Aliased(reason)) => {
                 tracing::info!("{reason}");
                 metrics.skipped().write();
                 Ok(reason)
@@ -119,19 +104,24 @@ impl IndexGenerator {
                 Ok(answer)
             }
             Err(error) => {
-                tracing::error!(progress = %progress, "{error}");
+                let is_final = error.is_final();
+                tracing::error!(progress = %progress, r#final = is_final, "{error}");
                 metrics.failed().write();
-                Err(error)
+                let answer = Diagnostic::from(error);
+                if is_final {
+                    self.failures.remember(invocation.request_id(), &answer);
+                }
+                Err(answer)
             }
         }
     }
 
-    /// Stops before Lambda would, in the middle of anything: what is there by then either is
-    /// whole or is referred to by nothing.
+    /// Stops before Lambda would, in the middle of anything: what was published by then is either
+    /// complete or not referred to by anything.
     async fn within_deadline(
         &self,
         invocation: &Invocation,
-        progress: &Progress,
+        progress: &LayerProgress,
     ) -> Result<Outcome, Error> {
         let remaining = invocation.remaining();
         let limit = remaining - MARGIN.min(remaining / 10);
@@ -145,25 +135,29 @@ impl IndexGenerator {
         }
     }
 
-    async fn index(&self, invocation: &Invocation, progress: &Progress) -> Result<Outcome, Error> {
+    async fn index(
+        &self,
+        invocation: &Invocation,
+        progress: &LayerProgress,
+    ) -> Result<Outcome, Error> {
         let config = self.config.as_ref().map_err(Clone::clone)?;
         let push = PushEvent::parse(&invocation.payload)?;
         invocation.about(&push);
-        if let Some(reason) = work::nothing_to_do(config, &push) {
+        if let Err(reason) = config.scope.check(&push) {
+            let reason = format!("skipped {}: {reason}", push.image());
             return Ok(Outcome::Skipped(reason));
         }
-        let image = self.open(config, invocation, &push).await?;
-        let work = Work {
+        let job = IndexJob {
             config,
-            image,
-            push: &push,
+            image: self.open(config, invocation, &push).await?,
             digest: push.digest.parse().map_err(soci::Error::from)?,
+            push: &push,
             progress,
         };
-        work.run().await
+        job.run().await
     }
 
-    /// The image in the registry that the authorization token is for.
+    /// Opens the image in the registry that the authorization token is for.
     async fn open(
         &self,
         config: &Config,

@@ -7,10 +7,9 @@
 //! The event filter decides by `repository:tag` [filters]; the index generator builds with the
 //! crate `soci` and pushes the index beside the image.
 //!
-//! Without its features the crate holds what the functions and whoever deploys them must agree
-//! on, and each of it has its one home here: the [event], whether it [concerns a
-//! builder](scope), [filters], the [tag suffix](tag_suffix), [limits], and the names of
-//! [environment] variables.
+//! Without its features the crate holds only what the functions and the provider must agree on:
+//! the [event], whether it [concerns a builder](scope), [filters], the [tag suffix](tag_suffix),
+//! [limits], and the names of [environment] variables.
 
 #[cfg(feature = "bundle")]
 pub mod bundle;

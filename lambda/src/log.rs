@@ -4,9 +4,9 @@
 //! {"level":"INFO","timestamp":"2026-01-02T15:04:05.123456Z","message":"…","requestId":"…","repository":"shop/web"}
 //! ```
 //!
-//! The fields of the spans around an event are part of its line. Lambda passes the wanted level
-//! in `AWS_LAMBDA_LOG_LEVEL`. Only this workspace's crates log below `WARN`: others may print
-//! whole URLs, headers and events.
+//! The fields of the spans around an event are part of its line. Lambda passes the function's log
+//! level in `AWS_LAMBDA_LOG_LEVEL`, and drops lines below it. Only this workspace's crates log
+//! below `WARN`: others may print whole URLs, headers and events.
 
 use std::fmt;
 use std::io::Write as _;
@@ -24,12 +24,15 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::{LookupSpan, Scope};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// The longest text of one field, in bytes.
+/// Maximum length of a field's text in bytes.
 const MAX_TEXT: usize = 8 << 10;
+
+/// The variable in which Lambda passes the function's log level.
+const LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
 
 /// Starts logging, panics included.
 pub(crate) fn init() {
-    let level = level(std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().as_deref());
+    let level = level(std::env::var(LEVEL).ok().as_deref());
     let others = level.min(LevelFilter::WARN);
     let filter = Targets::new()
         .with_default(others)
@@ -55,21 +58,34 @@ fn level(wanted: Option<&str>) -> LevelFilter {
         Some("TRACE") => LevelFilter::TRACE,
         Some("DEBUG") => LevelFilter::DEBUG,
         Some("WARN") => LevelFilter::WARN,
-        // There is nothing above an error here.
+        // The functions log nothing above an error.
         Some("ERROR" | "FATAL") => LevelFilter::ERROR,
         _ => LevelFilter::INFO,
+    }
+}
+
+/// Returns the least severe level from `INFO` on that Lambda does not drop.
+pub(crate) fn surviving_level() -> &'static str {
+    surviving(std::env::var(LEVEL).ok().as_deref())
+}
+
+fn surviving(wanted: Option<&str>) -> &'static str {
+    match wanted {
+        Some("WARN") => "WARN",
+        Some("ERROR") => "ERROR",
+        Some("FATAL") => "FATAL",
+        _ => "INFO",
     }
 }
 
 /// Writes a JSON object as a line.
 pub(crate) fn write(line: &Value) {
     let line = format!("{line}\n");
-    // One call, so that lines of several threads do not mix. Where nobody reads them, nothing
-    // can be done about it.
+    // One call, so that lines of several threads do not mix. A failure cannot be reported.
     let _ = std::io::stdout().lock().write_all(line.as_bytes());
 }
 
-/// Now, as RFC 3339 has it, in UTC.
+/// Formats a time as RFC 3339, in UTC.
 pub(crate) fn timestamp(now: SystemTime) -> String {
     DateTime::from(now)
         .fmt(Format::DateTime)
@@ -79,7 +95,7 @@ pub(crate) fn timestamp(now: SystemTime) -> String {
 /// Writes each event as a line.
 struct Lines;
 
-/// The fields of a span, kept for the events in it.
+/// The fields of a span, kept for the events within it.
 struct SpanFields(Map<String, Value>);
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
@@ -196,6 +212,14 @@ mod tests {
             (Some("loud"), LevelFilter::INFO),
         ] {
             assert_eq!(level(wanted), want, "{wanted:?}");
+        }
+        for (wanted, want) in [
+            (None, "INFO"),
+            (Some("TRACE"), "INFO"),
+            (Some("WARN"), "WARN"),
+            (Some("FATAL"), "FATAL"),
+        ] {
+            assert_eq!(surviving(wanted), want, "{wanted:?}");
         }
     }
 }

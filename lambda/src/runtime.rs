@@ -1,4 +1,4 @@
-//! What both functions need of the Lambda runtime.
+//! The Lambda runtime, as both functions use it.
 
 use std::fmt;
 use std::io;
@@ -13,7 +13,7 @@ use tracing::Span;
 
 use crate::event::PushEvent;
 
-/// The variables without which the runtime cannot start.
+/// Variables without which the runtime cannot start.
 const OF_LAMBDA: [&str; 4] = [
     "AWS_LAMBDA_RUNTIME_API",
     "AWS_LAMBDA_FUNCTION_NAME",
@@ -23,7 +23,7 @@ const OF_LAMBDA: [&str; 4] = [
 
 /// One invocation of a function.
 pub(crate) struct Invocation {
-    /// The event, as it came.
+    /// The event, unchanged.
     pub payload: Box<str>,
     context: Context,
     span: Span,
@@ -45,12 +45,12 @@ impl Invocation {
         }
     }
 
-    /// What is logged of it.
+    /// Returns the span of its log lines.
     pub(crate) fn span(&self) -> Span {
         self.span.clone()
     }
 
-    /// Says which image it is about.
+    /// Adds the image to its log lines.
     pub(crate) fn about(&self, push: &PushEvent) {
         self.span.record("repository", push.repository.as_str());
         self.span.record("digest", push.digest.as_str());
@@ -59,24 +59,24 @@ impl Invocation {
         }
     }
 
-    /// The id that Lambda gave it.
+    /// Returns the request id, which Lambda's retries share.
     pub(crate) fn request_id(&self) -> &str {
         &self.context.request_id
     }
 
-    /// The function's name.
+    /// Returns the function's name.
     pub(crate) fn function(&self) -> &str {
         &self.context.env_config.function_name
     }
 
-    /// The function's own account, out of its ARN.
+    /// Returns the function's own account, from its ARN.
     pub(crate) fn account(&self) -> Option<&str> {
         let mut parts = self.context.invoked_function_arn.split(':');
         let (arn, account) = (parts.next(), parts.nth(3));
         account.filter(|_| arn == Some("arn"))
     }
 
-    /// How long until Lambda ends it.
+    /// Returns the time until Lambda ends it.
     pub(crate) fn remaining(&self) -> Duration {
         let deadline = self.context.deadline();
         deadline
@@ -113,12 +113,12 @@ where
     ExitCode::FAILURE
 }
 
-/// Credentials, region and endpoints as the environment has them.
+/// Reads credentials, region and endpoints from the environment.
 pub(crate) async fn aws_config() -> SdkConfig {
     aws_config::load_defaults(BehaviorVersion::latest()).await
 }
 
-/// What went wrong with a request to AWS, the innermost causes included.
+/// Describes a failed request to AWS, including its causes.
 pub(crate) fn aws_error(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -30,16 +30,16 @@ pub enum IndexVersion {
 #[error("index version: got {0:?}, want V1 or V2")]
 pub struct InvalidIndexVersion(String);
 
-/// Which pushes a builder indexes, whatever its filters.
+/// The pushes that a builder indexes, filters aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
-    /// The version of the indexes; nothing is decided by it where it is unknown.
+    /// The version of the indexes. If it is unknown, no push is left out because of it.
     pub version: Option<IndexVersion>,
     /// The suffix of the builder's own output.
     pub suffix: TagSuffix,
 }
 
-/// Why a push does not concern a builder.
+/// Reasons why a push does not concern a builder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OutOfScope {
     /// It is an index, not an image.
@@ -63,7 +63,7 @@ impl IndexVersion {
     /// Every version, by name.
     pub const NAMES: [&str; 2] = ["V1", "V2"];
 
-    /// The version's name.
+    /// Returns the version's name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::V1 => "V1",

@@ -27,7 +27,7 @@ impl TagSuffix {
         is_tag_char(c)
     }
 
-    /// The suffix as text.
+    /// Returns the suffix as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

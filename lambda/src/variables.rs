@@ -1,4 +1,4 @@
-//! Reading a function's environment.
+//! Reads a function's environment.
 
 use std::fmt;
 
@@ -15,10 +15,10 @@ pub(crate) struct InvalidVariable {
     want: String,
 }
 
-/// Where variables come from; tests have their own.
+/// A source of variables; tests have their own.
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// The variables of this process. One that is empty counts as not set, as AWS has it.
+/// Reads a variable of this process.
 pub(crate) fn of_process(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -30,17 +30,18 @@ pub(crate) struct Variable {
 }
 
 impl Variable {
+    /// Reads a variable. An empty one counts as not set, as in AWS's own tools.
     pub(crate) fn read(lookup: Lookup<'_>, name: &'static str) -> Self {
         let value = lookup(name).filter(|value| !value.is_empty());
         Self { name, value }
     }
 
-    /// The value; nothing if it is not set.
+    /// Returns the value; none if it is not set.
     pub(crate) fn value(&self) -> Option<&str> {
         self.value.as_deref()
     }
 
-    /// Why the value is refused.
+    /// Refuses the value.
     pub(crate) fn refuse(&self, want: impl fmt::Display) -> InvalidVariable {
         let quoted = |value: &str| {
             let value: String = value.chars().take(200).collect();
@@ -53,7 +54,7 @@ impl Variable {
         }
     }
 
-    /// What `parse` makes of the value; `default` if it is not set.
+    /// Parses the value; returns `default` if it is not set.
     pub(crate) fn parse_or<T>(
         &self,
         default: T,
@@ -67,7 +68,7 @@ impl Variable {
     }
 }
 
-/// The suffix of the output's tag.
+/// Reads the suffix of the output's tag.
 pub(crate) fn tag_suffix(lookup: Lookup<'_>) -> Result<TagSuffix, InvalidVariable> {
     Variable::read(lookup, TAG_SUFFIX).parse_or(
         TagSuffix::default(),
@@ -76,7 +77,7 @@ pub(crate) fn tag_suffix(lookup: Lookup<'_>) -> Result<TagSuffix, InvalidVariabl
     )
 }
 
-/// The version of the indexes; none if it is not set.
+/// Reads the version of the indexes; none if it is not set.
 pub(crate) fn index_version(lookup: Lookup<'_>) -> Result<Option<IndexVersion>, InvalidVariable> {
     let variable = Variable::read(lookup, INDEX_VERSION);
     variable.parse_or(None, "V1 or V2", |version| version.parse().ok().map(Some))

@@ -1,4 +1,4 @@
-//! The bundle that is embedded in the provider: `make bundle` makes it.
+//! The bundle that is embedded in the provider, as `make bundle` builds it.
 
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ fn bundle() -> Result<Bundle> {
 }
 
 #[test]
-fn the_list_is_right() -> Result<()> {
+fn the_list_matches_the_zips() -> Result<()> {
     let bundle = bundle()?;
     assert_eq!(bundle.glibc, GLIBC);
     let version = bundle.version.split_once('+').context("no version")?;
@@ -47,15 +47,14 @@ fn the_list_is_right() -> Result<()> {
 }
 
 #[test]
-fn lambda_can_run_what_is_in_it() -> Result<()> {
+fn lambda_can_run_the_programs() -> Result<()> {
     for packed in bundle()?.functions {
         let file = std::fs::read(directory().join(&packed.file))?;
         let mut archive = ::zip::ZipArchive::new(Cursor::new(&file))?;
         let mut program = Vec::new();
         archive.by_name("bootstrap")?.read_to_end(&mut program)?;
-        // No newer glibc, stripped, and small.
         check(&program, &packed.architecture, GLIBC).context(packed.file.clone())?;
-        // Whoever packs it again gets the same bytes.
+        // Packing it again gives the same bytes.
         assert!(zip(&program)? == file, "{}: other bytes", packed.file);
     }
     Ok(())

@@ -1,35 +1,35 @@
-//! Whether a program runs on Lambda, by what its ELF file says.
+//! Checks by its ELF file whether a program runs on Lambda.
 
 use object::read::elf::{ElfFile64, FileHeader as _};
 use object::{Architecture, LittleEndian, Object as _};
 
-/// Larger programs are not what they should be; Lambda takes 250 MB, and starts small ones
-/// faster.
+/// Maximum size of a program in bytes. Lambda accepts 250 MB; larger programs start slower, and
+/// have something in them that should not be there.
 const MAX_SIZE: usize = 16 << 20;
 
-/// Why a program would not run on Lambda, or not well.
+/// Reasons why a program would not run on Lambda, or not well.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidProgram {
-    /// It is no program for Linux.
+    /// It is not a program for Linux.
     #[error("not a 64-bit ELF program: {0}")]
     Format(String),
     /// It is for another processor.
     #[error("architecture: got {got}, want {want}")]
     Architecture {
-        /// Its architecture.
+        /// The program's architecture.
         got: String,
-        /// The one wanted.
+        /// The expected architecture.
         want: String,
     },
-    /// It needs a newer C library than there is.
+    /// It needs a newer C library than Lambda has.
     #[error("needs {got}, want at most GLIBC_{want}")]
     Glibc {
         /// The symbol version that it needs.
         got: String,
-        /// The newest that there is.
+        /// The newest version that Lambda has.
         want: String,
     },
-    /// Its symbols are still in it.
+    /// It contains its symbols.
     #[error("its symbols are not stripped")]
     Symbols,
     /// It is too large.
@@ -41,7 +41,7 @@ pub enum InvalidProgram {
 /// small.
 ///
 /// # Errors
-/// When it is not.
+/// If it is not.
 pub fn check(program: &[u8], architecture: &str, glibc: &str) -> Result<(), InvalidProgram> {
     let format = |error: object::Error| InvalidProgram::Format(error.to_string());
     let elf = ElfFile64::<LittleEndian>::parse(program).map_err(format)?;
@@ -75,7 +75,7 @@ pub fn check(program: &[u8], architecture: &str, glibc: &str) -> Result<(), Inva
     Ok(())
 }
 
-/// The versions of symbols that a program needs of its shared libraries.
+/// Returns the versions of symbols that a program needs from its shared libraries.
 fn symbol_versions(
     elf: &ElfFile64<'_, LittleEndian>,
     program: &[u8],
@@ -96,7 +96,8 @@ fn symbol_versions(
     Ok(versions)
 }
 
-/// `2.34` in an order. What is no number, such as `PRIVATE`, is newer than anything.
+/// Returns a version such as `2.34` in a form that can be compared. A part that is no number, such
+/// as `PRIVATE`, is newer than any.
 fn numbers(version: &str) -> Vec<u32> {
     let parts = version.split('.');
     parts.map(|part| part.parse().unwrap_or(u32::MAX)).collect()
@@ -115,14 +116,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_program_is_refused() {
+    fn a_script_is_refused() {
         let error = check(b"#!/bin/sh\n", "x86_64", "2.34").unwrap_err();
         assert!(matches!(error, InvalidProgram::Format(_)), "{error}");
     }
 
     #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
     #[test]
-    fn this_test_is_no_function() {
+    fn a_test_binary_is_refused() {
         let program = std::env::current_exe().and_then(std::fs::read).unwrap();
         let check = |architecture, glibc| check(&program, architecture, glibc).unwrap_err();
         assert!(matches!(

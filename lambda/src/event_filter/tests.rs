@@ -32,7 +32,7 @@ fn the_environment_sets_the_scope() {
 }
 
 #[test]
-fn bad_environments_are_told() {
+fn invalid_environments_are_refused() {
     let filters = ("soci_repository_image_tag_filters", "*:*");
     for (variables, want) in [
         (&[][..], "soci_repository_image_tag_filters: got nothing"),

@@ -1,17 +1,17 @@
-//! The generator's settings: its environment variables, and what follows from its memory.
+//! The generator's settings, from its environment variables and its memory.
 
 use soci::{Options, Version};
 
-use crate::environment::{ECR_ENDPOINT, MIN_LAYER_SIZE, SPAN_SIZE};
+use crate::environment::{ECR_ENDPOINT, MIN_LAYER_SIZE, SPAN_SIZE, TAG_UNINDEXED};
 use crate::limits::{DEFAULT_MIN_LAYER_SIZE, DEFAULT_SPAN_SIZE, MAX_SPAN_SIZE, MIN_SPAN_SIZE};
 use crate::scope::{IndexVersion, Scope};
 use crate::variables::{self, InvalidVariable, Lookup, Variable};
 
-/// Bytes that the program itself takes: code, threads, connections, documents.
+/// Bytes of the program itself: code, threads, connections, manifests.
 const BASE: u64 = 64 << 20;
-/// Bytes that a layer takes beside its zTOC: buffers, and a tar of nothing but tiny entries.
+/// Bytes of a layer beside its zTOC: buffers, and a tar of nothing but tiny entries.
 const PER_LAYER: u64 = 8 << 20;
-/// So many copies of a zTOC there are while it is written.
+/// Copies of a zTOC in memory while it is written.
 const COPIES: u64 = 3;
 /// A layer is read about as fast as half a CPU inflates it: more than two for each CPU would
 /// wait for each other. Lambda gives a CPU for each 1,769 MB; smaller ones wait for the network.
@@ -22,6 +22,8 @@ const MAX_CONCURRENCY: u64 = 8;
 pub(super) struct Config {
     pub options: Options,
     pub scope: Scope,
+    /// Whether the output's tag names the image itself where no layer can be indexed (V2).
+    pub tag_unindexed: bool,
     /// URL of the Amazon ECR API, if it is not the region's own.
     pub ecr_endpoint: Option<String>,
 }
@@ -48,6 +50,8 @@ impl Config {
         let memory =
             memory.parse_or(128, "the function's memory in MB", |size| size.parse().ok())?;
         (options.concurrency, options.ztoc.limits.max_ztoc_size) = within(memory);
+        let tag = Variable::read(lookup, TAG_UNINDEXED);
+        let tag_unindexed = tag.parse_or(true, "true or false", |text| text.parse().ok())?;
         let endpoint = Variable::read(lookup, ECR_ENDPOINT);
         let want = "an https URL, such as \"https://api.ecr.eu-west-1.amazonaws.com\"";
         Ok(Self {
@@ -56,13 +60,14 @@ impl Config {
                 version: Some(version),
                 suffix: variables::tag_suffix(lookup)?,
             },
+            tag_unindexed,
             ecr_endpoint: endpoint.parse_or(None, want, |url| ecr_endpoint(url).map(Some))?,
         })
     }
 }
 
-/// How many layers are read at the same time, and how large the zTOC of each may get, so that
-/// even a layer made to take as much as possible stays within the function's memory (MB).
+/// Returns how many layers are read at the same time, and how large the zTOC of each may get
+/// (bytes), so that even the most demanding layers stay within the function's memory (MB).
 fn within(memory: u64) -> (usize, u64) {
     let concurrency = (memory / MEMORY_PER_LAYER).clamp(1, MAX_CONCURRENCY);
     let bytes = (memory << 20).saturating_sub(BASE) / concurrency;
@@ -71,7 +76,7 @@ fn within(memory: u64) -> (usize, u64) {
     (usize::try_from(concurrency).unwrap_or(1), max_size)
 }
 
-/// The reference solution takes a bare host too.
+/// Completes an endpoint: the reference solution accepts a bare host too.
 fn ecr_endpoint(text: &str) -> Option<String> {
     let url = if text.contains("://") {
         text.to_owned()
@@ -104,6 +109,7 @@ mod tests {
         assert_eq!(config.options.version, Version::V2);
         assert_eq!(config.options.ztoc.span_size, soci.ztoc.span_size);
         assert_eq!(config.options.min_layer_size, soci.min_layer_size);
+        assert!(config.tag_unindexed);
         assert_eq!(
             (config.scope.suffix.as_str(), config.ecr_endpoint),
             ("-soci", None)
@@ -118,6 +124,7 @@ mod tests {
             (INDEX_VERSION, "V1"),
             (SPAN_SIZE, "65536"),
             (MIN_LAYER_SIZE, "0"),
+            (TAG_UNINDEXED, "false"),
             ("soci_tag_suffix", ".lazy"),
             (ECR_ENDPOINT, "vpce-1.api.ecr.eu-west-1.vpce.amazonaws.com"),
         ]);
@@ -125,6 +132,7 @@ mod tests {
         assert_eq!(config.options.version, Version::V1);
         assert_eq!(config.options.ztoc.span_size, 65536);
         assert_eq!(config.options.min_layer_size, 0);
+        assert!(!config.tag_unindexed);
         assert_eq!(config.scope.suffix.as_str(), ".lazy");
         let endpoint = config.ecr_endpoint.unwrap();
         assert_eq!(
@@ -134,12 +142,13 @@ mod tests {
     }
 
     #[test]
-    fn bad_settings_are_told() {
+    fn invalid_settings_are_refused() {
         for (name, value, want) in [
             (INDEX_VERSION, "v2", "got \"v2\", want V1 or V2"),
             (SPAN_SIZE, "4 MiB", "got \"4 MiB\", want bytes between"),
             (SPAN_SIZE, "1", "got \"1\""),
             (MIN_LAYER_SIZE, "-1", "want a number of bytes"),
+            (TAG_UNINDEXED, "no", "want true or false"),
             ("soci_tag_suffix", "a b", "want 1 to 64 letters"),
             (ECR_ENDPOINT, "http://ecr.test", "want an https URL"),
             (ECR_ENDPOINT, "https://", "want an https URL"),

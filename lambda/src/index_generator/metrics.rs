@@ -1,18 +1,22 @@
-//! Metrics in CloudWatch's embedded metric format: a line of the log that CloudWatch takes
+//! Metrics in CloudWatch's embedded metric format: a line of the log that CloudWatch reads
 //! numbers from, without a request.
+//!
+//! Lambda drops lines below the function's log level, and takes a line without a valid level or
+//! timestamp for `INFO`. So that metrics survive every log level, their line has the least severe
+//! level that passes.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use soci::Report;
 
-use super::progress::{Progress, ztoc_bytes};
+use super::progress::{LayerProgress, ztoc_bytes};
 use crate::log;
 use crate::runtime::Invocation;
 
 const NAMESPACE: &str = "SociIndexBuilder";
 
-/// What one invocation counts.
+/// The numbers of one invocation.
 pub(super) struct Metrics {
     function: String,
     request_id: String,
@@ -24,7 +28,11 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn new(invocation: &Invocation, progress: &Progress, duration: Duration) -> Self {
+    pub(super) fn new(
+        invocation: &Invocation,
+        progress: &LayerProgress,
+        duration: Duration,
+    ) -> Self {
         Self {
             function: invocation.function().to_owned(),
             request_id: invocation.request_id().to_owned(),
@@ -53,10 +61,10 @@ impl Metrics {
 
     /// Writes the line, whatever the log level.
     pub(super) fn write(&self) {
-        log::write(&self.line(SystemTime::now()));
+        log::write(&self.line(log::surviving_level(), SystemTime::now()));
     }
 
-    fn line(&self, now: SystemTime) -> Value {
+    fn line(&self, level: &str, now: SystemTime) -> Value {
         let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).ok();
         let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
@@ -84,7 +92,7 @@ impl Metrics {
             "LayerBytes": self.bytes,
             "ZtocBytes": self.ztoc_bytes,
             "Duration": milliseconds(self.duration),
-            "level": "INFO",
+            "level": level,
             "timestamp": log::timestamp(now),
             "requestId": self.request_id,
         })
@@ -105,12 +113,13 @@ mod tests {
             ztoc_bytes: 0,
             duration: Duration::from_millis(1500),
         };
-        let line = metrics.skipped().line(UNIX_EPOCH);
+        let line = metrics.skipped().line("WARN", UNIX_EPOCH);
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         for metric in directive["Metrics"].as_array().unwrap() {
             let name = metric["Name"].as_str().unwrap();
             assert!(line[name].is_u64(), "{name}");
         }
+        assert_eq!(line["level"], "WARN");
         let dimension = directive["Dimensions"][0][0].as_str().unwrap();
         assert_eq!(line[dimension], "soci-generator");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! How far an invocation has got.
+//! Progress of an invocation, for logs, metrics and the message at the deadline.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,29 +8,29 @@ use soci::Report;
 use soci::oci::Descriptor;
 use soci::ztoc::SkipReason;
 
-/// Counts what is read, for logs and metrics.
+/// Counts layers, and their bytes as they are read.
 #[derive(Default)]
-pub(super) struct Progress {
+pub(super) struct LayerProgress {
     started: AtomicU64,
     finished: AtomicU64,
     bytes: AtomicU64,
 }
 
-impl Progress {
-    /// Bytes of layers that were read.
+impl LayerProgress {
+    /// Returns the bytes of layers that were read.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Logs what was made, and puts it into a sentence.
+    /// Logs what was built, and summarizes it in a sentence.
     pub(super) fn summarize(&self, report: &Report, duration: Duration) -> String {
         for skipped in report.indexes.iter().flat_map(|index| &index.skipped) {
-            tracing::info!(layer = %skipped.layer, reason = skipped.reason.to_string(), "layer left out");
+            tracing::info!(layer = %skipped.layer, reason = skipped.reason.to_string(), "layer skipped");
         }
         let ztocs = report.indexes.iter().map(|index| index.ztocs.len());
         let ztocs: usize = ztocs.sum();
-        let left_out = report.indexes.iter().map(|index| index.skipped.len());
-        let layers = ztocs + left_out.sum::<usize>();
+        let skipped = report.indexes.iter().map(|index| index.skipped.len());
+        let layers = ztocs + skipped.sum::<usize>();
         let output = report.digest.map(|digest| digest.to_string());
         let answer = format!(
             "indexed {}: {ztocs} of {layers} layers have a zTOC",
@@ -51,13 +51,13 @@ impl Progress {
     }
 }
 
-/// Bytes of all zTOCs.
+/// Returns the bytes of all zTOCs together.
 pub(super) fn ztoc_bytes(report: &Report) -> u64 {
     let ztocs = report.indexes.iter().flat_map(|index| &index.ztocs);
     ztocs.map(|ztoc| ztoc.size).sum()
 }
 
-impl fmt::Display for Progress {
+impl fmt::Display for LayerProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let finished = self.finished.load(Ordering::Relaxed);
         let started = self.started.load(Ordering::Relaxed);
@@ -70,7 +70,7 @@ impl fmt::Display for Progress {
     }
 }
 
-impl soci::Progress for Progress {
+impl soci::Progress for LayerProgress {
     fn layer_started(&self, layer: &Descriptor) {
         self.started.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(layer = %layer.digest, bytes = layer.size, "reading layer");

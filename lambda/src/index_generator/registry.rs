@@ -1,7 +1,7 @@
-//! Which registry it is, and what to show it.
+//! The registry of the account, and the credentials for it.
 //!
-//! Amazon ECR says both in one answer: the token, and the endpoint that it is for. An event
-//! must not have a say in where a token goes.
+//! Amazon ECR gives both in one answer: the token, and the endpoint that it is for. An event must
+//! not decide where a token goes.
 
 use std::net::IpAddr;
 
@@ -11,10 +11,10 @@ use base64::engine::general_purpose::STANDARD;
 use soci::{Credentials, ImageReference};
 use url::{Host, Url};
 
-use super::Error;
+use super::error::Error;
 use crate::event::PushEvent;
 
-/// What Amazon ECR gave out.
+/// An authorization token of Amazon ECR.
 pub(super) struct Token {
     endpoint: String,
     pub credentials: Credentials,
@@ -34,7 +34,7 @@ impl Token {
         })
     }
 
-    /// The pushed image in this registry, which must be `account`'s own.
+    /// Returns the reference of the pushed image in this registry, which must be `account`'s own.
     pub(super) fn reference(
         &self,
         account: Option<&str>,
@@ -78,7 +78,7 @@ fn decode(token: &str) -> Option<Credentials> {
     })
 }
 
-/// The host and port of an endpoint, or what it should be.
+/// Returns the host and port of an endpoint, or what it should be.
 fn host(endpoint: &str) -> Result<String, &'static str> {
     let url: Url = endpoint.parse().map_err(|_| "a URL")?;
     let bare = url.path() == "/" && url.query().is_none() && url.username().is_empty();
@@ -93,7 +93,7 @@ fn host(endpoint: &str) -> Result<String, &'static str> {
     })
 }
 
-/// Whether a URL is one of this machine's own in plain HTTP: a local stand-in for AWS.
+/// Whether a URL is plain HTTP on the loopback: a local stand-in for AWS.
 pub(super) fn is_loopback(url: &Url) -> bool {
     let local = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
@@ -103,7 +103,7 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     url.scheme() == "http" && local
 }
 
-/// Account and region of an Amazon ECR registry: `ACCOUNT.dkr.ecr.REGION.…`, with `-fips` or
+/// Returns account and region of an Amazon ECR registry: `ACCOUNT.dkr.ecr.REGION.…`, with `-fips` or
 /// `dkr-ecr` in its other forms.
 fn ecr_owner(host: &str) -> Option<(&str, &str)> {
     let (account, rest) = host.split_once('.')?;

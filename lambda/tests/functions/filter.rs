@@ -26,7 +26,7 @@ fn digest() -> String {
 }
 
 #[test]
-fn a_match_is_passed_on_as_it_came() -> Result<()> {
+fn a_match_is_passed_on_unchanged() -> Result<()> {
     let filter = filter("base/*:*,shop/*:1.*")?;
     // Neither the order of the keys nor the spaces are touched.
     let text = event(&digest(), Some("1.4")).to_string();
@@ -57,7 +57,7 @@ fn a_match_is_passed_on_as_it_came() -> Result<()> {
 }
 
 #[test]
-fn what_does_not_match_is_left_out() -> Result<()> {
+fn a_push_that_does_not_match_is_skipped() -> Result<()> {
     let filter = filter("shop/*:1.*")?;
     for (tag, want) in [
         (Some("2.0"), "no filter matches"),
@@ -74,7 +74,7 @@ fn what_does_not_match_is_left_out() -> Result<()> {
 }
 
 #[test]
-fn what_is_no_push_is_refused() -> Result<()> {
+fn an_event_that_is_not_a_push_is_refused() -> Result<()> {
     let filter = filter("*:*")?;
     let mut deleted = event(&digest(), Some("1.4"));
     deleted["detail"]["action-type"] = json!("DELETE");
@@ -123,7 +123,7 @@ fn a_loose_filter_of_the_reference_works_and_warns() -> Result<()> {
 }
 
 #[test]
-fn a_bad_environment_is_the_answer_to_every_event() -> Result<()> {
+fn an_invalid_environment_fails_every_event() -> Result<()> {
     let filter = filter("")?;
     for _ in 0..2 {
         let event = event(&digest(), Some("1.4"));

@@ -1,4 +1,4 @@
-//! A function that runs.
+//! A running function.
 
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -12,13 +12,13 @@ use tests::process::Process;
 use tests::registry::{CREDENTIALS, PASSWORD};
 use tests::wait;
 
-/// Names the directory of other builds of the functions to test, such as the bundle's.
+/// Variable that names the directory of another build of the functions, such as the bundle's.
 const DIRECTORY: &str = "SOCI_TEST_FUNCTIONS_DIR";
 
-/// How long an invocation may take, unless the test is about that.
+/// Time limit of an invocation, unless the test is about that.
 pub(crate) const AMPLE: Duration = Duration::from_secs(300);
 
-/// Which of the two it is.
+/// One of the two functions.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     Filter,
@@ -48,7 +48,7 @@ impl Kind {
 }
 
 impl Function {
-    /// Starts one in an environment like Lambda's, and `variables` on top.
+    /// Starts a function in an environment like Lambda's, with these additional variables.
     pub(crate) fn start(kind: Kind, fake: FakeLambda, variables: &[(&str, &str)]) -> Result<Self> {
         let mut command = Command::new(kind.program());
         let address = fake.address().to_string();
@@ -79,6 +79,13 @@ impl Function {
         self.answer(self.fake.send(event, AMPLE))
     }
 
+    /// Invokes it again as Lambda does after an error: with the request id of the last invocation.
+    pub(crate) fn retry(&self, event: impl ToString) -> Result<Answer> {
+        let number = self.answered.get();
+        self.fake.retry(number, event, AMPLE);
+        self.answer(number)
+    }
+
     /// Waits for the end of an invocation.
     pub(crate) fn answer(&self, number: u64) -> Result<Answer> {
         let answer = self.fake.answer(number)?;
@@ -86,7 +93,7 @@ impl Function {
         Ok(answer)
     }
 
-    /// Invokes it, and expects an answer in words.
+    /// Invokes it and expects an answer. Returns its text.
     pub(crate) fn expect(&self, event: impl ToString) -> Result<String> {
         let answer = self.invoke(event)?;
         let answer = answer.map_err(|error| anyhow::anyhow!("{error}\n{}", self.output()))?;
@@ -94,7 +101,7 @@ impl Function {
         Ok(text.context("an answer without words")?.to_owned())
     }
 
-    /// Invokes it, and expects an error of this type. Returns its message.
+    /// Invokes it and expects an error of this type. Returns its message.
     pub(crate) fn expect_error(&self, event: impl ToString, kind: &str) -> Result<String> {
         let error = match self.invoke(event)? {
             Ok(answer) => anyhow::bail!("no error, but {answer}"),
@@ -107,21 +114,21 @@ impl Function {
             .to_owned())
     }
 
-    /// From its start to its first request for an event.
+    /// Returns the time from its start to its first request for an event.
     pub(crate) fn cold_start(&self) -> Result<Duration> {
         Ok(self.fake.first_next()?.duration_since(self.started))
     }
 
-    /// Everything that it printed.
+    /// Returns everything that it printed.
     pub(crate) fn output(&self) -> String {
         self.process.output_so_far()
     }
 
-    /// Its log up to the last answer: every line is a JSON object with what Lambda wants, and
-    /// without secrets.
+    /// Returns its log up to the last answer. Checks that every line is a JSON object with level and
+    /// timestamp, and without secrets.
     pub(crate) fn log(&self) -> Result<Vec<Value>> {
         let request = format!("request-{}", self.answered.get());
-        // The answer may be here before the line that was printed before it.
+        // The answer may arrive before lines that were printed earlier.
         let last = |line: &str| {
             let is_last = matches!(self.kind, Kind::Filter) || line.contains("\"_aws\"");
             line.ends_with('}') && line.contains(&request) && is_last
@@ -143,7 +150,7 @@ impl Function {
         lines.collect()
     }
 
-    /// The metrics of the only invocation so far.
+    /// Returns the only line of metrics so far.
     pub(crate) fn metrics(&self) -> Result<Value> {
         let mut found = self.log()?;
         found.retain(|line| line["_aws"].is_object());

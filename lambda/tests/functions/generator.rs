@@ -11,7 +11,7 @@ use crate::function::{Function, Kind};
 use crate::scenario::{ENABLED, REPOSITORY, Scenario, TAG, event, text};
 
 #[test]
-fn v2_makes_a_soci_enabled_image() -> Result<()> {
+fn v2_publishes_a_soci_enabled_image() -> Result<()> {
     let scenario = Scenario::new()?;
     let digest = scenario.push(TAG, 1)?;
     let generator = scenario.generator("V2")?;
@@ -57,7 +57,7 @@ fn v2_covers_every_platform() -> Result<()> {
     let generator = scenario.generator_with(&[("soci_tag_suffix", ".lazy")])?;
     generator.expect(event(&digest, Some(TAG)))?;
     scenario.expect_enabled("1.4.lazy", TAG)?;
-    // The same, as it comes twice.
+    // The same event once more.
     let before = scenario.proxy.requests().len();
     let again = generator.expect(event(&digest, Some(TAG)))?;
     assert!(again.ends_with("it is indexed already"), "{again}");
@@ -70,7 +70,7 @@ fn v1_refers_to_the_image() -> Result<()> {
     let scenario = Scenario::new()?;
     let digest = scenario.push(TAG, 1)?;
     let generator = scenario.generator("V1")?;
-    // Neither the tag nor that there is none makes a difference.
+    // With or without a tag.
     generator.expect(event(&digest, None))?;
     let indexes = scenario.referrers(&digest)?;
     assert_eq!(indexes.len(), 1);
@@ -83,7 +83,7 @@ fn v1_refers_to_the_image() -> Result<()> {
     assert!(again.ends_with("it is indexed already"), "{again}");
     assert_eq!(scenario.costs_since(before), (0, 0));
 
-    // What was pushed has an event of its own.
+    // The push of the index has an event of its own.
     let answer = generator.expect(event(&indexes[0], None))?;
     assert!(answer.contains("soci.index.v1+json"), "{answer}");
     let mut named = event(&indexes[0], None);
@@ -129,7 +129,7 @@ fn the_same_event_twice_changes_nothing() -> Result<()> {
     assert_eq!(scenario.costs_since(before), (0, 0));
     assert_eq!(scenario.manifest(ENABLED)?.digest, enabled);
 
-    // Other options are other work.
+    // Other options give another index.
     let other = scenario.generator_with(&[("soci_span_size", "131072")])?;
     let answer = other.expect(event(&digest, Some(TAG)))?;
     assert!(answer.starts_with("indexed"), "{answer}");
@@ -138,7 +138,7 @@ fn the_same_event_twice_changes_nothing() -> Result<()> {
 }
 
 #[test]
-fn a_missing_ztoc_is_made_again() -> Result<()> {
+fn a_missing_ztoc_is_built_again() -> Result<()> {
     let scenario = Scenario::new()?;
     let digest = scenario.push(TAG, 1)?;
     let generator = scenario.generator("V2")?;
@@ -146,7 +146,7 @@ fn a_missing_ztoc_is_made_again() -> Result<()> {
     let enabled = scenario.expect_enabled(ENABLED, TAG)?;
     let manifest = scenario.manifest(ENABLED)?.json["manifests"][1].clone();
     let index = scenario.expect_index(text(&manifest["digest"])?)?;
-    // The registry says that it is gone.
+    // The registry reports it as missing.
     let path = format!("blobs/{}", text(&index["layers"][0]["digest"])?);
     scenario
         .proxy
@@ -158,7 +158,7 @@ fn a_missing_ztoc_is_made_again() -> Result<()> {
 }
 
 #[test]
-fn what_is_indexed_already_is_not_indexed_again() -> Result<()> {
+fn a_soci_enabled_image_is_not_indexed() -> Result<()> {
     let scenario = Scenario::new()?;
     let digest = scenario.push(TAG, 1)?;
     let generator = scenario.generator("V2")?;
@@ -219,25 +219,22 @@ fn nothing_to_index_is_no_error() -> Result<()> {
     let gone = format!("sha256:{}", "0".repeat(64));
     let v1 = scenario.generator("V1")?;
     let answer = v1.expect(event(&gone, Some("gone")))?;
-    assert!(answer.ends_with("does not exist any more"), "{answer}");
+    assert!(answer.ends_with("no longer exists"), "{answer}");
     let answer = generator.expect(event(&gone, Some("gone")))?;
-    assert!(
-        answer.ends_with("the tag does not exist any more"),
-        "{answer}"
-    );
+    assert!(answer.ends_with("the tag no longer exists"), "{answer}");
     let long = "t".repeat(126);
     let answer = generator.expect(event(&gone, Some(&long)))?;
     assert!(answer.contains("too long to append \"-soci\""), "{answer}");
-    assert_eq!(scenario.tags()?, [TAG, "empty"]);
+    assert_eq!(scenario.tags()?, [TAG, ENABLED, "empty"]);
     Ok(())
 }
 
 #[test]
-fn an_event_has_no_say_in_where_the_token_goes() -> Result<()> {
+fn an_event_does_not_decide_where_the_token_goes() -> Result<()> {
     let scenario = Scenario::new()?;
     let digest = scenario.push(TAG, 1)?;
     let generator = scenario.generator("V2")?;
-    // What could be part of a host is refused before anybody is asked.
+    // Values that could be part of a host are refused before any request.
     for (field, value) in [
         ("region", "eu-west-1.evil.test/"),
         ("region", "evil.test"),
@@ -336,7 +333,7 @@ fn a_registry_that_refuses_is_an_error() -> Result<()> {
 }
 
 #[test]
-fn a_bad_environment_is_the_answer_to_every_event() -> Result<()> {
+fn an_invalid_environment_fails_every_event() -> Result<()> {
     let scenario = Scenario::new()?;
     let generator = scenario.generator_with(&[("soci_index_version", "V3")])?;
     let event = event(&format!("sha256:{}", "0".repeat(64)), Some(TAG));

@@ -19,7 +19,7 @@ fn an_older_push_leaves_the_tag_alone() -> Result<()> {
     assert_eq!(scenario.tags()?, [TAG]);
     generator.expect(event(&new, Some(TAG)))?;
     scenario.expect_enabled(ENABLED, TAG)?;
-    // Out of order is no different.
+    // The same out of order.
     generator.expect(event(&old, Some(TAG)))?;
     scenario.expect_enabled(ENABLED, TAG)?;
     Ok(())
@@ -47,11 +47,11 @@ fn a_push_while_an_older_one_is_read_wins() -> Result<()> {
 }
 
 #[test]
-fn who_overtakes_a_newer_push_goes_after_it() -> Result<()> {
+fn a_job_that_overtakes_a_newer_push_indexes_it_too() -> Result<()> {
     let scenario = Scenario::new()?;
     let old = scenario.push(TAG, 1)?;
     let slow = scenario.generator("V2")?;
-    // It is about to tag the output of the older push, having looked for the last time.
+    // It is about to tag the output of the older push, after its last check.
     let path = format!("/v2/{REPOSITORY}/manifests/{ENABLED}");
     scenario
         .proxy
@@ -72,7 +72,7 @@ fn who_overtakes_a_newer_push_goes_after_it() -> Result<()> {
 }
 
 #[test]
-fn the_same_event_at_the_same_time_gives_the_same() -> Result<()> {
+fn concurrent_jobs_for_one_event_agree() -> Result<()> {
     let scenario = Scenario::new()?;
     let digest = scenario.push_both(TAG)?;
     for version in ["V1", "V2"] {

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tests::fake::lambda::{ACCOUNT, FakeLambda, REGION};
 use tests::fake::proxy::Proxy;
-use tests::image::{Compression, Layout, MediaTypes, noise};
+use tests::image::{Compression, Layer, Layout, MediaTypes, noise};
 use tests::interrupt::Interrupt;
 use tests::registry::{Manifest, Registry};
 use tests::skopeo;
@@ -15,10 +15,10 @@ pub(crate) const REPOSITORY: &str = "shop/web";
 pub(crate) const TAG: &str = "1.4";
 pub(crate) const ENABLED: &str = "1.4-soci";
 
-/// Small layers count too, so that images may be small.
+/// Indexes small layers too, so that images may be small.
 const SMALL: [(&str, &str); 2] = [("soci_min_layer_size", "0"), ("soci_span_size", "65536")];
 
-/// A registry that asks for the token, seen through a proxy that counts and breaks.
+/// A registry that requires the token, behind a proxy that records requests and injects faults.
 pub(crate) struct Scenario {
     pub(crate) registry: Registry,
     pub(crate) proxy: Proxy,
@@ -31,7 +31,7 @@ impl Scenario {
         Ok(Self { registry, proxy })
     }
 
-    /// A generator of indexes of this version.
+    /// Starts a generator of indexes of this version.
     pub(crate) fn generator(&self, version: &str) -> Result<Function> {
         self.generator_with(&[("soci_index_version", version)])
     }
@@ -45,6 +45,14 @@ impl Scenario {
     /// Pushes an image of one platform. Returns its digest.
     pub(crate) fn push(&self, tag: &str, seed: u64) -> Result<String> {
         self.push_layout(tag, |layout| image(layout, "amd64", seed))
+    }
+
+    /// Pushes an image of small layers only. Returns its digest.
+    pub(crate) fn push_small(&self, tag: &str) -> Result<String> {
+        self.push_layout(tag, |layout| {
+            let small = small_layer(layout)?;
+            layout.image("amd64", MediaTypes::Oci, &[small])
+        })
     }
 
     /// Pushes an image of two platforms. Returns its digest.
@@ -81,8 +89,8 @@ impl Scenario {
         self.registry.tags(REPOSITORY)
     }
 
-    /// Checks that a tag names a SOCI-enabled image made of the image under another, with an
-    /// index for each of its platforms. Returns its digest.
+    /// Checks that a tag names the SOCI-enabled image of the image under another tag, with an index
+    /// for each of its platforms. Returns its digest.
     pub(crate) fn expect_enabled(&self, enabled: &str, source: &str) -> Result<String> {
         let enabled = self.manifest(enabled)?;
         let source = self.manifest(source)?;
@@ -107,7 +115,7 @@ impl Scenario {
         Ok(enabled.digest)
     }
 
-    /// Checks that a SOCI index has zTOCs, and that they are there.
+    /// Checks that a SOCI index has zTOCs, and that the registry has them.
     pub(crate) fn expect_index(&self, digest: &str) -> Result<Value> {
         let index = self.manifest(digest)?.json;
         let ztocs = index["layers"].as_array().context("no layers")?;
@@ -119,7 +127,7 @@ impl Scenario {
         Ok(index)
     }
 
-    /// The digests of the V1 indexes of a manifest, as the list of its referrers has them.
+    /// Returns the digests of a manifest's V1 indexes, from its referrers tag.
     pub(crate) fn referrers(&self, digest: &str) -> Result<Vec<String>> {
         let list = digest.replace(':', "-");
         let Some(list) = self.registry.manifest(REPOSITORY, &list)? else {
@@ -136,7 +144,8 @@ impl Scenario {
         digests.collect()
     }
 
-    /// How many requests changed something, and how many read a layer, since so many requests.
+    /// Counts the requests that changed something and those that read a layer, after the first
+    /// `requests`.
     pub(crate) fn costs_since(&self, requests: usize) -> (usize, usize) {
         let requests = self.proxy.requests().split_off(requests);
         let writes = requests
@@ -147,7 +156,7 @@ impl Scenario {
     }
 }
 
-/// The event of a push.
+/// Returns the event of a push.
 pub(crate) fn event(digest: &str, tag: Option<&str>) -> Value {
     json!({
         "version": "0",
@@ -168,16 +177,20 @@ pub(crate) fn event(digest: &str, tag: Option<&str>) -> Value {
     })
 }
 
-/// An image with a layer of some size, and a small one.
+/// Adds an image with a large and a small layer.
 fn image(layout: &Layout, architecture: &str, seed: u64) -> Result<Value> {
     let large = layout.layer(Compression::Gzip, |archive| {
         archive.file("etc/os-release", b"ID=test\n")?;
         archive.file("data/noise", &noise(seed, 300_000))
     })?;
-    let small = layout.layer(Compression::Gzip, |archive| {
-        archive.file("etc/motd", b"hello\n")
-    })?;
+    let small = small_layer(layout)?;
     layout.image(architecture, MediaTypes::Oci, &[large, small])
+}
+
+fn small_layer(layout: &Layout) -> Result<Layer> {
+    layout.layer(Compression::Gzip, |archive| {
+        archive.file("etc/motd", b"hello\n")
+    })
 }
 
 pub(crate) fn text(value: &Value) -> Result<&str> {

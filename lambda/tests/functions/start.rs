@@ -16,7 +16,7 @@ const ROUNDS: usize = 5;
 
 /// Shows the numbers with `--nocapture`.
 #[test]
-fn it_waits_for_events_at_once() -> Result<()> {
+fn a_function_starts_at_once() -> Result<()> {
     for (name, kind) in [
         ("event-filter", Kind::Filter),
         ("index-generator", Kind::Generator),
@@ -40,7 +40,7 @@ fn it_waits_for_events_at_once() -> Result<()> {
 }
 
 #[test]
-fn outside_lambda_it_says_what_it_is() -> Result<()> {
+fn a_function_outside_lambda_says_so() -> Result<()> {
     let programs = [
         env!("CARGO_BIN_EXE_event-filter"),
         env!("CARGO_BIN_EXE_index-generator"),

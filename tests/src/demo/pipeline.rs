@@ -40,12 +40,12 @@ impl<'a> Pipeline<'a> {
         })
     }
 
-    /// Prints what happens until the matching image has its index and the other one has been left
-    /// out.
+    /// Prints what happens until the matching image has its index and the other one has been
+    /// skipped.
     pub(super) fn watch(&self, line: &Sink, interrupt: &Interrupt) -> Result<()> {
         let (repository, tag) = MATCHING;
         let enabled = format!("{tag}-soci");
-        let left_out = format!("left out {}:{}", OTHER.0, OTHER.1);
+        let skipped = format!("skipped {}:{}", OTHER.0, OTHER.1);
         let mut printed = [0; 3];
         wait::until("the index", LIMIT, || {
             interrupt.check()?;
@@ -64,7 +64,7 @@ impl<'a> Pipeline<'a> {
             if let Some(failed) = failed {
                 bail!("the index generator: {failed}\n{}", self.aws.log());
             }
-            let decided = filter.iter().any(|message| message.contains(&left_out));
+            let decided = filter.iter().any(|message| message.contains(&skipped));
             let indexed = generator
                 .iter()
                 .any(|message| message.starts_with("indexed"));
@@ -95,10 +95,10 @@ impl<'a> Pipeline<'a> {
 }
 
 fn prefixed(prefix: &str, messages: &[String]) -> Vec<String> {
-    // The index shows which layers are left out.
+    // The index shows which layers are skipped.
     let lines = messages
         .iter()
-        .filter(|message| *message != "layer left out");
+        .filter(|message| *message != "layer skipped");
     let lines = lines.map(|message| format!("{prefix}{message}"));
     lines.collect()
 }

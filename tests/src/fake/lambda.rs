@@ -81,13 +81,18 @@ impl FakeLambda {
         let mut state = self.shared.lock();
         state.next += 1;
         let number = state.next;
-        let deadline = SystemTime::now() + limit;
-        state
-            .events
-            .push_back((number, event.to_string(), deadline));
         drop(state);
-        self.shared.changed.notify_all();
+        self.retry(number, event, limit);
         number
+    }
+
+    /// Queues an event once more under the number of an earlier invocation, as Lambda does after an
+    /// error.
+    pub fn retry(&self, number: u64, event: impl ToString, limit: Duration) {
+        let deadline = SystemTime::now() + limit;
+        let event = (number, event.to_string(), deadline);
+        self.shared.lock().events.push_back(event);
+        self.shared.changed.notify_all();
     }
 
     /// Waits for the end of an invocation.

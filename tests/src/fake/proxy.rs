@@ -23,6 +23,8 @@ pub enum Fault {
     Answer(u16),
     /// Responds with this error, in the form of AWS, without forwarding the request.
     Refuse(Refusal),
+    /// Responds with this error, in the form of a registry, without forwarding the request.
+    Deny(Refusal),
     /// Forwards the request once the proxy is released.
     HoldRequest,
     /// Forwards the request, and the response once the proxy is released.
@@ -221,6 +223,10 @@ impl Shared {
             Some(Fault::Refuse(refusal)) => {
                 wire::copy_request_body(&request, &mut client, &mut std::io::sink())?;
                 wire::refuse(&stream, refusal, !form.is_empty())
+            }
+            Some(Fault::Deny(refusal)) => {
+                wire::copy_request_body(&request, &mut client, &mut std::io::sink())?;
+                wire::deny(&stream, refusal)
             }
             fault => self.forward(&request, &mut client, &stream, fault),
         };

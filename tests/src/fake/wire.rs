@@ -3,6 +3,7 @@
 use std::io::{BufRead, Read, Write};
 
 use anyhow::{Context, Result, ensure};
+use serde_json::json;
 
 use crate::http;
 
@@ -12,7 +13,7 @@ const MAX_HEAD: u64 = 64 * 1024;
 /// Maximum size of a form that an AWS client sends.
 const MAX_FORM: u64 = 1024 * 1024;
 
-/// An error of an AWS service.
+/// An error of an AWS service or of a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The status code.
@@ -186,9 +187,24 @@ fn read_line(from: &mut impl Read) -> Result<String> {
     Ok(String::from_utf8(line)?)
 }
 
-/// Sends an error response in the format of a registry.
-pub(super) fn answer(mut to: impl Write, status: u16) -> Result<()> {
-    let body = r#"{"errors":[{"code":"UNKNOWN","message":"injected by the test"}]}"#;
+/// Sends an error response in the format of a registry, without a reason.
+pub(super) fn answer(to: impl Write, status: u16) -> Result<()> {
+    let refusal = Refusal {
+        status,
+        code: "UNKNOWN",
+        message: "injected by the test",
+    };
+    deny(to, refusal)
+}
+
+/// Sends an error in the format of a registry.
+pub(super) fn deny(mut to: impl Write, refusal: Refusal) -> Result<()> {
+    let Refusal {
+        status,
+        code,
+        message,
+    } = refusal;
+    let body = json!({"errors": [{"code": code, "message": message}]}).to_string();
     write!(
         to,
         "HTTP/1.1 {status} Injected\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\

@@ -66,6 +66,23 @@ fn a_rule_applies_as_often_as_it_says() {
 }
 
 #[test]
+fn a_request_is_denied_in_the_format_of_a_registry() {
+    let proxy = Proxy::start(server("hello")).unwrap();
+    let refusal = Refusal {
+        status: 400,
+        code: "TAG_INVALID",
+        message: "the \"tag\" is immutable",
+    };
+    proxy.add(Rule::new("GET", "/manifests/", Fault::Deny(refusal)));
+    let response = get(&proxy, "/manifests/a").unwrap();
+    let body = r#"{"errors":[{"code":"TAG_INVALID","message":"the \"tag\" is immutable"}]}"#;
+    assert_eq!(
+        (response.status, response.body.as_slice()),
+        (400, body.as_bytes())
+    );
+}
+
+#[test]
 fn a_response_is_cut() {
     let proxy = Proxy::start(server("hello")).unwrap();
     proxy.add(Rule::new("GET", "/", Fault::CutBody(2)));

@@ -1,0 +1,108 @@
+//! Failures of an invocation.
+
+use lambda_runtime::Diagnostic;
+use soci::Digest;
+
+use crate::event::InvalidEvent;
+use crate::variables::InvalidVariable;
+
+/// Reasons why an image could not be indexed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(transparent)]
+    Configuration(#[from] InvalidVariable),
+    #[error(transparent)]
+    Event(#[from] InvalidEvent),
+    #[error("cannot get an authorization token from Amazon ECR: {0}")]
+    Authorization(String),
+    #[error("registry {endpoint:?}: {reason}")]
+    Registry { endpoint: String, reason: String },
+    #[error(transparent)]
+    Soci(#[from] soci::Error),
+    #[error("the tag {tag:?} kept moving to other images while they were indexed")]
+    Moving { tag: String },
+    #[error(
+        "the tag {tag:?} is immutable and names {got}, want {want}: delete the tag, or exclude \
+         tags that end in {suffix:?} from the repository's tag immutability"
+    )]
+    Immutable {
+        tag: String,
+        suffix: String,
+        got: Digest,
+        want: Digest,
+    },
+    #[error(
+        "the tag {tag:?} names {got}, made of an earlier image of {source_tag:?}: {digest} has no \
+         index ({reason}), and the function is configured not to tag such images"
+    )]
+    Outdated {
+        tag: String,
+        source_tag: String,
+        got: Digest,
+        digest: Digest,
+        reason: String,
+    },
+    #[error(
+        "stopped after {seconds} s, before the function's time limit: {progress}; allow the \
+         function more time or more memory (which brings more CPU)"
+    )]
+    Deadline { seconds: u64, progress: String },
+}
+
+impl Error {
+    /// Whether another attempt at the same event must fail in the same way, because the reason
+    /// lies in the event, in the image's content or in a tag that cannot be moved.
+    ///
+    /// Whatever depends on time, load, permissions or settings is not final: an administrator or
+    /// AWS itself may mend it before Lambda tries again.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            Self::Event(_) | Self::Immutable { .. } | Self::Outdated { .. } => true,
+            Self::Soci(error) => is_about_content(error),
+            Self::Configuration(_)
+            | Self::Authorization(_)
+            | Self::Registry { .. }
+            | Self::Moving { .. }
+            | Self::Deadline { .. } => false,
+        }
+    }
+
+    /// The error's name, as the invocation's answer and the failure destination give it.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Configuration(_) => "InvalidConfiguration",
+            Self::Event(_) => "InvalidEvent",
+            Self::Authorization(_) => "NoAuthorization",
+            Self::Registry { .. } => "WrongRegistry",
+            Self::Soci(error) if is_about_content(error) => "InvalidImage",
+            Self::Soci(_) => "IndexingFailed",
+            Self::Moving { .. } => "TagKeepsMoving",
+            Self::Immutable { .. } => "TagImmutable",
+            Self::Outdated { .. } => "TagOutdated",
+            Self::Deadline { .. } => "DeadlineExceeded",
+        }
+    }
+}
+
+/// Whether an error is about bytes that a digest pins.
+fn is_about_content(error: &soci::Error) -> bool {
+    use soci::Error as E;
+    matches!(
+        error,
+        E::DigestMismatch { .. }
+            | E::SizeMismatch { .. }
+            | E::TooLarge { .. }
+            | E::CorruptLayer { .. }
+            | E::Json(_)
+            | E::Manifest { .. }
+    )
+}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Self {
+        Self {
+            error_type: error.kind().to_owned(),
+            error_message: error.to_string(),
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Indexing one image: deciding whether there is anything to do, doing it, and keeping the
+//! output's tag true.
+//!
+//! Events come twice, late, and out of order, and two of them may be worked on at once. Nothing
+//! depends on their order:
+//!
+//! - Everything but the output's tag is named by its content. Storing it again changes nothing.
+//! - The output's tag follows the source's tag. The source is resolved before the output is
+//!   tagged, so that an older push leaves the tag alone, and once more afterwards: if the source
+//!   has moved in between, a newer push may have been overtaken, so its image is indexed as well.
+//!   Whoever tags last leaves the tag where it belongs.
+//!
+//! Whoever deploys `<tag>-soci` must get the image of `<tag>`. So where an image has no layer to
+//! index, the output's tag becomes an alias: it names the source image itself.
+
+use soci::oci::{ImageIndex, ImageManifest, annotation, media_type};
+use soci::{Destination, Digest, Error as SociError, ImageSource, Manifest, RegistryImage, Report};
+use soci::{Version, inspect, is_fresh};
+
+use super::config::Config;
+use super::error::Error;
+use super::progress::LayerProgress;
+use crate::event::PushEvent;
+
+/// How often a tag may move while its image is indexed.
+const MAX_MOVES: usize = 5;
+/// Maximum number of skipped layers that a message gives reasons for.
+const MAX_REASONS: usize = 5;
+
+/// How a job ended, if not with an error.
+pub(super) enum Outcome {
+    /// The image has an index now.
+    Indexed(Report),
+    /// The image has no layer to index; the output's tag names the image itself, for the reason
+    /// given.
+    Aliased(String),
+    /// There was nothing to do, for the reason given.
+    Skipped(String),
+}
+
+/// The work for one event.
+pub(super) struct IndexJob<'a> {
+    pub config: &'a Config,
+    /// The pushed image, by its digest.
+    pub image: RegistryImage,
+    pub push: &'a PushEvent,
+    /// Digest of the pushed manifest.
+    pub digest: Digest,
+    pub progress: &'a LayerProgress,
+}
+
+/// The tag that is followed, and the one that is set (V2).
+struct Tags<'a> {
+    source: &'a str,
+    output: String,
+}
+
+/// When an image without an index of its own gets an alias.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Alias {
+    /// In any case: it is an image that somebody may deploy.
+    Always,
+    /// If the output's tag exists already and would name an earlier image.
+    IfOutdated,
+}
+
+impl IndexJob<'_> {
+    pub(super) async fn run(&self) -> Result<Outcome, Error> {
+        let Some(tags) = self.tags() else {
+            return self.index(self.digest, None).await;
+        };
+        let mut digest = self.digest;
+        if let Some(reason) = self.overtaken(&tags, digest).await? {
+            return Ok(Outcome::Skipped(reason));
+        }
+        for _ in 0..MAX_MOVES {
+            let outcome = self.index(digest, Some(&tags)).await?;
+            if matches!(outcome, Outcome::Skipped(_)) {
+                return Ok(outcome);
+            }
+            match self.image.resolve(tags.source).await? {
+                Some(now) if now.digest != digest => {
+                    tracing::warn!(now = %now.digest, "the tag has moved: indexing its new image");
+                    digest = now.digest;
+                }
+                _ => return Ok(outcome),
+            }
+        }
+        Err(Error::Moving {
+            tag: tags.source.to_owned(),
+        })
+    }
+
+    fn tags(&self) -> Option<Tags<'_>> {
+        let source = self.push.tag.as_deref()?;
+        // The scope has left out tags that are too long.
+        let output = self.config.scope.suffix.append(source)?;
+        (self.config.options.version == Version::V2).then_some(Tags { source, output })
+    }
+
+    /// Returns why the output's tag is not this push's to set, if so.
+    async fn overtaken(&self, tags: &Tags<'_>, digest: Digest) -> soci::Result<Option<String>> {
+        let image = self.push.image();
+        Ok(match self.image.resolve(tags.source).await? {
+            Some(now) if now.digest == digest => None,
+            Some(now) => Some(format!(
+                "skipped {image} at {digest}: the tag has moved on to {}, and the newer push wins",
+                now.digest
+            )),
+            None => Some(format!(
+                "skipped {image} at {digest}: the tag no longer exists"
+            )),
+        })
+    }
+
+    async fn index(&self, digest: Digest, tags: Option<&Tags<'_>>) -> Result<Outcome, Error> {
+        let image = self.image.at(digest);
+        let root = match image.root().await {
+            Ok(root) => root,
+            Err(error) if error.is_not_found() => {
+                return Ok(self.skipped(&format!("{digest} no longer exists")));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if carries_index(&root) {
+            let reason = "it is a SOCI-enabled image";
+            return self
+                .finish_without(&root, tags, reason, Alias::IfOutdated)
+                .await;
+        }
+        if self.is_indexed(&image, tags).await? {
+            return Ok(self.skipped("it is indexed already"));
+        }
+        let options = &self.config.options;
+        let indexed = match soci::index(&image, &image, options, self.progress).await {
+            Err(SociError::NotAnImage { found, .. }) => {
+                let reason = format!("not a container image, but {found}");
+                return self
+                    .finish_without(&root, tags, &reason, Alias::IfOutdated)
+                    .await;
+            }
+            indexed => indexed?,
+        };
+        let report = indexed.report();
+        if report.is_empty() {
+            let reason = format!("no layer was indexed: {}", reasons(report));
+            return self
+                .finish_without(&root, tags, &reason, Alias::Always)
+                .await;
+        }
+        let (Some(tags), Some(enabled)) = (tags, report.digest) else {
+            indexed.publish(&image, None).await?;
+            return Ok(Outcome::Indexed(report.clone()));
+        };
+        if let Some(reason) = self.overtaken(tags, digest).await? {
+            return Ok(Outcome::Skipped(reason));
+        }
+        indexed.publish(&image, None).await?;
+        let enabled = image.pull_manifest(enabled).await?;
+        // Immediately before, so that there is hardly a moment to be overtaken in.
+        if let Some(reason) = self.overtaken(tags, digest).await? {
+            return Ok(Outcome::Skipped(reason));
+        }
+        self.tag(&enabled, &tags.output).await?;
+        Ok(Outcome::Indexed(report.clone()))
+    }
+
+    /// Whether the complete index exists already, as far as that can be told without reading a
+    /// layer.
+    async fn is_indexed(
+        &self,
+        image: &RegistryImage,
+        tags: Option<&Tags<'_>>,
+    ) -> Result<bool, Error> {
+        let fresh = async {
+            let found = match tags {
+                None => inspect(image).await?,
+                Some(tags) => match image.resolve(&tags.output).await? {
+                    None => return Ok(false),
+                    Some(output) => inspect(&image.at(output.digest)).await?,
+                },
+            };
+            if found.platforms.iter().all(|p| p.indexes.is_empty()) {
+                return Ok(false);
+            }
+            is_fresh(image, image, &found, &self.config.options).await
+        };
+        match fresh.await {
+            Ok(fresh) => Ok(fresh),
+            // Whatever is there is no index of this image.
+            Err(error) if error.is_not_found() || error.registry().is_none() => {
+                tracing::debug!(%error, "no index in place of the output");
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Ends the job for an image without an index of its own. The output's tag (V2) then names
+    /// the image itself, or is left alone if it names it already.
+    async fn finish_without(
+        &self,
+        root: &Manifest,
+        tags: Option<&Tags<'_>>,
+        reason: &str,
+        alias: Alias,
+    ) -> Result<Outcome, Error> {
+        let digest = root.descriptor.digest;
+        let Some(tags) = tags else {
+            return Ok(self.skipped(reason));
+        };
+        let found = match self.image.resolve(&tags.output).await? {
+            Some(found) if found.digest == digest => return Ok(self.skipped(reason)),
+            None if alias == Alias::IfOutdated || !self.config.tag_unindexed => {
+                return Ok(self.skipped(reason));
+            }
+            found => found,
+        };
+        if let Some(reason) = self.overtaken(tags, digest).await? {
+            return Ok(Outcome::Skipped(reason));
+        }
+        if let Some(found) = found.filter(|_| !self.config.tag_unindexed) {
+            if self.is_made_of(found.digest, digest).await? {
+                return Ok(self.skipped(reason));
+            }
+            return Err(Error::Outdated {
+                tag: tags.output.clone(),
+                source_tag: tags.source.to_owned(),
+                got: found.digest,
+                digest,
+                reason: reason.to_owned(),
+            });
+        }
+        self.tag(root, &tags.output).await?;
+        Ok(Outcome::Aliased(format!(
+            "tagged {} itself as {:?}: {reason}",
+            self.push.image(),
+            tags.output
+        )))
+    }
+
+    /// Whether an image runs the same layers as another, for every platform: an output that was
+    /// built with other options is not outdated.
+    async fn is_made_of(&self, output: Digest, source: Digest) -> Result<bool, Error> {
+        let layers = async |digest| {
+            let found = match inspect(&self.image.at(digest)).await {
+                Ok(found) => found,
+                Err(error) if error.is_not_found() || error.registry().is_none() => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            };
+            let platforms = found.platforms.into_iter().map(|platform| {
+                let layers = platform.layers.iter().map(|layer| layer.digest);
+                (platform.platform, layers.collect::<Vec<_>>())
+            });
+            Ok(Some(platforms.collect::<Vec<_>>()))
+        };
+        let (output, source) = (layers(output).await?, layers(source).await?);
+        Ok(output.is_some() && output == source)
+    }
+
+    /// Sets the output's tag.
+    async fn tag(&self, manifest: &Manifest, tag: &str) -> Result<(), Error> {
+        let Err(error) = self.image.tag(manifest, tag).await else {
+            return Ok(());
+        };
+        if !is_immutable(&error) {
+            return Err(error.into());
+        }
+        let want = manifest.descriptor.digest;
+        match self.image.resolve(tag).await? {
+            // An earlier attempt has tagged it, and its answer was lost.
+            Some(found) if found.digest == want => Ok(()),
+            Some(found) => Err(Error::Immutable {
+                tag: tag.to_owned(),
+                suffix: self.config.scope.suffix.to_string(),
+                got: found.digest,
+                want,
+            }),
+            None => Err(error.into()),
+        }
+    }
+
+    fn skipped(&self, reason: &str) -> Outcome {
+        Outcome::Skipped(format!("skipped {}: {reason}", self.push.image()))
+    }
+}
+
+/// Whether a registry refused to move a tag: Amazon ECR answers TAG_INVALID, and like others says
+/// why in words.
+fn is_immutable(error: &SociError) -> bool {
+    let Some(error) = error.registry().filter(|error| error.is_write()) else {
+        return false;
+    };
+    error.details().iter().any(|detail| {
+        detail.code == "TAG_INVALID" || detail.message.to_ascii_lowercase().contains("immutable")
+    })
+}
+
+/// Whether a manifest is a SOCI-enabled image, or an image manifest of one.
+fn carries_index(root: &Manifest) -> bool {
+    if let Ok(index) = serde_json::from_slice::<ImageIndex>(&root.bytes) {
+        return index.manifests.iter().any(|entry| {
+            entry.artifact_type.as_deref() == Some(media_type::SOCI_INDEX_V2)
+                || entry
+                    .annotations
+                    .contains_key(annotation::IMAGE_MANIFEST_DIGEST)
+        });
+    }
+    let manifest = serde_json::from_slice::<ImageManifest>(&root.bytes);
+    manifest.is_ok_and(|manifest| manifest.annotations.contains_key(annotation::INDEX_DIGEST))
+}
+
+fn reasons(report: &Report) -> String {
+    let skipped = report.indexes.iter().flat_map(|index| &index.skipped);
+    let mut reasons: Vec<String> = skipped
+        .map(|skipped| format!("{}: {}", skipped.layer, skipped.reason))
+        .collect();
+    let more = reasons.len().saturating_sub(MAX_REASONS);
+    reasons.truncate(MAX_REASONS);
+    if more > 0 {
+        reasons.push(format!("and {more} more"));
+    }
+    reasons.join("; ")
+}
