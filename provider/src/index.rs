@@ -3,6 +3,7 @@
 mod apply;
 mod attributes;
 mod build;
+mod claims;
 mod data_source;
 mod exported;
 mod import;

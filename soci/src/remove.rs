@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::oci::{Annotations, ImageIndex, media_type};
-use crate::registry::RegistryImage;
+use crate::registry::{RegistryError, RegistryImage};
 use crate::store::Document;
 use crate::{Digest, Result};
 
@@ -33,19 +33,31 @@ pub struct Removal<'a> {
     pub kept: &'a [Digest],
 }
 
-/// What became of a removal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Outcome of a removal.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Removed {
-    /// All that nothing else uses is gone.
+    /// Everything that nothing else uses is gone.
     Gone,
-    /// The image has other tags, or is one of those to keep: it stays, with all its tags.
+    /// Something else uses it, or it is one of those to keep: it stays, with all its tags.
     InUse,
+    /// The registry accepted the removal but still serves these tags and digests.
+    Left(Vec<String>),
+}
+
+impl Removed {
+    fn of(left: Vec<String>) -> Self {
+        match left.is_empty() {
+            true => Self::Gone,
+            false => Self::Left(left),
+        }
+    }
 }
 
 impl RegistryImage {
     /// Removes a SOCI-enabled image, except what other tags of the repository lead to.
     ///
-    /// The image index goes first, so that at no moment it lists something that is gone.
+    /// The image index goes first, then tags that outlive it, then what it lists, so that at no
+    /// moment a name leads to something that is gone. What a tag still serves stays whole.
     ///
     /// # Errors
     /// When the registry refuses or cannot be reached.
@@ -61,22 +73,39 @@ impl RegistryImage {
         made.extend(removal.manifests);
         made.remove(&removal.root);
         self.delete_manifest(removal.root).await?;
-        for digest in made.difference(&used) {
+        let mut left = Vec::new();
+        for tag in removal.tags {
+            let named = self.resolve(tag).await?.map(|now| now.digest);
+            if named == Some(removal.root) && !self.delete_tag(tag).await? {
+                left.push(tag.clone());
+            }
+        }
+        if !left.is_empty() {
+            return Ok(Removed::Left(left));
+        }
+        let gone: Vec<Digest> = made.difference(&used).copied().collect();
+        for digest in &gone {
             self.delete_manifest(*digest).await?;
         }
-        Ok(Removed::Gone)
+        for digest in gone.into_iter().chain([removal.root]) {
+            if self.resolve(digest).await?.is_some() {
+                left.push(digest.to_string());
+            }
+        }
+        Ok(Removed::of(left))
     }
 
-    /// Takes a tag away from what it names, which stays; nothing, if it names something else.
+    /// Removes a tag from what it names, which stays. Returns whether the tag is gone; a tag that
+    /// names something else is left alone.
     ///
     /// Many registries only delete by digest, and some that do delete a tag delete with it what
     /// only it names. So the tag is given to a placeholder, and that is deleted.
     ///
     /// # Errors
     /// When the registry refuses or cannot be reached.
-    pub async fn untag(&self, tag: &str, named: Digest) -> Result<()> {
+    pub async fn untag(&self, tag: &str, named: Digest) -> Result<bool> {
         if self.resolve(tag).await?.map(|now| now.digest) != Some(named) {
-            return Ok(());
+            return Ok(true);
         }
         let mut placeholder = ImageIndex::of(Vec::new());
         placeholder.annotations = Annotations::from([(PLACEHOLDER.to_owned(), tag.to_owned())]);
@@ -87,23 +116,47 @@ impl RegistryImage {
         self.delete_manifest(digest).await?;
         self.put_manifest(&placeholder, tag).await?;
         self.delete_manifest(digest).await?;
-        Ok(())
+        self.delete_tag(tag).await
     }
 
-    /// Removes a SOCI index (V1) of the manifest `subject`.
+    /// Deletes a tag that a registry kept when what it names was deleted. Returns whether it is
+    /// gone.
+    pub(crate) async fn delete_tag(&self, tag: &str) -> Result<bool> {
+        if self.resolve(tag).await?.is_none() {
+            return Ok(true);
+        }
+        match self.delete_manifest(tag).await {
+            Ok(_) => Ok(self.resolve(tag).await?.is_none()),
+            // Deleting by tag is optional.
+            Err(error) => match error.registry().and_then(RegistryError::status_code) {
+                Some(400 | 405 | 501) => Ok(false),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Removes a SOCI index (V1) of the manifest `subject`, unless a tag leads to it.
     ///
     /// # Errors
     /// When the registry refuses or cannot be reached.
-    pub async fn remove_index(&self, index: Digest, subject: Digest) -> Result<()> {
+    pub async fn remove_index(&self, index: Digest, subject: Digest) -> Result<Removed> {
+        if self.used(index, &[]).await?.contains(&index) {
+            return Ok(Removed::InUse);
+        }
         self.remove_referrer(index, subject).await?;
         self.delete_manifest(index).await?;
-        Ok(())
+        let left = self.resolve(index).await?;
+        Ok(Removed::of(
+            left.map(|_| index.to_string()).into_iter().collect(),
+        ))
     }
 
     /// Everything that the repository's tags lead to, without those of the tags `own` that
     /// name `root`.
     async fn used(&self, root: Digest, own: &[String]) -> Result<BTreeSet<Digest>> {
-        let tags = self.tags().await?;
+        let tags = self.tags().await?.into_iter();
+        // Lists of referrers use nothing.
+        let tags = tags.filter(|tag| !is_referrers_tag(tag));
         let tagged: Vec<Option<Digest>> = stream::iter(tags)
             .map(|tag| async move {
                 let named = self.resolve(&tag).await?.map(|named| named.digest);
@@ -137,4 +190,10 @@ impl RegistryImage {
         tree.insert(root);
         Ok(tree)
     }
+}
+
+/// Whether clients list the referrers of a manifest under this tag.
+fn is_referrers_tag(tag: &str) -> bool {
+    tag.strip_prefix("sha256-")
+        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }

@@ -39,11 +39,6 @@ pub(super) async fn read(
         };
         // An image that is gone is no reason to build anything.
         private.seen = observed.source.or(private.seen);
-        if let Some(build) = &private.current {
-            let claim = build.claim(settings.tag.as_ref());
-            let claims = &call.cx.data().claims;
-            claims.set(&settings.image.name(), &private.resource, claim);
-        }
         private.save(call.cx);
     }
     Ok(observed.state)

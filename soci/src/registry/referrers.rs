@@ -39,9 +39,11 @@ impl RegistryImage {
             return Ok(());
         }
         if index.manifests.is_empty() {
-            // Where nothing is ever deleted, an empty list must do.
+            // Where nothing is ever deleted, an empty list must do; so it must where a tag
+            // outlives what it named.
             match self.delete_manifest(digest).await {
-                Ok(_) => return Ok(()),
+                Ok(_) if self.delete_tag(&fallback_tag(subject)).await? => return Ok(()),
+                Ok(_) => {}
                 Err(error)
                     if error.registry().and_then(RegistryError::status_code) == Some(405) => {}
                 Err(error) => return Err(error),
