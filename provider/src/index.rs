@@ -15,6 +15,7 @@ mod read;
 mod refresh;
 mod registry;
 mod remove;
+mod seen_options;
 mod settings;
 mod validate;
 mod warnings;

@@ -20,8 +20,8 @@ pub(super) async fn claim(
 ) {
     let claims = Claims::new(image, resource);
     for manifest in build.claimable(settings) {
-        let claimed = claims.claim(manifest, &settings.id(), settings.tag.as_deref());
-        if let Err(error) = claimed.await {
+        let tag = settings.tag.as_deref();
+        if let Err(error) = claims.claim(manifest, &settings.id(), tag).await {
             let detail = format!(
                 "The index of {} was in the registry already, and cannot be marked as used by \
                  this resource too: {error}.\n\nIf it was published by another soci_index and that \
