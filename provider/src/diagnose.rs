@@ -14,6 +14,21 @@ pub(crate) fn diagnose(doing: &str, image: &str, error: &Error) -> Diagnostic {
     Diagnostic::error(summary, detail).at(attribute)
 }
 
+/// Returns the diagnostic of a removal that failed while `doing` something with an image.
+pub(crate) fn diagnose_removal(doing: &str, image: &str, error: &Error) -> Diagnostic {
+    let denied = |error: &soci::RegistryError| error.is_write() && error.status_code() == Some(403);
+    if !error.registry().is_some_and(denied) {
+        return diagnose(doing, image, error);
+    }
+    let detail = format!(
+        "While {doing} {image}: {error}.\n\nThe credentials lack the right to delete in this \
+         repository (for Amazon ECR: ecr:BatchDeleteImage and ecr:PutImage), or a policy of the \
+         registry forbids it. Grant the right; or, to leave the index in the registry, set \
+         keep_on_destroy = true, apply, and destroy again."
+    );
+    Diagnostic::error("Registry denies the removal", detail).at("image")
+}
+
 /// Whether a registry refused to move a tag.
 pub(crate) fn is_immutable(error: &Error) -> bool {
     let details = error
@@ -66,7 +81,13 @@ fn explain(image: &str, error: &Error) -> (&'static str, String) {
 }
 
 fn explain_registry(host: &str, error: &soci::RegistryError) -> (&'static str, String) {
-    if error.is_unauthorized() {
+    if error.is_write() && error.status_code() == Some(403) {
+        let advice = "The credentials lack the right to push to this repository (for Amazon ECR: \
+                      ecr:PutImage and the actions to upload layers), or a policy of the registry \
+                      forbids to overwrite the tag. Grant the right, or choose another tag."
+            .to_owned();
+        ("Registry denies the push", advice)
+    } else if error.is_unauthorized() {
         let advice = format!(
             "Log in with `docker login {host}`, or add a registry_auth block for {host} to the \
              provider, as a user who may pull from and push to the repository."

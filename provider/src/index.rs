@@ -3,6 +3,7 @@
 mod apply;
 mod attributes;
 mod build;
+mod claims;
 mod data_source;
 mod exported;
 mod import;
@@ -14,6 +15,7 @@ mod read;
 mod refresh;
 mod registry;
 mod remove;
+mod seen_options;
 mod settings;
 mod validate;
 mod warnings;

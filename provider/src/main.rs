@@ -4,11 +4,11 @@ mod aws;
 mod builder;
 mod bundle;
 mod call;
-mod claims;
 mod credentials;
 mod diagnose;
 mod functions;
 mod index;
+mod planned_tags;
 mod provider;
 mod shared;
 

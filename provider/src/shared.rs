@@ -8,8 +8,8 @@ use tfplugin_sdk::{Diagnostic, Value};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::aws::Aws;
-use crate::claims::Claims;
 use crate::credentials::RegistryCredentials;
+use crate::planned_tags::PlannedTags;
 
 /// State shared by all resources.
 pub(crate) struct Shared {
@@ -19,8 +19,8 @@ pub(crate) struct Shared {
     pub aws: Aws,
     /// Credentials of registries.
     pub credentials: RegistryCredentials,
-    /// Manifests and tags that resources rely on.
-    pub claims: Claims,
+    /// What resources plan to publish under tags.
+    pub planned_tags: PlannedTags,
     /// One lock per repository, by name.
     repositories: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -49,7 +49,7 @@ impl Shared {
             client,
             aws,
             credentials: RegistryCredentials::new(config),
-            claims: Claims::default(),
+            planned_tags: PlannedTags::default(),
             repositories: Mutex::default(),
         })
     }

@@ -59,7 +59,7 @@
 //! error
 //! store
 //! registry, image, extract
-//! inspect, remove
+//! inspect, mark, remove
 //! index
 //! verify
 //! ```
@@ -74,6 +74,8 @@ mod image;
 mod index;
 #[cfg(feature = "images")]
 mod inspect;
+#[cfg(feature = "images")]
+mod mark;
 pub mod oci;
 #[cfg(feature = "images")]
 mod registry;
@@ -100,6 +102,8 @@ pub use index::{
 };
 #[cfg(feature = "images")]
 pub use inspect::{IndexInspection, Inspection, PlatformInspection, Tree, ZtocInspection, inspect};
+#[cfg(feature = "images")]
+pub use mark::Mark;
 pub use oci::{Digest, InvalidDigest, Manifest};
 #[cfg(feature = "images")]
 pub use oci::{ImageReference, InvalidReference};

@@ -21,6 +21,8 @@ mod reference;
 pub use descriptor::{Annotations, Descriptor};
 pub use digest::{Digest, InvalidDigest};
 pub use json::InvalidJson;
+#[cfg(feature = "images")]
+pub(crate) use manifest::EMPTY_JSON;
 pub use manifest::{ImageIndex, ImageManifest, Manifest};
 pub use platform::{InvalidPlatform, Platform};
 #[cfg(feature = "images")]

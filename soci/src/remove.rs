@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, RegistryError, Result};
 use crate::oci::{Annotations, Digest, ImageIndex, Manifest, media_type};
 use crate::registry::RegistryImage;
 
@@ -68,18 +68,30 @@ impl<'a> Removal<'a> {
 }
 
 /// Outcome of a removal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Removed {
     /// Everything that nothing else uses is deleted.
     Deleted,
-    /// The image has other tags, or is one of those to keep. It stays, with all its tags.
+    /// Something else uses it, or it is one of those to keep. It stays, with all its tags.
     InUse,
+    /// The registry accepted the removal but still serves these tags and digests.
+    Left(Vec<String>),
+}
+
+impl Removed {
+    fn of(left: Vec<String>) -> Self {
+        match left.is_empty() {
+            true => Self::Deleted,
+            false => Self::Left(left),
+        }
+    }
 }
 
 impl RegistryImage {
     /// Removes a SOCI-enabled image, except what other tags of the repository lead to.
     ///
-    /// The image index is deleted first, so that it never lists something that does not exist.
+    /// The image index goes first, then tags that outlive it, then what it lists, so that at no
+    /// moment a name leads to something that is gone. What a tag still serves stays whole.
     ///
     /// # Errors
     /// If the registry refuses or cannot be reached.
@@ -95,22 +107,39 @@ impl RegistryImage {
         published.extend(removal.manifests);
         published.remove(&removal.root);
         self.delete_manifest(removal.root).await?;
-        for digest in published.difference(&used) {
+        let mut left = Vec::new();
+        for tag in removal.tags {
+            let named = self.resolve(tag).await?.map(|now| now.digest);
+            if named == Some(removal.root) && !self.delete_tag(tag).await? {
+                left.push(tag.clone());
+            }
+        }
+        if !left.is_empty() {
+            return Ok(Removed::Left(left));
+        }
+        let deleted: Vec<Digest> = published.difference(&used).copied().collect();
+        for digest in &deleted {
             self.delete_manifest(*digest).await?;
         }
-        Ok(Removed::Deleted)
+        for digest in deleted.into_iter().chain([removal.root]) {
+            if self.resolve(digest).await?.is_some() {
+                left.push(digest.to_string());
+            }
+        }
+        Ok(Removed::of(left))
     }
 
-    /// Removes a tag from what it names, which stays. Does nothing if the tag names something else.
+    /// Removes a tag from what it names, which stays. Returns whether the tag is gone; a tag that
+    /// names something else is left alone.
     ///
     /// Many registries delete only by digest, and some that do delete a tag also delete the manifest
     /// if it has no other. So the tag is moved to a placeholder, which is then deleted.
     ///
     /// # Errors
     /// If the registry refuses or cannot be reached.
-    pub async fn untag(&self, tag: &str, named: Digest) -> Result<()> {
+    pub async fn untag(&self, tag: &str, named: Digest) -> Result<bool> {
         if self.resolve(tag).await?.map(|now| now.digest) != Some(named) {
-            return Ok(());
+            return Ok(true);
         }
         let mut placeholder = ImageIndex::of(Vec::new());
         placeholder.annotations = Annotations::from([(PLACEHOLDER.to_owned(), tag.to_owned())]);
@@ -121,23 +150,47 @@ impl RegistryImage {
         self.delete_manifest(digest).await?;
         self.put_manifest(&placeholder, tag).await?;
         self.delete_manifest(digest).await?;
-        Ok(())
+        self.delete_tag(tag).await
     }
 
-    /// Removes a SOCI index (V1) of the manifest `subject`.
+    /// Deletes a tag that a registry kept when what it names was deleted. Returns whether it is
+    /// gone.
+    pub(crate) async fn delete_tag(&self, tag: &str) -> Result<bool> {
+        if self.resolve(tag).await?.is_none() {
+            return Ok(true);
+        }
+        match self.delete_manifest(tag).await {
+            Ok(_) => Ok(self.resolve(tag).await?.is_none()),
+            // Deleting by tag is optional.
+            Err(error) => match error.registry().and_then(RegistryError::status_code) {
+                Some(400 | 405 | 501) => Ok(false),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Removes a SOCI index (V1) of the manifest `subject`, unless a tag leads to it.
     ///
     /// # Errors
     /// If the registry refuses or cannot be reached.
-    pub async fn remove_index(&self, index: Digest, subject: Digest) -> Result<()> {
+    pub async fn remove_index(&self, index: Digest, subject: Digest) -> Result<Removed> {
+        if self.used(index, &[]).await?.contains(&index) {
+            return Ok(Removed::InUse);
+        }
         self.remove_referrer(index, subject).await?;
         self.delete_manifest(index).await?;
-        Ok(())
+        let left = self.resolve(index).await?;
+        Ok(Removed::of(
+            left.map(|_| index.to_string()).into_iter().collect(),
+        ))
     }
 
     /// Returns everything that the repository's tags lead to, except those of `own` that name
     /// `root`.
     async fn used(&self, root: Digest, own: &[String]) -> Result<BTreeSet<Digest>> {
-        let tags = self.tags().await?;
+        let tags = self.tags().await?.into_iter();
+        // Lists of referrers use nothing.
+        let tags = tags.filter(|tag| !is_referrers_tag(tag));
         let tagged: Vec<Option<Digest>> = stream::iter(tags)
             .map(|tag| async move {
                 let named = self.resolve(&tag).await?.map(|named| named.digest);
@@ -169,4 +222,10 @@ impl RegistryImage {
         tree.insert(root);
         Ok(tree)
     }
+}
+
+/// Whether clients list the referrers of a manifest under this tag.
+fn is_referrers_tag(tag: &str) -> bool {
+    tag.strip_prefix("sha256-")
+        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }

@@ -6,8 +6,9 @@
 
 use std::time::Duration;
 
+use soci::oci::{ImageIndex, media_type};
 use soci::ztoc::SkipReason;
-use soci::{Digest, Indexed, RegistryImage, Version, inspect};
+use soci::{Digest, ImageSource, Indexed, RegistryImage, Version, inspect};
 use tfplugin_sdk::{Context, Diagnostic, Failure, Value};
 use tokio::sync::OwnedMutexGuard;
 
@@ -15,7 +16,7 @@ use super::build::Build;
 use super::exported::Exported;
 use super::lookup::complete_indexes;
 use super::private_state::PrivateState;
-use super::publish::{check_tag, publish};
+use super::publish::{check_tag, claim, publish};
 use super::registry::open;
 use super::settings::Settings;
 use super::warnings;
@@ -83,7 +84,10 @@ pub(super) async fn apply(
     }
     private.save(cx);
     let consequence = "Some of it may be in the registry; the next apply completes it.";
-    let work = publish(&image, &settings, indexed.as_ref(), &build);
+    let work = async {
+        claim(cx, &image, &settings, &build, &private.resource).await;
+        publish(&image, &settings, indexed.as_ref(), &build).await
+    };
     let doing = format!("publishing the index of {name}");
     let published = call.with_grace(GRACE).run(&doing, consequence, work).await;
     if let Err(diagnostic) = published {
@@ -93,9 +97,6 @@ pub(super) async fn apply(
             Operation::Update => failure,
         });
     }
-    let claim = build.claim(settings.tag.as_ref());
-    let claims = &cx.data().claims;
-    claims.set(&settings.image.name(), &private.resource, claim);
     private.advance(build);
     private.save(cx);
     drop(lock);
@@ -131,8 +132,14 @@ async fn prepare(
     let publishing = |error| diagnose("publishing the index of", &name, &error);
     let lock = cx.data().lock_repository(&settings.image).await;
     let known = private.find(build.digest);
-    let exists = build.is_whole(&image).await.map_err(publishing)?;
-    build.adopted = exists && known.is_none_or(|known| known.adopted);
+    build.found.clear();
+    for manifest in &build.manifests {
+        let exists = image.resolve(manifest).await.map_err(publishing)?.is_some();
+        if exists && !private.has_published(*manifest) {
+            build.found.insert(*manifest);
+        }
+    }
+    build.adopted = !build.manifests.is_empty() && build.found.len() == build.manifests.len();
     build.tags = known.map_or(Vec::new(), |known| known.tags.clone());
     if let (Some(tag), Some(digest)) = (&settings.tag, build.digest) {
         let now = image.resolve(tag).await.map_err(publishing)?;
@@ -162,13 +169,59 @@ async fn index(
 ) -> Result<Indexed, Diagnostic> {
     let name = settings.image.to_string();
     let source = promised.map_or_else(|| image.clone(), |digest| image.at(digest));
-    let indexed = soci::index(&source, image, &settings.options, &Log).await;
-    indexed.map_err(|error| match promised {
-        Some(digest) if error.is_not_found() && settings.image.digest().is_none() => {
-            source_gone(&name, digest)
+    if is_enabled(&source).await {
+        return Err(already_enabled(settings));
+    }
+    let error = match soci::index(&source, image, &settings.options, &Log).await {
+        Ok(indexed) => return Ok(indexed),
+        Err(error) => error,
+    };
+    if !error.is_not_found() {
+        return Err(diagnose("indexing", &name, &error));
+    }
+    let root = promised.map_or_else(|| settings.source_name(), |digest| digest.to_string());
+    match (image.resolve(root).await, promised) {
+        (Ok(Some(_)), _) => Err(incomplete(&name, &error)),
+        (Ok(None), Some(digest)) if settings.image.digest().is_none() => {
+            Err(source_gone(&name, digest))
         }
-        _ => diagnose("indexing", &name, &error),
+        _ => Err(diagnose("indexing", &name, &error)),
+    }
+}
+
+/// Whether an image carries SOCI indexes (V2). Leaves errors to whoever reads the image next.
+async fn is_enabled(source: &RegistryImage) -> bool {
+    let Ok(root) = source.root().await else {
+        return false;
+    };
+    let index: Result<ImageIndex, _> = serde_json::from_slice(&root.bytes);
+    index.is_ok_and(|index| {
+        let mut listed = index.manifests.iter();
+        listed.any(|listed| listed.artifact_type.as_deref() == Some(media_type::SOCI_INDEX_V2))
     })
+}
+
+fn already_enabled(settings: &Settings) -> Diagnostic {
+    let image = &settings.image;
+    let source = image.tag().and_then(|tag| tag.strip_suffix("-soci"));
+    let hint = match source.filter(|tag| !tag.is_empty()) {
+        Some(tag) => format!("Set image to the source image, {}:{tag}.", image.name()),
+        None => "Set image to the source image that it was made of.".to_owned(),
+    };
+    let detail = format!(
+        "{image} is a SOCI-enabled image already: it carries its own SOCI index.\n\n{hint} To \
+         deploy {image} as it is, no soci_index is needed."
+    );
+    Diagnostic::error("Image is SOCI-enabled already", detail).at("image")
+}
+
+fn incomplete(name: &str, error: &soci::Error) -> Diagnostic {
+    let detail = format!(
+        "While indexing {name}: {error}.\n\nThe image exists, but the registry lacks a part of \
+         it. Push the image again, with all its platforms, or index only complete ones with the \
+         argument platforms."
+    );
+    Diagnostic::error("Image is incomplete", detail).at("image")
 }
 
 /// Finds a complete build of this resource, of the same image and with the same recipe.

@@ -1,10 +1,12 @@
 //! One build of an index, as a resource remembers it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
-use soci::{Digest, Indexed, RegistryImage, Report};
+use soci::{Digest, Indexed, RegistryImage, Report, Version};
 use tfplugin_sdk::Value;
 
-use crate::claims::Claim;
+use super::settings::Settings;
 
 /// One build of an index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +22,9 @@ pub(super) struct Build {
     pub manifests: Vec<Digest>,
     /// Whether it existed before, and so is not this resource's to remove.
     pub adopted: bool,
+    /// The manifests that existed before; if it was adopted, all of them did.
+    #[serde(default)]
+    pub found: BTreeSet<Digest>,
     /// The tags that this resource gave it.
     #[serde(default)]
     pub tags: Vec<String>,
@@ -40,6 +45,7 @@ impl Build {
             indexes: indexes.collect(),
             manifests: indexed.manifests(),
             adopted: false,
+            found: BTreeSet::new(),
             tags: Vec::new(),
             recipe,
         }
@@ -63,16 +69,28 @@ impl Build {
             manifests: manifests.chain(root).collect(),
             indexes,
             adopted: false,
+            found: BTreeSet::new(),
             tags: tag.into_iter().collect(),
             recipe: String::new(),
         })
     }
 
-    /// Returns what a resource relies on while this is its build.
-    pub(super) fn claim(&self, tag: Option<&String>) -> Claim {
-        Claim {
-            manifests: self.manifests.iter().copied().collect(),
-            tags: tag.into_iter().cloned().collect(),
+    /// Whether a manifest existed before this resource would have published it.
+    pub(super) fn is_found(&self, manifest: Digest) -> bool {
+        self.adopted || self.found.contains(&manifest)
+    }
+
+    /// Returns the manifests that the resource has to claim: those that it found and that nothing
+    /// else ties to it. What a tag of its own leads to, others see to be in use.
+    pub(super) fn claimable(&self, settings: &Settings) -> Vec<Digest> {
+        let root = self.digest.filter(|_| settings.version == Version::V2);
+        match root {
+            Some(root) if self.is_found(root) => vec![root],
+            Some(_) if settings.tag.is_some() => Vec::new(),
+            _ => {
+                let found = self.manifests.iter().copied();
+                found.filter(|digest| self.is_found(*digest)).collect()
+            }
         }
     }
 

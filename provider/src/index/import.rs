@@ -1,12 +1,14 @@
 //! Importing an index that Terraform does not know yet.
 
 use soci::{Digest, ImageReference, RegistryImage, Version, inspect};
-use tfplugin_sdk::{Diagnostic, Value};
+use tfplugin_sdk::{Context, Diagnostic, Value};
 
 use super::exported::Exported;
 use super::lookup::{complete_indexes, one_per_platform, same_layers};
+use super::seen_options::SeenOptions;
 use super::settings::Settings;
 use super::validate::check_tag;
+use crate::shared::Shared;
 
 /// Reads an import id: version, image, and a tag that is not the default one.
 pub(super) fn parse(id: &str) -> Result<Value, Diagnostic> {
@@ -58,6 +60,7 @@ fn invalid_id(id: &str) -> Diagnostic {
 /// # Errors
 /// When the registry refuses or cannot be reached.
 pub(super) async fn import(
+    cx: &Context<Shared>,
     image: &RegistryImage,
     settings: &Settings,
     mut state: Value,
@@ -80,7 +83,8 @@ pub(super) async fn import(
     if indexes.is_empty() {
         return Ok(None);
     }
-    let is_fresh = same_layers(&source, &found);
+    let seen = SeenOptions::of(&found, settings.version);
+    let is_fresh = same_layers(&source, &found) && seen.rebuilds(image, &source, &found).await?;
     let exported = Exported {
         source: source.root,
         enabled,
@@ -90,16 +94,13 @@ pub(super) async fn import(
         return Ok(None);
     }
     if !is_fresh {
-        // Built from an older image, and nothing tells which. The next apply rebuilds it.
+        // Built from an older image or in another way. The next apply rebuilds it.
         state.set("source_digest", None::<String>);
     }
     state.set("indexed", true);
-    let indexes = found.platforms.iter().flat_map(|found| &found.indexes);
-    let mut ztocs = indexes.flat_map(|index| &index.ztocs);
-    let defaults = soci::Options::default();
-    let span_size = ztocs.find_map(|ztoc| ztoc.span_size);
-    state.set("span_size", span_size.unwrap_or(defaults.ztoc.span_size));
-    // An index does not tell which layers were left out, nor why.
-    state.set("min_layer_size", defaults.min_layer_size);
+    seen.write(&mut state);
+    if let Some(warning) = seen.warning(settings) {
+        cx.warn(warning);
+    }
     Ok(Some(state))
 }

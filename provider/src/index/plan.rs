@@ -11,7 +11,7 @@ use tfplugin_sdk::{Context, Diagnostic, Diagnostics, Plan, Value};
 use super::build::Build;
 use super::private_state::PrivateState;
 use super::settings::{Settings, planned_tag};
-use crate::claims::PlannedTag;
+use crate::planned_tags::PlannedTag;
 use crate::shared::Shared;
 
 /// Refines the plan of a create or an update.
@@ -48,7 +48,7 @@ pub(super) fn modify(cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagno
             image: settings.image.to_string(),
             recipe: settings.recipe(),
         };
-        if let Some(other) = cx.data().claims.plan_tag(&tag, &planned) {
+        if let Some(other) = cx.data().planned_tags.plan(&tag, &planned) {
             return Err(two_on_one_tag(&settings, &tag, &other).into());
         }
     }

@@ -69,6 +69,12 @@ impl PrivateState {
         self.builds().find(|build| build.digest == digest)
     }
 
+    /// Whether this resource published a manifest.
+    pub(super) fn has_published(&self, manifest: Digest) -> bool {
+        let mut builds = self.builds();
+        builds.any(|build| build.manifests.contains(&manifest) && !build.is_found(manifest))
+    }
+
     /// Makes a build the current one and keeps the previous one among the others.
     pub(super) fn advance(&mut self, build: Build) {
         let digest = build.digest;

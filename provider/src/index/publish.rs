@@ -4,9 +4,35 @@ use soci::{Destination, Digest, Indexed, RegistryImage, inspect};
 use tfplugin_sdk::{Context, Diagnostic};
 
 use super::build::Build;
+use super::claims::Claims;
 use super::settings::Settings;
 use crate::diagnose::{diagnose, is_immutable};
 use crate::shared::Shared;
+
+/// Claims what the resource found in the registry. Without a claim the index is as good, but may
+/// go with the resource that published it, so failing is a warning.
+pub(super) async fn claim(
+    cx: &Context<Shared>,
+    image: &RegistryImage,
+    settings: &Settings,
+    build: &Build,
+    resource: &str,
+) {
+    let claims = Claims::new(image, resource);
+    for manifest in build.claimable(settings) {
+        let tag = settings.tag.as_deref();
+        if let Err(error) = claims.claim(manifest, &settings.id(), tag).await {
+            let detail = format!(
+                "The index of {} was in the registry already, and cannot be marked as used by \
+                 this resource too: {error}.\n\nIf it was published by another soci_index and that \
+                 one is destroyed, the index goes with it; the next apply builds it again.",
+                settings.image
+            );
+            cx.warn(Diagnostic::warning("Shared index not claimed", detail));
+            return;
+        }
+    }
+}
 
 /// Publishes what was built; where nothing was, tags the existing build.
 pub(super) async fn publish(

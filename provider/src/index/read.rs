@@ -22,7 +22,7 @@ pub(super) async fn read(
     let loaded = PrivateState::load(call.cx);
     let work = async {
         let image = open(call.cx.data(), &settings.image).await?;
-        observe(&image, &settings, &loaded, state, is_import)
+        observe(call, &image, &settings, &loaded, state, is_import)
             .await
             .map_err(|error| diagnose("reading the index of", &name, &error))
     };
@@ -39,11 +39,6 @@ pub(super) async fn read(
         };
         // An image that is gone is no reason to build anything.
         private.seen = observed.source.or(private.seen);
-        if let Some(build) = &private.current {
-            let claim = build.claim(settings.tag.as_ref());
-            let claims = &call.cx.data().claims;
-            claims.set(&settings.image.name(), &private.resource, claim);
-        }
         private.save(call.cx);
     }
     Ok(observed.state)
@@ -57,6 +52,7 @@ struct Observed {
 }
 
 async fn observe(
+    call: &CallContext<'_>,
     image: &RegistryImage,
     settings: &Settings,
     private: &PrivateState,
@@ -67,7 +63,7 @@ async fn observe(
     let source = source.map(|source| source.digest);
     let state = match (is_import, source) {
         (false, _) => refresh::refresh(image, settings, private, state).await?,
-        (true, Some(source)) => import::import(image, settings, state, source).await?,
+        (true, Some(source)) => import::import(call.cx, image, settings, state, source).await?,
         (true, None) => None,
     };
     Ok(Observed { state, source })

@@ -6,15 +6,23 @@ use soci::{Digest, RegistryError, RegistryImage, Removal, Removed, Version};
 use tfplugin_sdk::{Context, Diagnostic};
 
 use super::build::Build;
+use super::claims::{Claims, Marks};
 use super::private_state::PrivateState;
 use super::registry::open;
 use super::settings::Settings;
-use crate::claims::Claim;
-use crate::diagnose::{diagnose, is_immutable};
+use crate::diagnose::{diagnose, diagnose_removal, is_immutable};
 use crate::shared::{CallContext, Shared};
 
-/// Removes builds of a resource, except what `kept` leads to and what other resources use. Warns
-/// if the registry does not delete.
+/// A resource that removes builds.
+struct Remover<'a> {
+    cx: &'a Context<Shared>,
+    image: &'a RegistryImage,
+    settings: &'a Settings,
+    claims: Claims<'a>,
+}
+
+/// Removes builds of a resource, except what `kept` leads to and what others rely on. Warns of
+/// what the registry does not remove.
 pub(super) async fn remove(
     call: &CallContext<'_>,
     settings: &Settings,
@@ -26,11 +34,15 @@ pub(super) async fn remove(
     let work = async {
         let image = open(cx.data(), &settings.image).await?;
         let _lock = cx.data().lock_repository(&settings.image).await;
-        let claims = &cx.data().claims;
-        let mut others = claims.of_others(&settings.image.name(), resource);
-        others.manifests.extend(kept);
+        let remover = Remover {
+            cx,
+            image: &image,
+            settings,
+            claims: Claims::new(&image, resource),
+        };
+        let kept: BTreeSet<Digest> = kept.iter().copied().collect();
         for build in builds {
-            remove_one(cx, &image, settings, build, &others).await?;
+            remover.remove(build, &kept).await?;
         }
         Ok(())
     };
@@ -47,41 +59,158 @@ async fn run<T>(
     call.run(&doing, consequence, work).await
 }
 
-async fn remove_one(
-    cx: &Context<Shared>,
-    image: &RegistryImage,
-    settings: &Settings,
-    build: &Build,
-    others: &Claim,
-) -> Result<(), Diagnostic> {
-    let name = settings.image.to_string();
-    let removed = match settings.version {
-        _ if build.adopted => Ok(Removed::InUse),
-        Version::V1 => remove_v1(image, build, &others.manifests).await,
-        Version::V2 => remove_v2(image, build, &others.manifests).await,
-    };
-    match removed {
-        Ok(Removed::Deleted) => Ok(()),
-        Ok(Removed::InUse) => {
-            tracing::info!(
-                image = name,
-                "the SOCI-enabled image is used elsewhere and stays"
-            );
-            let tags = build.tags.iter().filter(|tag| !others.tags.contains(*tag));
-            let tags: Vec<String> = tags.cloned().collect();
-            remove_tags(cx, image, &name, build, &tags).await?;
-            Ok(())
+impl Remover<'_> {
+    async fn remove(&self, build: &Build, kept: &BTreeSet<Digest>) -> Result<(), Diagnostic> {
+        let removed = match self.settings.version {
+            Version::V1 => self.remove_v1(build, kept).await,
+            Version::V2 => self.remove_v2(build, kept).await,
+        };
+        let name = self.settings.image.to_string();
+        match removed {
+            Ok(left) if left.is_empty() => Ok(()),
+            Ok(left) => {
+                let detail = format!(
+                    "The registry accepted the deletion of the index of {name}, but still \
+                     serves:\n  - {}\n\nRemove them with the registry's own tools if they are \
+                     in the way.",
+                    left.join("\n  - ")
+                );
+                self.cx
+                    .warn(Diagnostic::warning("Index not fully removed", detail));
+                Ok(())
+            }
+            // Some registries never delete.
+            Err(error) if never_deletes(&error) => {
+                let detail = format!(
+                    "The registry does not support deletion. The index of {name} stays until the \
+                     registry removes it: {error}."
+                );
+                self.cx
+                    .warn(Diagnostic::warning("Index not removed", detail));
+                Ok(())
+            }
+            Err(error) => Err(diagnose_removal("removing the index of", &name, &error)),
         }
-        // Some registries never delete.
-        Err(error) if never_deletes(&error) => {
+    }
+
+    /// Removes the SOCI indexes. Returns the digests that the registry still serves.
+    async fn remove_v1(&self, build: &Build, kept: &BTreeSet<Digest>) -> soci::Result<Vec<String>> {
+        let mut left = Vec::new();
+        for (index, subject) in &build.indexes {
+            if kept.contains(index) {
+                continue;
+            }
+            let marks = self.claims.marks(*index).await?;
+            if !self.leave(build, *index, &marks, &[]).await? {
+                continue;
+            }
+            match self.image.remove_index(*index, *subject).await? {
+                Removed::Deleted => {}
+                Removed::InUse => {
+                    tracing::info!(%index, "a tag leads to the SOCI index, which stays");
+                    continue;
+                }
+                Removed::Left(digests) => left.extend(digests),
+            }
+            self.claims.forget(*index, &marks).await?;
+        }
+        Ok(left)
+    }
+
+    /// Removes the SOCI-enabled image. Returns the tags and digests that the registry still serves.
+    async fn remove_v2(&self, build: &Build, kept: &BTreeSet<Digest>) -> soci::Result<Vec<String>> {
+        let Some(root) = build.digest else {
+            return Ok(Vec::new());
+        };
+        let marks = self.claims.marks(root).await?;
+        let (claimed, own): (Vec<String>, Vec<String>) = build
+            .tags
+            .iter()
+            .cloned()
+            .partition(|tag| marks.claims_tag(tag));
+        let stays = kept.contains(&root) || !self.leave(build, root, &marks, &claimed).await?;
+        if stays {
+            self.untag(build, &own).await?;
+            return Ok(Vec::new());
+        }
+        let mut keep = vec![build.source];
+        keep.extend(kept);
+        let mut shared = Vec::new();
+        for manifest in &build.manifests {
+            if *manifest == root || kept.contains(manifest) {
+                continue;
+            }
+            let marks = self.claims.marks(*manifest).await?;
+            match self.leave(build, *manifest, &marks, &[]).await? {
+                true => shared.push((*manifest, marks)),
+                false => keep.push(*manifest),
+            }
+        }
+        let mut tags = build.tags.clone();
+        tags.extend(marks.bequeathed_tags().iter().cloned());
+        let removal = Removal::of(root)
+            .with_tags(&tags)
+            .with_manifests(&build.manifests)
+            .keeping(&keep);
+        let left = match self.image.remove_converted(&removal).await? {
+            Removed::Deleted => Vec::new(),
+            Removed::Left(left) => left,
+            Removed::InUse => {
+                tracing::info!(%root, "another tag leads to the SOCI-enabled image, which stays");
+                self.untag(build, &tags).await?;
+                return Ok(Vec::new());
+            }
+        };
+        self.claims.forget(root, &marks).await?;
+        for (manifest, marks) in shared {
+            self.claims.forget(manifest, &marks).await?;
+        }
+        Ok(left)
+    }
+
+    /// Withdraws from a manifest. Returns whether the resource is the last one, and may remove it.
+    /// Otherwise leaves it, with `tags`, to the others.
+    async fn leave(
+        &self,
+        build: &Build,
+        manifest: Digest,
+        marks: &Marks,
+        tags: &[String],
+    ) -> soci::Result<bool> {
+        self.claims.withdraw(manifest, marks).await?;
+        let removable = !build.is_found(manifest) || marks.is_bequeathed();
+        if !marks.is_claimed() {
+            return Ok(removable);
+        }
+        tracing::info!(%manifest, claimants = ?marks.claimants(), "others rely on it, it stays");
+        if removable && !marks.is_bequeathed() {
+            self.claims.bequeath(manifest, tags).await?;
+        }
+        Ok(false)
+    }
+
+    /// Removes tags from a build. Warns of those that cannot be removed, and returns them.
+    async fn untag(&self, build: &Build, tags: &[String]) -> soci::Result<Vec<String>> {
+        let mut left = Vec::new();
+        let Some(root) = build.digest else {
+            return Ok(left);
+        };
+        for tag in tags {
+            let reason = match self.image.untag(tag, root).await {
+                Ok(true) => continue,
+                Ok(false) => "the registry keeps the tag, with an empty image index".to_owned(),
+                Err(error) if never_deletes(&error) || is_immutable(&error) => error.to_string(),
+                Err(error) => return Err(error),
+            };
             let detail = format!(
-                "The registry does not support deletion. The index of {name} stays until the \
-                 registry removes it: {error}."
+                "The registry does not remove tags. The tag {tag:?} of the SOCI-enabled image of \
+                 {} stays: {reason}.",
+                self.settings.image
             );
-            cx.warn(Diagnostic::warning("Index not removed", detail));
-            Ok(())
+            self.cx.warn(Diagnostic::warning("Tag not removed", detail));
+            left.push(tag.clone());
         }
-        Err(error) => Err(diagnose("removing the index of", &name, &error)),
+        Ok(left)
     }
 }
 
@@ -89,77 +218,18 @@ fn never_deletes(error: &soci::Error) -> bool {
     error.registry().and_then(RegistryError::status_code) == Some(405)
 }
 
-/// Removes tags from a build that stays. Warns of those that cannot be removed, and returns them.
-async fn remove_tags(
-    cx: &Context<Shared>,
-    image: &RegistryImage,
-    name: &str,
-    build: &Build,
-    tags: &[String],
-) -> Result<Vec<String>, Diagnostic> {
-    let mut left = Vec::new();
-    let Some(root) = build.digest else {
-        return Ok(left);
-    };
-    for tag in tags {
-        match image.untag(tag, root).await {
-            Ok(()) => {}
-            Err(error) if never_deletes(&error) || is_immutable(&error) => {
-                let detail = format!(
-                    "The registry does not remove tags. The tag {tag:?} of the SOCI-enabled \
-                     image of {name} stays: {error}."
-                );
-                cx.warn(Diagnostic::warning("Tag not removed", detail));
-                left.push(tag.clone());
-            }
-            Err(error) => return Err(diagnose("removing a tag of the index of", name, &error)),
-        }
-    }
-    Ok(left)
-}
-
-async fn remove_v1(
-    image: &RegistryImage,
-    build: &Build,
-    kept: &BTreeSet<Digest>,
-) -> soci::Result<Removed> {
-    for (index, subject) in &build.indexes {
-        if !kept.contains(index) {
-            image.remove_index(*index, *subject).await?;
-        }
-    }
-    Ok(Removed::Deleted)
-}
-
-async fn remove_v2(
-    image: &RegistryImage,
-    build: &Build,
-    kept: &BTreeSet<Digest>,
-) -> soci::Result<Removed> {
-    let Some(root) = build.digest else {
-        return Ok(Removed::Deleted);
-    };
-    let mut keep = vec![build.source];
-    keep.extend(kept);
-    let removal = Removal::of(root)
-        .with_tags(&build.tags)
-        .with_manifests(&build.manifests)
-        .keeping(&keep);
-    image.remove_converted(&removal).await
-}
-
 /// Removes earlier builds after an update. The previous one stays, because running containers
 /// may still pull it. Failing is a warning; the next update tries again.
 pub(super) async fn remove_superseded(
     call: &CallContext<'_>,
     settings: &Settings,
-    before: Option<Digest>,
+    previous: Option<Digest>,
 ) {
     let cx = call.cx;
     let mut private = PrivateState::load(cx);
     let (stays, goes): (Vec<Build>, Vec<Build>) = std::mem::take(&mut private.others)
         .into_iter()
-        .partition(|build| build.digest == before);
+        .partition(|build| build.digest == previous);
     let current = private.current.iter().chain(&stays);
     let kept: Vec<Digest> = current
         .flat_map(|build| build.manifests.iter().copied().chain([build.source]))
@@ -193,22 +263,29 @@ async fn remove_former_tags(
 ) -> Result<(), Diagnostic> {
     let cx = call.cx;
     let is_former = |tag: &String| settings.tag.as_ref() != Some(tag);
-    let builds = || private.builds();
-    if !builds().flat_map(|build| &build.tags).any(is_former) {
+    if !private
+        .builds()
+        .flat_map(|build| &build.tags)
+        .any(is_former)
+    {
         return Ok(());
     }
     let mut left = Vec::new();
     let work = async {
         let image = open(cx.data(), &settings.image).await?;
         let _lock = cx.data().lock_repository(&settings.image).await;
-        let claims = &cx.data().claims;
-        let others = claims.of_others(&settings.image.name(), &private.resource);
-        for build in builds() {
-            let former = build.tags.iter().filter(|tag| is_former(tag));
-            let former = former.filter(|tag| !others.tags.contains(*tag));
-            let former: Vec<String> = former.cloned().collect();
-            let name = settings.image.to_string();
-            left.extend(remove_tags(cx, &image, &name, build, &former).await?);
+        let remover = Remover {
+            cx,
+            image: &image,
+            settings,
+            claims: Claims::new(&image, &private.resource),
+        };
+        for build in private.builds() {
+            let removed = remover.remove_former(build, is_former).await;
+            left.extend(removed.map_err(|error| {
+                let name = settings.image.to_string();
+                diagnose("removing a tag of the index of", &name, &error)
+            })?);
         }
         Ok(())
     };
@@ -219,4 +296,26 @@ async fn remove_former_tags(
             .retain(|tag| !is_former(tag) || left.contains(tag));
     }
     Ok(())
+}
+
+impl Remover<'_> {
+    async fn remove_former(
+        &self,
+        build: &Build,
+        is_former: impl Fn(&String) -> bool,
+    ) -> soci::Result<Vec<String>> {
+        let former: Vec<String> = build
+            .tags
+            .iter()
+            .filter(|tag| is_former(tag))
+            .cloned()
+            .collect();
+        let Some(root) = build.digest.filter(|_| !former.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let marks = self.claims.marks(root).await?;
+        let mut former = former;
+        former.retain(|tag| !marks.claims_tag(tag));
+        self.untag(build, &former).await
+    }
 }

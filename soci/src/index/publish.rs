@@ -10,10 +10,9 @@ use serde::Deserialize;
 
 use super::convert::Converted;
 use super::report::Report;
-use super::soci_index::EMPTY_CONFIG;
 use crate::error::{Error, Result};
 use crate::image::MAX_MANIFESTS;
-use crate::oci::{Descriptor, Digest, Manifest};
+use crate::oci::{Descriptor, Digest, EMPTY_JSON, Manifest};
 use crate::store::{BlobSource, Destination, ImageSource};
 
 /// Maximum depth of indexes within indexes that are copied.
@@ -116,8 +115,8 @@ impl Indexed {
         if self.indexes.is_empty() {
             return Ok(());
         }
-        let config = Bytes::from_static(EMPTY_CONFIG);
-        let digest = Digest::of(EMPTY_CONFIG);
+        let config = Bytes::from_static(EMPTY_JSON);
+        let digest = Digest::of(EMPTY_JSON);
         destination.push_blob(digest, config).await?;
         let Some(converted) = &self.converted else {
             for soci in &self.indexes {

@@ -6,12 +6,9 @@ use super::prefetch::{PrefetchArtifact, prefetch};
 use super::report::{IndexReport, SkippedReport, ZtocReport};
 use crate::error::Result;
 use crate::oci::{
-    Annotations, Descriptor, ImageManifest, Manifest, Platform, annotation, media_type,
+    Annotations, Descriptor, EMPTY_JSON, ImageManifest, Manifest, Platform, annotation, media_type,
 };
 use crate::version::Version;
-
-/// The content of every SOCI index's configuration.
-pub(super) const EMPTY_CONFIG: &[u8] = b"{}";
 
 /// What belongs to one image manifest.
 pub(super) struct Assembled {
@@ -78,7 +75,7 @@ pub(super) fn assemble(
         schema_version: 2,
         media_type: Some(media_type::OCI_MANIFEST.to_owned()),
         artifact_type: None,
-        config: Descriptor::of(artifact_type, EMPTY_CONFIG),
+        config: Descriptor::of(artifact_type, EMPTY_JSON),
         layers: listed,
         subject: (options.version == Version::V1).then_some(subject),
         annotations: annotations.clone(),

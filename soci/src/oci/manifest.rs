@@ -9,6 +9,10 @@ use super::json::{self, InvalidJson};
 use super::lenient::{not_empty, null};
 use super::media_type;
 
+/// Configuration of artifacts, which have none.
+#[cfg(feature = "images")]
+pub(crate) const EMPTY_JSON: &[u8] = b"{}";
+
 /// A manifest as it is stored: its bytes, and the descriptor that identifies them.
 ///
 /// The bytes are an [`ImageManifest`] or an [`ImageIndex`], or an artifact in the form of one.

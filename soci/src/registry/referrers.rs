@@ -63,9 +63,11 @@ impl RegistryImage {
             return Ok(());
         }
         if index.manifests.is_empty() {
-            // A registry that never deletes keeps an empty list.
+            // A registry that never deletes keeps an empty list, and so does one whose tags outlive
+            // what they name.
             match self.delete_manifest(digest).await {
-                Ok(_) => return Ok(()),
+                Ok(_) if self.delete_tag(&referrers_tag(subject)).await? => return Ok(()),
+                Ok(_) => {}
                 Err(error)
                     if error.registry().and_then(RegistryError::status_code) == Some(405) => {}
                 Err(error) => return Err(error),
