@@ -91,11 +91,9 @@ impl SeenOptions {
         if self.optimizes_xattrs || self.prefetches || self.skips_larger {
             return Ok(true);
         }
-        let mut options = Options {
-            version: self.version,
-            min_layer_size: self.min_layer_size,
-            ..Options::default()
-        };
+        let mut options = Options::default();
+        options.version = self.version;
+        options.min_layer_size = self.min_layer_size;
         options.ztoc.span_size = self.span_size;
         for platform in self.platforms.iter().flatten() {
             options.platforms.extend(platform.parse().ok());

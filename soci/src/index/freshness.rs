@@ -10,11 +10,11 @@ use super::convert::convert;
 use super::layers::{Layer, LayerKey, Layers, select};
 use super::options::Options;
 use super::report::ZtocReport;
-use super::soci_index::{EMPTY_CONFIG, assemble};
+use super::soci_index::assemble;
 use crate::error::Result;
 use crate::image::{Image, Kind};
 use crate::inspect::Inspection;
-use crate::oci::Digest;
+use crate::oci::{Digest, EMPTY_JSON};
 use crate::store::{Destination, ImageSource};
 use crate::version::Version;
 
@@ -90,7 +90,7 @@ pub async fn is_fresh(
     if built.is_empty() || !same {
         return Ok(false);
     }
-    if !destination.has_blob(Digest::of(EMPTY_CONFIG)).await? {
+    if !destination.has_blob(Digest::of(EMPTY_JSON)).await? {
         return Ok(false);
     }
     for layer in layers.values() {
