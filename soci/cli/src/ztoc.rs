@@ -1,25 +1,26 @@
-//! The commands that work on single zTOCs.
+//! `soci ztoc`: commands for a single layer.
+
+mod build;
+mod extract;
+mod info;
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use serde_json::json;
-use soci::Digest;
-use soci::ztoc::{Builder, Compression, FileMetadata, Options, Outcome, Ztoc};
+use soci::ztoc::{Options, Ztoc};
 
-use crate::cli::{self, Compression as Choice, print};
+use crate::args;
+use crate::exit::Exit;
 
-/// How much of a layer is read at once, in bytes.
-const PIECE: usize = 1 << 20;
-/// zTOCs larger than this many bytes are refused.
+/// Maximum size of a zTOC, in bytes.
 const MAX_ZTOC: u64 = 1 << 30;
 
-pub(crate) fn run(command: cli::Ztoc) -> Result<ExitCode> {
+/// Runs a command.
+pub(crate) fn run(command: args::Ztoc) -> Result<Exit> {
     match command {
-        cli::Ztoc::Build {
+        args::Ztoc::Build {
             layer,
             output,
             span_size,
@@ -27,47 +28,22 @@ pub(crate) fn run(command: cli::Ztoc) -> Result<ExitCode> {
             compression,
         } => {
             let options = Options::default()
-                .with_span_size(span_size)
-                .with_build_tool(build_tool);
-            build(&layer, &output, options, compression)
+                .with_span_size(span_size.span_size)
+                .with_build_tool(build_tool.build_tool);
+            build::run(&layer, &output, options, compression)
         }
-        cli::Ztoc::Info { ztoc, json } => info(&ztoc, json),
-        cli::Ztoc::Extract { ztoc, layer, path } => extract(&ztoc, &layer, &path),
+        args::Ztoc::Info { ztoc, json } => info::run(&ztoc, json),
+        args::Ztoc::Extract { ztoc, layer, path } => extract::run(&ztoc, &layer, &path),
     }
 }
 
-fn build(layer: &Path, output: &Path, options: Options, choice: Choice) -> Result<ExitCode> {
-    let reading = || format!("reading {}", layer.display());
-    let mut file = File::open(layer).with_context(reading)?;
-    let mut piece = vec![0; PIECE];
-    // The first read decides; a regular file gives all that fits.
-    let mut read = file.read(&mut piece).with_context(reading)?;
-    let compression = match choice {
-        Choice::Gzip => Compression::GZIP,
-        Choice::None => Compression::NONE,
-        Choice::Auto => match Compression::of_first_bytes(&piece[..read]) {
-            Ok(compression) => compression,
-            Err(reason) => bail!("{}: no zTOC: {reason}", layer.display()),
-        },
-    };
-    let mut builder = Builder::new(compression, options);
-    let corrupt = || format!("{}", layer.display());
-    while read > 0 {
-        builder.push(&piece[..read]).with_context(corrupt)?;
-        read = file.read(&mut piece).with_context(reading)?;
-    }
-    match builder.finish().with_context(corrupt)? {
-        Outcome::Built(built) => {
-            std::fs::write(output, &built.bytes)
-                .with_context(|| format!("writing {}", output.display()))?;
-            print(format!("{} {}\n", built.digest, built.bytes.len()))?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Outcome::Skipped(reason) => bail!("{}: no zTOC: {reason}", layer.display()),
-    }
+/// A zTOC in a file, and its bytes.
+struct Parsed {
+    ztoc: Ztoc,
+    bytes: Vec<u8>,
 }
 
-fn read(path: &Path) -> Result<(Ztoc, Vec<u8>)> {
+fn read(path: &Path) -> Result<Parsed> {
     let reading = || format!("reading {}", path.display());
     let mut bytes = Vec::new();
     File::open(path)
@@ -81,90 +57,6 @@ fn read(path: &Path) -> Result<(Ztoc, Vec<u8>)> {
             path.display()
         );
     }
-    let ztoc = Ztoc::parse(&bytes).with_context(|| format!("{}: no zTOC", path.display()))?;
-    Ok((ztoc, bytes))
-}
-
-fn info(path: &Path, as_json: bool) -> Result<ExitCode> {
-    let (ztoc, bytes) = read(path)?;
-    let compression = ztoc.checkpoints.compression().name();
-    let text = String::from_utf8_lossy;
-    if as_json {
-        let files: Vec<_> = ztoc
-            .files
-            .iter()
-            .map(|file| {
-                json!({
-                    "name": text(&file.name),
-                    "type": file.kind.name(),
-                    "offset": file.offset,
-                    "size": file.size,
-                    "linkname": text(&file.linkname),
-                    "mode": file.mode,
-                    "uid": file.uid,
-                    "gid": file.gid,
-                    "uname": text(&file.uname),
-                    "gname": text(&file.gname),
-                    "mod_time": file.mod_time,
-                    "devmajor": file.devmajor,
-                    "devminor": file.devminor,
-                    "xattrs": file.xattrs.iter().map(|x| json!({"key": text(&x.key), "value": text(&x.value)})).collect::<Vec<_>>(),
-                })
-            })
-            .collect();
-        let info = json!({
-            "digest": Digest::of(&bytes).to_string(),
-            "size": bytes.len(),
-            "build_tool": text(&ztoc.build_tool),
-            "compression": compression,
-            "compressed_size": ztoc.compressed_size,
-            "uncompressed_size": ztoc.uncompressed_size,
-            "span_size": ztoc.checkpoints.span_size(),
-            "spans": ztoc.span_digests,
-            "files": files,
-        });
-        print(format!("{info}\n"))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let mut lines = vec![
-        format!("digest             {}", Digest::of(&bytes)),
-        format!("size               {} bytes", bytes.len()),
-        format!("build tool         {}", text(&ztoc.build_tool)),
-        format!("compression        {compression}"),
-        format!("compressed size    {} bytes", ztoc.compressed_size),
-        format!("uncompressed size  {} bytes", ztoc.uncompressed_size),
-        format!("span size          {} bytes", ztoc.checkpoints.span_size()),
-        format!("spans              {}", ztoc.span_digests.len()),
-        format!("files              {}", ztoc.files.len()),
-    ];
-    lines.extend(ztoc.files.iter().map(line));
-    print(lines.join("\n") + "\n")?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// A file as `tar -tv` would show it, with the place of its data.
-fn line(file: &FileMetadata) -> String {
-    let shown = |name: &[u8]| {
-        let name = String::from_utf8_lossy(name);
-        name.replace(char::is_control, "\u{fffd}")
-    };
-    let name = shown(&file.name);
-    let link = if file.linkname.is_empty() {
-        String::new()
-    } else {
-        format!(" -> {}", shown(&file.linkname))
-    };
-    let (kind, mode) = (file.kind.name(), file.mode & 0o7777);
-    let (size, offset) = (file.size, file.offset);
-    format!("{kind:8} {mode:04o} {size:>12} @{offset:<12} {name}{link}")
-}
-
-fn extract(ztoc: &Path, layer: &Path, path: &str) -> Result<ExitCode> {
-    let (ztoc, _) = read(ztoc)?;
-    let mut blob = File::open(layer).with_context(|| format!("reading {}", layer.display()))?;
-    let content = ztoc
-        .read_file(&mut blob, path)
-        .with_context(|| format!("{}", layer.display()))?;
-    print(content)?;
-    Ok(ExitCode::SUCCESS)
+    let ztoc = Ztoc::parse(&bytes).with_context(|| format!("{}: not a zTOC", path.display()))?;
+    Ok(Parsed { ztoc, bytes })
 }

@@ -1,0 +1,220 @@
+//! Access to registries: credentials, certificates, plain HTTP.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use soci::{Client, Credentials, ImageReference, RegistryImage};
+
+use crate::exit::UsageError;
+use crate::location::Location;
+
+/// Maximum size of a password or token, in bytes.
+const MAX_PASSWORD: u64 = 64 << 10;
+/// Maximum size of a file of certificates, in bytes.
+const MAX_CERTIFICATES: u64 = 4 << 20;
+
+/// How to reach a registry.
+#[derive(Args, Default)]
+#[command(next_help_heading = "Registry options")]
+pub(crate) struct Access {
+    /// User name for the registry [default: Docker's configuration]
+    #[arg(long, value_name = "NAME", requires = "password")]
+    username: Option<String>,
+    /// Read the password from standard input
+    #[arg(long, requires = "username", group = "password")]
+    password_stdin: bool,
+    /// Read the password from a file
+    #[arg(long, value_name = "FILE", requires = "username", group = "password")]
+    password_file: Option<PathBuf>,
+    /// Use plain HTTP (loopback registries always get it)
+    #[arg(long)]
+    plain_http: bool,
+    /// Trust the certificate authorities in a PEM file as well as the system's
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Give up after this long, such as 90s or 10m [default: never]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// How to reach the two registries of a copy, where that differs.
+#[derive(Args, Default)]
+#[command(next_help_heading = "Registry options")]
+pub(crate) struct Sides {
+    /// User name for the registry of SOURCE
+    #[arg(long, value_name = "NAME", requires = "source_password_file")]
+    source_username: Option<String>,
+    /// File with the password for the registry of SOURCE
+    #[arg(long, value_name = "FILE", requires = "source_username")]
+    source_password_file: Option<PathBuf>,
+    /// Use plain HTTP for the registry of SOURCE
+    #[arg(long)]
+    source_plain_http: bool,
+    /// User name for the registry of DESTINATION
+    #[arg(long, value_name = "NAME", requires = "destination_password_file")]
+    destination_username: Option<String>,
+    /// File with the password for the registry of DESTINATION
+    #[arg(long, value_name = "FILE", requires = "destination_username")]
+    destination_password_file: Option<PathBuf>,
+    /// Use plain HTTP for the registry of DESTINATION
+    #[arg(long)]
+    destination_plain_http: bool,
+}
+
+/// Access to one registry.
+#[derive(Clone, Default)]
+pub(crate) struct Endpoint {
+    /// Docker's configuration applies if there are none.
+    credentials: Option<Credentials>,
+    plain_http: bool,
+    /// PEM certificates to trust.
+    certificates: Option<Vec<u8>>,
+}
+
+impl Endpoint {
+    /// Opens an image of this registry.
+    pub(crate) async fn image(&self, reference: &ImageReference) -> Result<RegistryImage> {
+        let mut client = match &self.certificates {
+            Some(pem) => Client::with_root_certificates(pem)?,
+            None => Client::new()?,
+        };
+        if self.plain_http {
+            client = client.with_plain_http();
+        }
+        let credentials = match &self.credentials {
+            Some(credentials) => credentials.clone(),
+            None => Credentials::from_docker_config(reference).await?,
+        };
+        Ok(client.image(reference.clone(), credentials))
+    }
+}
+
+impl Access {
+    /// Reads what is needed to reach the one registry of a command.
+    pub(crate) fn endpoint(&self) -> Result<Endpoint> {
+        Ok(Endpoint {
+            credentials: self.credentials()?,
+            plain_http: self.plain_http,
+            certificates: self.certificates()?,
+        })
+    }
+
+    /// Reads what is needed to reach the registries of a source and a destination.
+    ///
+    /// Options that name neither side apply to both, which must then be one registry at most:
+    /// credentials go to no other.
+    pub(crate) fn endpoints(
+        &self,
+        sides: &Sides,
+        source: &Location,
+        destination: &Location,
+    ) -> Result<(Endpoint, Endpoint)> {
+        if let (Some(from), Some(to)) = (source.reference(), destination.reference())
+            && from.registry() != to.registry()
+        {
+            for (given, option, value) in [
+                (self.username.is_some(), "username", " NAME"),
+                (self.plain_http, "plain-http", ""),
+            ] {
+                if given {
+                    bail!(UsageError::new(format!(
+                        "--{option}: {} and {} are two registries; want --source-{option}{value} \
+                         or --destination-{option}{value}",
+                        from.registry(),
+                        to.registry()
+                    )));
+                }
+            }
+        }
+        let common = self.endpoint()?;
+        let side = |username: &Option<String>, file: &Option<PathBuf>, plain_http| {
+            let mut endpoint = common.clone();
+            endpoint.plain_http |= plain_http;
+            if let (Some(username), Some(file)) = (username, file) {
+                endpoint.credentials = Some(basic(username, &password_of(file)?));
+            }
+            anyhow::Ok(endpoint)
+        };
+        Ok((
+            side(
+                &sides.source_username,
+                &sides.source_password_file,
+                sides.source_plain_http,
+            )?,
+            side(
+                &sides.destination_username,
+                &sides.destination_password_file,
+                sides.destination_plain_http,
+            )?,
+        ))
+    }
+
+    fn credentials(&self) -> Result<Option<Credentials>> {
+        let Some(username) = &self.username else {
+            return Ok(None);
+        };
+        let password = match &self.password_file {
+            Some(file) => password_of(file)?,
+            None => {
+                let reading = "reading the password from standard input";
+                let password = bounded(std::io::stdin(), MAX_PASSWORD).context(reading)?;
+                password_in(password).context(reading)?
+            }
+        };
+        Ok(Some(basic(username, &password)))
+    }
+
+    fn certificates(&self) -> Result<Option<Vec<u8>>> {
+        let Some(path) = &self.ca_file else {
+            return Ok(None);
+        };
+        let pem = read(path, MAX_CERTIFICATES)?;
+        // A mistake in the file is reported with its name, before any request is made.
+        Client::with_root_certificates(&pem).with_context(|| path.display().to_string())?;
+        Ok(Some(pem))
+    }
+}
+
+fn basic(username: &str, password: &str) -> Credentials {
+    Credentials::Basic {
+        username: username.to_owned(),
+        password: password.to_owned(),
+    }
+}
+
+fn password_of(file: &Path) -> Result<String> {
+    let password = read(file, MAX_PASSWORD)?;
+    password_in(password).with_context(|| file.display().to_string())
+}
+
+fn password_in(bytes: Vec<u8>) -> Result<String> {
+    // The error would quote the bytes.
+    let Ok(password) = String::from_utf8(bytes) else {
+        bail!("the password is not UTF-8");
+    };
+    let password = password.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        bail!("the password is empty");
+    }
+    Ok(password.to_owned())
+}
+
+fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    File::open(path)
+        .map_err(anyhow::Error::new)
+        .and_then(|file| bounded(file, limit))
+        .with_context(|| format!("reading {}", path.display()))
+}
+
+fn bounded(from: impl Read, limit: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        bail!("larger than the {limit} bytes allowed");
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,317 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use soci::oci::Platform;
+use soci::ztoc::DEFAULT_BUILD_TOOL;
+use soci::{Options, Version};
+
+use crate::access::{Access, Sides};
+use crate::exit::{EXIT_CODES, Exit};
+use crate::location::Location;
+use crate::output::Verbosity;
+use crate::{convert, create, inspect, shell, size, verify, ztoc};
+
+/// Smaller spans make a zTOC larger than what it saves; larger ones make reads slow.
+const SPAN_SIZES: std::ops::RangeInclusive<u64> = 64 << 10..=1 << 30;
+
+/// Build, inspect and verify SOCI (Seekable OCI) indexes of container images
+///
+/// SOURCE and DESTINATION are images in a registry (HOST/REPOSITORY:TAG) or in an OCI image
+/// layout: oci:DIR is its first image, oci:DIR:NAME the image of that name.
+#[derive(Parser)]
+#[command(name = "soci", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Print results and errors only
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// List every skipped layer, and log requests that are repeated
+    #[arg(long, short, global = true)]
+    verbose: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Create the index of an image (V1), which refers to the image and leaves it unchanged
+    Create {
+        /// Image to index
+        source: Location,
+        #[command(flatten)]
+        build: Build,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Convert an image to a SOCI-enabled image (V2): a copy that contains its index
+    Convert {
+        /// Image to convert
+        source: Location,
+        /// Where to write the SOCI-enabled image [default: beside SOURCE, tagged <tag>-soci;
+        /// untagged if SOURCE is given by its digest]
+        destination: Option<Location>,
+        /// Allow DESTINATION to be SOURCE, which is replaced
+        #[arg(long)]
+        replace: bool,
+        #[command(flatten)]
+        build: Build,
+        #[command(flatten)]
+        access: Access,
+        #[command(flatten)]
+        sides: Sides,
+    },
+    /// Show the indexes of an image
+    Inspect {
+        /// Image to inspect
+        source: Location,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Verify the indexes of an image against its layers
+    Verify {
+        /// Image to verify
+        source: Location,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Work with the zTOC of a single layer
+    #[command(subcommand)]
+    Ztoc(Ztoc),
+    /// Print a completion script for a shell
+    Completions {
+        /// Shell to complete for
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages to a directory
+    Man {
+        /// Directory to write to; it must exist
+        directory: PathBuf,
+    },
+}
+
+/// How an image is indexed.
+#[derive(Args)]
+pub(crate) struct Build {
+    /// Index this platform only, such as linux/arm64; may be repeated [default: all]
+    #[arg(long = "platform", value_name = "PLATFORM")]
+    platforms: Vec<Platform>,
+    #[command(flatten)]
+    span_size: SpanSize,
+    /// Skip layers smaller than this when compressed
+    #[arg(long, value_name = "SIZE", default_value = "10MiB", value_parser = |text: &str| size::parse(text, 0..=u64::MAX))]
+    min_layer_size: u64,
+    #[command(flatten)]
+    build_tool: BuildTool,
+    /// Turn on an optimization; may be repeated
+    #[arg(long = "optimization", value_name = "NAME")]
+    optimizations: Vec<Optimization>,
+    /// List the spans of this file for prefetching; may be repeated
+    #[arg(long = "prefetch-file", value_name = "PATH")]
+    prefetch_files: Vec<String>,
+    /// Number of layers to read at the same time
+    #[arg(long, value_name = "N", default_value_t = Options::default().concurrency as u64, value_parser = clap::value_parser!(u64).range(1..=64))]
+    concurrency: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct SpanSize {
+    /// Decompressed bytes between two points at which reading can start: 64KiB to 1GiB
+    #[arg(long, value_name = "SIZE", default_value = "4MiB", value_parser = |text: &str| size::parse(text, SPAN_SIZES))]
+    pub(crate) span_size: u64,
+}
+
+#[derive(Args)]
+pub(crate) struct BuildTool {
+    /// Build tool to record; part of every digest
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_BUILD_TOOL)]
+    pub(crate) build_tool: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Optimization {
+    /// Mark layers that can be mounted without extended attributes
+    Xattr,
+}
+
+impl Build {
+    pub(crate) fn options(&self, version: Version) -> Options {
+        let ztoc = soci::ztoc::Options::default()
+            .with_span_size(self.span_size.span_size)
+            .with_build_tool(&self.build_tool.build_tool)
+            .with_prefetch_files(self.prefetch_files.clone());
+        Options::default()
+            .with_version(version)
+            .with_ztoc(ztoc)
+            .with_min_layer_size(self.min_layer_size)
+            .with_platforms(self.platforms.clone())
+            .with_optimize_xattrs(self.optimizations.contains(&Optimization::Xattr))
+            .with_concurrency(self.concurrency as usize)
+    }
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Ztoc {
+    /// Build the zTOC of a layer, and print its digest and size
+    ///
+    /// With `-` as the output, digest and size go to standard error.
+    Build {
+        /// Layer blob, or - for standard input
+        layer: PathBuf,
+        /// File to write the zTOC to, or - for standard output
+        #[arg(long, short, value_name = "FILE")]
+        output: PathBuf,
+        #[command(flatten)]
+        span_size: SpanSize,
+        #[command(flatten)]
+        build_tool: BuildTool,
+        /// Compression of the layer
+        #[arg(long, value_enum, default_value_t = Compression::Auto)]
+        compression: Compression,
+    },
+    /// Show what a zTOC contains
+    Info {
+        /// zTOC to show
+        ztoc: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a file of a layer to standard output, reading only the spans that hold it
+    Extract {
+        /// zTOC of the layer
+        ztoc: PathBuf,
+        /// Layer blob
+        layer: PathBuf,
+        /// Path of the file in the layer
+        path: String,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Compression {
+    /// Detect from the first bytes
+    Auto,
+    /// gzip
+    Gzip,
+    /// Plain tar
+    None,
+}
+
+impl Cli {
+    pub(crate) fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        }
+    }
+
+    /// Runs the command.
+    pub(crate) fn run(self) -> Result<Exit> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        let timeout = self.command.timeout();
+        let result = runtime.block_on(async {
+            let command = self.command.run();
+            match timeout {
+                None => command.await,
+                Some(timeout) => match tokio::time::timeout(timeout, command).await {
+                    Ok(result) => result,
+                    Err(_) => bail!("not done after {}", humantime::format_duration(timeout)),
+                },
+            }
+        });
+        // A thread may still wait for a credential helper.
+        runtime.shutdown_background();
+        result
+    }
+}
+
+impl Command {
+    fn timeout(&self) -> Option<Duration> {
+        match self {
+            Self::Create { access, .. }
+            | Self::Convert { access, .. }
+            | Self::Inspect { access, .. }
+            | Self::Verify { access, .. } => access.timeout,
+            Self::Ztoc(_) | Self::Completions { .. } | Self::Man { .. } => None,
+        }
+    }
+
+    async fn run(self) -> Result<Exit> {
+        match self {
+            Self::Create {
+                source,
+                build,
+                access,
+            } => create::run(&source, &build, &access).await,
+            Self::Convert {
+                source,
+                destination,
+                replace,
+                build,
+                access,
+                sides,
+            } => {
+                let convert = convert::Convert {
+                    source,
+                    destination,
+                    replace,
+                };
+                convert.run(&build, &access, &sides).await
+            }
+            Self::Inspect {
+                source,
+                json,
+                access,
+            } => inspect::run(&source, json, &access).await,
+            Self::Verify {
+                source,
+                json,
+                access,
+            } => verify::run(&source, json, &access).await,
+            Self::Ztoc(command) => ztoc::run(command),
+            Self::Completions { shell } => shell::completions(shell),
+            Self::Man { directory } => shell::manual(&directory),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use soci::ztoc::DEFAULT_SPAN_SIZE;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_library() {
+        let parsed = Cli::try_parse_from(["soci", "create", "oci:a"]).expect("valid");
+        let Command::Create { build, .. } = parsed.command else {
+            panic!("another command");
+        };
+        let (got, want) = (build.options(Version::V1), Options::default());
+        assert_eq!(got.ztoc, want.ztoc);
+        assert_eq!(got.ztoc.span_size, DEFAULT_SPAN_SIZE);
+        assert_eq!(got.min_layer_size, want.min_layer_size);
+        assert_eq!(got.concurrency, want.concurrency);
+    }
+}

@@ -1,0 +1,130 @@
+//! `soci convert`.
+
+use anyhow::{Context, Result, bail};
+use soci::Version;
+
+use crate::access::{Access, Sides};
+use crate::args::Build;
+use crate::exit::{Exit, UsageError};
+use crate::location::{Image, Location};
+use crate::progress::Bars;
+use crate::report::{self, Destination};
+
+/// The name of an image in a layout that nothing else gives a name.
+const DEFAULT_NAME: &str = "latest";
+
+/// What to convert, and where to.
+pub(crate) struct Convert {
+    pub source: Location,
+    /// Beside the source if there is none.
+    pub destination: Option<Location>,
+    /// Whether the destination may be the source.
+    pub replace: bool,
+}
+
+impl Convert {
+    /// Converts an image to a SOCI-enabled image (V2).
+    pub(crate) async fn run(self, build: &Build, access: &Access, sides: &Sides) -> Result<Exit> {
+        let Self { source, .. } = &self;
+        let destination = self.destination.as_ref().unwrap_or(source);
+        if let Some(reference) = self.destination.as_ref().and_then(Location::reference)
+            && reference.digest().is_some()
+        {
+            bail!(UsageError::new(format!(
+                "{reference}: the digest of the result is not known in advance; want a tag"
+            )));
+        }
+        let (from, to) = access.endpoints(sides, source, destination)?;
+        let from = Image::open(source, &from).await?;
+        let to = Image::open(destination, &to).await?;
+        let converting = || format!("converting {source}");
+        from.store().root().await.with_context(converting)?;
+        let tag = self.tag(from.tag().await?)?;
+        to.check_writable()
+            .await
+            .with_context(|| format!("writing to {}", destination.repository()))?;
+
+        let options = build.options(Version::V2);
+        let bars = Bars::new(!build.json);
+        let indexed = soci::index(from.store(), to.store(), &options, &bars)
+            .await
+            .with_context(converting)?;
+        if !indexed.report().is_empty() && !source.shares_repository(destination) {
+            indexed
+                .copy_content(from.store(), to.store())
+                .await
+                .with_context(|| format!("copying {source} to {destination}"))?;
+        }
+        indexed
+            .publish(to.store(), tag.as_deref())
+            .await
+            .with_context(|| format!("publishing the SOCI-enabled image of {source}"))?;
+        let destination = Destination::new(destination, tag);
+        report::show(indexed.report(), &destination, &options, build.json)
+    }
+
+    /// Returns the tag of the result, given that of the source.
+    fn tag(&self, source: Option<String>) -> Result<Option<String>> {
+        let Some(destination) = &self.destination else {
+            // An image in a layout is found by its name alone.
+            let in_layout = self.source.reference().is_none();
+            let tag = source.or_else(|| in_layout.then(|| DEFAULT_NAME.to_owned()));
+            return Ok(tag.map(|tag| format!("{tag}-soci")));
+        };
+        let tag = match destination {
+            Location::Registry(reference) => reference.tag().map(str::to_owned),
+            Location::Layout {
+                name: Some(name), ..
+            } => Some(name.clone()),
+            Location::Layout { name: None, .. } => {
+                let name = source.clone();
+                Some(name.unwrap_or_else(|| DEFAULT_NAME.to_owned()))
+            }
+        };
+        if tag == source && self.source.shares_repository(destination) && !self.replace {
+            bail!(UsageError::new(format!(
+                "{destination}: the destination is the source; want another tag, or --replace to \
+                 replace the image with its SOCI-enabled copy"
+            )));
+        }
+        Ok(tag)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags() {
+        let digest = format!("r.test/a@sha256:{}", "0".repeat(64));
+        let tag = |source: &str, tag: Option<&str>, destination: Option<&str>| {
+            let location = |text: &str| text.parse().expect("a location");
+            let convert = Convert {
+                source: location(source),
+                destination: destination.map(location),
+                replace: false,
+            };
+            convert.tag(tag.map(str::to_owned))
+        };
+        for (source, name, destination, want) in [
+            ("r.test/a:1", Some("1"), None, Some("1-soci")),
+            (&digest, None, None, None),
+            (&digest, None, Some("r.test/a:1"), Some("1")),
+            (&digest, None, Some("oci:l"), Some("latest")),
+            ("oci:l", None, None, Some("latest-soci")),
+            ("oci:l:1", Some("1"), None, Some("1-soci")),
+            ("oci:l:1", Some("1"), Some("oci:m"), Some("1")),
+            ("oci:l:1", Some("1"), Some("oci:l:x"), Some("x")),
+            ("oci:l:1", Some("1"), Some("r.test/a:x"), Some("x")),
+            ("r.test/a:1", Some("1"), Some("r.test/b:1"), Some("1")),
+            ("r.test/a:1", Some("1"), Some("s.test/a:1"), Some("1")),
+        ] {
+            let got = tag(source, name, destination).expect("a tag");
+            assert_eq!(got.as_deref(), want, "{source} {destination:?}");
+        }
+        let same = tag("r.test/a:1", Some("1"), Some("r.test/a:1"));
+        let same = same.expect_err("the source itself").to_string();
+        assert!(same.contains("the destination is the source"), "{same}");
+    }
+}

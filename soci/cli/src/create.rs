@@ -1,0 +1,33 @@
+//! `soci create`.
+
+use anyhow::{Context, Result};
+use soci::Version;
+
+use crate::access::Access;
+use crate::args::Build;
+use crate::exit::Exit;
+use crate::location::{Image, Location};
+use crate::progress::Bars;
+use crate::report::{self, Destination};
+
+/// Creates and publishes the indexes of an image as referrers of it (V1).
+pub(crate) async fn run(source: &Location, build: &Build, access: &Access) -> Result<Exit> {
+    let image = Image::open(source, &access.endpoint()?).await?;
+    let indexing = || format!("indexing {source}");
+    image.store().root().await.with_context(indexing)?;
+    image
+        .check_writable()
+        .await
+        .with_context(|| format!("writing to {}", source.repository()))?;
+    let options = build.options(Version::V1);
+    let bars = Bars::new(!build.json);
+    let indexed = soci::index(image.store(), image.store(), &options, &bars)
+        .await
+        .with_context(indexing)?;
+    indexed
+        .publish(image.store(), None)
+        .await
+        .with_context(|| format!("publishing the index of {source}"))?;
+    let destination = Destination::new(source, None);
+    report::show(indexed.report(), &destination, &options, build.json)
+}

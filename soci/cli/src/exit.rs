@@ -1,0 +1,93 @@
+//! Exit codes.
+
+use std::process::ExitCode;
+
+use crate::output;
+
+/// How a command ended. [`EXIT_CODES`] documents the codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Success,
+    Failure,
+    Usage,
+    NothingToIndex,
+}
+
+/// The part of the help that documents the exit codes.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0  success
+  1  failure; `verify`: an index is missing or does not match its image
+  2  invalid command line
+  3  nothing to index: no layer qualifies, and nothing was published (`create`, `convert`)";
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Success => 0,
+            Exit::Failure => 1,
+            Exit::Usage => 2,
+            Exit::NothingToIndex => 3,
+        })
+    }
+}
+
+/// Arguments that are valid one by one but not together.
+#[derive(Debug)]
+pub(crate) struct UsageError(String);
+
+impl UsageError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+impl std::fmt::Display for UsageError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Prints an error. Returns the exit code for it.
+pub(crate) fn explain(error: &anyhow::Error) -> Exit {
+    output::error(&chain(error));
+    if error.is::<UsageError>() {
+        Exit::Usage
+    } else {
+        Exit::Failure
+    }
+}
+
+/// Joins an error and its causes, leaving out causes that the error above them quotes.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn quoted_causes_are_not_repeated() {
+        let quoted = anyhow!("os error 2")
+            .context("/a: os error 2")
+            .context("reading /b");
+        assert_eq!(chain(&quoted), "reading /b: /a: os error 2");
+        let plain = anyhow!("refused").context("reading /b");
+        assert_eq!(chain(&plain), "reading /b: refused");
+    }
+}

@@ -1,0 +1,97 @@
+//! `soci verify`.
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use soci::{Digest, Finding, Inspection};
+
+use crate::access::Access;
+use crate::exit::Exit;
+use crate::location::{Image, Location};
+use crate::output::{error, print_json, print_lines};
+
+/// Verifies every index of an image, and prints the verdicts.
+pub(crate) async fn run(source: &Location, json: bool, access: &Access) -> Result<Exit> {
+    let image = Image::open(source, &access.endpoint()?).await?;
+    let verifying = || format!("verifying {source}");
+    let inspection = soci::inspect(image.store()).await.with_context(verifying)?;
+    if inspection.platforms.iter().all(|p| p.indexes.is_empty()) {
+        bail!("{source}: no SOCI index");
+    }
+    let findings = soci::verify_indexes(image.store(), &inspection)
+        .await
+        .with_context(verifying)?;
+    let verdict = Verdict::new(&inspection, &findings);
+    if json {
+        print_json(&verdict)?;
+    } else {
+        print_lines(verdict.lines(source))?;
+        for finding in &findings {
+            error(&finding.to_string());
+        }
+    }
+    Ok(if verdict.ok {
+        Exit::Success
+    } else {
+        Exit::Failure
+    })
+}
+
+#[derive(Serialize)]
+struct Verdict {
+    /// Whether every index is.
+    ok: bool,
+    indexes: Vec<Index>,
+}
+
+#[derive(Serialize)]
+struct Index {
+    platform: String,
+    version: &'static str,
+    digest: Digest,
+    ok: bool,
+    findings: Vec<String>,
+}
+
+impl Verdict {
+    fn new(inspection: &Inspection, findings: &[Finding]) -> Self {
+        let mut indexes = Vec::new();
+        for platform in &inspection.platforms {
+            for index in &platform.indexes {
+                let own = findings.iter().filter(|f| f.index == index.digest);
+                let findings: Vec<_> = own.map(ToString::to_string).collect();
+                indexes.push(Index {
+                    platform: platform.platform.clone(),
+                    version: index.version.name(),
+                    digest: index.digest,
+                    ok: findings.is_empty(),
+                    findings,
+                });
+            }
+        }
+        Self {
+            ok: findings.is_empty(),
+            indexes,
+        }
+    }
+
+    fn lines(&self, source: &Location) -> Vec<String> {
+        let line = |index: &Index| {
+            let Index {
+                platform,
+                version,
+                digest,
+                ..
+            } = index;
+            let verdict = if index.ok { "ok" } else { "wrong" };
+            format!("{platform}: SOCI index {version} {digest} {verdict}")
+        };
+        let mut lines: Vec<_> = self.indexes.iter().map(line).collect();
+        if self.ok {
+            lines.push(match lines.len() {
+                1 => format!("{source}: the index matches the image"),
+                number => format!("{source}: all {number} indexes match the image"),
+            });
+        }
+        lines
+    }
+}

@@ -1,0 +1,151 @@
+//! `soci ztoc build`.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use soci::ztoc::{Builder, Compression, Options, Outcome};
+use tempfile::NamedTempFile;
+
+use crate::args::Compression as Choice;
+use crate::exit::{Exit, UsageError};
+use crate::location::same_path;
+use crate::output::{note, print};
+
+/// Bytes of a layer read at once.
+const PIECE: usize = 1 << 20;
+
+/// Builds the zTOC of a layer.
+pub(super) fn run(layer: &Path, output: &Path, options: Options, choice: Choice) -> Result<Exit> {
+    let output = Output::new(layer, output)?;
+    let name = match layer.to_str() {
+        Some("-") => "standard input".to_owned(),
+        _ => layer.display().to_string(),
+    };
+    let reading = || format!("reading {name}");
+    let mut input: Box<dyn Read> = if is_standard(layer) {
+        Box::new(std::io::stdin().lock())
+    } else {
+        Box::new(File::open(layer).with_context(reading)?)
+    };
+    let mut piece = vec![0; PIECE];
+    let mut read = fill(&mut *input, &mut piece).with_context(reading)?;
+    let compression = match choice {
+        Choice::Gzip => Compression::GZIP,
+        Choice::None => Compression::NONE,
+        Choice::Auto => match Compression::of_first_bytes(&piece[..read]) {
+            Ok(compression) => compression,
+            Err(reason) => bail!("{name}: no zTOC: {reason}"),
+        },
+    };
+    let mut builder = Builder::new(compression, options);
+    while read > 0 {
+        builder.push(&piece[..read]).with_context(|| name.clone())?;
+        read = fill(&mut *input, &mut piece).with_context(reading)?;
+    }
+    match builder.finish().with_context(|| name.clone())? {
+        Outcome::Built(built) => {
+            output.write(&built.bytes)?;
+            let line = format!("{} {}", built.digest, built.bytes.len());
+            match output {
+                Output::Standard => note(&line),
+                _ => print(line + "\n")?,
+            }
+            Ok(Exit::Success)
+        }
+        Outcome::Skipped(reason) => bail!("{name}: no zTOC: {reason}"),
+    }
+}
+
+/// Reads until the buffer is full or the input ends: a pipe gives less than asked for.
+fn fill(input: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match input.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+fn is_standard(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Where a zTOC goes.
+enum Output {
+    /// Standard output.
+    Standard,
+    /// A regular file, which appears or changes as a whole.
+    File(PathBuf),
+    /// A device or a pipe.
+    Device(PathBuf),
+}
+
+impl Output {
+    fn new(layer: &Path, output: &Path) -> Result<Self> {
+        if is_standard(output) {
+            return Ok(Self::Standard);
+        }
+        if !is_standard(layer) && same_path(layer, output) {
+            bail!(UsageError::new(format!(
+                "{}: the output is the layer",
+                output.display()
+            )));
+        }
+        match output.metadata() {
+            Ok(metadata) if metadata.is_dir() => {
+                bail!(UsageError::new(format!(
+                    "{}: a directory",
+                    output.display()
+                )))
+            }
+            Ok(metadata) if !metadata.is_file() => Ok(Self::Device(output.to_owned())),
+            // A link stays a link, to the new file.
+            Ok(_) => Ok(Self::File(output.canonicalize()?)),
+            // It does not exist, or creating it tells why it cannot.
+            Err(_) => Ok(Self::File(output.to_owned())),
+        }
+    }
+
+    fn write(&self, bytes: &[u8]) -> Result<()> {
+        match self {
+            Self::Standard => print(bytes),
+            Self::Device(path) => File::create(path)
+                .and_then(|mut file| file.write_all(bytes))
+                .with_context(|| format!("writing {}", path.display())),
+            Self::File(path) => {
+                replace(path, bytes).with_context(|| format!("writing {}", path.display()))
+            }
+        }
+    }
+}
+
+/// Writes a file so that no reader sees a part of it, and a failure leaves the old one.
+fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let mut partial = new_file(directory)?;
+    partial.write_all(bytes)?;
+    partial.as_file().sync_all()?;
+    partial.persist(path)?;
+    Ok(())
+}
+
+fn new_file(directory: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".soci-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // As any new file: the process's mask takes off what it should not have.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(directory)
+}

@@ -1,0 +1,11 @@
+//! The command line program, run as a user runs it.
+
+mod completion;
+mod convert;
+mod image;
+mod registry;
+mod streams;
+mod support;
+mod usage;
+mod vectors;
+mod ztoc;
