@@ -13,10 +13,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tests::registry::{PASSWORD, USER};
 use tests::wait;
 
 use crate::machine;
 use crate::mounts;
+use crate::store::Store;
 
 /// The longest that a pull may take.
 const PULL: Duration = Duration::from_secs(240);
@@ -68,6 +70,16 @@ impl Consumer {
     /// Starts one that loads the spans of prefetch artifacts when it mounts a layer.
     pub(crate) fn start_prefetching() -> Result<Self> {
         Self::start_with(&["-prefetch"])
+    }
+
+    /// Starts one that knows the login of a registry.
+    pub(crate) fn start_for(store: &impl Store) -> Result<Self> {
+        if store.asks() {
+            let (user, password) = (format!("-user={USER}"), format!("-password={PASSWORD}"));
+            Self::start_with(&[&user, &password])
+        } else {
+            Self::start()
+        }
     }
 
     fn start_with(arguments: &[&str]) -> Result<Self> {

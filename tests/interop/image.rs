@@ -11,11 +11,9 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-use tests::interrupt::Interrupt;
-use tests::registry::Registry;
-use tests::skopeo;
 
 use crate::archive::Archive;
+use crate::store::Store;
 use packing::Packing;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -135,11 +133,11 @@ impl Layout {
     }
 
     /// Pushes the image of this descriptor as `name` (`shop/web:1`), byte for byte.
-    pub(crate) fn push(&self, descriptor: &Value, registry: &Registry, name: &str) -> Result<()> {
+    pub(crate) fn push(&self, descriptor: &Value, store: &impl Store, name: &str) -> Result<()> {
         let index = json!({"schemaVersion": 2, "manifests": [descriptor]});
         let directory = self.directory.path();
         fs::write(directory.join("index.json"), index.to_string())?;
-        skopeo::push(directory, registry, name, &Interrupt::default())
+        store.push(directory, name)
     }
 
     /// The file of a blob.

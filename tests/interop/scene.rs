@@ -15,6 +15,7 @@ use tests::{binaries, process};
 use crate::consumer::{Consumer, Snapshotter};
 use crate::image::{Layer, Layout};
 use crate::requests::{self, Request};
+use crate::store::Store;
 use crate::tree::Tree;
 use crate::tree::deviations::{self, Deviation, Image};
 
@@ -46,8 +47,8 @@ pub(crate) struct PrefetchArtifact {
 }
 
 /// An image in a registry with its index.
-pub(crate) struct Scene {
-    pub(crate) registry: Registry,
+pub(crate) struct Scene<R: Store = Registry> {
+    pub(crate) registry: R,
     /// The layers by platform.
     layers: BTreeMap<String, Vec<Layer>>,
     /// See [`Image::left_behind`].
@@ -55,10 +56,10 @@ pub(crate) struct Scene {
     version: Version,
 }
 
-impl Scene {
+impl<R: Store> Scene<R> {
     /// Pushes an image of these layers for [`PLATFORM`].
     pub(crate) fn new(
-        registry: Registry,
+        registry: R,
         layers: impl FnOnce(&Layout) -> Result<Vec<Layer>>,
     ) -> Result<Self> {
         let layout = Layout::new()?;
@@ -70,7 +71,7 @@ impl Scene {
 
     /// Pushes an image index with an image and its attestation for each architecture.
     pub(crate) fn of_platforms(
-        registry: Registry,
+        registry: R,
         architectures: &[&str],
         layers: impl Fn(&Layout, &str) -> Result<Vec<Layer>>,
     ) -> Result<Self> {
@@ -89,7 +90,7 @@ impl Scene {
         Ok(Self::with(registry, by_platform))
     }
 
-    fn with(registry: Registry, layers: BTreeMap<String, Vec<Layer>>) -> Self {
+    fn with(registry: R, layers: BTreeMap<String, Vec<Layer>>) -> Self {
         Self {
             registry,
             layers,
@@ -100,34 +101,50 @@ impl Scene {
 
     /// The reference of the image that was pushed.
     pub(crate) fn source(&self) -> String {
-        self.registry.reference(&format!("{REPOSITORY}:{SOURCE}"))
+        self.registry
+            .reference_to(&format!("{REPOSITORY}:{SOURCE}"))
     }
 
     /// The reference of the image with an index.
     pub(crate) fn indexed(&self) -> String {
-        match self.version {
-            Version::V1 => self.source(),
-            Version::V2 => format!("{}-soci", self.source()),
-        }
+        self.registry.reference_to(&self.indexed_name())
+    }
+
+    /// The same within the registry.
+    pub(crate) fn indexed_name(&self) -> String {
+        let suffix = match self.version {
+            Version::V1 => "",
+            Version::V2 => "-soci",
+        };
+        format!("{REPOSITORY}:{SOURCE}{suffix}")
     }
 
     /// Builds and publishes the index with the command line.
     pub(crate) fn index(&mut self, version: Version, arguments: &[&str]) -> Result<()> {
         self.version = version;
-        let mut command = Command::new(binaries::built("soci")?);
-        command.arg(match version {
+        let command = match version {
             Version::V1 => "create",
             Version::V2 => "convert",
-        });
-        command.args(arguments).arg(self.source());
-        process::run(&mut command, BUILD, &Interrupt::default())?.success()?;
+        };
+        self.soci(&[&[command], arguments].concat(), &self.source())?;
         Ok(())
+    }
+
+    /// Runs the command line about `reference`. Returns what it printed.
+    pub(crate) fn soci(&self, arguments: &[&str], reference: &str) -> Result<String> {
+        let docker = tempfile::tempdir()?;
+        self.registry.login(docker.path())?;
+        let mut command = Command::new(binaries::built("soci")?);
+        command.env("DOCKER_CONFIG", docker.path());
+        command.args(arguments).arg(reference);
+        let output = process::run(&mut command, BUILD, &Interrupt::default())?;
+        Ok(output.success()?.stdout)
     }
 
     /// The SOCI index of a V2 image with one platform.
     pub(crate) fn soci_index(&self) -> Result<Value> {
         let tag = format!("{SOURCE}-soci");
-        let image = self.registry.expect_manifest(REPOSITORY, &tag)?.json;
+        let image = self.registry.manifest_of(REPOSITORY, &tag)?;
         let manifests = image["manifests"].as_array().into_iter().flatten();
         let digest = manifests
             .filter_map(|manifest| {
@@ -137,7 +154,7 @@ impl Scene {
             })
             .next()
             .with_context(|| format!("no SOCI index in {image}"))?;
-        Ok(self.registry.expect_manifest(REPOSITORY, digest)?.json)
+        self.registry.manifest_of(REPOSITORY, digest)
     }
 
     /// The one prefetch artifact of a V2 image with one platform.
@@ -174,10 +191,20 @@ impl Scene {
     ///
     /// Returns the deviations of the consumer that were seen.
     pub(crate) fn check(&self, platform: &str, mounted: &[bool]) -> Result<BTreeSet<Deviation>> {
+        self.check_image(&self.indexed(), platform, mounted)
+    }
+
+    /// The same for this reference of the image with its index.
+    pub(crate) fn check_image(
+        &self,
+        reference: &str,
+        platform: &str,
+        mounted: &[bool],
+    ) -> Result<BTreeSet<Deviation>> {
         let layers = self.layers(platform)?;
-        let mut consumer = Consumer::start()?;
+        let mut consumer = Consumer::start_for(&self.registry)?;
         let before = self.requests().len();
-        let lazy = consumer.pull(&self.indexed(), platform, Snapshotter::Soci)?;
+        let lazy = consumer.pull(reference, platform, Snapshotter::Soci)?;
         let want: Vec<_> = layers
             .iter()
             .zip(mounted)
@@ -274,6 +301,6 @@ impl Scene {
 
     /// Every request for a blob so far.
     fn requests(&self) -> Vec<Request> {
-        requests::of(&self.registry.log())
+        requests::of(&self.registry.access_log())
     }
 }

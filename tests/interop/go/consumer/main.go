@@ -11,11 +11,27 @@ import (
 	"log"
 )
 
+// settings is the command line.
+type settings struct {
+	root     string
+	prefetch bool
+	user     string
+	password string
+}
+
 func main() {
-	root := flag.String("root", "", "directory of everything this program writes; it must be empty")
-	prefetch := flag.Bool("prefetch", false, "load the spans that prefetch artifacts list")
+	var asked settings
+	flag.StringVar(&asked.root, "root", "", "directory of everything this program writes; it must be empty")
+	flag.BoolVar(&asked.prefetch, "prefetch", false, "load the spans that prefetch artifacts list")
+	flag.StringVar(&asked.user, "user", "", "account for every registry")
+	flag.StringVar(&asked.password, "password", "", "its password")
 	flag.Parse()
-	if err := run(context.Background(), *root, *prefetch); err != nil {
+	if err := run(context.Background(), asked); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// credentials of the one account, for any registry.
+func (s settings) credentials(string) (string, string, error) {
+	return s.user, s.password, nil
 }

@@ -35,8 +35,14 @@ type layer struct {
 	Mounted bool   `json:"mounted"`
 }
 
+// puller pulls images as the program that a container host's user runs.
+type puller struct {
+	client      *containerd.Client
+	credentials func(host string) (user, password string, err error)
+}
+
 // pull pulls an image in a namespace of its own and mounts it read-only.
-func pull(ctx context.Context, client *containerd.Client, directory string, request request) (*tree, error) {
+func (p *puller) pull(ctx context.Context, directory string, request request) (*tree, error) {
 	ctx = namespaces.WithNamespace(ctx, filepath.Base(directory))
 	platform, err := platforms.Parse(request.Platform)
 	if err != nil {
@@ -45,7 +51,10 @@ func pull(ctx context.Context, client *containerd.Client, directory string, requ
 	options := []containerd.RemoteOpt{
 		containerd.WithPlatformMatcher(platforms.OnlyStrict(platform)),
 		containerd.WithResolver(docker.NewResolver(docker.ResolverOptions{
-			Hosts: docker.ConfigureDefaultRegistries(docker.WithPlainHTTP(docker.MatchLocalhost)),
+			Hosts: docker.ConfigureDefaultRegistries(
+				docker.WithPlainHTTP(docker.MatchLocalhost),
+				docker.WithAuthorizer(docker.NewDockerAuthorizer(docker.WithAuthCreds(p.credentials))),
+			),
 		})),
 		containerd.WithPullUnpack,
 		containerd.WithPullSnapshotter(request.Snapshotter),
@@ -56,15 +65,15 @@ func pull(ctx context.Context, client *containerd.Client, directory string, requ
 		options = append(options,
 			containerd.WithImageHandlerWrapper(source.AppendDefaultLabelsHandlerWrapper("", wrapper)))
 	}
-	image, err := client.Pull(ctx, request.Reference, options...)
+	image, err := p.client.Pull(ctx, request.Reference, options...)
 	if err != nil {
 		return nil, fmt.Errorf("pull: %w", err)
 	}
-	config, err := containerd.NewImageWithPlatform(client, image.Metadata(), platforms.OnlyStrict(platform)).Spec(ctx)
+	config, err := containerd.NewImageWithPlatform(p.client, image.Metadata(), platforms.OnlyStrict(platform)).Spec(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
-	snapshotter := client.SnapshotService(request.Snapshotter)
+	snapshotter := p.client.SnapshotService(request.Snapshotter)
 	result := &tree{Directory: directory}
 	diffs := config.RootFS.DiffIDs
 	for depth := range diffs {

@@ -27,7 +27,8 @@ type answer struct {
 	Error string `json:"error,omitempty"`
 }
 
-func run(ctx context.Context, root string, prefetch bool) (err error) {
+func run(ctx context.Context, asked settings) (err error) {
+	root := asked.root
 	if !filepath.IsAbs(root) {
 		return fmt.Errorf("-root %q: want an absolute path", root)
 	}
@@ -39,7 +40,7 @@ func run(ctx context.Context, root string, prefetch bool) (err error) {
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return err
 	}
-	soci, err := startSnapshotter(ctx, directory, sockets.snapshotter, sockets.containerd, prefetch)
+	soci, err := startSnapshotter(ctx, directory, sockets.snapshotter, sockets.containerd, asked)
 	if err != nil {
 		return err
 	}
@@ -54,11 +55,11 @@ func run(ctx context.Context, root string, prefetch bool) (err error) {
 		return fmt.Errorf("client: %w", err)
 	}
 	defer client.Close()
-	return serve(ctx, client, filepath.Join(root, "trees"))
+	return serve(ctx, &puller{client, asked.credentials}, filepath.Join(root, "trees"))
 }
 
 // serve answers requests until standard input ends; then it unmounts what they mounted.
-func serve(ctx context.Context, client *containerd.Client, trees string) (err error) {
+func serve(ctx context.Context, puller *puller, trees string) (err error) {
 	output := json.NewEncoder(os.Stdout)
 	if err := output.Encode(answer{Ready: true}); err != nil {
 		return err
@@ -71,7 +72,7 @@ func serve(ctx context.Context, client *containerd.Client, trees string) (err er
 		if err := json.Unmarshal(input.Bytes(), &asked); err != nil {
 			return fmt.Errorf("request: %w", err)
 		}
-		if result.Tree, err = pull(ctx, client, directory, asked); err != nil {
+		if result.Tree, err = puller.pull(ctx, directory, asked); err != nil {
 			result.Error = err.Error()
 		} else {
 			defer func() { err = errors.Join(err, mount.UnmountAll(directory, 0)) }()

@@ -17,6 +17,7 @@ import (
 	"github.com/containerd/containerd/v2/contrib/snapshotservice"
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/containerd/containerd/v2/pkg/reference"
 	bolt "go.etcd.io/bbolt"
 	"google.golang.org/grpc"
 )
@@ -30,7 +31,7 @@ type snapshotter struct {
 
 // startSnapshotter serves the SOCI snapshotter at the socket address. It reads the manifests of
 // images from the containerd at the socket containerd.
-func startSnapshotter(ctx context.Context, root, address, containerd string, prefetch bool) (*snapshotter, error) {
+func startSnapshotter(ctx context.Context, root, address, containerd string, asked settings) (*snapshotter, error) {
 	settings := config.NewConfig()
 	if settings == nil {
 		return nil, errors.New("snapshotter: no default configuration")
@@ -41,7 +42,7 @@ func startSnapshotter(ctx context.Context, root, address, containerd string, pre
 	settings.ContentStoreConfig.ContainerdAddress = containerd
 	// Spans that nobody asked for would hide which requests a read makes.
 	settings.BackgroundFetchConfig.Disable = true
-	settings.PrefetchConfig.Enable = prefetch
+	settings.PrefetchConfig.Enable = asked.prefetch
 	settings.FSConfig.NoPrometheus = true
 
 	database, err := bolt.Open(filepath.Join(root, "metadata.db"), 0o600, &bolt.Options{NoSync: true})
@@ -52,7 +53,10 @@ func startSnapshotter(ctx context.Context, root, address, containerd string, pre
 		return metadata.NewReader(database, reader, toc, options...)
 	}
 	inner, err := service.NewSociSnapshotterService(ctx, root, &settings.ServiceConfig,
-		service.WithFilesystemOptions(fs.WithMetadataStore(store)))
+		service.WithFilesystemOptions(fs.WithMetadataStore(store)),
+		service.WithCredsFuncs(func(_ reference.Spec, host string) (string, string, error) {
+			return asked.credentials(host)
+		}))
 	if err != nil {
 		database.Close()
 		return nil, fmt.Errorf("snapshotter: %w", err)
