@@ -45,7 +45,7 @@ interop: bundle ## mount, store and copy what is built here with the programs th
 
 bench: ## measure zTOC builds against gzip and the start of the provider; fail where a target is missed
 	@scripts/setup.sh build
-	$(CARGO) bench --package soci --bench kernels --bench ratios --locked
+	$(CARGO) bench --package soci --package soci-cli --bench kernels --bench ratios --locked
 	$(CARGO) build --workspace --bins --release --locked
 	$(CARGO) bench --package tfplugin-sdk --bench startup --locked -- "$(TARGET_DIR)/release/terraform-provider-soci"
 

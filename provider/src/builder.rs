@@ -9,7 +9,6 @@ mod attributes;
 mod blueprint;
 mod checks;
 mod existing;
-mod fault;
 mod function;
 mod log_group;
 mod names;
@@ -20,7 +19,6 @@ mod role;
 mod rule;
 mod settings;
 mod state;
-mod work;
 
 use std::time::Duration;
 
@@ -30,10 +28,9 @@ use tfplugin_sdk::{
 };
 
 use crate::bundle::bundle;
-use crate::provider::Shared;
+use crate::shared::{CallContext, Session, Shared};
 use blueprint::{Blueprint, bundle_for};
 use settings::{Settings, all_tags, part_tags};
-use work::Work;
 
 /// The resource `soci_index_builder`.
 pub(crate) struct IndexBuilder;
@@ -75,53 +72,53 @@ impl Resource<Shared> for IndexBuilder {
     async fn create(&self, cx: &Context<Shared>, request: Create) -> Result<Value, Failure> {
         let limit = timeouts::get(&request.config, "create", LONG_TIMEOUT)?;
         let settings = Settings::read(&request.planned)?;
-        let work = Work::start(cx, limit).await?;
-        let (state, blueprint) = applied(&work, &settings, request.planned)?;
-        let found = parts::find(&work, &blueprint).await?;
+        let session = Session::open(CallContext::new(cx, limit), &cx.data().aws).await?;
+        let (state, blueprint) = applied(&session, &settings, request.planned)?;
+        let found = parts::find(&session, &blueprint).await?;
         parts::check_owner(&blueprint, &found, &settings.name)?;
         if indexes_existing(&state) {
             existing::request(cx);
         }
         // From here on, some of it stands.
         cx.checkpoint(&state);
-        parts::ensure(&work, &blueprint, found).await?;
-        existing::send(&work, &settings).await;
+        parts::ensure(&session, &blueprint, found).await?;
+        existing::send(&session, &settings).await;
         Ok(state)
     }
 
     async fn read(&self, cx: &Context<Shared>, state: Value) -> Result<Option<Value>, Diagnostics> {
         let limit = timeouts::get(&state, "read", SHORT_TIMEOUT)?;
-        let work = Work::start(cx, limit).await?;
-        Ok(state::refresh(&work, cx, state).await?)
+        let session = Session::open(CallContext::new(cx, limit), &cx.data().aws).await?;
+        Ok(state::refresh(&session, cx, state).await?)
     }
 
     async fn update(&self, cx: &Context<Shared>, request: Update) -> Result<Value, Failure> {
         let limit = timeouts::get(&request.config, "update", LONG_TIMEOUT)?;
         let settings = Settings::read(&request.planned)?;
-        let work = Work::start(cx, limit).await?;
-        let (state, blueprint) = applied(&work, &settings, request.planned)?;
+        let session = Session::open(CallContext::new(cx, limit), &cx.data().aws).await?;
+        let (state, blueprint) = applied(&session, &settings, request.planned)?;
         if !indexes_existing(&state) {
             existing::dismiss(cx);
         } else if matches_others(&request.prior, &state) {
             existing::request(cx);
         }
-        let found = parts::find(&work, &blueprint).await?;
-        parts::ensure(&work, &blueprint, found).await?;
+        let found = parts::find(&session, &blueprint).await?;
+        parts::ensure(&session, &blueprint, found).await?;
         let bus = request.prior.get("event_bus_name").as_str();
         if let Some(before) = bus.filter(|before| *before != settings.event_bus_name) {
-            rule::delete(&work, before, &blueprint.rule.name).await?;
+            rule::delete(&session, before, &blueprint.rule.name).await?;
         }
-        existing::send(&work, &settings).await;
+        existing::send(&session, &settings).await;
         Ok(state)
     }
 
     async fn delete(&self, cx: &Context<Shared>, state: Value) -> Result<(), Failure> {
         let limit = timeouts::get(&state, "delete", LONG_TIMEOUT)?;
         let settings = Settings::read(&state)?;
-        let work = Work::start(cx, limit).await?;
+        let session = Session::open(CallContext::new(cx, limit), &cx.data().aws).await?;
         let tags = part_tags(&state, &settings.name);
-        let blueprint = Blueprint::new(&settings, &work.account, None, &tags);
-        Ok(parts::delete(&work, &blueprint).await?)
+        let blueprint = Blueprint::new(&settings, &session.account, None, &tags);
+        Ok(parts::delete(&session, &blueprint).await?)
     }
 
     async fn import_state(&self, _: &Context<Shared>, id: &str) -> Result<Value, Diagnostics> {
@@ -205,17 +202,17 @@ fn plan_parts(plan: &mut Plan) {
 
 /// The state after an apply of what was planned, and what is to be made.
 fn applied(
-    work: &Work<'_>,
+    session: &Session<'_>,
     settings: &Settings,
     planned: Value,
 ) -> Result<(Value, Blueprint), Diagnostic> {
     let bundle = bundle_for(bundle(), settings.architecture())?;
     let mut state = planned;
-    let tags = all_tags(state.get("tags"), work.cx.data().aws.default_tags());
+    let tags = all_tags(state.get("tags"), session.call.cx.data().aws.default_tags());
     state.set("tags_all", tags);
     let tags = part_tags(&state, &settings.name);
-    let blueprint = Blueprint::new(settings, &work.account, Some(bundle), &tags);
-    state::set_parts(&mut state, settings, &work.account, &blueprint);
+    let blueprint = Blueprint::new(settings, &session.account, Some(bundle), &tags);
+    state::set_parts(&mut state, settings, &session.account, &blueprint);
     state.set("event_pattern", &blueprint.rule.pattern);
     state.set("bundle_version", bundle.version());
     state.set(

@@ -1,55 +1,55 @@
-//! The Lambda functions, as they are embedded in the provider.
+//! The Lambda functions that are embedded in the provider.
 //!
-//! `make bundle` builds and packs them, `build.rs` verifies and embeds what it finds. A provider
-//! may have been built without, or for fewer architectures than Lambda has.
+//! `make bundle` builds and packs them; `build.rs` verifies and embeds them. A provider may be built
+//! without them, or for fewer architectures than Lambda has.
 
 /// One of the two functions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Function {
-    /// Decides which pushes are indexed.
+    /// Decides which pushed images are indexed.
     EventFilter,
-    /// Indexes an image.
+    /// Indexes one image.
     IndexGenerator,
 }
 
-/// The functions of one build.
+/// The embedded functions.
 #[derive(Debug)]
 pub(crate) struct Bundle {
     version: &'static str,
     zips: &'static [(Function, &'static str, Zip)],
 }
 
-/// The code of a function, as Lambda takes it.
+/// The deployment package of a function.
 #[derive(Debug)]
 pub(crate) struct Zip {
-    /// The zip itself.
+    /// The zip archive.
     pub bytes: &'static [u8],
-    /// Its SHA-256 in base64, as Lambda's `CodeSha256` has it.
+    /// Its SHA-256 in base64, like Lambda's `CodeSha256`.
     pub sha256: &'static str,
 }
 
 include!(concat!(env!("OUT_DIR"), "/bundle.rs"));
 
-/// The bundle; nothing if the provider was built without one.
+/// Returns the bundle; none if the provider was built without one.
 pub(crate) fn bundle() -> Option<&'static Bundle> {
     static EMBEDDED: Option<Bundle> = BUNDLE;
     EMBEDDED.as_ref()
 }
 
 impl Bundle {
-    /// The version of the provider, `+`, and twelve hex digits that tell by the content.
+    /// Returns the version of the provider, `+`, and twelve hex digits of a hash of the content.
     pub(crate) fn version(&self) -> &str {
         self.version
     }
 
-    /// The architectures that it has both functions for, as Lambda calls them.
+    /// Returns the architectures of the functions, by their names in Lambda.
     pub(crate) fn architectures(&self) -> Vec<&'static str> {
         let filters = self.zips.iter();
         let filters = filters.filter(|(function, ..)| *function == Function::EventFilter);
         filters.map(|(_, architecture, _)| *architecture).collect()
     }
 
-    /// A function's code for an architecture.
+    /// Returns a function's package for an architecture.
     pub(crate) fn zip(&self, function: Function, architecture: &str) -> Option<&Zip> {
         let mut zips = self.zips.iter();
         let found = zips.find(|(f, a, _)| (*f, *a) == (function, architecture));

@@ -1,26 +1,20 @@
-//! Who asks a registry: in this order, `registry_auth` of the provider, Docker's configuration,
-//! the AWS credentials for Amazon ECR, nobody.
+//! Credentials of registries: in this order, `registry_auth` of the provider, Docker's
+//! configuration, the AWS credentials for Amazon ECR, anonymous.
 //!
-//! Each is looked at only when the one before has nothing, and only for the registry at hand:
-//! what is kept for one registry is shown to no other.
+//! Each source is tried only if the previous one has nothing, and only for the registry at hand:
+//! credentials of one registry are never sent to another.
 
+mod docker;
 mod ecr;
 mod registry_auth;
-
-use std::future::Future;
-use std::time::Duration;
 
 use soci::{Credentials, ImageReference};
 use tfplugin_sdk::{Diagnostic, Value};
 
 use crate::aws::Aws;
-use crate::diagnose::diagnose;
 use ecr::Host;
 use registry_auth::Entries;
 pub(crate) use registry_auth::{block, validate};
-
-/// A credential helper is a program of its own, and may wait for a person.
-const HELPER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The credentials of all registries.
 pub(crate) struct RegistryCredentials {
@@ -36,7 +30,7 @@ impl RegistryCredentials {
         }
     }
 
-    /// The credentials for the registry of an image.
+    /// Finds the credentials for the registry of an image.
     pub(crate) async fn find(
         &self,
         aws: &Aws,
@@ -46,7 +40,7 @@ impl RegistryCredentials {
             tracing::debug!(registry = image.registry(), "credentials of registry_auth");
             return Ok(found);
         }
-        let found = of_docker(image, Credentials::from_docker_config(image)).await?;
+        let found = docker::look_up(image, Credentials::from_docker_config(image)).await?;
         if found != Credentials::Anonymous {
             tracing::debug!(registry = image.registry(), "credentials of Docker");
             return Ok(found);
@@ -58,23 +52,4 @@ impl RegistryCredentials {
         tracing::debug!(registry = image.registry(), "credentials of AWS");
         self.tokens.find(aws, &host, image).await
     }
-}
-
-/// What a configuration of Docker's form has.
-async fn of_docker(
-    image: &ImageReference,
-    work: impl Future<Output = soci::Result<Credentials>>,
-) -> Result<Credentials, Diagnostic> {
-    let name = image.to_string();
-    let credentials = tokio::time::timeout(HELPER_TIMEOUT, work).await;
-    let credentials = credentials.map_err(|_| {
-        let detail = format!(
-            "While looking up credentials for {name}: the credential helper of Docker's \
-             configuration did not answer within {} seconds.\n\nTry it by hand: docker login {}",
-            HELPER_TIMEOUT.as_secs(),
-            image.registry()
-        );
-        Diagnostic::error("Registry credentials not available", detail).at("image")
-    })?;
-    credentials.map_err(|error| diagnose("looking up credentials for", &name, &error))
 }

@@ -1,9 +1,9 @@
-//! What to tell a person of an error: what it was about, why, and what to do next.
+//! Diagnostics of errors of the library and of registries: context, cause, next step.
 
 use soci::Error;
 use tfplugin_sdk::Diagnostic;
 
-/// The diagnostic for an error that came up while `doing` something with an image.
+/// Returns the diagnostic of an error that occurred while `doing` something with an image.
 pub(crate) fn diagnose(doing: &str, image: &str, error: &Error) -> Diagnostic {
     let (summary, advice) = explain(image, error);
     let detail = format!("While {doing} {image}: {error}.\n\n{advice}");
@@ -14,7 +14,7 @@ pub(crate) fn diagnose(doing: &str, image: &str, error: &Error) -> Diagnostic {
     Diagnostic::error(summary, detail).at(attribute)
 }
 
-/// Whether a registry refuses to move a tag.
+/// Whether a registry refused to move a tag.
 pub(crate) fn is_immutable(error: &Error) -> bool {
     let details = error
         .registry()
@@ -25,7 +25,7 @@ pub(crate) fn is_immutable(error: &Error) -> bool {
     })
 }
 
-/// A heading, and the next step.
+/// Returns a summary and the next step.
 fn explain(image: &str, error: &Error) -> (&'static str, String) {
     let host = image.split('/').next().unwrap_or(image);
     match error {
@@ -46,7 +46,7 @@ fn explain(image: &str, error: &Error) -> (&'static str, String) {
         Error::Registry(registry) => explain_registry(host, registry),
         Error::NoSuchPlatform { .. } => (
             "Platform not in the image",
-            "Correct the argument platforms, or leave it out to index every platform.".to_owned(),
+            "Correct the argument platforms, or remove it to index every platform.".to_owned(),
         ),
         Error::DigestMismatch { .. } | Error::SizeMismatch { .. } | Error::CorruptLayer { .. } => (
             "Image content is corrupt",
@@ -59,8 +59,7 @@ fn explain(image: &str, error: &Error) -> (&'static str, String) {
         ),
         _ => (
             "Image cannot be indexed",
-            "Check that the image can be pulled with other tools; if it can, this is worth a bug \
-             report."
+            "Check that the image can be pulled with other tools; if it can, please report a bug."
                 .to_owned(),
         ),
     }
@@ -74,24 +73,24 @@ fn explain_registry(host: &str, error: &soci::RegistryError) -> (&'static str, S
         );
         ("Registry refused the credentials", advice)
     } else if error.status_code() == Some(404) && error.is_write() {
-        let advice = "The registry does not have the repository, or not the part of its API that \
-                      this needs. Check that the repository exists and takes pushes.";
+        let advice = "The repository does not exist, or the registry lacks an API that this needs. \
+                      Check that the repository exists and accepts pushes.";
         ("Registry refused the request", advice.to_owned())
     } else if error.is_not_found() {
         let advice = "The image was not found: check the repository and the tag, and that the \
-                      image was pushed before it is indexed.";
+                      image is pushed before it is indexed.";
         ("Image not found", advice.to_owned())
     } else if error.is_unreachable() {
         let advice = format!(
             "The registry could not be reached: check the host name and port, and that {host} \
-             can be connected to from here."
+             accepts connections from here."
         );
         ("Registry not reachable", advice)
     } else if error.is_temporary() {
-        let advice = "The registry kept failing. Apply again later; what was done is not lost.";
+        let advice = "The registry kept failing. Apply again later; what was done so far stays.";
         ("Registry failed", advice.to_owned())
     } else {
-        let advice = "The registry does not accept the request. Check its limits and rules for \
+        let advice = "The registry does not accept the request. Check its limits and policies for \
                       this repository.";
         ("Registry refused the request", advice.to_owned())
     }

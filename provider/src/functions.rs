@@ -4,7 +4,7 @@ use lambda::filters::{Filter, any_matches};
 use soci::ImageReference;
 use tfplugin_sdk::{Function, FunctionError, Parameter, Signature, Type, Value};
 
-/// `filter_matches(filters, repository, tag)`: what the event filter would decide.
+/// `filter_matches(filters, repository, tag)`: the decision of the event filter.
 pub(crate) struct FilterMatches;
 
 impl Function for FilterMatches {
@@ -16,8 +16,8 @@ impl Function for FilterMatches {
         Signature::new(Type::Bool)
             .summary("Whether an image would be indexed when it is pushed.")
             .description(
-                "Tells whether one of the filters matches an image, exactly as the event filter \
-                 of a `soci_index_builder` decides it. For checks of filters before they are \
+                "Returns whether one of the filters matches an image, exactly as the event filter \
+                 of a `soci_index_builder` decides it. For checking filters before they are \
                  deployed.",
             )
             .parameter(
@@ -31,7 +31,7 @@ impl Function for FilterMatches {
                     .description("Name of the repository, without the registry."),
             )
             .parameter(Parameter::new("tag", Type::String).description(
-                "Tag of the image; an empty string for an image that is pushed without one.",
+                "Tag of the image; an empty string for an image that is pushed without a tag.",
             ))
     }
 
@@ -87,11 +87,11 @@ impl Function for ParseImage {
         Signature::new(Type::Object(parts.into_iter().collect()))
             .summary("The parts of an image reference.")
             .description(
-                "Takes an image reference apart, as the provider reads it. Gives an object with \
+                "Parses an image reference as the provider does. Returns an object with \
                  `registry` (such as `registry.example.com`), `repository` (such as `shop/web`), \
                  `name` (both, with a slash between), `tag` (null with a digest alone; `latest` \
-                 if neither is given), `digest` (or null), and `reference` (all of it, with \
-                 nothing left out).",
+                 if neither is given), `digest` (or null), and `reference` (complete, with \
+                 all defaults).",
             )
             .parameter(Parameter::new("reference", Type::String).description(
                 "Image reference: `host/repository:tag`, `host/repository@digest`, or a short \

@@ -3,11 +3,14 @@
 mod aws;
 mod builder;
 mod bundle;
+mod call;
+mod claims;
 mod credentials;
 mod diagnose;
 mod functions;
 mod index;
 mod provider;
+mod shared;
 
 use std::process::ExitCode;
 

@@ -1,52 +1,17 @@
-//! The provider itself: its configuration and what it offers.
+//! The provider: its configuration, resources, data sources and functions.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use soci::ImageReference;
 use tfplugin_sdk::{
-    Context, DataSource, Diagnostic, Diagnostics, Function, Provider, Resource, Schema, Value,
-    async_trait,
+    Context, DataSource, Diagnostics, Function, Provider, Resource, Schema, Value, async_trait,
 };
-use tokio::sync::OwnedMutexGuard;
 
-use crate::aws::{self, Aws};
 use crate::builder::IndexBuilder;
-use crate::credentials::{self, RegistryCredentials};
 use crate::functions::{FilterMatches, ParseImage};
-use crate::index::{Index, IndexData, Uses};
+use crate::index::{Index, IndexData};
+use crate::shared::Shared;
+use crate::{aws, credentials};
 
 /// The provider `soci`.
 pub(crate) struct SociProvider;
-
-/// What the resources share.
-pub(crate) struct Shared {
-    /// Connections to registries.
-    pub client: soci::Client,
-    /// The AWS account.
-    pub aws: Aws,
-    /// Who asks which registry.
-    pub credentials: RegistryCredentials,
-    /// What the resources know of each other.
-    pub uses: Uses,
-    /// One lock for each repository, by name.
-    repositories: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
-}
-
-impl Shared {
-    /// Waits for a turn to change a repository: what is to be removed must not be published
-    /// by another resource at the same time.
-    pub(crate) async fn turn(&self, image: &ImageReference) -> OwnedMutexGuard<()> {
-        let repository = {
-            let mut repositories = self
-                .repositories
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(repositories.entry(image.name()).or_default())
-        };
-        repository.lock_owned().await
-    }
-}
 
 #[async_trait]
 impl Provider for SociProvider {
@@ -76,24 +41,7 @@ impl Provider for SociProvider {
     }
 
     async fn configure(&self, _: &Context<()>, config: Value) -> Result<Shared, Diagnostics> {
-        let aws = Aws::new(&config)?;
-        let client = match aws.root_certificates() {
-            Some(pem) => soci::Client::with_root_certificates(pem),
-            None => soci::Client::new(),
-        };
-        let client = client.map_err(|error| {
-            Diagnostic::error(
-                "Cannot connect to registries",
-                format!("{error}. Check that the system's CA certificates are installed."),
-            )
-        })?;
-        Ok(Shared {
-            client,
-            aws,
-            credentials: RegistryCredentials::new(&config),
-            uses: Uses::default(),
-            repositories: Mutex::default(),
-        })
+        Ok(Shared::new(&config)?)
     }
 
     fn resources(&self) -> Vec<Box<dyn Resource<Shared>>> {

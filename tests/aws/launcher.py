@@ -1,16 +1,16 @@
-"""A local AWS for the tests and the demo: ministack, and what it lacks of ECR.
+"""A local AWS for the tests and the demo: ministack, and the parts of Amazon ECR that it lacks.
 
-It listens on a free port of the loopback and says "ready http://127.0.0.1:PORT" on standard
-output; then follows a line of JSON for every push, with what its event reached. It ends, with
-everything that it started, when its standard input ends: whoever started it may die as it likes.
+It listens on a free loopback port and prints "ready http://127.0.0.1:PORT" to standard output, then
+one line of JSON per push, with the functions that its event reached. It exits, with everything it
+started, when its standard input closes, so it does not outlive its parent.
 
-What is added to ministack, all as AWS does it:
-- every manifest that is put sends its "ECR Image Action" event to the default event bus;
-- a rule reaches a function only if the function's policy lets it, and is tried again on errors;
-- a function logs only into a log group that exists, as a role without CreateLogGroup makes it;
+Additions to ministack, all of them behaviour of AWS:
+- every push of a manifest sends an "ECR Image Action" event to the default event bus;
+- a rule invokes a function only if the function's policy allows it, and is retried on errors;
+- a function logs only to an existing log group, because its role lacks logs:CreateLogGroup;
 - the registry serves ranges of blobs and the referrers of a manifest;
-- a tag is deleted without its image, unless it is the last tag;
-- the authorisation token names the registry that is really there.
+- deleting a tag keeps the image, unless it is the last tag;
+- the authorisation token names the endpoint of this registry.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ import socket
 import sys
 import threading
 
-# The functions that the event at hand reached: events are matched one after the other.
+# The functions that the current event reached. Events are matched one at a time.
 reached = set()
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -31,7 +31,7 @@ REFERRERS = re.compile(r"/v2/(.+)/referrers/(sha256:[0-9a-f]{64})")
 
 
 def listen():
-    """The listening socket. It is open before ministack is imported, which needs to know where."""
+    """Opens the listening socket before ministack is imported, which needs its port."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen()
@@ -39,24 +39,24 @@ def listen():
 
 
 def environment(port):
-    """What ministack, and the functions that it runs, find in their environment."""
+    """Sets the environment of ministack and of the functions that it runs."""
     os.environ.setdefault("MINISTACK_REGION", "us-east-1")
     os.environ.update(
         GATEWAY_PORT=str(port),
         AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}",
-        # A second and two, where AWS waits one minute and two.
+        # Retries after one and two seconds, where AWS waits one and two minutes.
         LAMBDA_ASYNC_RETRY_BASE_SECONDS="1",
         LOG_LEVEL=os.environ.get("LOG_LEVEL", "WARNING"),
-        # Two more listeners that nobody here needs.
+        # Two listeners that are not needed.
         IOT_MTLS_ENABLED="0",
         SFTP_ENABLED="0",
-        # Whatever a person has set up for containers is none of our business.
+        # Keeps ministack away from containers on this machine.
         DOCKER_HOST="unix:///nonexistent",
     )
 
 
-def document(manifest):
-    """The JSON object of a manifest; empty for anything else."""
+def parse(manifest):
+    """Returns the JSON object of a manifest; an empty one for anything else."""
     try:
         parsed = json.loads(manifest)
     except ValueError:
@@ -65,12 +65,12 @@ def document(manifest):
 
 
 def artifact_type(manifest):
-    """What ECR calls the artifact media type: none for an index."""
+    """Returns the artifact media type according to ECR: none for an image index."""
     return manifest.get("artifactType") or (manifest.get("config") or {}).get("mediaType")
 
 
 class Registry:
-    """ECR as it should be, around ministack's."""
+    """Corrects ministack's ECR."""
 
     def __init__(self, port):
         from ministack import app
@@ -112,7 +112,7 @@ class Registry:
         return answer
 
     def pushed(self, name, digest, tag):
-        """Sends the event of a push. PutEvents refuses the source, so it goes past it."""
+        """Sends the event of a push. Bypasses PutEvents, which refuses the source aws.ecr."""
         image = self.image(name, digest)
         detail = {
             "result": "SUCCESS",
@@ -122,7 +122,7 @@ class Registry:
             "image-tag": tag,
             "manifest-media-type": image["imageManifestMediaType"],
         }
-        artifact = artifact_type(document(image["imageManifest"]))
+        artifact = artifact_type(parse(image["imageManifest"]))
         if artifact:
             detail["artifact-media-type"] = artifact
         entry = {
@@ -141,7 +141,7 @@ class Registry:
         return next(image for image in images if image["imageDigest"] == digest)
 
     def batch_delete_image(self, data):
-        """By tag, only the tag goes, unless it is the last; by digest, the manifest goes too."""
+        """Deletes a tag, and its image with the last tag; or an image by digest."""
         name = data.get("repositoryName", "")
         for wanted in data.get("imageIds", []):
             found = self.ecr._find_image(name, wanted) if name in self.ecr._images else None
@@ -165,7 +165,7 @@ class Registry:
         for detail in body["imageDetails"]:
             image = self.image(data["repositoryName"], detail["imageDigest"])
             detail.pop("artifactMediaType", None)
-            artifact = artifact_type(document(image["imageManifest"]))
+            artifact = artifact_type(parse(image["imageManifest"]))
             if artifact:
                 detail["artifactMediaType"] = artifact
             if not detail["imageTags"]:
@@ -173,7 +173,7 @@ class Registry:
         return self.ecr.json_response(body)
 
     def list_images(self, data):
-        """One entry for every tag, and one for an image without any."""
+        """Lists an entry for every tag, and one for every untagged image."""
         name = data.get("repositoryName", "")
         if name not in self.ecr._repositories:
             return self.ecr.error_response_json(
@@ -200,7 +200,7 @@ class Registry:
         return self.ecr.json_response({"authorizationData": [data]})
 
     async def request(self, method, path, headers, body, query):
-        """A request to the registry."""
+        """Handles a request to the registry."""
         referrers = REFERRERS.fullmatch(path)
         if referrers and method == "GET":
             return self.referrers(*referrers.groups(), query)
@@ -212,12 +212,12 @@ class Registry:
         return status, answer, content
 
     def referrers(self, name, digest, query):
-        """The manifests of a repository whose subject is this one."""
+        """Lists the manifests of a repository whose subject has this digest."""
         self.ecr._select_registry_request_scope(name, {}, query)
         wanted = query.get("artifactType", [None])[0]
         manifests = []
         for image in self.ecr._images.get(name, []):
-            manifest = document(image["imageManifest"])
+            manifest = parse(image["imageManifest"])
             artifact = artifact_type(manifest)
             if (manifest.get("subject") or {}).get("digest") != digest:
                 continue
@@ -241,7 +241,7 @@ class Registry:
 
 
 def part(headers, content, first, last):
-    """The part of a blob that a Range header asks for."""
+    """Returns the part of a blob that a Range header asks for."""
     first = int(first)
     last = min(int(last) if last else len(content), len(content) - 1)
     if first > last:
@@ -254,8 +254,8 @@ def part(headers, content, first, last):
     return 206, headers, content[first : last + 1]
 
 
-def deliver_as_aws_does():
-    """Events reach functions, and functions reach logs, only as far as they may."""
+def enforce_permissions():
+    """Makes events reach functions, and functions reach logs, only with permission."""
     from ministack.services import cloudwatch_logs, eventbridge, lambda_svc
 
     invoke, emit = eventbridge._invoke_target, lambda_svc._emit_lambda_logs
@@ -271,7 +271,7 @@ def deliver_as_aws_does():
         )
 
     def conditions(statement):
-        """The rules that a statement names; any rule, where it names none."""
+        """Returns the rules that a statement names; any rule if it names none."""
         every = (statement.get("Condition") or {}).values()
         values = [value for condition in every for value in condition.values()]
         return values or Anything()
@@ -330,7 +330,7 @@ def main():
     from ministack.app import app
 
     Registry(port)
-    deliver_as_aws_does()
+    enforce_permissions()
 
     async def application(scope, receive, send):
         async def watched(message):

@@ -1,12 +1,14 @@
-//! `soci_index_builder` against a local AWS: what is pushed gets its index, from the functions that
-//! came with the provider.
+//! `soci_index_builder` against a local AWS, which runs the functions embedded in the provider.
 
+mod backfill;
 mod drift;
 mod faults;
+mod import;
 mod interrupt;
 mod lifecycle;
-mod modules;
+mod module;
 mod pushes;
+mod sharing;
 mod upgrade;
 
 use std::time::Duration;
@@ -14,29 +16,29 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tests::aws::{self, LocalAws};
+use tests::fake::proxy::Proxy;
 use tests::image::Layout;
 use tests::interrupt::Interrupt;
-use tests::proxy::Proxy;
 use tests::registry::Manifest;
 use tests::terraform::{Resource, Terraform};
 use tests::{http, skopeo, wait};
 
 use crate::scenario::{REPOSITORY, list, text};
 
-/// The address of the one builder.
+/// The address of the builder.
 const BUILDER: &str = "soci_index_builder.this";
-/// Its name, and with it those of its functions.
+/// The name of the builder, and the prefix of its functions.
 const NAME: &str = "images";
 const FILTER: &str = "images-filter";
 const GENERATOR: &str = "images-generator";
 
-/// How long an image may take on its way through all of it, on a busy machine.
+/// Time limit from push to index, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// A builder as most tests want it: V2 for the repositories below shop/ and for some others.
+/// The usual arguments: V2 for the repositories below `shop/` and some others.
 const ARGUMENTS: &str = r#"repository_image_tag_filters = ["shop/*:*", "platform/*-api:*"]"#;
 
-/// A local AWS, and a terraform that speaks to it through a proxy.
+/// A local AWS, and a terraform that accesses it through a proxy.
 struct Scenario {
     aws: LocalAws,
     proxy: Proxy,
@@ -44,7 +46,8 @@ struct Scenario {
 }
 
 impl Scenario {
-    /// An account with one empty repository; `terraform init` is done, nothing is applied.
+    /// Prepares an account with one empty repository and a configuration, initialised but not
+    /// applied.
     fn new(arguments: &str) -> Result<Self> {
         let aws = LocalAws::start()?;
         aws.create_repository(REPOSITORY)?;
@@ -62,28 +65,26 @@ impl Scenario {
         })
     }
 
-    /// The same, after an apply.
+    /// Like [`Scenario::new`], after an apply.
     fn applied(arguments: &str) -> Result<Self> {
         let scenario = Self::new(arguments)?;
         scenario.terraform.apply()?;
         Ok(scenario)
     }
 
-    /// Writes the configuration again, with other arguments.
+    /// Replaces the arguments in the configuration.
     fn configure(&self, arguments: &str) -> Result<()> {
         self.terraform.write("main.tf", &configuration(arguments))
     }
 
-    /// The builder in the state.
+    /// Returns the builder in the state.
     fn builder(&self) -> Result<Resource> {
         self.terraform.expect_resource(BUILDER)
     }
 
-    /// Checks that a plan has nothing to do.
+    /// Checks that a plan has no changes.
     fn expect_empty_plan(&self) -> Result<()> {
-        let plan = self.terraform.plan()?;
-        ensure!(!plan.changes, "the plan is not empty:\n{}", plan.output);
-        Ok(())
+        self.terraform.expect_empty_plan()
     }
 
     /// Destroys, and checks that the account is empty.
@@ -94,23 +95,23 @@ impl Scenario {
         Ok(())
     }
 
-    /// Pushes what `make` puts into a layout; returns the digest.
+    /// Pushes the image that `build` adds to a layout; returns its digest.
     fn push(
         &self,
         repository: &str,
         tag: &str,
-        make: impl FnOnce(&Layout) -> Result<Value>,
+        build: impl FnOnce(&Layout) -> Result<Value>,
     ) -> Result<String> {
         let directory = tempfile::tempdir()?;
         let layout = Layout::create(directory.path())?;
-        let descriptor = make(&layout)?;
+        let descriptor = build(&layout)?;
         layout.publish(&descriptor)?;
         let name = format!("{repository}:{tag}");
         skopeo::push_to_aws(directory.path(), &self.aws, &name, &Interrupt::default())?;
         Ok(text(&descriptor["digest"])?.to_owned())
     }
 
-    /// The manifest under a tag or digest, if there is one.
+    /// Returns the manifest with a tag or digest, if there is one.
     fn manifest(&self, repository: &str, reference: &str) -> Result<Option<Manifest>> {
         let path = format!("/v2/{repository}/manifests/{reference}");
         let response = http::request(self.aws.address(), "GET", &path, &[], b"")?;
@@ -127,8 +128,8 @@ impl Scenario {
         }))
     }
 
-    /// Waits for the SOCI-enabled image under `tag`; returns the manifests it has by kind: images,
-    /// SOCI indexes.
+    /// Waits for the SOCI-enabled image with this tag; returns the descriptors of its image manifests
+    /// and of its SOCI indexes.
     fn wait_for_enabled(&self, repository: &str, tag: &str) -> Result<(Vec<Value>, Vec<Value>)> {
         let enabled = wait::until(&format!("{repository}:{tag}"), LIMIT, || {
             self.manifest(repository, tag)
@@ -140,13 +141,13 @@ impl Scenario {
         }))
     }
 
-    /// Waits until a function has logged a message that contains all of `parts`.
+    /// Waits for a function to log a message that contains all of `parts`.
     fn wait_for_message(&self, function: &str, parts: &[&str]) -> Result<String> {
         self.wait_for_messages(function, parts, 1)
             .map(|mut messages| messages.remove(0))
     }
 
-    /// The same, for so many messages.
+    /// Like [`Scenario::wait_for_message`], for `count` messages.
     fn wait_for_messages(
         &self,
         function: &str,
@@ -168,7 +169,7 @@ impl Scenario {
         .with_context(|| self.logs())
     }
 
-    /// What a function logged for people.
+    /// Returns the messages that a function logged.
     fn messages(&self, function: &str) -> Result<Vec<String>> {
         let lines = self.aws.function_log(function)?;
         let lines = lines
@@ -178,7 +179,7 @@ impl Scenario {
         Ok(messages.collect())
     }
 
-    /// Everything that was logged, for a person who looks for the reason of a failure.
+    /// Returns everything that was logged, to explain a failure.
     fn logs(&self) -> String {
         let log = |function| {
             self.aws

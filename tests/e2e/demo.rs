@@ -14,7 +14,7 @@ const SETTINGS: Settings = Settings {
     keep: false,
 };
 
-/// Collects what a demo prints.
+/// Collects the lines that a demo prints.
 fn collector() -> (Sink, Arc<Mutex<Vec<String>>>) {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let shared = Arc::clone(&lines);
@@ -27,11 +27,11 @@ fn collector() -> (Sink, Arc<Mutex<Vec<String>>>) {
     (sink, lines)
 }
 
-/// Checks that the local AWS, whose address a line names, is gone.
-fn expect_gone(lines: &[String]) -> Result<()> {
+/// Checks that the local AWS, whose address a line names, has stopped.
+fn expect_stopped(lines: &[String]) -> Result<()> {
     let named = lines.iter().find_map(|line| line.split_once("http://"));
     let (_, address) = named.context("no local AWS")?;
-    let address: SocketAddr = address.split(',').next().unwrap_or_default().parse()?;
+    let address: SocketAddr = address.split(' ').next().unwrap_or_default().parse()?;
     ensure!(
         TcpStream::connect(address).is_err(),
         "{address} still listens"
@@ -40,7 +40,7 @@ fn expect_gone(lines: &[String]) -> Result<()> {
 }
 
 #[test]
-fn it_runs_to_its_end_and_leaves_nothing() -> Result<()> {
+fn runs_to_completion_and_leaves_nothing() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     let (print, lines) = collector();
     let result = demo::run(runtime.handle(), &SETTINGS, &print, &Interrupt::default());
@@ -51,18 +51,18 @@ fn it_runs_to_its_end_and_leaves_nothing() -> Result<()> {
         "[13/13]",
         "| Apply complete!",
         "| Destroy complete!",
-        "the same bytes",
+        "identical to the original",
     ] {
         assert!(
             lines.iter().any(|line| line.contains(wanted)),
             "no {wanted:?} in {lines:#?}"
         );
     }
-    expect_gone(&lines)
+    expect_stopped(&lines)
 }
 
 #[test]
-fn it_stops_when_asked_to_and_leaves_nothing() -> Result<()> {
+fn stops_on_interrupt_and_leaves_nothing() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     let (print, lines) = collector();
     let interrupt = Interrupt::default();
@@ -76,10 +76,8 @@ fn it_stops_when_asked_to_and_leaves_nothing() -> Result<()> {
     demo::run(runtime.handle(), &SETTINGS, &print, &interrupt).unwrap_err();
     let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
     assert!(
-        !lines
-            .iter()
-            .any(|line| line.contains("watch what comes of it")),
+        !lines.iter().any(|line| line.contains("Follow the events")),
         "{lines:#?}"
     );
-    expect_gone(&lines)
+    expect_stopped(&lines)
 }

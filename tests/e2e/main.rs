@@ -1,25 +1,13 @@
 //! The provider against the real terraform and a real registry. One binary, so that it links
 //! once; every test has a registry and a working directory of its own.
+//!
+//! The directories mirror the product: [`index`] tests `soci_index`, [`builder`] tests
+//! `soci_index_builder`, [`provider`] everything that belongs to neither. The same kind of case has
+//! the same name in each.
 
-mod arguments;
 mod builder;
-mod by_hand;
 mod demo;
-mod diagnostics;
-mod docs;
-mod drift;
-mod ecr;
-mod faults;
-mod fixtures;
-mod functions;
-mod import;
-mod interrupt;
-mod lifecycle;
-mod local_aws;
-mod lookup;
-mod promise;
-mod provider_aws;
-mod provider_config;
+mod harness;
+mod index;
+mod provider;
 mod scenario;
-mod sharing;
-mod versions;

@@ -1,4 +1,4 @@
-//! What most tests begin with: a registry with an image, and a configuration that indexes it.
+//! The starting point of most tests: a registry with an image, and a configuration that indexes it.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use tests::registry::{Manifest, Registry};
 use tests::skopeo;
 use tests::terraform::{Resource, Terraform, configuration};
 
-/// The address of the one resource.
+/// The address of the resource.
 pub(crate) const ADDRESS: &str = "soci_index.this";
 /// The repository of the image.
 pub(crate) const REPOSITORY: &str = "shop/web";
@@ -17,22 +17,22 @@ pub(crate) const TAG: &str = "1.4";
 /// The tag of the SOCI-enabled image.
 pub(crate) const ENABLED: &str = "1.4-soci";
 
-/// An image index of OCI.
+/// Media type of an OCI image index.
 pub(crate) const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
-/// A manifest of OCI.
+/// Media type of an OCI image manifest.
 pub(crate) const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// A layer of so many random bytes is above the 10 MiB below which a layer gets no zTOC.
+/// Number of random bytes in a large layer: more than the default `min_layer_size` of 10 MiB.
 const LARGE: usize = 11 * 1024 * 1024;
 
-/// A registry with an image in it, and a terraform that is about it.
+/// A registry with an image, and a configuration for it.
 pub(crate) struct Scenario {
     pub(crate) registry: Registry,
     pub(crate) terraform: Terraform,
 }
 
 impl Scenario {
-    /// The usual image for one platform; `terraform init` is done, nothing is applied.
+    /// Prepares the usual image for one platform and a configuration, initialised but not applied.
     pub(crate) fn new(arguments: &str) -> Result<Self> {
         let registry = Registry::start()?;
         push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
@@ -43,42 +43,40 @@ impl Scenario {
         })
     }
 
-    /// Writes the configuration again, with other arguments.
+    /// Replaces the arguments in the configuration.
     pub(crate) fn configure(&self, arguments: &str) -> Result<()> {
         self.terraform
             .write("main.tf", &configuration(&self.image(), arguments))
     }
 
-    /// The image by its tag.
+    /// The reference of the image, by tag.
     pub(crate) fn image(&self) -> String {
         self.registry.reference(&format!("{REPOSITORY}:{TAG}"))
     }
 
-    /// The resource in the state.
+    /// Returns the resource in the state.
     pub(crate) fn resource(&self) -> Result<Resource> {
         self.terraform.expect_resource(ADDRESS)
     }
 
-    /// The manifest under a tag or digest of the image's repository.
+    /// Returns the manifest with a tag or digest, which must exist.
     pub(crate) fn manifest(&self, reference: &str) -> Result<Manifest> {
         self.registry.expect_manifest(REPOSITORY, reference)
     }
 
-    /// Checks that a plan has nothing to do.
+    /// Checks that a plan has no changes.
     pub(crate) fn expect_empty_plan(&self) -> Result<()> {
-        let plan = self.terraform.plan()?;
-        ensure!(!plan.changes, "the plan is not empty:\n{}", plan.output);
-        Ok(())
+        self.terraform.expect_empty_plan()
     }
 
-    /// Checks that a plan has something to do.
+    /// Checks that a plan has changes.
     pub(crate) fn expect_changes(&self) -> Result<()> {
         let plan = self.terraform.plan()?;
-        ensure!(plan.changes, "the plan is empty:\n{}", plan.output);
+        ensure!(plan.changes, "the plan has no changes:\n{}", plan.output);
         Ok(())
     }
 
-    /// The SOCI indexes of the SOCI-enabled image, checked from the tag down to the blobs.
+    /// Checks the SOCI-enabled image from the tag down to the blobs; returns its SOCI indexes.
     pub(crate) fn expect_enabled(&self) -> Result<Vec<Manifest>> {
         let enabled = self.manifest(ENABLED)?;
         ensure!(
@@ -109,7 +107,7 @@ impl Scenario {
         Ok(found)
     }
 
-    /// A SOCI index with all its zTOCs.
+    /// Checks a SOCI index and all its zTOCs; returns its manifest.
     pub(crate) fn expect_index(&self, digest: &str) -> Result<Manifest> {
         let index = self.manifest(digest)?;
         let layers = list(&index.json, "layers")?;
@@ -125,7 +123,7 @@ impl Scenario {
     }
 }
 
-/// A terraform with one resource about `image`, after `terraform init`.
+/// Initialises a configuration with one resource for `image`.
 pub(crate) fn initialised(image: &str, arguments: &str) -> Result<Terraform> {
     let terraform = Terraform::new()?;
     terraform.write("main.tf", &configuration(image, arguments))?;
@@ -133,21 +131,21 @@ pub(crate) fn initialised(image: &str, arguments: &str) -> Result<Terraform> {
     Ok(terraform)
 }
 
-/// Pushes what `make` puts into a layout, under a tag of [`REPOSITORY`].
+/// Pushes the image that `build` adds to a layout, with a tag in [`REPOSITORY`].
 pub(crate) fn push(
     registry: &Registry,
     tag: &str,
-    make: impl FnOnce(&Layout) -> Result<Value>,
+    build: impl FnOnce(&Layout) -> Result<Value>,
 ) -> Result<()> {
     let directory = tempfile::tempdir()?;
     let layout = Layout::create(directory.path())?;
-    let descriptor = make(&layout)?;
+    let descriptor = build(&layout)?;
     layout.publish(&descriptor)?;
     let name = format!("{REPOSITORY}:{tag}");
     skopeo::push(layout.directory(), registry, &name, &Interrupt::default())
 }
 
-/// An image with a small layer and a large one, whose content `seed` decides.
+/// Builds an image with a small layer and a large one, whose content depends on `seed`.
 pub(crate) fn image(layout: &Layout, architecture: &str, seed: u64) -> Result<Value> {
     layout.image(
         architecture,
@@ -156,7 +154,7 @@ pub(crate) fn image(layout: &Layout, architecture: &str, seed: u64) -> Result<Va
     )
 }
 
-/// The layers of [`image`].
+/// Builds the layers of [`image`].
 pub(crate) fn layers(layout: &Layout, kind: Compression, seed: u64) -> Result<Vec<Layer>> {
     let base = layout.layer(kind, |archive| archive.file("etc/hostname", b"web\n"))?;
     let large = layout.layer(kind, |archive| large(archive, seed))?;
@@ -168,21 +166,21 @@ fn large(archive: &mut Archive<'_>, seed: u64) -> Result<()> {
     archive.file("srv/readme", b"the data beside this file is random\n")
 }
 
-/// The digest of the large layer of the image under `tag`.
+/// Returns the digest of the large layer of the image with this tag.
 pub(crate) fn large_layer(registry: &Registry, tag: &str) -> Result<String> {
     let manifest = registry.expect_manifest(REPOSITORY, tag)?;
     let layers = list(&manifest.json, "layers")?;
     Ok(text(&layers.last().context("no layers")?["digest"])?.to_owned())
 }
 
-/// The list under `name`.
-pub(crate) fn list<'a>(document: &'a Value, name: &str) -> Result<&'a Vec<Value>> {
-    document[name]
+/// Returns the list under `name`.
+pub(crate) fn list<'a>(value: &'a Value, name: &str) -> Result<&'a Vec<Value>> {
+    value[name]
         .as_array()
-        .with_context(|| format!("no list {name} in {document}"))
+        .with_context(|| format!("no list {name} in {value}"))
 }
 
-/// A JSON string.
+/// Returns a JSON string.
 pub(crate) fn text(value: &Value) -> Result<&str> {
     value
         .as_str()

@@ -1,8 +1,8 @@
-//! A local AWS on the loopback: ministack in a Python process of its own, started by
-//! `tests/aws/launcher.py`, which says what is added to it.
+//! A local AWS on the loopback: ministack in a Python process, started by `tests/aws/launcher.py`,
+//! which documents its additions.
 //!
-//! Its services are looked at through their plain HTTP interfaces, not through the SDK that the
-//! provider uses: a test that shared it would share its mistakes.
+//! Tests call its services over plain HTTP, not through the SDK that the provider uses: sharing it
+//! would share its mistakes.
 
 mod account;
 
@@ -16,37 +16,37 @@ use tempfile::TempDir;
 
 use crate::http::{self, Response};
 use crate::process::Process;
-use crate::{binaries, terraform, wait};
+use crate::{binaries, wait, workspace};
 
 pub use account::Account;
 
-/// How long it may take to come up.
+/// Time limit for the start.
 const START: Duration = Duration::from_secs(60);
 
 /// The region of every request.
 pub const REGION: &str = "eu-west-1";
-/// The account, which is also the access key: so ministack tells accounts apart.
+/// The account, and the access key: ministack tells accounts apart by their keys.
 pub const ACCOUNT: &str = "000000000000";
-/// The name that goes with [`PASSWORD`] at the registry.
+/// User name of the registry.
 pub const USER: &str = "AWS";
-/// The password in the authorisation token. It opens a registry that lives as long as a test.
+/// Password in the authorisation token; valid only for a registry that exists during one test.
 pub const PASSWORD: &str = "token-of-the-local-registry";
 
-/// A running local AWS; dropping it ends it, with every function that it runs.
+/// A running local AWS. Dropping it stops it, with every function that it runs.
 #[derive(Debug)]
 pub struct LocalAws {
     address: SocketAddr,
-    // Before the directory, so that nothing writes there any more when it is removed.
+    // Dropped before the directory, so that nothing writes to it while it is removed.
     process: Process,
     _directory: TempDir,
 }
 
 impl LocalAws {
-    /// Starts an empty one.
+    /// Starts a local AWS with an empty account.
     pub fn start() -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("soci-aws-").tempdir()?;
         let mut command = Command::new(binaries::python()?);
-        command.arg(terraform::repository().join("tests/aws/launcher.py"));
+        command.arg(workspace::root().join("tests/aws/launcher.py"));
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
             if ["AWS_", "MINISTACK_", "LAMBDA_", "LOCALSTACK_"]
@@ -78,7 +78,7 @@ impl LocalAws {
         })
     }
 
-    /// Where every service listens.
+    /// The address that every service listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -93,19 +93,19 @@ impl LocalAws {
         format!("{}/{name}", self.address)
     }
 
-    /// What it printed: warnings and errors, its own and those of its launcher.
+    /// The output so far: warnings and errors, those of the launcher included.
     pub fn log(&self) -> String {
         self.process.output_so_far()
     }
 
-    /// Every push so far, oldest first, each with what its event reached.
+    /// Returns every push so far, oldest first, with the functions that its event reached.
     pub fn pushes(&self) -> Result<Vec<Push>> {
         let output = self.log();
         let lines = output.lines().filter(|line| line.starts_with('{'));
         lines.map(Push::read).collect()
     }
 
-    /// Calls an action of a service that takes JSON and names the action in a header.
+    /// Calls an action of a service with a JSON protocol.
     pub fn call(&self, service: Service, action: &str, body: &Value) -> Result<Value> {
         let (target, version) = match service {
             Service::Ecr => ("AmazonEC2ContainerRegistry_V20150921", "1.1"),
@@ -121,7 +121,7 @@ impl LocalAws {
         answer(action, &response)
     }
 
-    /// A request to Lambda's REST interface; `None` for what does not exist.
+    /// Sends a request to Lambda's REST API. Returns `None` for status 404.
     pub fn lambda(&self, method: &str, path: &str, body: &Value) -> Result<Option<Value>> {
         let headers = [("Content-Type", "application/json".to_owned())];
         let response = self.request(method, path, "lambda", &headers, body)?;
@@ -131,7 +131,7 @@ impl LocalAws {
         answer(&format!("{method} {path}"), &response).map(Some)
     }
 
-    /// Calls an action of IAM, whose answer is XML, with `Name=value&…` for its arguments.
+    /// Calls an action of IAM with the arguments `&Name=value…`. Returns the XML of the response.
     pub fn iam(&self, action: &str, arguments: &str) -> Result<String> {
         let body = format!("Action={action}&Version=2010-05-08{arguments}");
         let response = http::request(
@@ -153,7 +153,7 @@ impl LocalAws {
         Ok(text)
     }
 
-    /// Makes an ECR repository.
+    /// Creates an ECR repository.
     pub fn create_repository(&self, name: &str) -> Result<()> {
         self.call(
             Service::Ecr,
@@ -163,7 +163,7 @@ impl LocalAws {
         Ok(())
     }
 
-    /// Removes an ECR repository with every image in it.
+    /// Deletes an ECR repository with every image in it.
     pub fn delete_repository(&self, name: &str) -> Result<()> {
         let body = json!({"repositoryName": name, "force": true});
         self.call(Service::Ecr, "DeleteRepository", &body)?;
@@ -190,16 +190,16 @@ impl LocalAws {
     }
 }
 
-/// A manifest that was put.
+/// The push of one manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Push {
     /// The repository.
     pub repository: String,
-    /// The tag; empty where it was put by digest.
+    /// The tag; empty for a push by digest.
     pub tag: String,
     /// The digest of the manifest.
     pub digest: String,
-    /// The functions that a rule passed the event to. The event has been to every rule already.
+    /// The functions that received the event. Every rule has been evaluated.
     pub reached: Vec<String>,
 }
 
@@ -216,16 +216,16 @@ impl Push {
     }
 }
 
-/// A service that takes JSON.
+/// A service with a JSON protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
-    /// The registry's own interface.
+    /// Amazon ECR.
     Ecr,
     /// EventBridge.
     Events,
     /// CloudWatch Logs.
     Logs,
-    /// SQS, which takes what a rule or a failed invocation sends.
+    /// SQS, a destination for events and failed invocations.
     Queues,
 }
 
@@ -240,7 +240,8 @@ impl Service {
     }
 }
 
-/// Nothing checks the signature; the account, the region and the service are read from it.
+/// An `Authorization` header. The signature is not checked; account, region and service are read
+/// from the scope.
 fn authorization(service: &str) -> String {
     format!(
         "AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{REGION}/{service}/aws4_request, \
@@ -261,7 +262,7 @@ fn answer(what: &str, response: &Response) -> Result<Value> {
     serde_json::from_str(&text).with_context(|| format!("{what}: no JSON: {text}"))
 }
 
-/// The environment in which terraform, the provider or the AWS CLI speak to `address`.
+/// The environment that points terraform, the provider and the AWS CLI to `address`.
 pub fn environment(address: SocketAddr) -> Vec<(&'static str, String)> {
     let nothing = "/dev/null".to_owned();
     vec![

@@ -1,18 +1,18 @@
-//! Where programs are: those that were built here, and those of the machine.
+//! Finds programs: the binaries of this workspace, and those of the machine.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::terraform;
+use crate::workspace;
 
-/// Names the directory of the binaries under test when it is not the one this program is in.
+/// Environment variable that overrides the directory of the binaries under test.
 pub const DIRECTORY_VARIABLE: &str = "SOCI_TEST_BIN_DIR";
 
-/// A binary of this workspace, built in the same profile as the running program.
+/// Returns the path of a binary of this workspace, in the profile of the running program.
 ///
-/// `cargo test` does not build the binaries of other packages, so this may also be an older
-/// build; `make test` builds them first.
+/// `cargo test` does not build the binaries of other packages, so this may be an older build.
+/// `make test` builds them first.
 pub fn built(name: &str) -> Result<PathBuf> {
     let path = directory()?.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     if !path.is_file() {
@@ -25,9 +25,9 @@ pub fn built(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// The Python of the tests, with what tests/requirements.txt names.
+/// Returns the path of the Python that has the packages of `tests/requirements.txt`.
 pub fn python() -> Result<PathBuf> {
-    let path = terraform::repository().join("target/python/bin/python");
+    let path = workspace::root().join("target/python/bin/python");
     if !path.is_file() {
         bail!(
             "{} is missing: run `scripts/setup.sh test` (`make test` does)",
@@ -37,7 +37,7 @@ pub fn python() -> Result<PathBuf> {
     Ok(path)
 }
 
-/// A program on PATH.
+/// Looks a program up on `PATH`.
 pub fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)

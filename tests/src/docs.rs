@@ -1,14 +1,13 @@
 //! The reference pages under `docs/`, in the form of the Terraform Registry.
 //!
-//! The prose of a page is written by hand. What would otherwise be written twice is put between
-//! two marks and taken from where it belongs: the schema from the provider itself, the examples
-//! from the files under `examples/`.
+//! The prose of a page is written by hand. The parts between two marks are generated: schemas and
+//! signatures from the provider, examples from the files under `examples/`.
 //!
 //! ```text
 //! <!-- schema: resource soci_index -->          the attributes, from the provider
 //! <!-- example: resources/soci_index/resource.tf -->   a file under examples/
 //! <!-- signature: parse_image -->               a function's signature and arguments
-//! <!-- /generated -->                           where it ends
+//! <!-- /generated -->                           the end of a generated part
 //! ```
 
 mod markdown;
@@ -18,16 +17,17 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use crate::terraform::{Terraform, repository};
+use crate::terraform::Terraform;
+use crate::workspace;
 
 const BEGIN: &str = "<!-- ";
 const END: &str = "<!-- /generated -->";
 
-/// What the provider says of itself, as `terraform providers schema -json` gives it.
+/// The schemas of the provider, as `terraform providers schema -json` prints them.
 pub struct Schemas(Value);
 
 impl Schemas {
-    /// Asks the provider that was built here.
+    /// Loads the schemas of the provider built from this workspace.
     pub fn load() -> Result<Self> {
         let terraform = Terraform::new()?;
         let source = "terraform {\n  required_providers {\n    soci = {\n      source = \"soci/soci\"\n    }\n  }\n}\n";
@@ -39,8 +39,7 @@ impl Schemas {
         Ok(Self(schemas.context("no schema of the provider")?.clone()))
     }
 
-    /// The names of the resources, data sources and functions, each with the directory that
-    /// holds its page.
+    /// The names of resources, data sources and functions, each with the directory of its page.
     pub fn names(&self) -> Vec<(&'static str, String)> {
         let kinds = [
             ("resources", "resource_schemas"),
@@ -55,7 +54,7 @@ impl Schemas {
         names
     }
 
-    /// Every attribute and block without a description, as `resource soci_index: indexes.size`.
+    /// Lists attributes and blocks without a description, as `resource soci_index: indexes.size`.
     pub fn undescribed(&self) -> Vec<String> {
         let mut found = Vec::new();
         for (what, schema) in self.schemas() {
@@ -84,7 +83,7 @@ impl Schemas {
         all
     }
 
-    /// A page with everything between the marks as it should be.
+    /// Returns a page with its generated parts up to date.
     pub fn render(&self, page: &str) -> Result<String> {
         let mut rendered = String::new();
         let mut rest = page;
@@ -117,7 +116,7 @@ impl Schemas {
                 Ok(markdown::function(name, function))
             }
             "example" => {
-                let path = repository().join("examples").join(name);
+                let path = workspace::root().join("examples").join(name);
                 let text = std::fs::read_to_string(&path)
                     .with_context(|| format!("{}: cannot be read", path.display()))?;
                 let language = match Path::new(name).extension().and_then(|its| its.to_str()) {
@@ -132,7 +131,7 @@ impl Schemas {
     }
 }
 
-/// The text before the next mark, and what follows `<!-- `.
+/// Splits a text at the next mark, without its `<!-- `.
 fn next_mark(text: &str) -> Option<(&str, &str)> {
     let kinds = ["schema: ", "example: ", "signature: "];
     let places = kinds.map(|kind| text.find(&format!("{BEGIN}{kind}")));
@@ -140,10 +139,10 @@ fn next_mark(text: &str) -> Option<(&str, &str)> {
     Some((&text[..at], &text[at + BEGIN.len()..]))
 }
 
-/// The pages: every Markdown file under `docs/` but those on the design.
+/// Returns every Markdown file under `docs/`, except for `docs/design/`.
 pub fn pages() -> Result<Vec<std::path::PathBuf>> {
     let mut found = Vec::new();
-    let mut directories = vec![repository().join("docs")];
+    let mut directories = vec![workspace::root().join("docs")];
     while let Some(directory) = directories.pop() {
         for entry in std::fs::read_dir(directory)? {
             let path = entry?.path();

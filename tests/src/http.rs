@@ -1,35 +1,58 @@
-//! A small HTTP/1.0 client: enough to look at a registry on the loopback.
+//! A small HTTP/1.0 client for servers on the loopback.
 //!
-//! A test that asked the registry through the code under test would believe its mistakes.
+//! Tests check registries with it, because the code under test would hide its own mistakes.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
-/// No answer on the loopback takes longer.
+/// Time limit for one response.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// An answer, read to its end.
+/// A complete response.
 #[derive(Debug)]
 pub struct Response {
     /// The status code.
     pub status: u16,
     /// Names in lower case, values trimmed.
     pub headers: Vec<(String, String)>,
-    /// The whole body.
+    /// The body.
     pub body: Vec<u8>,
 }
 
 impl Response {
-    /// The first header of that name (lower case).
+    /// A response with a body and no headers.
+    pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+        }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub(crate) fn with_header(mut self, name: &str, value: &str) -> Self {
+        let header = (name.to_ascii_lowercase(), value.to_owned());
+        self.headers.push(header);
+        self
+    }
+
+    /// A JSON response.
+    pub(crate) fn json(status: u16, body: &Value) -> Self {
+        Self::new(status, body.to_string()).with_header("content-type", "application/json")
+    }
+
+    /// Returns the first header with that name (in lower case).
     pub fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
     }
 }
 
-/// Sends one request. HTTP/1.0, so that the body of the answer ends with the connection.
+/// Sends one request, as HTTP/1.0 so that the body of the response ends with the connection.
 pub fn request(
     address: SocketAddr,
     method: &str,
@@ -70,14 +93,14 @@ fn parse(answer: &[u8]) -> Result<Response> {
     })
 }
 
-/// The code of a status line.
+/// Parses the code of a status line.
 pub(crate) fn status(line: &str) -> Result<u16> {
     let code = line.split_ascii_whitespace().nth(1);
     code.and_then(|code| code.parse().ok())
         .with_context(|| format!("no status in {line:?}"))
 }
 
-/// The header lines of a head: names in lower case, values trimmed.
+/// Parses header lines into names in lower case and trimmed values.
 pub(crate) fn headers(lines: &str) -> Vec<(String, String)> {
     let fields = lines.lines().filter_map(|line| line.split_once(':'));
     fields
@@ -85,7 +108,7 @@ pub(crate) fn headers(lines: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The first value under `name` (lower case).
+/// Returns the first value of the header `name` (in lower case).
 pub(crate) fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers
         .iter()
@@ -98,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_taken_apart() {
+    fn a_response_is_parsed() {
         let answer = b"HTTP/1.0 404 Not Found\r\nDocker-Content-Digest:  sha256:ab \r\n\r\nbody";
         let response = parse(answer).unwrap();
         assert_eq!(response.status, 404);
@@ -107,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn half_an_answer_is_an_error() {
+    fn a_truncated_response_is_an_error() {
         for answer in [&b""[..], b"HTTP/1.0 200 OK\r\n", b"nonsense\r\n\r\n"] {
             assert!(parse(answer).is_err(), "{answer:?}");
         }

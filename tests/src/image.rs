@@ -1,9 +1,9 @@
-//! Makes container images, as OCI layouts on disk, out of files.
+//! Builds container images from files, as OCI layouts on disk.
 //!
-//! A layer flows through one chain of writers: tar headers and file contents are hashed (that is
-//! the diff id), compressed, hashed again (the blob's digest) and written. Only a buffer of it is
-//! ever in memory, so the demo's image may be as large as it likes. Headers carry no time and no
-//! owner: the same files give the same digests.
+//! A layer flows through one chain of writers: tar headers and file contents are hashed (for the
+//! diff ID), compressed, hashed again (for the blob's digest) and written. Only a buffer of it is
+//! in memory at any time, so the demo's image may have any size. Headers have no times and no
+//! owners: the same files give the same digests.
 
 mod archive;
 mod digest;
@@ -22,14 +22,14 @@ use digest::Digester;
 /// How a layer is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
-    /// gzip at a fast level, for the tests wait for it. Not at the fastest, at which zlib-rs
-    /// writes one endless block: decompression can only start between blocks.
+    /// gzip at a fast level, to keep tests short, but not the fastest: there, zlib-rs writes a
+    /// single block, and decompression can only start between blocks.
     Gzip,
     /// A plain tar.
     None,
 }
 
-/// Whose media types an image has.
+/// The family of media types that an image uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MediaTypes {
     /// `application/vnd.oci.image.…`
@@ -38,7 +38,7 @@ pub enum MediaTypes {
     Docker,
 }
 
-/// A layer that a layout has.
+/// A layer in a layout.
 #[derive(Clone, Debug)]
 pub struct Layer {
     /// The digest of the blob.
@@ -60,7 +60,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Makes an empty layout in `directory`.
+    /// Creates an empty layout in `directory`.
     pub fn create(directory: impl Into<PathBuf>) -> Result<Self> {
         let directory = directory.into();
         fs::create_dir_all(directory.join("blobs/sha256"))?;
@@ -71,12 +71,12 @@ impl Layout {
         Ok(Self { directory })
     }
 
-    /// Where it is.
+    /// The directory of the layout.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Adds a layer of whatever `fill` puts into it.
+    /// Adds a layer with the entries that `fill` adds.
     pub fn layer(
         &self,
         compression: Compression,
@@ -110,7 +110,7 @@ impl Layout {
         })
     }
 
-    /// Adds the config and the manifest of an image for linux on `architecture`; returns the
+    /// Adds the configuration and the manifest of an image for Linux on `architecture`; returns the
     /// manifest's descriptor.
     pub fn image(&self, architecture: &str, types: MediaTypes, layers: &[Layer]) -> Result<Value> {
         let diff_ids: Vec<_> = layers.iter().map(|layer| &layer.diff_id).collect();
@@ -140,10 +140,10 @@ impl Layout {
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": manifest_type,
-            "config": self.document(config_type, &config)?,
+            "config": self.json_blob(config_type, &config)?,
             "layers": layers,
         });
-        let mut descriptor = self.document(manifest_type, &manifest)?;
+        let mut descriptor = self.json_blob(manifest_type, &manifest)?;
         descriptor["platform"] = json!({"architecture": architecture, "os": "linux"});
         Ok(descriptor)
     }
@@ -155,19 +155,19 @@ impl Layout {
             MediaTypes::Docker => "application/vnd.docker.distribution.manifest.list.v2+json",
         };
         let index = json!({"schemaVersion": 2, "mediaType": media_type, "manifests": manifests});
-        self.document(media_type, &index)
+        self.json_blob(media_type, &index)
     }
 
-    /// Makes `descriptor` the image that the layout is about.
+    /// Makes `descriptor` the image of the layout.
     pub fn publish(&self, descriptor: &Value) -> Result<()> {
         let index = json!({"schemaVersion": 2, "manifests": [descriptor]});
         fs::write(self.directory.join("index.json"), index.to_string())?;
         Ok(())
     }
 
-    fn document(&self, media_type: &str, document: &Value) -> Result<Value> {
+    fn json_blob(&self, media_type: &str, value: &Value) -> Result<Value> {
         let mut digester = Digester::new(Vec::new());
-        digester.write_all(document.to_string().as_bytes())?;
+        digester.write_all(value.to_string().as_bytes())?;
         let (bytes, blob) = digester.finish();
         fs::write(self.blob(&blob.digest), bytes)?;
         Ok(json!({"mediaType": media_type, "digest": blob.digest, "size": blob.size}))
@@ -189,9 +189,9 @@ fn layer_type(types: MediaTypes, compression: Compression) -> &'static str {
     }
 }
 
-/// `length` bytes that no compressor makes smaller, the same for the same `seed`.
+/// Returns `length` incompressible bytes, the same ones for the same `seed`.
 pub fn noise(seed: u64, length: usize) -> Vec<u8> {
-    // splitmix64: small, and well mixed from the first word on.
+    // splitmix64, which is well mixed from the first word on.
     let mut state = seed;
     let mut bytes = Vec::with_capacity(length + 8);
     while bytes.len() < length {
@@ -205,7 +205,7 @@ pub fn noise(seed: u64, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// The sha256 digest of some bytes, as registries write it.
+/// Returns the digest of `bytes` as `sha256:<hex>`.
 pub fn sha256(bytes: &[u8]) -> Result<String> {
     let mut digester = Digester::new(std::io::sink());
     digester.write_all(bytes)?;

@@ -1,26 +1,26 @@
-//! A wish to stop, shared between the place that hears it and the places that work.
+//! A request to stop, shared between the signal handler and the code that it stops.
 
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use tokio::sync::watch;
 
-/// Counts how often a person asked to stop. Clones share the count.
+/// Number of requests to stop. Clones share the count.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt(Arc<watch::Sender<u32>>);
 
 impl Interrupt {
-    /// Asks to stop once more.
+    /// Requests a stop, once more.
     pub fn raise(&self) {
         self.0.send_modify(|count| *count += 1);
     }
 
-    /// How often somebody asked.
+    /// Number of requests so far.
     pub fn count(&self) -> u32 {
         *self.0.borrow()
     }
 
-    /// Fails once somebody asked.
+    /// Fails if a stop was requested.
     pub fn check(&self) -> Result<()> {
         if self.count() > 0 {
             bail!("interrupted");
@@ -28,7 +28,7 @@ impl Interrupt {
         Ok(())
     }
 
-    /// The outcome of `work`, unless somebody asks to stop first.
+    /// Awaits `work`; fails if a stop is requested first.
     pub async fn or<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let mut count = self.0.subscribe();
         tokio::select! {
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_ends_when_somebody_asks() {
+    async fn work_ends_when_a_stop_is_requested() {
         let interrupt = Interrupt::default();
         assert_eq!(interrupt.or(async { Ok(1) }).await.unwrap(), 1);
         let other = interrupt.clone();

@@ -1,8 +1,8 @@
 //! Child processes, each in a process group of its own.
 //!
-//! A terminal sends Ctrl-C to the whole foreground group: terraform and the provider that it
-//! started both get it. A group of their own lets a test do the same, keeps a person's Ctrl-C at
-//! the demo from tearing its registry away first, and makes sure that nothing is left running.
+//! A terminal sends Ctrl-C to the whole foreground group, so terraform and the provider it started
+//! both get it. A separate group lets a test do the same, keeps Ctrl-C during the demo from stopping
+//! its registry first, and makes sure that nothing is left running.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
@@ -17,15 +17,15 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use crate::interrupt::Interrupt;
 use crate::wait;
 
-/// Gets each line of output as it comes, without its line end.
+/// Receives each line of output as it arrives, without the line ending.
 pub type Sink = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// What an ended process left.
+/// Status and output of a finished process.
 #[derive(Debug)]
 pub struct Output {
-    /// The command, as a person would type it.
+    /// The command line, as one would type it.
     pub command: String,
-    /// How it ended.
+    /// The exit status.
     pub status: ExitStatus,
     /// All of standard output.
     pub stdout: String,
@@ -34,7 +34,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Fails unless the process ended well, and then shows everything it printed.
+    /// Fails with the whole output unless the process succeeded.
     pub fn success(self) -> Result<Self> {
         if !self.status.success() {
             bail!("{self}");
@@ -42,7 +42,7 @@ impl Output {
         Ok(self)
     }
 
-    /// Standard output and standard error, one after the other.
+    /// Standard output followed by standard error.
     pub fn all(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }
@@ -65,12 +65,12 @@ impl std::fmt::Display for Output {
     }
 }
 
-/// A running child; dropping it kills its whole group.
+/// A running child process. Dropping it kills its whole group.
 #[derive(Debug)]
 pub struct Process {
     command: String,
     child: Child,
-    /// Open as long as this lives, for a child that is tied to it.
+    /// Kept open for a child that exits when it closes.
     input: Option<ChildStdin>,
     group: Pid,
     stdout: Reader,
@@ -78,14 +78,14 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command` with no standard input and both outputs captured; `sink` sees the lines
-    /// of both as they come.
+    /// Starts `command` without standard input and with both outputs captured; `sink` receives the
+    /// lines of both.
     pub fn start(command: &mut Command, sink: Option<Sink>) -> Result<Self> {
         Self::start_with(command, Stdio::null(), sink)
     }
 
-    /// Starts `command` with a standard input that says nothing and stays open as long as this
-    /// program lives: a child that waits for its end does not outlive even a killed parent.
+    /// Starts `command` with a standard input that stays open, and silent, as long as this program
+    /// lives: a child that waits for its end does not outlive even a killed parent.
     pub fn start_tied(command: &mut Command) -> Result<Self> {
         Self::start_with(command, Stdio::piped(), None)
     }
@@ -112,39 +112,39 @@ impl Process {
         })
     }
 
-    /// Whether it ended, and how.
+    /// Returns the exit status if the process has ended.
     pub fn try_status(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
     }
 
-    /// What it printed so far, standard output first.
+    /// The output so far, standard output first.
     pub fn output_so_far(&self) -> String {
         format!("{}{}", self.stdout.text(), self.stderr.text())
     }
 
-    /// Ctrl-C, as a terminal sends it: to the process and to everything it started.
+    /// Sends Ctrl-C as a terminal does: to the process and everything it started.
     pub fn interrupt(&self) -> Result<()> {
         Ok(kill_process_group(self.group, Signal::INT)?)
     }
 
-    /// `kill -INT` of the process alone.
+    /// Sends SIGINT to the process alone.
     pub fn interrupt_leader(&self) -> Result<()> {
         Ok(kill_process(self.group, Signal::INT)?)
     }
 
-    /// The processes of the group, the leader included, whose command line contains `text`.
+    /// Returns the processes of the group, leader included, whose command line contains `text`.
     pub fn members(&self, text: &str) -> Result<Vec<Pid>> {
         members(self.group, text)
     }
 
-    /// Waits for the end, at most `limit`. An interrupt is passed on as Ctrl-C, a second one
-    /// kills.
+    /// Waits for the process to end, at most for `limit`. Forwards the first interrupt as Ctrl-C;
+    /// the second one kills.
     pub fn finish(mut self, limit: Duration, interrupt: &Interrupt) -> Result<Output> {
-        let mut passed_on = 0;
+        let mut forwarded = 0;
         let status = wait::until(&self.command.clone(), limit, || {
-            if interrupt.count() > passed_on {
-                passed_on = interrupt.count();
-                if passed_on > 1 {
+            if interrupt.count() > forwarded {
+                forwarded = interrupt.count();
+                if forwarded > 1 {
                     self.kill();
                 } else {
                     self.interrupt()?;
@@ -156,7 +156,7 @@ impl Process {
             Ok(status) => status,
             Err(error) => return Err(error.context(self.output_so_far())),
         };
-        // Whatever it left behind would keep the pipes open.
+        // A surviving child would keep the pipes open.
         self.kill();
         Ok(Output {
             command: std::mem::take(&mut self.command),
@@ -166,7 +166,7 @@ impl Process {
         })
     }
 
-    /// Kills the whole group. A group that is gone already is what is wanted.
+    /// Kills the whole group, if it still exists.
     fn kill(&self) {
         let _ = kill_process_group(self.group, Signal::KILL);
     }
@@ -180,7 +180,7 @@ impl Drop for Process {
     }
 }
 
-/// `kill -9` of one process, such as the provider under a running terraform.
+/// Sends SIGKILL to one process, such as the provider of a running terraform.
 pub fn kill_hard(pid: Pid) -> Result<()> {
     Ok(kill_process(pid, Signal::KILL)?)
 }
@@ -201,7 +201,7 @@ fn members(group: Pid, text: &str) -> Result<Vec<Pid>> {
         else {
             continue;
         };
-        // A process may end between the listing and the look: then it is no member.
+        // A process that ended meanwhile is no member.
         let directory = std::path::Path::new("/proc").join(name);
         let Ok(stat) = std::fs::read_to_string(directory.join("stat")) else {
             continue;
@@ -217,7 +217,7 @@ fn members(group: Pid, text: &str) -> Result<Vec<Pid>> {
     Ok(found)
 }
 
-/// The process group in a line of /proc/PID/stat: the third field after the name, which stands in
+/// Parses the process group from `/proc/PID/stat`: the third field after the name, which is in
 /// parentheses and may contain anything.
 fn group_of(stat: &str) -> Option<i32> {
     let (_, fields) = stat.rsplit_once(')')?;
@@ -238,7 +238,7 @@ fn command_line(command: &Command) -> String {
     line
 }
 
-/// A thread that empties one pipe.
+/// A thread that drains one pipe.
 #[derive(Debug)]
 struct Reader {
     text: Arc<Mutex<String>>,
@@ -316,14 +316,14 @@ mod tests {
     }
 
     #[test]
-    fn the_group_is_found_behind_any_name() {
+    fn the_process_name_may_contain_parentheses() {
         assert_eq!(group_of("7 (a) b) S 1 5 5 0 -1"), Some(5));
         assert_eq!(group_of("7 (a"), None);
     }
 
     #[test]
     fn a_second_interrupt_kills() {
-        // The first is up to the program, and to a parent that may have it ignored.
+        // The program, or a parent of it, may ignore the first one.
         let interrupt = Interrupt::default();
         interrupt.raise();
         interrupt.raise();
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drop_kills_the_children_too() {
+    fn dropping_a_process_kills_its_children() {
         let process = Process::start(&mut shell("sleep 61 & wait"), None).unwrap();
         let group = process.group;
         let children = || members(group, "sleep\x0061");

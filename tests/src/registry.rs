@@ -1,5 +1,5 @@
 //! A real registry on the loopback: Debian's `docker-registry`, with its data in a temporary
-//! directory that goes when the registry goes.
+//! directory.
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -14,58 +14,58 @@ use crate::http::{self, Response};
 use crate::process::Process;
 use crate::{binaries, wait};
 
-/// How long the registry may take to come up, and how often another port is tried.
+/// Time limit for the registry to start, and number of ports to try.
 const START: Duration = Duration::from_secs(20);
 const ATTEMPTS: u32 = 5;
 
-/// A response header by which a registry of ours is told from a stranger on its port.
+/// Response header that identifies our registry, should another server have taken its port.
 const MARK: &str = "x-started-by";
 
-/// What every manifest request accepts.
+/// Media types that every manifest request accepts.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.docker.distribution.manifest.v2+json";
 
-/// The one account of a registry with authentication.
+/// User name of a registry with authentication.
 pub const USER: &str = "tester";
-/// Its password. It opens nothing but registries that live as long as a test.
+/// Password of [`USER`]; valid only for registries that exist during one test.
 pub const PASSWORD: &str = "hunter2-of-the-tests";
-/// `USER:PASSWORD` in base64, as an Authorization header carries it.
+/// `USER:PASSWORD` in base64, as in an `Authorization` header.
 pub const CREDENTIALS: &str = "dGVzdGVyOmh1bnRlcjItb2YtdGhlLXRlc3Rz";
-/// `USER:PASSWORD` in htpasswd form: bcrypt, the only hash that the registry takes, at cost 4.
+/// `USER:PASSWORD` as an htpasswd line: bcrypt, the only hash the registry accepts, at cost 4.
 const HTPASSWD: &str = "tester:$2b$04$sociTestsSaltForRegis.dyRfzEMdvV30xj2HZe6SjNxFQ.UXpq6\n";
 
-/// A running registry; dropping it stops it and removes its data.
+/// A running registry. Dropping it stops it and removes its data.
 #[derive(Debug)]
 pub struct Registry {
     address: SocketAddr,
     authenticated: bool,
-    // Before the directory, so that nothing writes there any more when it is removed.
+    // Dropped before the directory, so that nothing writes to it while it is removed.
     process: Process,
     directory: TempDir,
 }
 
-/// A manifest as the registry has it.
+/// A manifest in a registry.
 #[derive(Clone, Debug)]
 pub struct Manifest {
-    /// The digest that the registry gives it.
+    /// The digest according to the registry.
     pub digest: String,
-    /// Its Content-Type.
+    /// The `Content-Type`.
     pub media_type: String,
-    /// Its bytes.
+    /// The content.
     pub body: Vec<u8>,
-    /// Its JSON.
+    /// The content, parsed.
     pub json: Value,
 }
 
 impl Registry {
-    /// Starts a registry that anybody may push to.
+    /// Starts a registry that needs no login.
     pub fn start() -> Result<Self> {
         Self::start_with(false)
     }
 
-    /// Starts a registry that asks for [`USER`] and [`PASSWORD`].
+    /// Starts a registry that requires [`USER`] and [`PASSWORD`].
     pub fn start_authenticated() -> Result<Self> {
         Self::start_with(true)
     }
@@ -75,7 +75,7 @@ impl Registry {
             "docker-registry is not on PATH: on Debian or Ubuntu `apt-get install docker-registry`",
         )?;
         let mut last = None;
-        // Between finding a free port and listening on it, somebody else may take it.
+        // Another program may take the port between finding it and listening on it.
         for _ in 0..ATTEMPTS {
             let mut command = Command::new(&program);
             match Self::try_start(&mut command, authenticated) {
@@ -105,7 +105,7 @@ impl Registry {
             configuration(&directory, address, &mark, authenticated)?,
         )?;
         command.arg("serve").arg(&file);
-        // The registry takes configuration from variables too; an inherited one is not wanted.
+        // The registry also reads its configuration from environment variables.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("REGISTRY_") {
                 command.env_remove(name);
@@ -133,7 +133,7 @@ impl Registry {
         Ok(registry)
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -143,7 +143,7 @@ impl Registry {
         self.address.to_string()
     }
 
-    /// Where its data is.
+    /// The directory of its data.
     pub fn directory(&self) -> &std::path::Path {
         self.directory.path()
     }
@@ -153,17 +153,17 @@ impl Registry {
         format!("{}/{name}", self.address)
     }
 
-    /// Whether it asks for [`USER`] and [`PASSWORD`].
+    /// Whether it requires [`USER`] and [`PASSWORD`].
     pub fn authenticated(&self) -> bool {
         self.authenticated
     }
 
-    /// What it logged, one line for every request.
+    /// The log so far, one line per request.
     pub fn log(&self) -> String {
         self.process.output_so_far()
     }
 
-    /// The manifest under a tag or digest, if there is one.
+    /// Returns the manifest with a tag or digest, if there is one.
     pub fn manifest(&self, repository: &str, reference: &str) -> Result<Option<Manifest>> {
         let path = format!("/v2/{repository}/manifests/{reference}");
         let response = self.request("GET", &path, &[("Accept", ACCEPT)], b"")?;
@@ -185,13 +185,13 @@ impl Registry {
         }
     }
 
-    /// Like [`Registry::manifest`], where it has to be there.
+    /// Returns the manifest with a tag or digest, which must exist.
     pub fn expect_manifest(&self, repository: &str, reference: &str) -> Result<Manifest> {
         let manifest = self.manifest(repository, reference)?;
         manifest.with_context(|| format!("{repository}: no manifest {reference}"))
     }
 
-    /// Puts a manifest under a tag or digest.
+    /// Pushes a manifest by tag or digest.
     pub fn put_manifest(
         &self,
         repository: &str,
@@ -208,7 +208,7 @@ impl Registry {
         }
     }
 
-    /// Removes a manifest by digest, with every tag that points to it.
+    /// Deletes a manifest by digest, with every tag that points to it.
     pub fn delete_manifest(&self, repository: &str, digest: &str) -> Result<()> {
         let path = format!("/v2/{repository}/manifests/{digest}");
         let response = self.request("DELETE", &path, &[], b"")?;
@@ -219,7 +219,7 @@ impl Registry {
         }
     }
 
-    /// The tags of a repository, sorted; none where the repository does not exist.
+    /// Returns the tags of a repository, sorted; none if it does not exist.
     pub fn tags(&self, repository: &str) -> Result<Vec<String>> {
         let path = format!("/v2/{repository}/tags/list");
         let response = self.request("GET", &path, &[], b"")?;
@@ -234,7 +234,7 @@ impl Registry {
         Ok(tags)
     }
 
-    /// Whether a blob of a repository is there.
+    /// Whether a repository has a blob.
     pub fn has_blob(&self, repository: &str, digest: &str) -> Result<bool> {
         let path = format!("/v2/{repository}/blobs/{digest}");
         let response = self.request("HEAD", &path, &[], b"")?;

@@ -13,15 +13,15 @@ use crate::{binaries, process};
 
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// Pushes the image in `layout`, with every platform it has, as `name` (`shop/web:1`), and keeps
-/// every byte of it: skopeo would compress plain layers otherwise.
+/// Pushes every platform of the image in `layout` as `name`, such as `shop/web:1`. The bytes stay
+/// the same: by default, skopeo would compress plain layers.
 pub fn push(layout: &Path, registry: &Registry, name: &str, interrupt: &Interrupt) -> Result<()> {
     let credentials = format!("{USER}:{PASSWORD}");
     let credentials = registry.authenticated().then_some(credentials.as_str());
     copy(layout, &registry.reference(name), credentials, interrupt)
 }
 
-/// The same to the registry of a local AWS, with the password from its authorisation token.
+/// Like [`push`], to the registry of a local AWS, with the password from its authorisation token.
 pub fn push_to_aws(layout: &Path, aws: &LocalAws, name: &str, interrupt: &Interrupt) -> Result<()> {
     let credentials = format!("{}:{}", aws::USER, aws::PASSWORD);
     copy(layout, &aws.reference(name), Some(&credentials), interrupt)

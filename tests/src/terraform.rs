@@ -1,61 +1,59 @@
-//! The real terraform, in a directory of its own, with the provider that was built here.
+//! The real terraform, in a working directory of its own, with the provider built from this
+//! workspace.
 //!
-//! The provider is installed the way a person would install it from a mirror: a directory laid
-//! out like the registry, named in a CLI configuration. So `terraform init` is a real one, and
-//! nothing on the machine (CLI configuration, plugin cache, TF_ variables, docker logins) has a
-//! say in what a test does.
+//! The provider is installed as from a mirror: a directory laid out like the registry, named in a
+//! CLI configuration. So `terraform init` is the real one, and nothing on the machine (CLI
+//! configuration, plugin cache, `TF_` variables, Docker logins) influences a test.
 
 mod diagnostic;
 mod mirror;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::binaries;
 use crate::interrupt::Interrupt;
 use crate::process::{Output, Process, Sink};
+use crate::{binaries, workspace};
 
 pub use diagnostic::Diagnostic;
+pub use mirror::PROVIDER;
 
-/// The file name of the provider.
-pub const PROVIDER: &str = "terraform-provider-soci";
-
-/// How long one command may take.
+/// Time limit of one command.
 pub const LIMIT: Duration = Duration::from_secs(240);
 
 /// A terraform working directory; dropping it removes it.
 pub struct Terraform {
     home: TempDir,
-    /// The program, and arguments that come before all others.
+    /// The program, and the arguments that precede all others.
     program: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     sink: Option<Sink>,
     interrupt: Interrupt,
 }
 
-/// Which terraform.
+/// A version of terraform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
-    /// `terraform` on PATH, or else `tofu`.
+    /// `terraform` on `PATH`, otherwise `tofu`.
     OnPath,
-    /// The one that tests/requirements.txt pins.
+    /// The one pinned in `tests/requirements.txt`.
     Pinned,
 }
 
 impl Version {
-    /// Every version that a scenario may be run with.
+    /// Every version.
     pub const ALL: [Self; 2] = [Self::OnPath, Self::Pinned];
 
     fn program(self) -> Result<Vec<OsString>> {
         if self == Self::Pinned {
-            let script = repository().join("tests/terraform/terraform.py");
+            let script = workspace::root().join("tests/terraform/terraform.py");
             return Ok(vec![binaries::python()?.into(), script.into()]);
         }
         let names = ["terraform", "tofu"];
@@ -68,26 +66,26 @@ impl Version {
     }
 }
 
-/// What `terraform plan` found.
+/// The outcome of `terraform plan`.
 #[derive(Debug)]
 pub struct Plan {
-    /// Whether an apply would do something.
+    /// Whether an apply would change anything.
     pub changes: bool,
-    /// What it printed.
+    /// The output of the command.
     pub output: Output,
 }
 
-/// A resource as the state has it.
+/// A resource in the state.
 #[derive(Debug)]
 pub struct Resource {
-    /// Its attributes.
+    /// The attributes.
     pub values: Value,
-    /// Whether it is marked for replacement because its creation failed half-way.
+    /// Whether it will be replaced because its creation failed half-way.
     pub tainted: bool,
 }
 
 impl Resource {
-    /// The attribute `name`, a string.
+    /// Returns the string attribute `name`.
     pub fn text(&self, name: &str) -> Result<&str> {
         let value = self.values.get(name).and_then(Value::as_str);
         value.with_context(|| format!("no string {name} in {}", self.values))
@@ -95,12 +93,12 @@ impl Resource {
 }
 
 impl Terraform {
-    /// An empty working directory with the provider of the running profile.
+    /// Creates an empty working directory with the provider of the running profile.
     pub fn new() -> Result<Self> {
         Self::with(Version::OnPath)
     }
 
-    /// The same for one of several versions of terraform.
+    /// Like [`Terraform::new`], for a given version of terraform.
     pub fn with(version: Version) -> Result<Self> {
         let program = version.program()?;
         let provider = binaries::built(PROVIDER)?;
@@ -120,7 +118,7 @@ impl Terraform {
         terraform.env("TF_CLI_CONFIG_FILE", configuration);
         terraform.env("TF_IN_AUTOMATION", "1");
         terraform.env("CHECKPOINT_DISABLE", "1");
-        // An empty one, so that no login of this machine is found.
+        // Empty, so that no login of this machine is found.
         terraform.env("DOCKER_CONFIG", terraform.home.path().join("docker"));
         terraform.env("NO_PROXY", "127.0.0.1,localhost");
         Ok(terraform)
@@ -141,7 +139,7 @@ impl Terraform {
         self.environment.push((name.into(), value.into()));
     }
 
-    /// Puts a docker `config.json` where the provider looks for logins.
+    /// Writes the Docker `config.json` in which the provider looks up logins.
     pub fn docker_config(&self, text: &str) -> Result<()> {
         Ok(fs::write(
             self.home.path().join("docker/config.json"),
@@ -149,13 +147,13 @@ impl Terraform {
         )?)
     }
 
-    /// Shows every line that terraform prints to `sink`, and passes interrupts on to it.
+    /// Sends every line that terraform prints to `sink`, and forwards interrupts to terraform.
     pub fn follow(&mut self, sink: Sink, interrupt: &Interrupt) {
         self.sink = Some(sink);
         self.interrupt = interrupt.clone();
     }
 
-    /// What a shell has to read to be in the environment of every command.
+    /// Shell commands that export the environment of every command.
     pub fn exports(&self) -> String {
         let quoted = |value: &OsString| value.to_string_lossy().replace('\'', "'\\''");
         let lines = self.environment.iter();
@@ -176,17 +174,17 @@ impl Terraform {
         self.start(arguments)?.finish(LIMIT, &self.interrupt)
     }
 
-    /// `terraform init`
+    /// Runs `terraform init`, which must succeed.
     pub fn init(&self) -> Result<Output> {
         self.succeed(&["init", "-no-color", "-input=false"])
     }
 
-    /// `terraform validate`
+    /// Runs `terraform validate`, which must succeed.
     pub fn validate(&self) -> Result<Output> {
         self.succeed(&["validate", "-no-color"])
     }
 
-    /// `terraform plan`
+    /// Runs `terraform plan`, which must succeed.
     pub fn plan(&self) -> Result<Plan> {
         let output = self.run(&["plan", "-no-color", "-input=false", "-detailed-exitcode"])?;
         match output.status.code() {
@@ -202,7 +200,15 @@ impl Terraform {
         }
     }
 
-    /// What a plan would do to `address`: `["create"]`, `["delete", "create"]`, `["no-op"]`.
+    /// Checks that a plan has no changes.
+    pub fn expect_empty_plan(&self) -> Result<()> {
+        let plan = self.plan()?;
+        ensure!(!plan.changes, "the plan has changes:\n{}", plan.output);
+        Ok(())
+    }
+
+    /// Plans, and returns the actions for `address`: `["create"]`, `["delete", "create"]`,
+    /// `["no-op"]`.
     pub fn planned(&self, address: &str) -> Result<Vec<String>> {
         self.succeed(&["plan", "-no-color", "-input=false", "-out=plan.tfplan"])?;
         let plan = self.json(&["show", "-no-color", "-json", "plan.tfplan"])?;
@@ -214,37 +220,37 @@ impl Terraform {
         Ok(serde_json::from_value(change["change"]["actions"].clone())?)
     }
 
-    /// `terraform apply`, which must succeed.
+    /// Runs `terraform apply`, which must succeed.
     pub fn apply(&self) -> Result<Output> {
         self.succeed(APPLY)
     }
 
-    /// `terraform destroy`, which must succeed.
+    /// Runs `terraform destroy`, which must succeed.
     pub fn destroy(&self) -> Result<Output> {
         self.succeed(&["destroy", "-no-color", "-input=false", "-auto-approve"])
     }
 
-    /// `terraform import`, which must succeed.
+    /// Runs `terraform import`, which must succeed.
     pub fn import(&self, address: &str, id: &str) -> Result<Output> {
         self.succeed(&["import", "-no-color", "-input=false", address, id])
     }
 
-    /// The value of an output.
+    /// Returns the value of an output.
     pub fn output(&self, name: &str) -> Result<Value> {
         self.json(&["output", "-no-color", "-json", name])
     }
 
-    /// The state, as `terraform show -json` gives it.
+    /// Returns the state as `terraform show -json` prints it.
     pub fn state(&self) -> Result<Value> {
         self.json(&["show", "-no-color", "-json"])
     }
 
-    /// What the providers say of themselves, as `terraform providers schema -json` gives it.
+    /// Returns the schemas as `terraform providers schema -json` prints them.
     pub fn schemas(&self) -> Result<Value> {
         self.json(&["providers", "schema", "-no-color", "-json"])
     }
 
-    /// The resource at `address`, if the state has it.
+    /// Returns the resource at `address`, if it is in the state.
     pub fn resource(&self, address: &str) -> Result<Option<Resource>> {
         let state = self.state()?;
         let resources = state["values"]["root_module"]["resources"].as_array();
@@ -258,18 +264,18 @@ impl Terraform {
         }))
     }
 
-    /// Like [`Terraform::resource`], where it has to be there.
+    /// Returns the resource at `address`, which must be in the state.
     pub fn expect_resource(&self, address: &str) -> Result<Resource> {
         self.resource(address)?
             .with_context(|| format!("{address} is not in the state"))
     }
 
-    /// Runs an apply that has to fail, and returns its errors as terraform was given them: the
-    /// text for people is wrapped at 78 columns.
+    /// Runs an apply that must fail. Returns its errors from the machine-readable output, because
+    /// the text for people is wrapped at 78 columns.
     pub fn failing_apply(&self) -> Result<(Vec<Diagnostic>, Output)> {
         let output = self.run(&["apply", "-json", "-input=false", "-auto-approve"])?;
         if output.status.success() {
-            bail!("apply succeeded, where an error was wanted\n{output}");
+            bail!("apply succeeded, want an error\n{output}");
         }
         let errors = diagnostic::errors(&output.stdout)?;
         Ok((errors, output))
@@ -278,17 +284,17 @@ impl Terraform {
     fn succeed(&self, arguments: &[&str]) -> Result<Output> {
         let output = self.run(arguments)?;
         if self.sink.is_some() && !output.status.success() {
-            // What it printed was seen already.
+            // The sink has had the output already.
             bail!("{}: {}", output.command, output.status);
         }
         let output = output.success()?;
-        // A signal that comes before a program listens for it may have no effect.
+        // A signal that arrives before a program handles it may have no effect.
         self.interrupt.check()?;
         Ok(output)
     }
 
     fn json(&self, arguments: &[&str]) -> Result<Value> {
-        // Machine output is for nobody to watch.
+        // Nobody watches machine-readable output.
         let output = Process::start(&mut self.command(arguments), None)?;
         let output = output.finish(LIMIT, &self.interrupt)?.success()?;
         serde_json::from_str(&output.stdout).with_context(|| output.to_string())
@@ -310,28 +316,21 @@ impl Terraform {
     }
 }
 
-/// The arguments of `terraform apply`.
+/// Arguments of `terraform apply`.
 pub const APPLY: &[&str] = &["apply", "-no-color", "-input=false", "-auto-approve"];
 
-/// Whether an inherited variable would change what terraform or the provider does.
+/// Whether an inherited variable could influence terraform or the provider.
 fn is_foreign(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     let foreign = ["TF_", "SOCI_", "PLUGIN_", "AWS_"];
     foreign.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// A configuration with one `soci_index.this` of `image`, and more arguments for it.
+/// A configuration with one `soci_index.this` for `image`, with further arguments.
 pub fn configuration(image: &str, arguments: &str) -> String {
     format!(
         "terraform {{\n  required_providers {{\n    soci = {{\n      source = \"soci/soci\"\n    \
          }}\n  }}\n}}\n\nresource \"soci_index\" \"this\" {{\n  image = \"{image}\"\n  \
          {arguments}\n}}\n"
     )
-}
-
-/// The root of the repository.
-pub fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap_or(Path::new("."))
 }

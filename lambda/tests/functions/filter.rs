@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use serde_json::json;
+use tests::fake::lambda::FakeLambda;
 
-use crate::cloud::Cloud;
 use crate::function::{Function, Kind};
 use crate::scenario::event;
 
@@ -16,7 +16,7 @@ fn filter(filters: &str) -> Result<Function> {
     ];
     Function::start(
         Kind::Filter,
-        Cloud::start("http://127.0.0.1:1")?,
+        FakeLambda::start("http://127.0.0.1:1")?,
         &variables,
     )
 }
@@ -33,8 +33,8 @@ fn a_match_is_passed_on_as_it_came() -> Result<()> {
     let text = text.replacen('{', "{ \"zz\": 1.50, ", 1);
     let answer = filter.invoke(&text)?.expect("an answer");
     assert_eq!(answer["statusCode"], 200, "{answer}");
-    let [invoked] = &filter.cloud.invoked()[..] else {
-        panic!("{:?}", filter.cloud.invoked());
+    let [invoked] = &filter.fake.invoked()[..] else {
+        panic!("{:?}", filter.fake.invoked());
     };
     assert_eq!(invoked.kind, "Event");
     assert_eq!(String::from_utf8_lossy(&invoked.payload), text);
@@ -69,7 +69,7 @@ fn what_does_not_match_is_left_out() -> Result<()> {
         let body = answer["body"].as_str().unwrap_or_default();
         assert!(body.contains(want), "{body}");
     }
-    assert!(filter.cloud.invoked().is_empty());
+    assert!(filter.fake.invoked().is_empty());
     Ok(())
 }
 
@@ -92,14 +92,14 @@ fn what_is_no_push_is_refused() -> Result<()> {
         let body = answer["body"].as_str().unwrap_or_default();
         assert!(body.contains(want), "{body}");
     }
-    assert!(filter.cloud.invoked().is_empty());
+    assert!(filter.fake.invoked().is_empty());
     Ok(())
 }
 
 #[test]
 fn a_generator_that_cannot_be_invoked_is_an_error() -> Result<()> {
     let filter = filter("*:*")?;
-    filter.cloud.refuse();
+    filter.fake.refuse();
     let error = filter.expect_error(event(&digest(), Some("1.4")), "InvokeFailed")?;
     assert!(
         error.contains(GENERATOR) && error.contains("AccessDenied"),

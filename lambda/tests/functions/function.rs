@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use tests::fake::lambda::{Answer, FakeLambda, REGION};
 use tests::process::Process;
+use tests::registry::{CREDENTIALS, PASSWORD};
 use tests::wait;
-
-use crate::cloud::{Answer, Cloud, REGION, secrets};
 
 /// Names the directory of other builds of the functions to test, such as the bundle's.
 const DIRECTORY: &str = "SOCI_TEST_FUNCTIONS_DIR";
@@ -25,13 +25,13 @@ pub(crate) enum Kind {
     Generator,
 }
 
-/// A running function. It is stopped before its cloud goes.
+/// A running function. It is stopped before its fake goes.
 pub(crate) struct Function {
     kind: Kind,
     process: Process,
     started: Instant,
     answered: Cell<u64>,
-    pub(crate) cloud: Cloud,
+    pub(crate) fake: FakeLambda,
 }
 
 impl Kind {
@@ -49,9 +49,9 @@ impl Kind {
 
 impl Function {
     /// Starts one in an environment like Lambda's, and `variables` on top.
-    pub(crate) fn start(kind: Kind, cloud: Cloud, variables: &[(&str, &str)]) -> Result<Self> {
+    pub(crate) fn start(kind: Kind, fake: FakeLambda, variables: &[(&str, &str)]) -> Result<Self> {
         let mut command = Command::new(kind.program());
-        let address = cloud.address().to_string();
+        let address = fake.address().to_string();
         command
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", &address)
@@ -70,18 +70,18 @@ impl Function {
             process: Process::start(&mut command, None)?,
             started,
             answered: Cell::new(0),
-            cloud,
+            fake,
         })
     }
 
     /// Invokes it and waits for the end.
     pub(crate) fn invoke(&self, event: impl ToString) -> Result<Answer> {
-        self.answer(self.cloud.send(event, AMPLE))
+        self.answer(self.fake.send(event, AMPLE))
     }
 
     /// Waits for the end of an invocation.
     pub(crate) fn answer(&self, number: u64) -> Result<Answer> {
-        let answer = self.cloud.answer(number)?;
+        let answer = self.fake.answer(number)?;
         self.answered.set(number);
         Ok(answer)
     }
@@ -109,7 +109,7 @@ impl Function {
 
     /// From its start to its first request for an event.
     pub(crate) fn cold_start(&self) -> Result<Duration> {
-        Ok(self.cloud.first_next()?.duration_since(self.started))
+        Ok(self.fake.first_next()?.duration_since(self.started))
     }
 
     /// Everything that it printed.
@@ -130,8 +130,8 @@ impl Function {
             let output = self.output();
             Ok(output.lines().any(last).then_some(output))
         })?;
-        for secret in secrets()? {
-            ensure!(!output.contains(&secret), "a secret in the log:\n{output}");
+        for secret in [CREDENTIALS, PASSWORD] {
+            ensure!(!output.contains(secret), "a secret in the log:\n{output}");
         }
         let lines = output.lines().map(|line| {
             let line: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;

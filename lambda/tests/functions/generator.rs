@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::json;
-use tests::proxy::{Fault, Rule};
+use tests::fake::lambda::FakeLambda;
+use tests::fake::proxy::{Fault, Rule};
 
-use crate::cloud::Cloud;
 use crate::function::{Function, Kind};
 use crate::scenario::{ENABLED, REPOSITORY, Scenario, TAG, event, text};
 
@@ -88,10 +88,10 @@ fn v1_refers_to_the_image() -> Result<()> {
     assert!(answer.contains("soci.index.v1+json"), "{answer}");
     let mut named = event(&indexes[0], None);
     named["detail"]["artifact-media-type"] = json!("application/vnd.amazon.soci.index.v1+json");
-    let tokens = generator.cloud.tokens();
+    let tokens = generator.fake.tokens();
     let answer = generator.expect(named)?;
     assert!(answer.ends_with("it is a SOCI index"), "{answer}");
-    assert_eq!(generator.cloud.tokens(), tokens);
+    assert_eq!(generator.fake.tokens(), tokens);
     Ok(())
 }
 
@@ -190,10 +190,10 @@ fn nothing_to_index_is_no_error() -> Result<()> {
     let scenario = Scenario::new()?;
     let digest = scenario.push(TAG, 1)?;
     let generator = scenario.generator_with(&[("soci_min_layer_size", "10485760")])?;
-    let tokens = generator.cloud.tokens();
+    let tokens = generator.fake.tokens();
     let untagged = generator.expect(event(&digest, None))?;
     assert!(untagged.contains("pushed without a tag"), "{untagged}");
-    assert_eq!(generator.cloud.tokens(), tokens);
+    assert_eq!(generator.fake.tokens(), tokens);
     assert_eq!(generator.metrics()?["ImagesSkipped"], 1);
 
     let small = generator.expect(event(&digest, Some(TAG)))?;
@@ -259,7 +259,7 @@ fn an_event_has_no_say_in_where_the_token_goes() -> Result<()> {
         let error = generator.expect_error(crafted, "InvalidEvent")?;
         assert!(error.contains("detail.repository-name"), "{error}");
     }
-    assert_eq!(generator.cloud.tokens(), 0);
+    assert_eq!(generator.fake.tokens(), 0);
     assert!(scenario.proxy.requests().is_empty());
     // A name that could be a host of its own stays a repository of the one registry.
     let mut crafted = event(&digest, Some(TAG));
@@ -282,7 +282,7 @@ fn an_event_has_no_say_in_where_the_token_goes() -> Result<()> {
 fn a_token_for_another_account_is_not_used() -> Result<()> {
     let digest = format!("sha256:{}", "0".repeat(64));
     let registry = "https://210987654321.dkr.ecr.eu-west-1.amazonaws.com";
-    let generator = Function::start(Kind::Generator, Cloud::start(registry)?, &[])?;
+    let generator = Function::start(Kind::Generator, FakeLambda::start(registry)?, &[])?;
     let error = generator.expect_error(event(&digest, Some(TAG)), "WrongRegistry")?;
     let want = "belongs to account 210987654321, want the function's own, 123456789012";
     assert!(error.contains(want), "{error}");
@@ -299,7 +299,7 @@ fn it_stops_before_the_deadline() -> Result<()> {
     let layer = text(&scenario.manifest(TAG)?.json["layers"][0]["digest"])?.to_owned();
     scenario.proxy.add(Rule::new("GET", &layer, hold));
     let number = generator
-        .cloud
+        .fake
         .send(event(&digest, Some(TAG)), Duration::from_secs(3));
     let error = generator.answer(number)?.expect_err("an error");
     assert_eq!(error["errorType"], "DeadlineExceeded", "{error}");
@@ -345,6 +345,6 @@ fn a_bad_environment_is_the_answer_to_every_event() -> Result<()> {
         error,
         "environment variable soci_index_version: got \"V3\", want V1 or V2"
     );
-    assert_eq!(generator.cloud.tokens(), 0);
+    assert_eq!(generator.fake.tokens(), 0);
     Ok(())
 }

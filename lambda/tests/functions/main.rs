@@ -1,7 +1,6 @@
 //! The functions as Lambda runs them: the real binaries, which take their events from a runtime
-//! API and reach AWS and a registry at the loopback. Only AWS's own servers are doubles.
+//! API and reach AWS and a registry at the loopback. Only AWS's own servers are fakes.
 
-mod cloud;
 mod filter;
 mod function;
 mod generator;

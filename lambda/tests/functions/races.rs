@@ -1,7 +1,7 @@
 //! Pushes and events that cross.
 
 use anyhow::Result;
-use tests::proxy::{Fault, Rule};
+use tests::fake::proxy::{Fault, Rule};
 use tests::wait;
 
 use crate::function::AMPLE;
@@ -34,7 +34,7 @@ fn a_push_while_an_older_one_is_read_wins() -> Result<()> {
     scenario
         .proxy
         .add(Rule::new("GET", &layer, Fault::HoldBody(1000)));
-    let number = generator.cloud.send(event(&old, Some(TAG)), AMPLE);
+    let number = generator.fake.send(event(&old, Some(TAG)), AMPLE);
     wait::until("a layer that is read", wait::SOON, || {
         Ok(scenario.proxy.is_holding().then_some(()))
     })?;
@@ -56,7 +56,7 @@ fn who_overtakes_a_newer_push_goes_after_it() -> Result<()> {
     scenario
         .proxy
         .add(Rule::new("PUT", &path, Fault::HoldRequest).times(1));
-    let number = slow.cloud.send(event(&old, Some(TAG)), AMPLE);
+    let number = slow.fake.send(event(&old, Some(TAG)), AMPLE);
     wait::until("the output to be tagged", wait::SOON, || {
         Ok(scenario.proxy.is_holding().then_some(()))
     })?;
@@ -79,7 +79,7 @@ fn the_same_event_at_the_same_time_gives_the_same() -> Result<()> {
         let generators = [scenario.generator(version)?, scenario.generator(version)?];
         let numbers = generators
             .each_ref()
-            .map(|generator| generator.cloud.send(event(&digest, Some(TAG)), AMPLE));
+            .map(|generator| generator.fake.send(event(&digest, Some(TAG)), AMPLE));
         for (generator, number) in generators.iter().zip(numbers) {
             let answer = generator.answer(number)?;
             assert!(answer.is_ok(), "{answer:?}\n{}", generator.output());

@@ -2,13 +2,13 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use tests::fake::lambda::{ACCOUNT, FakeLambda, REGION};
+use tests::fake::proxy::Proxy;
 use tests::image::{Compression, Layout, MediaTypes, noise};
 use tests::interrupt::Interrupt;
-use tests::proxy::Proxy;
 use tests::registry::{Manifest, Registry};
 use tests::skopeo;
 
-use crate::cloud::{ACCOUNT, Cloud, REGION};
 use crate::function::{Function, Kind};
 
 pub(crate) const REPOSITORY: &str = "shop/web";
@@ -37,9 +37,9 @@ impl Scenario {
     }
 
     pub(crate) fn generator_with(&self, variables: &[(&str, &str)]) -> Result<Function> {
-        let cloud = Cloud::start(&format!("http://{}", self.proxy.address()))?;
+        let fake = FakeLambda::start(&format!("http://{}", self.proxy.address()))?;
         let variables = [&SMALL, variables].concat();
-        Function::start(Kind::Generator, cloud, &variables)
+        Function::start(Kind::Generator, fake, &variables)
     }
 
     /// Pushes an image of one platform. Returns its digest.

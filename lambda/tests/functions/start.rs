@@ -4,10 +4,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
+use tests::fake::lambda::FakeLambda;
 use tests::interrupt::Interrupt;
 use tests::{process, wait};
 
-use crate::cloud::Cloud;
 use crate::function::{Function, Kind};
 
 /// Not even a build without optimisation on a busy machine takes so long.
@@ -23,11 +23,11 @@ fn it_waits_for_events_at_once() -> Result<()> {
     ] {
         let mut times = Vec::new();
         for _ in 0..ROUNDS {
-            let cloud = Cloud::start("http://127.0.0.1:1")?;
-            let function = Function::start(kind, cloud, &[])?;
+            let fake = FakeLambda::start("http://127.0.0.1:1")?;
+            let function = Function::start(kind, fake, &[])?;
             times.push(function.cold_start()?);
             // Nobody has been asked for anything yet.
-            assert_eq!(function.cloud.tokens(), 0);
+            assert_eq!(function.fake.tokens(), 0);
         }
         times.sort();
         println!(

@@ -1,4 +1,4 @@
-//! Checks of what the provider block says of AWS, before anything is asked of AWS.
+//! Validation of the AWS settings, before any request.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ fn refuse(summary: &str, detail: String) -> Checked {
     Err(Diagnostic::error(summary, detail))
 }
 
-/// A value in a message, quoted and not endless.
+/// Quotes a value, bounded, for a message.
 fn quote(text: &str) -> String {
     format!("{:?}", text.chars().take(100).collect::<String>())
 }
 
 pub(super) fn not_empty(text: &str) -> Checked {
     if text.is_empty() {
-        let detail = "Got an empty string. Give it a value, or leave the argument out.";
-        return refuse("Value is empty", detail.to_owned());
+        let detail = "Got an empty string. Set a value, or remove the argument.";
+        return refuse("Empty value", detail.to_owned());
     }
     Ok(())
 }
 
-/// Whether a text has the form of a region's name. Regions become parts of host names.
+/// Whether a text has the form of a region's name. Regions become part of host names.
 pub(crate) fn is_region(text: &str) -> bool {
     let mut parts = text.rsplit('-');
     let number = parts.next().unwrap_or_default();
@@ -59,8 +59,8 @@ pub(super) fn account_id(text: &str) -> Checked {
         return Ok(());
     }
     let detail = format!(
-        "Got {}. Want the twelve digits of an account, in quotes so that zeros at the front stay, \
-         such as \"012345678901\".",
+        "Got {}. Want the twelve digits of an account, quoted to keep leading zeros, such as \
+         \"012345678901\".",
         quote(text)
     );
     refuse("Invalid AWS account ID", detail)
@@ -68,7 +68,7 @@ pub(super) fn account_id(text: &str) -> Checked {
 
 pub(super) fn url(text: &str) -> Checked {
     let refuse = |reason: &str| {
-        // What was meant as a URL may have a password in it.
+        // The text may hold a password.
         let detail = format!("The URL {reason}. Want one such as \"https://vpce.example.com\".");
         refuse("Invalid endpoint URL", detail)
     };
@@ -76,10 +76,10 @@ pub(super) fn url(text: &str) -> Checked {
         return refuse("cannot be parsed");
     };
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return refuse("does not begin with https:// or http:// and a host");
+        return refuse("does not start with https:// or http:// and a host");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return refuse("has a user in it, which AWS services do not know");
+        return refuse("has a user name, which AWS services do not accept");
     }
     if url.query().is_some() || url.fragment().is_some() {
         return refuse("has a query or a fragment");
@@ -87,7 +87,7 @@ pub(super) fn url(text: &str) -> Checked {
     Ok(())
 }
 
-/// `arn:<partition>:iam::<account>:<kind>/<name>`, and what is wrong with it otherwise.
+/// Checks for the form `arn:<partition>:iam::<account>:<kind>/<name>`.
 fn iam_arn(text: &str, kind: &str) -> Result<(), String> {
     let parts: Vec<_> = text.splitn(6, ':').collect();
     let [arn, partition, service, region, account, resource] = parts[..] else {
@@ -98,10 +98,10 @@ fn iam_arn(text: &str, kind: &str) -> Result<(), String> {
         .and_then(|r| r.strip_prefix('/'));
     let owner = is_account_id(account) || kind == "policy" && account == "aws";
     if arn != "arn" || !partition.starts_with("aws") || service != "iam" || !region.is_empty() {
-        return Err("it is not the ARN of something in IAM".to_owned());
+        return Err("it is not an IAM ARN".to_owned());
     }
     if !owner {
-        return Err("the account in it does not have twelve digits".to_owned());
+        return Err("its account does not have twelve digits".to_owned());
     }
     if name.is_none_or(str::is_empty) {
         return Err(format!("it is not the ARN of a {kind}"));
@@ -139,7 +139,7 @@ pub(super) fn policy(text: &str) -> Checked {
     refuse("Invalid policy", detail.to_owned())
 }
 
-/// The characters of session names, source identities and external IDs.
+/// Whether session names, source identities and external IDs may contain a character.
 fn of_session(c: char) -> bool {
     c.is_ascii_alphanumeric() || "_+=,.@-".contains(c)
 }
@@ -160,7 +160,7 @@ pub(super) fn external_id(text: &str) -> Checked {
     if (2..=1224).contains(&text.len()) && text.chars().all(allowed) {
         return Ok(());
     }
-    // It is half a secret: not shown.
+    // Half a secret: not shown.
     let detail = "Want 2 to 1224 letters, digits, and _ + = , . @ : / -.";
     refuse("Invalid external ID", detail.to_owned())
 }
@@ -178,7 +178,7 @@ pub(super) fn session_duration(text: &str) -> Checked {
     }
 }
 
-/// What is wrong with a tag's key; nothing for most.
+/// Returns what is wrong with a tag's key.
 fn key_fault(key: &str) -> Option<&'static str> {
     if key.is_empty() {
         return Some("is empty");
@@ -187,7 +187,7 @@ fn key_fault(key: &str) -> Option<&'static str> {
         return Some("is longer than 128 characters");
     }
     let reserved = key.get(..4).is_some_and(|p| p.eq_ignore_ascii_case("aws:"));
-    reserved.then_some("begins with aws:, which is kept for AWS")
+    reserved.then_some("starts with aws:, which is reserved for AWS")
 }
 
 pub(super) fn tags(value: &Value) -> Checked {
@@ -209,7 +209,7 @@ pub(super) fn tags(value: &Value) -> Checked {
     Ok(())
 }
 
-/// Checks that take more than one attribute.
+/// Checks attributes against each other.
 pub(super) fn across(config: &Value) -> Diagnostics {
     let mut found = Diagnostics::new();
     let missing = |name: &str| config.get(name).is_null();
@@ -225,16 +225,16 @@ pub(super) fn across(config: &Value) -> Diagnostics {
         }
     }
     if present("allowed_account_ids") && present("forbidden_account_ids") {
-        let detail = "allowed_account_ids and forbidden_account_ids are both set. Keep one: what \
-                      is not allowed is forbidden already.";
+        let detail = "allowed_account_ids and forbidden_account_ids are both set. Keep one: \
+                      accounts that are not allowed are forbidden anyway.";
         let conflict = Diagnostic::error("Conflicting account IDs", detail);
         found.push(conflict.at("forbidden_account_ids"));
     }
     if let Some(allowed) = config.get("allowed_account_ids").as_list()
         && allowed.is_empty()
     {
-        let detail = "allowed_account_ids is empty, so that no account is allowed. List the \
-                      accounts, or leave it out.";
+        let detail = "allowed_account_ids is empty, so no account is allowed. List the accounts, \
+                      or remove the argument.";
         found.push(Diagnostic::error("No AWS account allowed", detail).at("allowed_account_ids"));
     }
     web_identity(config, &mut found);
@@ -286,7 +286,7 @@ fn endpoints(config: &Value, found: &mut Diagnostics) {
         let _first = those.next();
         for (index, _) in those {
             let detail = format!(
-                "The endpoint of {service} is set in an endpoints block above already. Keep one."
+                "An endpoints block above already sets the endpoint of {service}. Keep one."
             );
             let path = AttributePath::from("endpoints").index(index);
             let path = path.attribute(service);

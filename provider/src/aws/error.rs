@@ -1,24 +1,29 @@
-//! What to tell a person of a failure of AWS: what it was about, why, and what to do next.
+//! Why a request to AWS failed, and what to do about it.
+//!
+//! The only place that tells errors of AWS apart, and the only one with advice about them.
 
 use std::error::Error;
+use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::operation::RequestId as _;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tfplugin_sdk::Diagnostic;
-use tokio::task::JoinError;
 
-/// Of what AWS says, more is not shown.
-const MOST: usize = 500;
+use crate::call::Stopped;
+
+/// Maximum number of characters quoted of what AWS says.
+const MAX_QUOTE: usize = 500;
 
 const EXPIRED: [&str; 5] = [
+    "ExpiredIDToken",
     "ExpiredToken",
     "ExpiredTokenException",
     "RequestExpired",
     "TokenRefreshRequired",
-    "ExpiredIDToken",
 ];
-const NOT_VALID: [&str; 7] = [
+const INVALID_CREDENTIALS: [&str; 7] = [
     "AuthFailure",
     "IncompleteSignature",
     "InvalidClientTokenId",
@@ -27,68 +32,277 @@ const NOT_VALID: [&str; 7] = [
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 ];
-const REFUSED: [&str; 3] = [
+const DENIED: [&str; 4] = [
     "AccessDenied",
     "AccessDeniedException",
+    "AuthorizationError",
     "UnauthorizedOperation",
 ];
-const THROTTLED: [&str; 5] = [
+const THROTTLED: [&str; 6] = [
     "RequestLimitExceeded",
+    "RequestThrottled",
+    "ThrottledException",
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
-    "RequestThrottled",
+];
+const QUOTA: [&str; 4] = [
+    "CodeStorageExceededException",
+    "LimitExceeded",
+    "LimitExceededException",
+    "PolicyLengthExceededException",
+];
+/// Codes of a service that fails for now, or that is changing the same thing already.
+const BUSY: [&str; 11] = [
+    "ConcurrentModification",
+    "ConcurrentModificationException",
+    "InternalException",
+    "InternalFailure",
+    "OperationAbortedException",
+    "ResourceInUseException",
+    "ServiceException",
+    "ServiceFailure",
+    "ServiceFailureException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+];
+const NOT_FOUND: [&str; 3] = [
+    "NoSuchEntity",
+    "RepositoryNotFoundException",
+    "ResourceNotFoundException",
 ];
 
-/// The diagnostic for a request that failed while `doing` something.
-pub(crate) fn diagnose<E, R>(doing: &str, error: &SdkError<E, R>) -> Diagnostic
+/// Why a request to AWS failed.
+#[derive(Debug, Clone)]
+pub(crate) enum AwsError {
+    /// The service refused.
+    Service {
+        code: String,
+        message: String,
+        request: Option<String>,
+    },
+    /// No credentials are configured anywhere.
+    NoCredentials(String),
+    /// Credentials are configured but could not be obtained.
+    Credentials(String),
+    /// The service did not answer, or something else answered.
+    Unreachable(String),
+    /// The call ended first.
+    Stopped {
+        stopped: Stopped,
+        /// The answer to the last attempt, if the request was being repeated.
+        last: Option<Box<AwsError>>,
+    },
+}
+
+impl<E, R> From<SdkError<E, R>> for AwsError
 where
-    E: Error + ProvideErrorMetadata + 'static,
-    R: std::fmt::Debug + 'static,
+    E: ProvideErrorMetadata + Error + 'static,
+    R: fmt::Debug + 'static,
 {
-    if let Some(credentials) = credentials_error(error) {
-        return no_credentials(doing, credentials);
-    }
-    let Some(code) = error.code() else {
-        let detail = format!(
-            "While {doing}: {}.\n\nCheck the region, the endpoints, and that AWS can be reached \
-             from here, through the proxies of HTTPS_PROXY and NO_PROXY if there are any.",
-            causes(error)
-        );
-        return Diagnostic::error("AWS not reachable", detail);
-    };
-    let message = error.message().unwrap_or("no message");
-    let (summary, advice) = explain(code);
-    let detail = format!("While {doing}: {code}: {}.\n\n{advice}", shorten(message));
-    Diagnostic::error(summary, detail)
-}
-
-/// A heading, and the next step, for an error code of AWS.
-fn explain(code: &str) -> (&'static str, &'static str) {
-    if EXPIRED.contains(&code) {
-        let advice = "Get new credentials, for example with `aws sso login`, and run Terraform \
-                      again. What was done is not lost.";
-        ("AWS credentials expired", advice)
-    } else if NOT_VALID.contains(&code) {
-        let advice = "Check access key, secret key and session token, the profile, and that the \
-                      region is enabled for the account and belongs to its partition.";
-        ("AWS credentials not valid", advice)
-    } else if REFUSED.contains(&code) {
-        let advice = "Allow the action to the identity whose credentials are used, or use other \
-                      credentials.";
-        ("AWS refused the request", advice)
-    } else if THROTTLED.contains(&code) {
-        let advice = "AWS kept throttling. Apply again later, with a smaller -parallelism or a \
-                      larger max_retries.";
-        ("AWS throttled the request", advice)
-    } else {
-        let advice = "If the reason is not plain from what AWS says, apply again; if it stays, \
-                      this is worth a bug report.";
-        ("AWS request failed", advice)
+    fn from(error: SdkError<E, R>) -> Self {
+        match credentials_error(&error) {
+            Some(none @ CredentialsError::CredentialsNotLoaded(_)) => {
+                return Self::NoCredentials(sources_tried(none));
+            }
+            Some(other) => return Self::Credentials(causes(other)),
+            None => {}
+        }
+        let meta = error.as_service_error().map(|service| service.meta());
+        match meta.and_then(|meta| Some((meta, meta.code()?))) {
+            Some((meta, code)) => Self::Service {
+                code: code.to_owned(),
+                message: one_line(meta.message().unwrap_or("no message")),
+                request: meta.request_id().map(str::to_owned),
+            },
+            None => Self::Unreachable(causes(&error)),
+        }
     }
 }
 
-/// Whether credentials could not even be had.
+impl From<Stopped> for AwsError {
+    fn from(stopped: Stopped) -> Self {
+        Self::Stopped {
+            stopped,
+            last: None,
+        }
+    }
+}
+
+impl AwsError {
+    /// Returns the error of a service that refused with this code.
+    pub(crate) fn service(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Service {
+            code: code.into(),
+            message: message.into(),
+            request: None,
+        }
+    }
+
+    fn code(&self) -> &str {
+        match self {
+            Self::Service { code, .. } => code,
+            _ => "",
+        }
+    }
+
+    fn message(&self) -> &str {
+        match self {
+            Self::Service { message, .. } => message,
+            _ => "",
+        }
+    }
+
+    /// Whether what was asked for does not exist.
+    pub(crate) fn is_not_found(&self) -> bool {
+        NOT_FOUND.contains(&self.code())
+    }
+
+    /// Whether what was to be created exists already.
+    pub(crate) fn is_taken(&self) -> bool {
+        match self.code() {
+            "EntityAlreadyExists" | "ResourceAlreadyExistsException" => true,
+            // Lambda has one code for this and for an update that is under way.
+            "ResourceConflictException" => self.message().contains("exist"),
+            _ => false,
+        }
+    }
+
+    /// Whether it passes by itself.
+    pub(crate) fn is_temporary(&self) -> bool {
+        let code = self.code();
+        THROTTLED.contains(&code)
+            || BUSY.contains(&code)
+            || code == "ResourceConflictException" && !self.is_taken()
+    }
+
+    /// Whether it passes when a role that was just created, or its policy, is known everywhere.
+    pub(crate) fn is_propagation(&self) -> bool {
+        let message = self.message();
+        self.code() == "InvalidParameterValueException"
+            && [
+                "cannot be assumed by Lambda",
+                "does not have permissions to call",
+                "execution role does not have permission",
+                "KMS key is invalid for",
+                "unable to configure access to your environment variables",
+            ]
+            .iter()
+            .any(|part| message.contains(part))
+    }
+
+    /// Returns the diagnostic. `doing` is such as `creating the role "x"`.
+    pub(crate) fn diagnose(&self, doing: &str) -> Diagnostic {
+        let (summary, advice) = self.explain();
+        Diagnostic::error(summary, format!("While {doing}: {self}.\n\n{advice}"))
+    }
+
+    /// Returns a summary and the next step.
+    fn explain(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::NoCredentials(_) => (
+                "No AWS credentials found",
+                "Set one of them up, for example with `aws configure` or `aws sso login`.",
+            ),
+            Self::Credentials(reason) if reason.to_lowercase().contains("expired") => (
+                "AWS credentials expired",
+                "Log in again, for example with `aws sso login`, or renew the token.",
+            ),
+            Self::Credentials(_) => (
+                "AWS credentials not usable",
+                "Check the profile and what it refers to, or the role, its trust policy, and \
+                 that the credentials before it may assume it.",
+            ),
+            Self::Unreachable(_) => (
+                "AWS not reachable",
+                "Check the region, the endpoints, and that AWS can be reached from here, through \
+                 the proxies of HTTPS_PROXY and NO_PROXY if there are any. Then apply again.",
+            ),
+            Self::Stopped { stopped, .. } => match stopped {
+                Stopped::Interrupted => (
+                    "Interrupted",
+                    "What was done so far stays and is kept in the state; the next apply \
+                     continues from there.",
+                ),
+                Stopped::TimedOut { .. } => (
+                    "Timed out",
+                    "Allow more time in the timeouts block, or apply again: what was done so far \
+                     stays.",
+                ),
+            },
+            Self::Service { code, .. } => self.explain_code(code),
+        }
+    }
+
+    fn explain_code(&self, code: &str) -> (&'static str, &'static str) {
+        if EXPIRED.contains(&code) {
+            let advice = "Get new credentials, for example with `aws sso login`, and apply again. \
+                          What was done so far stays.";
+            ("AWS credentials expired", advice)
+        } else if INVALID_CREDENTIALS.contains(&code) {
+            let advice = "Check access key, secret key and session token, the profile, and that \
+                          the region is enabled for the account and belongs to its partition.";
+            ("AWS credentials not valid", advice)
+        } else if DENIED.contains(&code) {
+            let advice = "Allow the action to the identity whose credentials are used, or use \
+                          other credentials. A service control policy or a permissions boundary \
+                          may also forbid it.";
+            ("AWS access denied", advice)
+        } else if QUOTA.contains(&code) {
+            let advice = "Remove what is no longer needed, or request a higher quota in the \
+                          Service Quotas console, then apply again.";
+            ("AWS quota reached", advice)
+        } else if self.is_propagation() {
+            let advice = "A new role is normally usable within seconds. Check what restricts it: \
+                          its permissions boundary, service control policies, and the policies \
+                          of the key or the destination that it is to use. Then apply again.";
+            ("Role not usable by Lambda", advice)
+        } else if THROTTLED.contains(&code) {
+            let advice = "AWS kept throttling. Apply again later, with a smaller -parallelism or \
+                          a larger max_retries.";
+            ("AWS throttled the request", advice)
+        } else if self.is_temporary() {
+            let advice = "Apply again later, or allow more time in the timeouts block.";
+            ("AWS too busy", advice)
+        } else {
+            let advice = "Correct what AWS names, then apply again. If the reason is not clear \
+                          and the error stays, please report a bug.";
+            ("AWS request failed", advice)
+        }
+    }
+}
+
+impl fmt::Display for AwsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service {
+                code,
+                message,
+                request,
+            } => {
+                write!(f, "{code}: {}", message.trim_end_matches('.'))?;
+                match request {
+                    Some(id) => write!(f, " (request {id})"),
+                    None => Ok(()),
+                }
+            }
+            Self::NoCredentials(reason) | Self::Credentials(reason) | Self::Unreachable(reason) => {
+                f.write_str(reason)
+            }
+            Self::Stopped { stopped, last } => {
+                write!(f, "{stopped}")?;
+                match last {
+                    Some(last) => write!(f, "; the last answer of AWS was {last}"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+impl Error for AwsError {}
+
+/// Finds the failure to obtain credentials in an error's chain of causes.
 fn credentials_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CredentialsError> {
     let chain = std::iter::successors(Some(error), |&error| error.source());
     chain
@@ -96,40 +310,19 @@ fn credentials_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Credent
         .next()
 }
 
-/// Whether there are no credentials at all, which is no fault of any.
-pub(crate) fn is_without_credentials(error: &(dyn Error + 'static)) -> bool {
-    let error = credentials_error(error);
-    matches!(error, Some(CredentialsError::CredentialsNotLoaded(_)))
+fn sources_tried(error: &CredentialsError) -> String {
+    let profile = std::env::var("AWS_PROFILE").unwrap_or_else(|_| "default".to_owned());
+    format!(
+        "{}. Sources tried, in this order: access_key and secret_key, or profile, of the \
+         provider; the environment variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; the \
+         profile {profile:?}, which is that of AWS_PROFILE or the default, in the shared config \
+         and credentials files; a web identity token of the environment; the credentials of an \
+         ECS task; the role of an EC2 instance",
+        causes(error)
+    )
 }
 
-fn no_credentials(doing: &str, error: &CredentialsError) -> Diagnostic {
-    if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
-        let profile = std::env::var("AWS_PROFILE").unwrap_or_else(|_| "default".to_owned());
-        let detail = format!(
-            "While {doing}: {}. Looked at, in this order: access_key and secret_key, or profile, \
-             of the provider; the environment variables AWS_ACCESS_KEY_ID and \
-             AWS_SECRET_ACCESS_KEY; the profile {profile:?}, which is that of AWS_PROFILE or the \
-             default, in the shared config and credentials files; a web identity token of the \
-             environment; the credentials of an ECS task; the role of an EC2 instance.\n\nSet \
-             one of them up, for example with `aws configure` or `aws sso login`.",
-            causes(error)
-        );
-        return Diagnostic::error("No AWS credentials found", detail);
-    }
-    let causes = causes(error);
-    let lower = causes.to_lowercase();
-    let (summary, advice) = if lower.contains("expired") {
-        let advice = "Log in again, for example with `aws sso login`, or renew the token.";
-        ("AWS credentials expired", advice)
-    } else {
-        let advice = "Check what it is about: the profile and what it refers to, or the role, \
-                      its trust policy, and that the credentials before it may assume it.";
-        ("AWS credentials not usable", advice)
-    };
-    Diagnostic::error(summary, format!("While {doing}: {causes}.\n\n{advice}"))
-}
-
-/// An error and its causes in one line; of what AWS answered, code and message alone.
+/// Returns an error and its causes in one line: a host and a reason, never credentials.
 fn causes(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     for error in std::iter::successors(Some(error), |&error| error.source()) {
@@ -138,73 +331,20 @@ fn causes(error: &(dyn Error + 'static)) -> String {
             parts.push(text);
         }
     }
-    shorten(&parts.join(": "))
+    one_line(&parts.join(": "))
 }
 
-/// One line, not endless, and without the full stop that the detail adds.
-fn shorten(text: &str) -> String {
+/// Returns a text as one bounded line without the full stop that a detail adds.
+pub(super) fn one_line(text: &str) -> String {
     let line: String = text
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ")
         .chars()
-        .take(MOST)
+        .take(MAX_QUOTE)
         .collect();
     line.trim_end_matches('.').to_owned()
 }
 
-pub(super) fn no_region() -> Diagnostic {
-    let detail = "AWS is needed, but no region is set. Looked at, in this order: region of the \
-                  provider; the environment variables AWS_REGION and AWS_DEFAULT_REGION; the \
-                  profile in the shared config file; the region of an EC2 instance.\n\nSet \
-                  region in the provider block, or AWS_REGION.";
-    Diagnostic::error("AWS region not set", detail)
-}
-
-pub(super) fn bad_region(region: &str) -> Diagnostic {
-    let region: String = region.chars().take(100).collect();
-    let detail = format!(
-        "Got {region:?} from the environment or a shared config file. Want the name of a region, \
-         such as \"eu-west-1\".\n\nCorrect AWS_REGION or the profile, or set region in the \
-         provider block."
-    );
-    Diagnostic::error("Invalid AWS region", detail)
-}
-
-pub(super) fn not_loaded(error: JoinError) -> Diagnostic {
-    let reason = match error.try_into_panic() {
-        Ok(panic) => panic
-            .downcast_ref::<String>()
-            .cloned()
-            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-            .unwrap_or_else(|| "no reason given".to_owned()),
-        Err(_) => "interrupted".to_owned(),
-    };
-    let detail = format!(
-        "The AWS settings of the environment or the shared config file cannot be used: {}.\n\n\
-         Correct the environment variable or the profile.",
-        shorten(&reason)
-    );
-    Diagnostic::error("AWS settings not usable", detail)
-}
-
-pub(super) fn no_web_identity() -> Diagnostic {
-    let detail = "assume_role_with_web_identity wants a role and a token. Set role_arn or \
-                  AWS_ROLE_ARN, and web_identity_token, web_identity_token_file or \
-                  AWS_WEB_IDENTITY_TOKEN_FILE.";
-    Diagnostic::error("Incomplete web identity", detail)
-}
-
-pub(super) fn strange_identity() -> Diagnostic {
-    let detail = "STS does not say which account the credentials belong to. Check the endpoint \
-                  of sts.";
-    Diagnostic::error("AWS account not known", detail)
-}
-
-pub(super) fn wrong_account(id: &str, why: &str) -> Diagnostic {
-    let detail = format!(
-        "The credentials belong to the AWS account {id}, which {why}.\n\nUse credentials of \
-         another account, or change the list."
-    );
-    Diagnostic::error("AWS account not allowed", detail)
-}
+#[cfg(test)]
+mod tests;

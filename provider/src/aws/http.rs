@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tfplugin_sdk::Diagnostic;
 
-/// No file of certificate authorities is larger.
+/// Maximum size of a file of certificate authorities in bytes.
 const MAX_BUNDLE: u64 = 16 << 20;
 
 /// Connections to AWS, shared by all clients.
@@ -29,7 +29,8 @@ impl Default for Http {
 }
 
 impl Http {
-    /// A client that trusts the certificate authorities in a PEM file beside the system's.
+    /// Returns a client that trusts the certificate authorities in a PEM file in addition to the
+    /// system's.
     pub(super) fn trusting(path: &Path) -> Result<Self, Diagnostic> {
         let pem = read(path).map_err(|reason| {
             let detail = format!(
@@ -58,15 +59,15 @@ impl Http {
 fn read(path: &Path) -> Result<Vec<u8>, String> {
     let size = std::fs::metadata(path).map_err(|error| error.to_string())?;
     if size.len() > MAX_BUNDLE {
-        return Err("larger than any list of certificates".to_owned());
+        return Err("larger than 16 MiB".to_owned());
     }
     let pem = std::fs::read(path).map_err(|error| error.to_string())?;
-    // The SDK would panic over what is not, and long after.
+    // The SDK would panic on invalid certificates, and only at the first request.
     soci::Client::with_root_certificates(&pem).map_err(|error| error.to_string())?;
     Ok(pem)
 }
 
-/// Like the SDK's default client: through the proxies that the environment names.
+/// Returns a client like the SDK's default one, which uses the proxies of the environment.
 fn client(trusted: TrustStore) -> SharedHttpClient {
     let context = TlsContext::builder().with_trust_store(trusted).build();
     let context = context.unwrap_or_default();

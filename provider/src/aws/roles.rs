@@ -1,4 +1,4 @@
-//! Credentials of roles, from AWS STS.
+//! Credentials of assumed roles, from AWS STS.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -10,13 +10,13 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
 use tfplugin_sdk::Diagnostic;
 
-use super::settings::{Role, Settings};
-use super::{error, expand, require_region};
+use super::diagnostics::{no_web_identity, require_region};
+use super::settings::{APP_NAME, Role, Settings, expand};
 
-/// No token is longer.
+/// Maximum size of a token in bytes.
 const MAX_TOKEN: u64 = 64 << 10;
 
-/// The same configuration with the credentials of the roles that the settings name.
+/// Replaces the credentials of a configuration by those of the roles in the settings.
 pub(super) fn assume(settings: &Settings, mut config: SdkConfig) -> Result<SdkConfig, Diagnostic> {
     let web = settings.assume_role_with_web_identity.iter();
     let roles = web.map(|role| (role, true));
@@ -31,7 +31,7 @@ pub(super) fn assume(settings: &Settings, mut config: SdkConfig) -> Result<SdkCo
     Ok(config)
 }
 
-/// AWS STS, asked with the credentials of a configuration.
+/// Opens a client of AWS STS with the credentials of a configuration.
 pub(super) fn sts(settings: &Settings, config: &SdkConfig) -> aws_sdk_sts::Client {
     let mut builder = aws_sdk_sts::config::Builder::from(config);
     if let Some(url) = settings.endpoint("sts") {
@@ -40,14 +40,14 @@ pub(super) fn sts(settings: &Settings, config: &SdkConfig) -> aws_sdk_sts::Clien
     aws_sdk_sts::Client::from_conf(builder.build())
 }
 
-/// What a web identity proves itself with.
+/// The token of a web identity.
 enum Token {
     Known(String),
-    /// Read anew each time: whoever writes it renews it.
+    /// Read each time, because its writer renews it.
     File(String),
 }
 
-/// Sessions of one role. The SDK keeps the credentials until shortly before they expire.
+/// Provider of one role's credentials, which the SDK caches until shortly before they expire.
 struct Session {
     client: aws_sdk_sts::Client,
     role_arn: String,
@@ -74,7 +74,7 @@ impl Session {
             (true, Some(token)) => Some(Token::Known(token.clone())),
             (true, None) => {
                 let file = given(&role.web_identity_token_file, "AWS_WEB_IDENTITY_TOKEN_FILE");
-                Some(Token::File(file.ok_or_else(error::no_web_identity)?))
+                Some(Token::File(file.ok_or_else(no_web_identity)?))
             }
         };
         let tags = role.tags.iter().flatten();
@@ -88,9 +88,9 @@ impl Session {
         });
         Ok(Self {
             client,
-            role_arn: given(&role.role_arn, "AWS_ROLE_ARN").ok_or_else(error::no_web_identity)?,
+            role_arn: given(&role.role_arn, "AWS_ROLE_ARN").ok_or_else(no_web_identity)?,
             name: given(&role.session_name, "AWS_ROLE_SESSION_NAME")
-                .unwrap_or_else(|| super::APP_NAME.to_owned()),
+                .unwrap_or_else(|| APP_NAME.to_owned()),
             external_id: role.external_id.clone(),
             seconds: role.seconds(),
             policy: role.policy.clone(),
@@ -117,7 +117,8 @@ impl Session {
                 source,
             })
         })?;
-        let found = answer.ok_or_else(|| CredentialsError::unhandled("STS gave no credentials"))?;
+        let found =
+            answer.ok_or_else(|| CredentialsError::unhandled("STS returned no credentials"))?;
         let expiry = u64::try_from(found.expiration.secs()).unwrap_or_default();
         let account = self.role_arn.split(':').nth(4).unwrap_or_default();
         let credentials = Credentials::builder()
@@ -170,10 +171,10 @@ async fn read(path: &str) -> std::io::Result<String> {
     let in_file = |error: std::io::Error| {
         std::io::Error::new(error.kind(), format!("{}: {error}", path.display()))
     };
-    // A small file, on a disk of this machine.
+    // A small local file.
     let size = std::fs::metadata(&path).map_err(in_file)?.len();
     if size > MAX_TOKEN {
-        let reason = format!("{}: longer than any token", path.display());
+        let reason = format!("{}: larger than 64 KiB", path.display());
         return Err(std::io::Error::other(reason));
     }
     let token = std::fs::read_to_string(&path).map_err(in_file)?;

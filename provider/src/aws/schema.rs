@@ -1,4 +1,4 @@
-//! What the provider block says of AWS: attributes, blocks, and their checks.
+//! Attributes and blocks of the provider that configure AWS.
 
 use tfplugin_sdk::{Attribute, Block, Diagnostics, Schema, Type, Value, validators};
 
@@ -35,7 +35,6 @@ fn switch(description: &str) -> Attribute {
     Attribute::bool().optional().description(description)
 }
 
-/// Who asks.
 fn credentials(schema: Schema) -> Schema {
     let files = || validators::each(validators::string(check::not_empty));
     let ids = |description| {
@@ -45,7 +44,7 @@ fn credentials(schema: Schema) -> Schema {
         .attribute(
             "access_key",
             text(
-                "AWS access key. Wants `secret_key` beside it. Can also be set with the \
+                "AWS access key. Requires `secret_key`. Can also be set with the \
                  environment variable `AWS_ACCESS_KEY_ID`, or in a shared credentials file.",
             )
             .validate(validators::string(check::not_empty)),
@@ -53,23 +52,23 @@ fn credentials(schema: Schema) -> Schema {
         .attribute(
             "secret_key",
             secret(
-                "AWS secret key. Wants `access_key` beside it. Can also be set with the \
+                "AWS secret key. Requires `access_key`. Can also be set with the \
                  environment variable `AWS_SECRET_ACCESS_KEY`, or in a shared credentials file.",
             ),
         )
         .attribute(
             "token",
             secret(
-                "Session token of temporary credentials. Wants `access_key` and `secret_key` \
-                 beside it. Can also be set with the environment variable `AWS_SESSION_TOKEN`.",
+                "Session token of temporary credentials. Requires `access_key` and `secret_key`. \
+                 Can also be set with the environment variable `AWS_SESSION_TOKEN`.",
             ),
         )
         .attribute(
             "profile",
             text(
-                "Name of the AWS profile in the shared files. If set here, its credentials are \
-                 used even where there are others in environment variables. Can also be set with \
-                 the environment variable `AWS_PROFILE`.",
+                "Name of the AWS profile in the shared files. If set here, its credentials take \
+                 precedence over those in environment variables. Can also be set with the \
+                 environment variable `AWS_PROFILE`.",
             )
             .validate(validators::string(check::not_empty)),
         )
@@ -92,36 +91,35 @@ fn credentials(schema: Schema) -> Schema {
         .attribute(
             "allowed_account_ids",
             ids(
-                "The only AWS account IDs that the provider may work in, as a guard against the \
-                 wrong credentials. Conflicts with `forbidden_account_ids`.",
+                "The only AWS account IDs that the provider may use, as a guard against the wrong \
+                 credentials. Conflicts with `forbidden_account_ids`.",
             ),
         )
         .attribute(
             "forbidden_account_ids",
             ids(
-                "AWS account IDs that the provider must not work in. Conflicts with \
+                "AWS account IDs that the provider must not use. Conflicts with \
                  `allowed_account_ids`.",
             ),
         )
         .attribute(
             "skip_credentials_validation",
             switch(
-                "Whether to leave out the check of the credentials with STS that precedes their \
-                 first use; for AWS-compatible services without STS. Account IDs that are \
-                 allowed or forbidden are looked at all the same. Default: `false`.",
+                "Whether to skip validating the credentials with STS before their first use; for \
+                 AWS-compatible services without STS. Allowed and forbidden account IDs are \
+                 checked anyway. Default: `false`.",
             ),
         )
 }
 
-/// Where AWS is, and how it is spoken to.
 fn connection(schema: Schema) -> Schema {
     schema
         .attribute(
             "region",
             text(
                 "AWS region, such as `eu-west-1`. Can also be set with the environment variables \
-                 `AWS_REGION` and `AWS_DEFAULT_REGION`, or in a shared config file. Images are \
-                 read from the region that their registry's name gives, whichever this is.",
+                 `AWS_REGION` and `AWS_DEFAULT_REGION`, or in a shared config file. Images in \
+                 Amazon ECR are read from the region in their registry's name.",
             )
             .validate(validators::string(check::region)),
         )
@@ -131,15 +129,15 @@ fn connection(schema: Schema) -> Schema {
                 .optional()
                 .validate(validators::number_range(0..=100))
                 .description(
-                    "How often a request to AWS is made again when it was throttled or failed \
-                     for a moment. Default: 9. Can also be set with the environment variable \
-                     `AWS_MAX_ATTEMPTS`, which counts the first request too.",
+                    "Maximum number of times a request to AWS is retried when it is throttled or \
+                     fails temporarily. Default: 9. Can also be set with the environment variable \
+                     `AWS_MAX_ATTEMPTS`, which counts the first attempt too.",
                 ),
         )
         .attribute(
             "retry_mode",
             text(
-                "How requests to AWS are made again: `standard`, or `adaptive`, which also slows \
+                "How requests to AWS are retried: `standard`, or `adaptive`, which also slows \
                  down when AWS throttles. Default: `standard`. Can also be set with the \
                  environment variable `AWS_RETRY_MODE`.",
             )
@@ -148,8 +146,8 @@ fn connection(schema: Schema) -> Schema {
         .attribute(
             "custom_ca_bundle",
             text(
-                "Path of a PEM file with further certificate authorities to trust, beside the \
-                 system's; for AWS and for registries. Can also be set with the environment \
+                "Path of a PEM file with certificate authorities to trust in addition to the \
+                 system's, for AWS and for registries. Can also be set with the environment \
                  variable `AWS_CA_BUNDLE`.",
             )
             .validate(validators::string(check::not_empty)),
@@ -157,14 +155,14 @@ fn connection(schema: Schema) -> Schema {
         .attribute(
             "use_fips_endpoint",
             switch(
-                "Whether to use endpoints that are validated for FIPS 140. Can also be set with \
+                "Whether to use endpoints validated for FIPS 140. Can also be set with \
                  the environment variable `AWS_USE_FIPS_ENDPOINT`.",
             ),
         )
         .attribute(
             "use_dualstack_endpoint",
             switch(
-                "Whether to use endpoints that are reached over IPv6 too. Can also be set with \
+                "Whether to use endpoints that are also reachable over IPv6. Can also be set with \
                  the environment variable `AWS_USE_DUALSTACK_ENDPOINT`.",
             ),
         )
@@ -179,22 +177,22 @@ fn blocks(schema: Schema) -> Schema {
             "default_tags",
             Block::list()
                 .max_items(1)
-                .description("Tags for every resource that can have some.")
+                .description("Tags for every resource that supports them.")
                 .attribute(
                     "tags",
                     Attribute::map(Type::String)
                         .optional()
                         .validate(check::tags)
                         .description(
-                            "Tags by key. A tag of a resource wins over one of the same key \
-                             here. Can also be set with environment variables \
+                            "Tags by key. A tag of the resource itself takes precedence. Can \
+                             also be set with environment variables \
                              `TF_AWS_DEFAULT_TAGS_<key>`.",
                         ),
                 ),
         )
 }
 
-/// What the two ways to a role have in common.
+/// Adds the attributes that both ways to assume a role have.
 fn role(block: Block) -> Block {
     block
         .attribute(
@@ -205,19 +203,19 @@ fn role(block: Block) -> Block {
         .attribute(
             "duration",
             text(
-                "How long the credentials of the role last, 15 minutes to 12 hours, such as \
-                 `1h30m`. Default: an hour.",
+                "Lifetime of the role's credentials, 15 minutes to 12 hours, such as `1h30m`. \
+                 Default: one hour.",
             )
             .validate(validators::string(check::session_duration)),
         )
         .attribute(
             "policy",
-            text("IAM policy, as JSON, that narrows what the role may do in the session.")
+            text("IAM policy in JSON that restricts the permissions of the session.")
                 .validate(validators::string(check::policy)),
         )
         .attribute(
             "policy_arns",
-            set_of_texts("ARNs of IAM policies that narrow what the role may do in the session.")
+            set_of_texts("ARNs of IAM policies that restrict the permissions of the session.")
                 .validate(validators::each(validators::string(check::policy_arn))),
         )
 }
@@ -226,7 +224,7 @@ fn assume_role() -> Block {
     let block = Block::list()
         .description(
             "A role to assume. With several blocks, each role is assumed with the credentials of \
-             the one before.",
+             the previous one.",
         )
         .attribute(
             "role_arn",
@@ -237,12 +235,12 @@ fn assume_role() -> Block {
         )
         .attribute(
             "external_id",
-            text("External ID that the role's trust policy asks for.")
+            text("External ID that the role's trust policy requires.")
                 .validate(validators::string(check::external_id)),
         )
         .attribute(
             "source_identity",
-            text("Source identity that stays with the session, whatever roles follow.")
+            text("Source identity of the session, which persists when further roles are assumed.")
                 .validate(validators::string(check::session_name)),
         )
         .attribute(
@@ -254,7 +252,7 @@ fn assume_role() -> Block {
         )
         .attribute(
             "transitive_tag_keys",
-            set_of_texts("Keys of session tags that are passed on to roles that follow."),
+            set_of_texts("Keys of session tags that are passed on to further roles."),
         );
     role(block)
 }
@@ -275,7 +273,7 @@ fn web_identity() -> Block {
         .attribute(
             "web_identity_token_file",
             text(
-                "Path of a file with the token, read whenever credentials are needed. Conflicts \
+                "Path of a file with the token, read each time credentials are needed. Conflicts \
                  with `web_identity_token`. Can also be set with the environment variable \
                  `AWS_WEB_IDENTITY_TOKEN_FILE`.",
             )
@@ -285,8 +283,8 @@ fn web_identity() -> Block {
 }
 
 fn endpoints() -> Block {
-    let mut block =
-        Block::list().description("URLs of AWS services, where they are not the region's own.");
+    let mut block = Block::list()
+        .description("URLs of AWS services that replace the default ones of the region.");
     for (service, name, variable) in [
         ("ecr", "Amazon ECR", "ECR"),
         ("events", "Amazon EventBridge", "EVENTBRIDGE"),
@@ -305,7 +303,7 @@ fn endpoints() -> Block {
     block
 }
 
-/// Checks that take more than one attribute.
+/// Checks attributes against each other.
 pub(crate) fn validate(config: &Value) -> Diagnostics {
     check::across(config)
 }

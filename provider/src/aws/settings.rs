@@ -1,4 +1,4 @@
-//! What the provider block says of AWS, read.
+//! The AWS settings of the provider.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,10 +7,13 @@ use std::time::Duration;
 use serde::Deserialize;
 use tfplugin_sdk::{AttributePath, Diagnostic, Value, timeouts};
 
+/// Name of the provider in requests to AWS.
+pub(super) const APP_NAME: &str = "terraform-provider-soci";
+
 /// The services that have an attribute in `endpoints`.
 pub(super) const ENDPOINTS: [&str; 6] = ["ecr", "events", "iam", "lambda", "logs", "sts"];
 
-/// The attributes and blocks that decide who asks AWS, and where.
+/// The attributes and blocks that determine credentials and endpoints.
 const OF_AWS: [&str; 18] = [
     "access_key",
     "allowed_account_ids",
@@ -32,10 +35,10 @@ const OF_AWS: [&str; 18] = [
     "use_fips_endpoint",
 ];
 
-/// Variables that hold default tags begin so.
+/// Prefix of environment variables with default tags.
 const TAG_VARIABLE: &str = "TF_AWS_DEFAULT_TAGS_";
 
-/// What the provider block says of AWS. Holds secrets: not to be printed.
+/// The AWS settings of the provider. Holds secrets: not to be printed.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Settings {
@@ -58,7 +61,7 @@ pub(super) struct Settings {
     endpoints: Vec<BTreeMap<String, Option<String>>>,
 }
 
-/// A role to assume, one way or the other.
+/// A role to assume, with credentials or with a web identity.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Role {
@@ -76,7 +79,7 @@ pub(super) struct Role {
 }
 
 impl Role {
-    /// How long its credentials last.
+    /// Returns the lifetime of its credentials.
     pub(super) fn seconds(&self) -> Option<i32> {
         let duration = timeouts::parse_duration(self.duration.as_deref()?);
         duration
@@ -89,8 +92,8 @@ impl Role {
 }
 
 impl Settings {
-    /// Reads the configuration of the provider; an error when it depends on something that is
-    /// not known yet.
+    /// Reads the configuration of the provider. Fails if it depends on something that is not
+    /// known yet.
     pub(super) fn read(config: &Value) -> Result<Self, Diagnostic> {
         for name in OF_AWS {
             if let Some(path) = unknown(config.get(name), AttributePath::from(name)) {
@@ -100,7 +103,7 @@ impl Settings {
         Ok(config.to()?)
     }
 
-    /// Where a service is, if not where the region has it.
+    /// Returns the configured URL of a service.
     pub(super) fn endpoint(&self, service: &str) -> Option<&str> {
         let urls = self.endpoints.iter().filter_map(|block| block.get(service));
         urls.flatten().map(String::as_str).next()
@@ -130,7 +133,7 @@ fn not_known_yet(path: &AttributePath) -> Diagnostic {
     Diagnostic::error("Provider configuration not known yet", detail)
 }
 
-/// The default tags of the configuration and of the environment; nothing when they are not
+/// Merges the default tags of the environment and the configuration; none while they are not
 /// known yet.
 pub(super) fn default_tags(
     config: &Value,
@@ -157,7 +160,7 @@ pub(super) fn default_tags(
     Some(tags)
 }
 
-/// A path, with `~` for the home directory written out.
+/// Replaces a leading `~` with the home directory.
 pub(crate) fn expand(path: &str) -> PathBuf {
     let below = path.strip_prefix('~').filter(|rest| {
         let first = rest.chars().next();

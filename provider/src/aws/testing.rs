@@ -1,6 +1,6 @@
-//! Accounts of an AWS double.
+//! Accounts of an AWS fake.
 
-use tests::aws_double::AwsDouble;
+use tests::fake::aws::FakeAws;
 use tfplugin_sdk::Value;
 
 use super::Aws;
@@ -8,9 +8,9 @@ use super::Aws;
 /// The access key of [`config`].
 pub(crate) const ACCESS_KEY: &str = "AKIATESTS";
 
-/// A provider configuration that asks the double, with more attributes.
-pub(crate) fn config<const N: usize>(double: &AwsDouble, more: [(&str, Value); N]) -> Value {
-    let url = Value::from(double.url());
+/// A provider configuration that asks the fake, with more attributes.
+pub(crate) fn config<const N: usize>(fake: &FakeAws, more: [(&str, Value); N]) -> Value {
+    let url = Value::from(fake.url());
     let endpoints = ["ecr", "events", "iam", "lambda", "logs", "sts"];
     let endpoints = Value::object(endpoints.map(|service| (service, url.clone())));
     let mut config = Value::object([
@@ -26,6 +26,6 @@ pub(crate) fn config<const N: usize>(double: &AwsDouble, more: [(&str, Value); N
 }
 
 /// The account of such a configuration.
-pub(crate) fn aws<const N: usize>(double: &AwsDouble, more: [(&str, Value); N]) -> Aws {
-    Aws::new(&config(double, more)).expect("nothing is asked yet")
+pub(crate) fn aws<const N: usize>(fake: &FakeAws, more: [(&str, Value); N]) -> Aws {
+    Aws::new(&config(fake, more)).expect("nothing is asked yet")
 }

@@ -1,4 +1,4 @@
-use tests::aws_double::{ACCOUNT, AwsDouble, field};
+use tests::fake::aws::{ACCOUNT, FakeAws, field};
 use tfplugin_sdk::Value;
 
 use super::testing::{ACCESS_KEY, aws};
@@ -18,9 +18,9 @@ fn role(account: &str, more: &[(&str, Value)]) -> Value {
 
 #[tokio::test]
 async fn the_account_is_looked_up_once() {
-    let double = AwsDouble::start().expect("starts");
-    let aws = aws(&double, []);
-    assert!(double.calls().is_empty(), "AWS is asked too early");
+    let fake = FakeAws::start().expect("starts");
+    let aws = aws(&fake, []);
+    assert!(fake.calls().is_empty(), "AWS is asked too early");
     for _ in 0..2 {
         let account = aws.account().await.expect("an account");
         assert_eq!(account.id, ACCOUNT);
@@ -31,7 +31,7 @@ async fn the_account_is_looked_up_once() {
     }
     aws.lambda().await.expect("a client");
     aws.iam().await.expect("a client");
-    let calls = double.calls();
+    let calls = fake.calls();
     assert_eq!(calls.len(), 1, "{calls:?}");
     assert_eq!(calls[0].access_key, ACCESS_KEY);
     assert_eq!(
@@ -51,9 +51,9 @@ async fn accounts_are_allowed_or_forbidden() {
     ] {
         // Leaving out the check of the credentials does not leave out this one.
         for skip in [false, true] {
-            let double = AwsDouble::start().expect("starts");
+            let fake = FakeAws::start().expect("starts");
             let skip = ("skip_credentials_validation", skip.into());
-            let aws = aws(&double, [(list, texts(&[id])), skip]);
+            let aws = aws(&fake, [(list, texts(&[id])), skip]);
             let client = aws.events().await;
             assert_eq!(client.is_ok(), allowed, "{list} {id}");
             if let Err(failure) = client {
@@ -66,16 +66,16 @@ async fn accounts_are_allowed_or_forbidden() {
 
 #[tokio::test]
 async fn the_check_of_the_credentials_can_be_left_out() {
-    let double = AwsDouble::start().expect("starts");
-    let aws = aws(&double, [("skip_credentials_validation", true.into())]);
+    let fake = FakeAws::start().expect("starts");
+    let aws = aws(&fake, [("skip_credentials_validation", true.into())]);
     aws.logs().await.expect("a client");
     aws.ecr().await.expect("a client");
-    assert!(double.calls().is_empty());
+    assert!(fake.calls().is_empty());
 }
 
 #[tokio::test]
 async fn roles_are_assumed_one_after_the_other() {
-    let double = AwsDouble::start().expect("starts");
+    let fake = FakeAws::start().expect("starts");
     let first = [
         ("session_name", "a-session".into()),
         ("external_id", "an-id".into()),
@@ -90,11 +90,11 @@ async fn roles_are_assumed_one_after_the_other() {
         ("source_identity", "somebody".into()),
     ];
     let roles = [role("111111111111", &first), role("222222222222", &[])];
-    let aws = aws(&double, [("assume_role", Value::List(roles.into()))]);
+    let aws = aws(&fake, [("assume_role", Value::List(roles.into()))]);
     let account = aws.account().await.expect("an account");
     assert_eq!(account.id, "222222222222");
 
-    let calls = double.calls_of("AssumeRole");
+    let calls = fake.calls_of("AssumeRole");
     let [one, two] = &calls[..] else {
         panic!("{calls:?}");
     };
@@ -122,9 +122,9 @@ async fn roles_are_assumed_one_after_the_other() {
             assert_eq!(field(&two.body, name), None, "{name}");
         }
     }
-    let identity = double.calls_of("GetCallerIdentity");
+    let identity = fake.calls_of("GetCallerIdentity");
     assert_eq!(identity[0].access_key, "ASIATESTS1");
-    assert_eq!(identity[0].session_token, tests::aws_double::SESSION_TOKEN);
+    assert_eq!(identity[0].session_token, tests::fake::aws::SESSION_TOKEN);
 }
 
 #[tokio::test]
@@ -137,25 +137,25 @@ async fn a_web_identity_comes_before_the_roles() {
         ("web_identity_token", "a-token".into()),
         ("web_identity_token_file", file),
     ] {
-        let double = AwsDouble::start().expect("starts");
+        let fake = FakeAws::start().expect("starts");
         let web = Value::List(vec![role("111111111111", &[token])]);
         let then = Value::List(vec![role("222222222222", &[])]);
         let aws = aws(
-            &double,
+            &fake,
             [
                 ("assume_role_with_web_identity", web),
                 ("assume_role", then),
             ],
         );
         assert_eq!(aws.account().await.expect("an account").id, "222222222222");
-        let calls = double.calls_of("AssumeRoleWithWebIdentity");
+        let calls = fake.calls_of("AssumeRoleWithWebIdentity");
         assert_eq!(calls.len(), 1);
         assert_eq!(
             field(&calls[0].body, "WebIdentityToken").as_deref(),
             Some("a-token")
         );
         assert_eq!(calls[0].access_key, "", "a web identity needs no other");
-        assert_eq!(double.calls_of("AssumeRole")[0].access_key, "ASIATESTS0");
+        assert_eq!(fake.calls_of("AssumeRole")[0].access_key, "ASIATESTS0");
     }
 }
 
@@ -177,7 +177,7 @@ async fn failures_say_what_to_do() {
         (
             "GetCallerIdentity",
             "AccessDenied",
-            "AWS refused the request",
+            "AWS access denied",
             "Allow",
         ),
         (
@@ -193,22 +193,22 @@ async fn failures_say_what_to_do() {
             ":role/deploy",
         ),
     ] {
-        let double = AwsDouble::start().expect("starts");
-        double.fail(action, 20, 403, code);
+        let fake = FakeAws::start().expect("starts");
+        fake.fail(action, 20, 403, code);
         let roles = match action {
             "AssumeRole" => vec![role("111111111111", &[])],
             _ => vec![],
         };
-        let aws = aws(&double, [("assume_role", Value::List(roles))]);
+        let aws = aws(&fake, [("assume_role", Value::List(roles))]);
         let failure = aws.account().await.expect_err(code);
         assert_eq!(failure.summary, summary, "{}", failure.detail);
         for want in [code, "as the test wants", wanted] {
             assert!(failure.detail.contains(want), "{}", failure.detail);
         }
         // What failed stays so, without asking again.
-        let calls = double.calls().len();
+        let calls = fake.calls().len();
         assert_eq!(aws.lambda().await.err(), Some(failure));
-        assert_eq!(double.calls().len(), calls);
+        assert_eq!(fake.calls().len(), calls);
     }
 }
 
@@ -217,25 +217,25 @@ async fn an_endpoint_that_nobody_listens_on() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
     let url = format!("http://{}", gone.expect("an address"));
     let endpoints = Value::List(vec![Value::object([("sts", url.into())])]);
-    let double = AwsDouble::start().expect("starts");
+    let fake = FakeAws::start().expect("starts");
     let more = [("endpoints", endpoints), ("max_retries", 0.into())];
-    let failure = aws(&double, more).account().await.expect_err("refused");
+    let failure = aws(&fake, more).account().await.expect_err("refused");
     assert_eq!(failure.summary, "AWS not reachable");
     assert!(failure.detail.contains("refused"), "{}", failure.detail);
 }
 
 #[tokio::test]
 async fn what_is_not_known_yet_is_said() {
-    let double = AwsDouble::start().expect("starts");
+    let fake = FakeAws::start().expect("starts");
     let aws = aws(
-        &double,
+        &fake,
         [("region", Value::Unknown), ("default_tags", Value::Unknown)],
     );
     let failure = aws.lambda().await.expect_err("not known");
     assert_eq!(failure.summary, "Provider configuration not known yet");
     assert!(failure.detail.contains("region"), "{}", failure.detail);
     assert!(aws.default_tags_unknown() && aws.default_tags().is_empty());
-    assert!(double.calls().is_empty());
+    assert!(fake.calls().is_empty());
 }
 
 #[test]

@@ -15,13 +15,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use tfplugin_sdk::{Context, Diagnostic};
 
-use super::fault::Fault;
 use super::names;
 use super::settings::Settings;
-use super::work::Work;
 use crate::aws::Account;
+use crate::aws::AwsError;
 use crate::bundle::Function;
-use crate::provider::Shared;
+use crate::shared::Session;
+use crate::shared::Shared;
 
 /// An image takes up to five manifests, and Amazon ECR takes ten in a second.
 const PACE: Duration = Duration::from_millis(500);
@@ -80,16 +80,16 @@ pub(super) fn outstanding(cx: &Context<Shared>, settings: &Settings) -> Option<S
 }
 
 /// Sends what is to be sent. The builder itself stands, so that a failure is a warning.
-pub(super) async fn send(work: &Work<'_>, settings: &Settings) {
-    let cx = work.cx;
+pub(super) async fn send(session: &Session<'_>, settings: &Settings) {
+    let cx = session.call.cx;
     let Some(cursor) = Record::load(cx).existing else {
         return;
     };
     let doing = "handing existing images to the index generator";
     let sent = match cx.data().aws.ecr().await {
-        Ok(ecr) => all(work, &ecr, settings, cursor)
+        Ok(ecr) => all(session, &ecr, settings, cursor)
             .await
-            .map_err(|fault| fault.diagnose(doing)),
+            .map_err(|error| error.diagnose(doing)),
         Err(diagnostic) => Err(diagnostic),
     };
     match sent {
@@ -107,18 +107,18 @@ pub(super) async fn send(work: &Work<'_>, settings: &Settings) {
 }
 
 async fn all(
-    work: &Work<'_>,
+    session: &Session<'_>,
     ecr: &aws_sdk_ecr::Client,
     settings: &Settings,
     mut cursor: Cursor,
-) -> Result<(), Fault> {
+) -> Result<(), AwsError> {
     let filters = settings.filters();
     let generator = names::function(&settings.name, Function::IndexGenerator);
-    for repository in repositories(work, ecr, &filters).await? {
+    for repository in repositories(session, ecr, &filters).await? {
         if repository < cursor.repository {
             continue;
         }
-        for image in images(work, ecr, &repository, settings, &filters).await? {
+        for image in images(session, ecr, &repository, settings, &filters).await? {
             let here = Cursor {
                 repository: repository.clone(),
                 tag: image.tag.clone(),
@@ -126,19 +126,19 @@ async fn all(
             if here <= cursor {
                 continue;
             }
-            let event = event(&work.account, &repository, &image).to_string();
-            let invoke = work
+            let event = event(&session.account, &repository, &image).to_string();
+            let invoke = session
                 .lambda
                 .invoke()
                 .function_name(&generator)
                 .invocation_type(InvocationType::Event)
                 .payload(Blob::new(event));
-            work.call(|| invoke.clone().send()).await?;
+            session.call.send(|| invoke.clone().send()).await?;
             tracing::info!(repository, tag = image.tag, "existing image handed over");
             cursor = here;
             let existing = Some(cursor.clone());
-            Record { existing }.save(work.cx);
-            work.sleep(PACE).await?;
+            Record { existing }.save(session.call.cx);
+            session.call.sleep(PACE).await?;
         }
     }
     Ok(())
@@ -146,15 +146,15 @@ async fn all(
 
 /// The repositories that a filter names, sorted.
 async fn repositories(
-    work: &Work<'_>,
+    session: &Session<'_>,
     ecr: &aws_sdk_ecr::Client,
     filters: &[Filter],
-) -> Result<Vec<String>, Fault> {
+) -> Result<Vec<String>, AwsError> {
     let (mut names, mut token) = (Vec::new(), None);
     for _ in 0..MAX_PAGES {
         let list = ecr.describe_repositories().max_results(PAGE);
         let list = list.set_next_token(token.take());
-        let page = work.call(|| list.clone().send()).await?;
+        let page = session.call.send(|| list.clone().send()).await?;
         let found = page.repositories.unwrap_or_default().into_iter();
         names.extend(found.filter_map(|repository| repository.repository_name));
         token = page.next_token;
@@ -186,12 +186,12 @@ struct Image {
 
 /// The images of a repository that a filter matches, sorted by tag.
 async fn images(
-    work: &Work<'_>,
+    session: &Session<'_>,
     ecr: &aws_sdk_ecr::Client,
     repository: &str,
     settings: &Settings,
     filters: &[Filter],
-) -> Result<Vec<Image>, Fault> {
+) -> Result<Vec<Image>, AwsError> {
     let tagged = DescribeImagesFilter::builder()
         .tag_status(TagStatus::Tagged)
         .build();
@@ -200,11 +200,11 @@ async fn images(
         let list = ecr.describe_images().repository_name(repository);
         let list = list.filter(tagged.clone()).max_results(PAGE);
         let list = list.set_next_token(token.take());
-        let page = match work.call(|| list.clone().send()).await {
+        let page = match session.call.send(|| list.clone().send()).await {
             Ok(page) => page,
             // Removed in the middle of it.
-            Err(fault) if fault.is_not_found() => break,
-            Err(fault) => return Err(fault),
+            Err(error) if error.is_not_found() => break,
+            Err(error) => return Err(error),
         };
         let details = page.image_details.unwrap_or_default();
         images.extend(details.into_iter().flat_map(by_tag));

@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 use tfplugin_sdk::Diagnostic;
 
-use super::fault::Fault;
 use super::names::STATEMENT;
 use super::role::absent;
 use super::settings::VpcConfig;
-use super::work::Work;
+use crate::aws::AwsError;
 use crate::bundle::Zip;
+use crate::shared::Session;
 
 pub(super) use change::ensure;
 pub(super) use find::find;
@@ -186,20 +186,27 @@ impl FoundFunction {
 }
 
 /// Removes the function, with its permissions.
-pub(super) async fn delete(work: &Work<'_>, name: &str) -> Result<(), Diagnostic> {
+pub(super) async fn delete(session: &Session<'_>, name: &str) -> Result<(), Diagnostic> {
     let removed = async {
-        let delete = work.lambda.delete_function().function_name(name);
-        absent(work.call(|| delete.clone().send()).await)?;
-        let get = work.lambda.get_function_configuration().function_name(name);
-        work.until(async || match work.call(|| get.clone().send()).await {
-            Ok(_) => Ok(false),
-            Err(fault) if fault.is_not_found() => Ok(true),
-            Err(fault) => Err(fault),
-        })
-        .await
+        let delete = session.lambda.delete_function().function_name(name);
+        absent(session.call.send(|| delete.clone().send()).await)?;
+        let get = session
+            .lambda
+            .get_function_configuration()
+            .function_name(name);
+        session
+            .call
+            .until(
+                async || match session.call.send(|| get.clone().send()).await {
+                    Ok(_) => Ok(false),
+                    Err(error) if error.is_not_found() => Ok(true),
+                    Err(error) => Err(error),
+                },
+            )
+            .await
     };
-    let removed: Result<(), Fault> = removed.await;
-    removed.map_err(|fault| fault.diagnose(&format!("deleting the function {name:?}")))
+    let removed: Result<(), AwsError> = removed.await;
+    removed.map_err(|error| error.diagnose(&format!("deleting the function {name:?}")))
 }
 
 pub(super) fn config(description: &str, role_arn: String, logging: Logging) -> Config {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use tfplugin_sdk::Diagnostic;
 
-use super::fault::Fault;
 use super::role::absent;
 use super::settings::surplus_tags;
-use super::work::Work;
+use crate::aws::AwsError;
+use crate::shared::Session;
 
 /// A log group as it should be.
 #[derive(Debug, Clone)]
@@ -30,27 +30,34 @@ pub(super) struct FoundLogGroup {
 
 /// The log group, if there is one.
 pub(super) async fn find(
-    work: &Work<'_>,
+    session: &Session<'_>,
     name: &str,
     arn: &str,
 ) -> Result<Option<FoundLogGroup>, Diagnostic> {
-    match look(work, name, arn).await {
+    match look(session, name, arn).await {
         Ok(found) => Ok(found),
-        Err(fault) if fault.is_not_found() => Ok(None),
-        Err(fault) => Err(fault.diagnose(&format!("reading the log group {name:?}"))),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.diagnose(&format!("reading the log group {name:?}"))),
     }
 }
 
-async fn look(work: &Work<'_>, name: &str, arn: &str) -> Result<Option<FoundLogGroup>, Fault> {
+async fn look(
+    session: &Session<'_>,
+    name: &str,
+    arn: &str,
+) -> Result<Option<FoundLogGroup>, AwsError> {
     // What has the name as a prefix comes sorted, the name itself first.
-    let describe = work.logs.describe_log_groups().log_group_name_prefix(name);
-    let page = work.call(|| describe.clone().send()).await?;
+    let describe = session
+        .logs
+        .describe_log_groups()
+        .log_group_name_prefix(name);
+    let page = session.call.send(|| describe.clone().send()).await?;
     let mut groups = page.log_groups.unwrap_or_default().into_iter();
     let Some(group) = groups.find(|group| group.log_group_name.as_deref() == Some(name)) else {
         return Ok(None);
     };
-    let list = work.logs.list_tags_for_resource().resource_arn(arn);
-    let tags = work.call(|| list.clone().send()).await?.tags;
+    let list = session.logs.list_tags_for_resource().resource_arn(arn);
+    let tags = session.call.send(|| list.clone().send()).await?.tags;
     Ok(Some(FoundLogGroup {
         retention: group.retention_in_days.unwrap_or_default().into(),
         kms_key: group.kms_key_id,
@@ -60,7 +67,7 @@ async fn look(work: &Work<'_>, name: &str, arn: &str) -> Result<Option<FoundLogG
 
 /// Makes the log group so.
 pub(super) async fn ensure(
-    work: &Work<'_>,
+    session: &Session<'_>,
     want: &LogGroup,
     found: Option<FoundLogGroup>,
 ) -> Result<(), Diagnostic> {
@@ -72,22 +79,22 @@ pub(super) async fn ensure(
     let done = async {
         let found = match found {
             Some(found) => found,
-            None => create(work, want).await?,
+            None => create(session, want).await?,
         };
-        change(work, want, &found).await
+        change(session, want, &found).await
     };
     done.await
-        .map_err(|fault| fault.diagnose(&format!("{doing} the log group {:?}", want.name)))
+        .map_err(|error| error.diagnose(&format!("{doing} the log group {:?}", want.name)))
 }
 
-async fn create(work: &Work<'_>, want: &LogGroup) -> Result<FoundLogGroup, Fault> {
-    let create = work
+async fn create(session: &Session<'_>, want: &LogGroup) -> Result<FoundLogGroup, AwsError> {
+    let create = session
         .logs
         .create_log_group()
         .log_group_name(&want.name)
         .set_kms_key_id(want.kms_key.clone())
         .set_tags(Some(want.tags.clone().into_iter().collect()));
-    work.call(|| create.clone().send()).await?;
+    session.call.send(|| create.clone().send()).await?;
     Ok(FoundLogGroup {
         retention: 0,
         kms_key: want.kms_key.clone(),
@@ -95,18 +102,22 @@ async fn create(work: &Work<'_>, want: &LogGroup) -> Result<FoundLogGroup, Fault
     })
 }
 
-async fn change(work: &Work<'_>, want: &LogGroup, found: &FoundLogGroup) -> Result<(), Fault> {
-    let (logs, name) = (&work.logs, &want.name);
+async fn change(
+    session: &Session<'_>,
+    want: &LogGroup,
+    found: &FoundLogGroup,
+) -> Result<(), AwsError> {
+    let (logs, name) = (&session.logs, &want.name);
     if found.retention != want.retention {
         match i32::try_from(want.retention) {
             Ok(days) if days > 0 => {
                 let put = logs.put_retention_policy().log_group_name(name);
                 let put = put.retention_in_days(days);
-                work.call_soon(|| put.clone().send()).await?;
+                session.call.send_to_new(|| put.clone().send()).await?;
             }
             _ => {
                 let delete = logs.delete_retention_policy().log_group_name(name);
-                absent(work.call(|| delete.clone().send()).await)?;
+                absent(session.call.send(|| delete.clone().send()).await)?;
             }
         }
     }
@@ -117,11 +128,11 @@ async fn change(work: &Work<'_>, want: &LogGroup, found: &FoundLogGroup) -> Resu
                 .associate_kms_key()
                 .log_group_name(name)
                 .kms_key_id(key);
-            work.call(|| associate.clone().send()).await?;
+            session.call.send(|| associate.clone().send()).await?;
         }
         None => {
             let disassociate = logs.disassociate_kms_key().log_group_name(name);
-            work.call(|| disassociate.clone().send()).await?;
+            session.call.send(|| disassociate.clone().send()).await?;
         }
     }
     if found.tags != want.tags {
@@ -130,31 +141,36 @@ async fn change(work: &Work<'_>, want: &LogGroup, found: &FoundLogGroup) -> Resu
             .tag_resource()
             .resource_arn(&want.arn)
             .set_tags(Some(tags));
-        work.call_soon(|| tag.clone().send()).await?;
+        session.call.send_to_new(|| tag.clone().send()).await?;
         let gone = surplus_tags(&found.tags, &want.tags);
         if !gone.is_empty() {
             let untag = logs.untag_resource().resource_arn(&want.arn);
             let untag = untag.set_tag_keys(Some(gone));
-            work.call(|| untag.clone().send()).await?;
+            session.call.send(|| untag.clone().send()).await?;
         }
     }
     Ok(())
 }
 
 /// Removes the log group with all that it holds.
-pub(super) async fn delete(work: &Work<'_>, name: &str) -> Result<(), Diagnostic> {
-    let delete = work.logs.delete_log_group().log_group_name(name);
+pub(super) async fn delete(session: &Session<'_>, name: &str) -> Result<(), Diagnostic> {
+    let delete = session.logs.delete_log_group().log_group_name(name);
     let removed = async {
-        absent(work.call(|| delete.clone().send()).await)?;
-        let describe = work.logs.describe_log_groups().log_group_name_prefix(name);
-        work.until(async || {
-            let page = work.call(|| describe.clone().send()).await?;
-            let mut groups = page.log_groups.unwrap_or_default().into_iter();
-            Ok(!groups.any(|group| group.log_group_name.as_deref() == Some(name)))
-        })
-        .await
+        absent(session.call.send(|| delete.clone().send()).await)?;
+        let describe = session
+            .logs
+            .describe_log_groups()
+            .log_group_name_prefix(name);
+        session
+            .call
+            .until(async || {
+                let page = session.call.send(|| describe.clone().send()).await?;
+                let mut groups = page.log_groups.unwrap_or_default().into_iter();
+                Ok(!groups.any(|group| group.log_group_name.as_deref() == Some(name)))
+            })
+            .await
     };
     removed
         .await
-        .map_err(|fault| fault.diagnose(&format!("deleting the log group {name:?}")))
+        .map_err(|error| error.diagnose(&format!("deleting the log group {name:?}")))
 }

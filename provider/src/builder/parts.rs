@@ -8,8 +8,8 @@ use super::log_group::FoundLogGroup;
 use super::names::OWNER_TAG;
 use super::role::{FoundRole, is_ours};
 use super::rule::FoundRule;
-use super::work::Work;
 use super::{function, log_group, role, rule};
+use crate::shared::Session;
 
 /// What there is of one function and what it needs.
 #[derive(Clone)]
@@ -35,13 +35,16 @@ impl Found {
     }
 }
 
-pub(super) async fn find(work: &Work<'_>, blueprint: &Blueprint) -> Result<Found, Diagnostic> {
-    let half = |half| find_half(work, half);
+pub(super) async fn find(
+    session: &Session<'_>,
+    blueprint: &Blueprint,
+) -> Result<Found, Diagnostic> {
+    let half = |half| find_half(session, half);
     let rule = &blueprint.rule;
     let (generator, filter, rule) = tokio::try_join!(
         half(&blueprint.generator),
         half(&blueprint.filter),
-        rule::find(work, &rule.bus, &rule.name),
+        rule::find(session, &rule.bus, &rule.name),
     )?;
     Ok(Found {
         filter,
@@ -50,11 +53,11 @@ pub(super) async fn find(work: &Work<'_>, blueprint: &Blueprint) -> Result<Found
     })
 }
 
-async fn find_half(work: &Work<'_>, half: &Half) -> Result<FoundHalf, Diagnostic> {
+async fn find_half(session: &Session<'_>, half: &Half) -> Result<FoundHalf, Diagnostic> {
     let (log_group, role, function) = tokio::try_join!(
-        log_group::find(work, &half.log_group.name, &half.log_group.arn),
-        role::find(work, &half.role.name),
-        function::find(work, &half.function.name),
+        log_group::find(session, &half.log_group.name, &half.log_group.arn),
+        role::find(session, &half.role.name),
+        function::find(session, &half.function.name),
     )?;
     Ok(FoundHalf {
         log_group,
@@ -111,7 +114,7 @@ pub(super) fn check_owner(
 /// Makes all parts so. Each is ready before another relies on it, and the rule, which sets all
 /// in motion, comes last.
 pub(super) async fn ensure(
-    work: &Work<'_>,
+    session: &Session<'_>,
     blueprint: &Blueprint,
     found: Found,
 ) -> Result<(), Diagnostic> {
@@ -123,30 +126,30 @@ pub(super) async fn ensure(
     } = found;
     let mut functions = Vec::new();
     for (half, found) in halves.into_iter().zip([generator, filter]) {
-        log_group::ensure(work, &half.log_group, found.log_group).await?;
-        let role_is_new = role::ensure(work, &half.role, found.role).await?;
+        log_group::ensure(session, &half.log_group, found.log_group).await?;
+        let role_is_new = role::ensure(session, &half.role, found.role).await?;
         functions.push((half, found.function, role_is_new));
     }
     for (half, found, role_is_new) in functions {
-        function::ensure(work, &half.function, found, role_is_new).await?;
+        function::ensure(session, &half.function, found, role_is_new).await?;
     }
-    rule::ensure(work, &blueprint.rule, rule).await
+    rule::ensure(session, &blueprint.rule, rule).await
 }
 
 /// Removes all parts: first what sets the others in motion.
-pub(super) async fn delete(work: &Work<'_>, blueprint: &Blueprint) -> Result<(), Diagnostic> {
+pub(super) async fn delete(session: &Session<'_>, blueprint: &Blueprint) -> Result<(), Diagnostic> {
     let Blueprint {
         filter,
         generator,
         rule,
     } = blueprint;
-    rule::delete(work, &rule.bus, &rule.name).await?;
+    rule::delete(session, &rule.bus, &rule.name).await?;
     for half in [filter, generator] {
-        function::delete(work, &half.function.name).await?;
+        function::delete(session, &half.function.name).await?;
     }
     for half in [filter, generator] {
-        role::delete(work, &half.role.name).await?;
-        log_group::delete(work, &half.log_group.name).await?;
+        role::delete(session, &half.role.name).await?;
+        log_group::delete(session, &half.log_group.name).await?;
     }
     Ok(())
 }

@@ -6,10 +6,10 @@ use aws_sdk_iam::types::Tag;
 use serde_json::Value as Json;
 use tfplugin_sdk::Diagnostic;
 
-use super::fault::Fault;
 use super::names::{OWNER_TAG, POLICY};
 use super::settings::surplus_tags;
-use super::work::Work;
+use crate::aws::AwsError;
+use crate::shared::Session;
 
 /// More pages of a role's policies than it can have.
 const MAX_PAGES: usize = 10;
@@ -79,36 +79,42 @@ impl FoundRole {
 }
 
 /// The role of that name, if there is one.
-pub(super) async fn find(work: &Work<'_>, name: &str) -> Result<Option<FoundRole>, Diagnostic> {
+pub(super) async fn find(
+    session: &Session<'_>,
+    name: &str,
+) -> Result<Option<FoundRole>, Diagnostic> {
     let doing = || format!("reading the role {name:?}");
-    match look(work, name).await {
+    match look(session, name).await {
         Ok(role) => Ok(role),
         // Removed in the middle of it.
-        Err(fault) if fault.is_not_found() => Ok(None),
-        Err(fault) => Err(fault.diagnose(&doing())),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.diagnose(&doing())),
     }
 }
 
-async fn look(work: &Work<'_>, name: &str) -> Result<Option<FoundRole>, Fault> {
-    let iam = &work.iam;
-    let got = work.call(|| iam.get_role().role_name(name).send()).await;
+async fn look(session: &Session<'_>, name: &str) -> Result<Option<FoundRole>, AwsError> {
+    let iam = &session.iam;
+    let got = session
+        .call
+        .send(|| iam.get_role().role_name(name).send())
+        .await;
     let role = match got {
         Ok(output) => output.role,
-        Err(fault) if fault.is_not_found() => return Ok(None),
-        Err(fault) => return Err(fault),
+        Err(error) if error.is_not_found() => return Ok(None),
+        Err(error) => return Err(error),
     };
     let Some(role) = role else {
         return Ok(None);
     };
     let mut policies = BTreeMap::new();
-    for policy in inline(work, name).await? {
+    for policy in inline(session, name).await? {
         let send = || {
             iam.get_role_policy()
                 .role_name(name)
                 .policy_name(&policy)
                 .send()
         };
-        let output = work.call(send).await?;
+        let output = session.call.send(send).await?;
         policies.insert(policy, document(&output.policy_document));
     }
     let tags = role.tags.unwrap_or_default().into_iter();
@@ -119,17 +125,17 @@ async fn look(work: &Work<'_>, name: &str) -> Result<Option<FoundRole>, Fault> {
             .permissions_boundary
             .and_then(|boundary| boundary.permissions_boundary_arn),
         policies,
-        attached: attached(work, name).await?,
+        attached: attached(session, name).await?,
         tags: tags.map(|tag| (tag.key, tag.value)).collect(),
     }))
 }
 
-async fn inline(work: &Work<'_>, name: &str) -> Result<Vec<String>, Fault> {
+async fn inline(session: &Session<'_>, name: &str) -> Result<Vec<String>, AwsError> {
     let (mut found, mut marker) = (Vec::new(), None);
     for _ in 0..MAX_PAGES {
-        let list = work.iam.list_role_policies().role_name(name);
+        let list = session.iam.list_role_policies().role_name(name);
         let list = list.set_marker(marker.take());
-        let page = work.call(|| list.clone().send()).await?;
+        let page = session.call.send(|| list.clone().send()).await?;
         found.extend(page.policy_names);
         marker = page.marker.filter(|_| page.is_truncated);
         if marker.is_none() {
@@ -139,12 +145,12 @@ async fn inline(work: &Work<'_>, name: &str) -> Result<Vec<String>, Fault> {
     Ok(found)
 }
 
-async fn attached(work: &Work<'_>, name: &str) -> Result<BTreeSet<String>, Fault> {
+async fn attached(session: &Session<'_>, name: &str) -> Result<BTreeSet<String>, AwsError> {
     let (mut found, mut marker) = (BTreeSet::new(), None);
     for _ in 0..MAX_PAGES {
-        let list = work.iam.list_attached_role_policies().role_name(name);
+        let list = session.iam.list_attached_role_policies().role_name(name);
         let list = list.set_marker(marker.take());
-        let page = work.call(|| list.clone().send()).await?;
+        let page = session.call.send(|| list.clone().send()).await?;
         let policies = page.attached_policies.unwrap_or_default().into_iter();
         found.extend(policies.filter_map(|policy| policy.policy_arn));
         marker = page.marker.filter(|_| page.is_truncated);
@@ -157,26 +163,26 @@ async fn attached(work: &Work<'_>, name: &str) -> Result<BTreeSet<String>, Fault
 
 /// Makes the role so. Says whether it was made anew.
 pub(super) async fn ensure(
-    work: &Work<'_>,
+    session: &Session<'_>,
     want: &Role,
     found: Option<FoundRole>,
 ) -> Result<bool, Diagnostic> {
     let created = found.is_none();
     let done = match found {
         Some(found) => Ok(found),
-        None => create(work, want).await,
+        None => create(session, want).await,
     };
     let done = match done {
-        Ok(found) => change(work, want, &found).await,
-        Err(fault) => Err(fault),
+        Ok(found) => change(session, want, &found).await,
+        Err(error) => Err(error),
     };
     let doing = if created { "creating" } else { "changing" };
-    done.map_err(|fault| fault.diagnose(&format!("{doing} the role {:?}", want.name)))?;
+    done.map_err(|error| error.diagnose(&format!("{doing} the role {:?}", want.name)))?;
     Ok(created)
 }
 
-async fn create(work: &Work<'_>, want: &Role) -> Result<FoundRole, Fault> {
-    let create = work
+async fn create(session: &Session<'_>, want: &Role) -> Result<FoundRole, AwsError> {
+    let create = session
         .iam
         .create_role()
         .role_name(&want.name)
@@ -185,7 +191,7 @@ async fn create(work: &Work<'_>, want: &Role) -> Result<FoundRole, Fault> {
         .assume_role_policy_document(want.trust.to_string())
         .set_permissions_boundary(want.boundary.clone())
         .set_tags(Some(want.to_sdk()));
-    work.call(|| create.clone().send()).await?;
+    session.call.send(|| create.clone().send()).await?;
     Ok(FoundRole {
         path: want.path.clone(),
         trust: want.trust.clone(),
@@ -195,25 +201,25 @@ async fn create(work: &Work<'_>, want: &Role) -> Result<FoundRole, Fault> {
     })
 }
 
-async fn change(work: &Work<'_>, want: &Role, found: &FoundRole) -> Result<(), Fault> {
-    let (iam, name) = (&work.iam, &want.name);
+async fn change(session: &Session<'_>, want: &Role, found: &FoundRole) -> Result<(), AwsError> {
+    let (iam, name) = (&session.iam, &want.name);
     if found.trust != want.trust {
         let update = iam
             .update_assume_role_policy()
             .role_name(name)
             .policy_document(want.trust.to_string());
-        work.call(|| update.clone().send()).await?;
+        session.call.send(|| update.clone().send()).await?;
     }
     match &want.boundary {
         boundary if *boundary == found.boundary => {}
         Some(boundary) => {
             let put = iam.put_role_permissions_boundary().role_name(name);
             let put = put.permissions_boundary(boundary);
-            work.call(|| put.clone().send()).await?;
+            session.call.send(|| put.clone().send()).await?;
         }
         None => {
             let delete = iam.delete_role_permissions_boundary().role_name(name);
-            work.call(|| delete.clone().send()).await?;
+            session.call.send(|| delete.clone().send()).await?;
         }
     }
     if found.policies.get(POLICY) != Some(&want.policy) {
@@ -222,74 +228,79 @@ async fn change(work: &Work<'_>, want: &Role, found: &FoundRole) -> Result<(), F
             .role_name(name)
             .policy_name(POLICY)
             .policy_document(want.policy.to_string());
-        work.call_soon(|| put.clone().send()).await?;
+        session.call.send_to_new(|| put.clone().send()).await?;
     }
     for policy in found.policies.keys().filter(|policy| *policy != POLICY) {
-        remove_inline(work, name, policy).await?;
+        remove_inline(session, name, policy).await?;
     }
     let attached = want.wants_attached();
     for arn in attached.difference(&found.attached) {
         let attach = iam.attach_role_policy().role_name(name).policy_arn(arn);
-        work.call_soon(|| attach.clone().send()).await?;
+        session.call.send_to_new(|| attach.clone().send()).await?;
     }
     for arn in found.attached.difference(&attached) {
-        detach(work, name, arn).await?;
+        detach(session, name, arn).await?;
     }
     if found.tags != want.tags {
         let tag = iam.tag_role().role_name(name).set_tags(Some(want.to_sdk()));
-        work.call_soon(|| tag.clone().send()).await?;
+        session.call.send_to_new(|| tag.clone().send()).await?;
         let gone = surplus_tags(&found.tags, &want.tags);
         if !gone.is_empty() {
             let untag = iam.untag_role().role_name(name).set_tag_keys(Some(gone));
-            work.call(|| untag.clone().send()).await?;
+            session.call.send(|| untag.clone().send()).await?;
         }
     }
     Ok(())
 }
 
-async fn remove_inline(work: &Work<'_>, name: &str, policy: &str) -> Result<(), Fault> {
-    let delete = work
+async fn remove_inline(session: &Session<'_>, name: &str, policy: &str) -> Result<(), AwsError> {
+    let delete = session
         .iam
         .delete_role_policy()
         .role_name(name)
         .policy_name(policy);
-    absent(work.call(|| delete.clone().send()).await)
+    absent(session.call.send(|| delete.clone().send()).await)
 }
 
-async fn detach(work: &Work<'_>, name: &str, arn: &str) -> Result<(), Fault> {
-    let detach = work
+async fn detach(session: &Session<'_>, name: &str, arn: &str) -> Result<(), AwsError> {
+    let detach = session
         .iam
         .detach_role_policy()
         .role_name(name)
         .policy_arn(arn);
-    absent(work.call(|| detach.clone().send()).await)
+    absent(session.call.send(|| detach.clone().send()).await)
 }
 
 /// Removes the role and what belongs to it.
-pub(super) async fn delete(work: &Work<'_>, name: &str) -> Result<(), Diagnostic> {
+pub(super) async fn delete(session: &Session<'_>, name: &str) -> Result<(), Diagnostic> {
     let removed = async {
-        let policies = inline(work, name).await?;
+        let policies = inline(session, name).await?;
         for policy in &policies {
-            remove_inline(work, name, policy).await?;
+            remove_inline(session, name, policy).await?;
         }
-        for arn in &attached(work, name).await? {
-            detach(work, name, arn).await?;
+        for arn in &attached(session, name).await? {
+            detach(session, name, arn).await?;
         }
-        work.call(|| work.iam.delete_role().role_name(name).send())
+        session
+            .call
+            .send(|| session.iam.delete_role().role_name(name).send())
             .await?;
-        work.until(async || {
-            match work
-                .call(|| work.iam.get_role().role_name(name).send())
-                .await
-            {
-                Ok(_) => Ok(false),
-                Err(fault) if fault.is_not_found() => Ok(true),
-                Err(fault) => Err(fault),
-            }
-        })
-        .await
+        session
+            .call
+            .until(async || {
+                match session
+                    .call
+                    .send(|| session.iam.get_role().role_name(name).send())
+                    .await
+                {
+                    Ok(_) => Ok(false),
+                    Err(error) if error.is_not_found() => Ok(true),
+                    Err(error) => Err(error),
+                }
+            })
+            .await
     };
-    absent(removed.await).map_err(|fault| fault.diagnose(&format!("deleting the role {name:?}")))
+    absent(removed.await).map_err(|error| error.diagnose(&format!("deleting the role {name:?}")))
 }
 
 /// Whether a thing belongs to the builder of that name.
@@ -298,9 +309,9 @@ pub(super) fn is_ours(tags: &BTreeMap<String, String>, builder: &str) -> bool {
 }
 
 /// What is to be removed may be gone.
-pub(super) fn absent<T>(done: Result<T, Fault>) -> Result<(), Fault> {
+pub(super) fn absent<T>(done: Result<T, AwsError>) -> Result<(), AwsError> {
     match done {
-        Err(fault) if !fault.is_not_found() => Err(fault),
+        Err(error) if !error.is_not_found() => Err(error),
         _ => Ok(()),
     }
 }

@@ -6,11 +6,11 @@ use aws_sdk_eventbridge::types::{RuleState, Tag, Target};
 use serde_json::Value as Json;
 use tfplugin_sdk::Diagnostic;
 
-use super::fault::Fault;
 use super::names::TARGET;
 use super::role::absent;
 use super::settings::surplus_tags;
-use super::work::Work;
+use crate::aws::AwsError;
+use crate::shared::Session;
 
 /// A rule has few targets; more pages are none of AWS's.
 const MAX_PAGES: usize = 10;
@@ -73,24 +73,28 @@ pub(super) fn same_pattern(a: &str, b: &str) -> bool {
 
 /// The rule, if there is one.
 pub(super) async fn find(
-    work: &Work<'_>,
+    session: &Session<'_>,
     bus: &str,
     name: &str,
 ) -> Result<Option<FoundRule>, Diagnostic> {
-    match look(work, bus, name).await {
+    match look(session, bus, name).await {
         Ok(found) => Ok(Some(found)),
-        Err(fault) if fault.is_not_found() => Ok(None),
-        Err(fault) => Err(fault.diagnose(&format!("reading the rule {name:?}"))),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.diagnose(&format!("reading the rule {name:?}"))),
     }
 }
 
-async fn look(work: &Work<'_>, bus: &str, name: &str) -> Result<FoundRule, Fault> {
-    let describe = work.events.describe_rule().name(name).event_bus_name(bus);
-    let rule = work.call(|| describe.clone().send()).await?;
-    let targets = targets(work, bus, name).await?.into_iter();
+async fn look(session: &Session<'_>, bus: &str, name: &str) -> Result<FoundRule, AwsError> {
+    let describe = session
+        .events
+        .describe_rule()
+        .name(name)
+        .event_bus_name(bus);
+    let rule = session.call.send(|| describe.clone().send()).await?;
+    let targets = targets(session, bus, name).await?.into_iter();
     let arn = rule.arn.unwrap_or_default();
-    let list = work.events.list_tags_for_resource().resource_arn(arn);
-    let tags = work.call(|| list.clone().send()).await?.tags;
+    let list = session.events.list_tags_for_resource().resource_arn(arn);
+    let tags = session.call.send(|| list.clone().send()).await?.tags;
     Ok(FoundRule {
         pattern: rule.event_pattern.unwrap_or_default(),
         enabled: rule.state == Some(RuleState::Enabled),
@@ -110,12 +114,12 @@ async fn look(work: &Work<'_>, bus: &str, name: &str) -> Result<FoundRule, Fault
     })
 }
 
-async fn targets(work: &Work<'_>, bus: &str, name: &str) -> Result<Vec<Target>, Fault> {
+async fn targets(session: &Session<'_>, bus: &str, name: &str) -> Result<Vec<Target>, AwsError> {
     let (mut found, mut token) = (Vec::new(), None);
     for _ in 0..MAX_PAGES {
-        let list = work.events.list_targets_by_rule().rule(name);
+        let list = session.events.list_targets_by_rule().rule(name);
         let list = list.event_bus_name(bus).set_next_token(token.take());
-        let page = work.call(|| list.clone().send()).await?;
+        let page = session.call.send(|| list.clone().send()).await?;
         found.extend(page.targets.unwrap_or_default());
         token = page.next_token;
         if token.is_none() {
@@ -127,7 +131,7 @@ async fn targets(work: &Work<'_>, bus: &str, name: &str) -> Result<Vec<Target>, 
 
 /// Makes the rule so.
 pub(super) async fn ensure(
-    work: &Work<'_>,
+    session: &Session<'_>,
     want: &Rule,
     found: Option<FoundRule>,
 ) -> Result<(), Diagnostic> {
@@ -136,18 +140,22 @@ pub(super) async fn ensure(
     } else {
         "changing"
     };
-    change(work, want, found)
+    change(session, want, found)
         .await
-        .map_err(|fault| fault.diagnose(&format!("{doing} the rule {:?}", want.name)))
+        .map_err(|error| error.diagnose(&format!("{doing} the rule {:?}", want.name)))
 }
 
-async fn change(work: &Work<'_>, want: &Rule, found: Option<FoundRule>) -> Result<(), Fault> {
+async fn change(
+    session: &Session<'_>,
+    want: &Rule,
+    found: Option<FoundRule>,
+) -> Result<(), AwsError> {
     let tags: Vec<Tag> = want
         .tags
         .iter()
         .filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok())
         .collect();
-    let (events, name, bus) = (&work.events, &want.name, &want.bus);
+    let (events, name, bus) = (&session.events, &want.name, &want.bus);
     let current = found
         .as_ref()
         .is_some_and(|found| found.enabled && found.has_pattern(&want.pattern));
@@ -161,14 +169,14 @@ async fn change(work: &Work<'_>, want: &Rule, found: Option<FoundRule>) -> Resul
             .state(RuleState::Enabled)
             // AWS takes them for a new rule only.
             .set_tags(found.is_none().then(|| tags.clone()));
-        work.call(|| put.clone().send()).await?;
+        session.call.send(|| put.clone().send()).await?;
     }
     let target = found.as_ref().and_then(|found| found.targets.get(TARGET));
     if target != Some(&(want.target.clone(), true)) {
         let target = Target::builder().id(TARGET).arn(&want.target).build().ok();
         let put = events.put_targets().rule(name).event_bus_name(bus);
         let put = put.set_targets(Some(target.into_iter().collect()));
-        let output = work.call_soon(|| put.clone().send()).await?;
+        let output = session.call.send_to_new(|| put.clone().send()).await?;
         if output.failed_entry_count > 0 {
             let failed = output.failed_entries.unwrap_or_default();
             let first = failed.into_iter().next();
@@ -178,41 +186,40 @@ async fn change(work: &Work<'_>, want: &Rule, found: Option<FoundRule>) -> Resul
     }
     if let Some(found) = found {
         let foreign: Vec<String> = found.foreign_targets().cloned().collect();
-        remove_targets(work, bus, name, foreign).await?;
+        remove_targets(session, bus, name, foreign).await?;
         if found.tags != want.tags {
             let tag = events.tag_resource().resource_arn(&want.arn);
             let tag = tag.set_tags(Some(tags));
-            work.call_soon(|| tag.clone().send()).await?;
+            session.call.send_to_new(|| tag.clone().send()).await?;
             let gone = surplus_tags(&found.tags, &want.tags);
             if !gone.is_empty() {
                 let untag = events.untag_resource().resource_arn(&want.arn);
                 let untag = untag.set_tag_keys(Some(gone));
-                work.call(|| untag.clone().send()).await?;
+                session.call.send(|| untag.clone().send()).await?;
             }
         }
     }
     Ok(())
 }
 
-fn refused(code: Option<String>, message: Option<String>) -> Fault {
-    Fault::Service {
-        code: code.unwrap_or_else(|| "Unknown".to_owned()),
-        message: message.unwrap_or_else(|| "no message".to_owned()),
-        request: None,
-    }
+fn refused(code: Option<String>, message: Option<String>) -> AwsError {
+    AwsError::service(
+        code.unwrap_or_else(|| "Unknown".to_owned()),
+        message.unwrap_or_else(|| "no message".to_owned()),
+    )
 }
 
 /// As many as one request may name.
 async fn remove_targets(
-    work: &Work<'_>,
+    session: &Session<'_>,
     bus: &str,
     name: &str,
     ids: Vec<String>,
-) -> Result<(), Fault> {
+) -> Result<(), AwsError> {
     for ids in ids.chunks(100) {
-        let remove = work.events.remove_targets().rule(name);
+        let remove = session.events.remove_targets().rule(name);
         let remove = remove.event_bus_name(bus).set_ids(Some(ids.to_vec()));
-        let output = work.call(|| remove.clone().send()).await?;
+        let output = session.call.send(|| remove.clone().send()).await?;
         if output.failed_entry_count > 0 {
             let failed = output.failed_entries.unwrap_or_default();
             let first = failed.into_iter().next();
@@ -224,20 +231,30 @@ async fn remove_targets(
 }
 
 /// Removes the rule and its targets.
-pub(super) async fn delete(work: &Work<'_>, bus: &str, name: &str) -> Result<(), Diagnostic> {
-    let events = &work.events;
+pub(super) async fn delete(session: &Session<'_>, bus: &str, name: &str) -> Result<(), Diagnostic> {
+    let events = &session.events;
     let removed = async {
-        let targets = targets(work, bus, name).await?.into_iter();
-        remove_targets(work, bus, name, targets.map(|target| target.id).collect()).await?;
+        let targets = targets(session, bus, name).await?.into_iter();
+        remove_targets(
+            session,
+            bus,
+            name,
+            targets.map(|target| target.id).collect(),
+        )
+        .await?;
         let delete = events.delete_rule().name(name).event_bus_name(bus);
-        work.call(|| delete.clone().send()).await?;
+        session.call.send(|| delete.clone().send()).await?;
         let describe = events.describe_rule().name(name).event_bus_name(bus);
-        work.until(async || match work.call(|| describe.clone().send()).await {
-            Ok(_) => Ok(false),
-            Err(fault) if fault.is_not_found() => Ok(true),
-            Err(fault) => Err(fault),
-        })
-        .await
+        session
+            .call
+            .until(
+                async || match session.call.send(|| describe.clone().send()).await {
+                    Ok(_) => Ok(false),
+                    Err(error) if error.is_not_found() => Ok(true),
+                    Err(error) => Err(error),
+                },
+            )
+            .await
     };
-    absent(removed.await).map_err(|fault| fault.diagnose(&format!("deleting the rule {name:?}")))
+    absent(removed.await).map_err(|error| error.diagnose(&format!("deleting the rule {name:?}")))
 }

@@ -11,10 +11,10 @@ use super::names;
 use super::parts::{self, Found, FoundHalf};
 use super::rule::same_pattern;
 use super::settings::{Settings, part_tags};
-use super::work::Work;
 use crate::aws::Account;
 use crate::bundle::{Bundle, Function, bundle};
-use crate::provider::Shared;
+use crate::shared::Session;
+use crate::shared::Shared;
 
 /// The names that need no account.
 pub(super) fn names_of(name: &str) -> [(&'static str, String); 6] {
@@ -74,19 +74,19 @@ pub(super) fn code_of(bundle: &Bundle, architecture: &str) -> Value {
 
 /// What there is now, as a state; nothing if all of it is gone.
 pub(super) async fn refresh(
-    work: &Work<'_>,
+    session: &Session<'_>,
     cx: &Context<Shared>,
     mut state: Value,
 ) -> Result<Option<Value>, Diagnostic> {
     let name = state.get("name").as_str().unwrap_or_default().to_owned();
-    check_account(&state, &name, &work.account)?;
+    check_account(&state, &name, &session.account)?;
     let recorded = Settings::read(&state).ok();
     let mut seen = recorded.clone().unwrap_or_else(|| Settings::new(&name));
     if let Some(bus) = state.get("event_bus_name").as_str() {
         bus.clone_into(&mut seen.event_bus_name);
     }
-    let plain = Blueprint::new(&seen, &work.account, None, &BTreeMap::new());
-    let found = parts::find(work, &plain).await?;
+    let plain = Blueprint::new(&seen, &session.account, None, &BTreeMap::new());
+    let found = parts::find(session, &plain).await?;
     if !found.stands() {
         return Ok(None);
     }
@@ -98,16 +98,16 @@ pub(super) async fn refresh(
     seen.write(&mut state)?;
     see_tags(&mut state, &found, cx.data().aws.default_tags());
     let tags = part_tags(&state, &name);
-    let mut want = Blueprint::new(&seen, &work.account, None, &tags);
+    let mut want = Blueprint::new(&seen, &session.account, None, &tags);
     if let Some(recorded) = &recorded {
         // These follow from the filters: where somebody changed the filters alone, the filters
         // are what differs.
-        let before = Blueprint::new(recorded, &work.account, None, &tags);
+        let before = Blueprint::new(recorded, &session.account, None, &tags);
         want.filter.role = before.filter.role;
         want.generator.role = before.generator.role;
         want.rule.pattern = before.rule.pattern;
     }
-    set_parts(&mut state, &seen, &work.account, &want);
+    set_parts(&mut state, &seen, &session.account, &want);
     see_code(&mut state, &seen, &found);
     let pattern = found.rule.as_ref().map(|rule| &rule.pattern);
     let changed = pattern.filter(|pattern| !same_pattern(pattern, &want.rule.pattern));

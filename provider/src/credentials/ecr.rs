@@ -1,8 +1,7 @@
-//! Tokens of Amazon ECR, for the AWS credentials.
+//! Tokens of Amazon ECR.
 //!
-//! A token is good for all registries of a region that the credentials may use, whichever
-//! account they belong to, so one is kept for each region. It is shown to no host but those
-//! that AWS names its registries by.
+//! A token is valid for all registries of a region that the credentials may use, in whichever
+//! account, so one is kept per region. It is only sent to hosts of Amazon ECR.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,12 +13,11 @@ use base64::engine::general_purpose::STANDARD;
 use soci::{Credentials, ImageReference};
 use tfplugin_sdk::Diagnostic;
 
-use crate::aws::{Aws, diagnose, is_account_id, is_region, is_without_credentials};
+use crate::aws::{Aws, AwsError, is_account_id, is_region};
 
-/// Amazon ECR Public, of all regions.
+/// Host of Amazon ECR Public.
 const PUBLIC: &str = "public.ecr.aws";
-/// The domains under which AWS has private registries, partition by partition; then those
-/// of hosts that are reached over IPv6 too.
+/// Domains of private registries, one per partition.
 const DOMAINS: [&str; 7] = [
     "amazonaws.com",
     "amazonaws.com.cn",
@@ -29,11 +27,12 @@ const DOMAINS: [&str; 7] = [
     "csp.hci.ic.gov",
     "sc2s.sgov.gov",
 ];
+/// Domains of private registries that are also reachable over IPv6.
 const DUALSTACK_DOMAINS: [&str; 2] = ["on.aws", "on.amazonwebservices.com.cn"];
-/// How long a token is good for that does not say.
-const UNTIL_NOT_SAID: Duration = Duration::from_secs(10 * 60);
+/// Assumed lifetime of a token without an expiry.
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
-/// Registries of AWS that share their tokens, by a host name.
+/// Registries of Amazon ECR that share a token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Host {
     Private { region: String, fips: bool },
@@ -41,7 +40,7 @@ pub(super) enum Host {
 }
 
 impl Host {
-    /// The registry that a host name is of, if AWS gave it. The whole name has to match.
+    /// Recognises a host name of Amazon ECR. The whole name has to match.
     pub(super) fn of(host: &str) -> Option<Self> {
         if host == PUBLIC {
             return Some(Self::Public);
@@ -66,27 +65,27 @@ impl Host {
     }
 }
 
-/// A token, and until when it is handed out.
+/// A token, and when to renew it.
 struct Token {
     credentials: Credentials,
     renew: SystemTime,
 }
 
-/// What is known for one key. Who holds the lock asks AWS, the others wait for what comes.
+/// The token of one host, or the last failure. The holder of the lock requests it; others wait.
 #[derive(Default)]
 struct Slot {
     token: Option<Token>,
     failure: Option<(Instant, Diagnostic)>,
 }
 
-/// All tokens so far.
+/// All tokens obtained so far.
 #[derive(Default)]
 pub(super) struct Tokens {
     slots: Mutex<HashMap<Host, Arc<tokio::sync::Mutex<Slot>>>>,
 }
 
 impl Tokens {
-    /// The token for a registry.
+    /// Returns the token for a registry.
     pub(super) async fn find(
         &self,
         aws: &Aws,
@@ -104,13 +103,13 @@ impl Tokens {
         {
             return Ok(token.credentials.clone());
         }
-        // What failed while this caller waited would fail again.
+        // A request that failed while this caller waited would fail again.
         if let Some((at, failure)) = &slot.failure
             && *at >= began
         {
             return Err(failure.clone());
         }
-        match ask(aws, host, image).await {
+        match request(aws, host, image).await {
             Ok(token) => {
                 let credentials = token.credentials.clone();
                 *slot = Slot {
@@ -127,9 +126,10 @@ impl Tokens {
     }
 }
 
-async fn ask(aws: &Aws, host: &Host, image: &ImageReference) -> Result<Token, Diagnostic> {
+async fn request(aws: &Aws, host: &Host, image: &ImageReference) -> Result<Token, Diagnostic> {
     let registry = image.registry();
-    let doing = format!("getting a token of Amazon ECR for {registry}");
+    let doing = format!("requesting a token of Amazon ECR for {registry}");
+    let refused = |error: AwsError| instead(error.diagnose(&doing), registry);
     let now = SystemTime::now();
     let (token, expires) = match host {
         Host::Private { region, fips } => {
@@ -138,7 +138,7 @@ async fn ask(aws: &Aws, host: &Host, image: &ImageReference) -> Result<Token, Di
                 .await
                 .map_err(|d| instead(d, registry))?;
             let answer = client.get_authorization_token().send().await;
-            let answer = answer.map_err(|error| instead(diagnose(&doing, &error), registry))?;
+            let answer = answer.map_err(|error| refused(error.into()))?;
             let data = answer.authorization_data.unwrap_or_default();
             let data = data.into_iter().next();
             data.map(|data| (data.authorization_token, data.expires_at))
@@ -146,26 +146,26 @@ async fn ask(aws: &Aws, host: &Host, image: &ImageReference) -> Result<Token, Di
         Host::Public => {
             let client = aws.ecr_public().await.map_err(|d| instead(d, registry))?;
             let answer = client.get_authorization_token().send().await;
-            match answer {
+            match answer.map_err(AwsError::from) {
                 Ok(answer) => answer
                     .authorization_data
                     .map(|data| (data.authorization_token, data.expires_at)),
-                // Anybody may pull from there.
-                Err(error) if is_without_credentials(&error) => {
-                    tracing::debug!(registry, "no AWS credentials, asking as nobody");
+                // Pulling needs no credentials.
+                Err(AwsError::NoCredentials(_)) => {
+                    tracing::debug!(registry, "no AWS credentials, pulling anonymously");
                     return Ok(Token {
                         credentials: Credentials::Anonymous,
-                        renew: now + UNTIL_NOT_SAID,
+                        renew: now + DEFAULT_LIFETIME,
                     });
                 }
-                Err(error) => return Err(instead(diagnose(&doing, &error), registry)),
+                Err(error) => return Err(refused(error)),
             }
         }
     }
     .unwrap_or_default();
     let credentials = token.as_deref().and_then(decode).ok_or_else(|| {
-        let detail = format!("While {doing}: AWS gave none. Check the endpoint of ecr.");
-        Diagnostic::error("Amazon ECR gave no token", detail).at("image")
+        let detail = format!("While {doing}: the answer has none. Check the endpoint of ecr.");
+        Diagnostic::error("No token from Amazon ECR", detail).at("image")
     })?;
     Ok(Token {
         credentials,
@@ -173,16 +173,17 @@ async fn ask(aws: &Aws, host: &Host, image: &ImageReference) -> Result<Token, Di
     })
 }
 
-/// A token is renewed when half of its time is over: whoever gets it may work with it for long.
+/// Returns when to renew a token: after half of its lifetime, because its user may need it for
+/// long.
 fn renewal(now: SystemTime, expires: Option<DateTime>) -> SystemTime {
     let expires = expires.and_then(|at| SystemTime::try_from(at).ok());
-    let left = expires.map_or(UNTIL_NOT_SAID, |at| {
+    let left = expires.map_or(DEFAULT_LIFETIME, |at| {
         at.duration_since(now).unwrap_or_default()
     });
     now + left / 2
 }
 
-/// A token is user and password, in base64.
+/// Decodes a token: user and password in base64.
 fn decode(token: &str) -> Option<Credentials> {
     let text = String::from_utf8(STANDARD.decode(token).ok()?).ok()?;
     let (username, password) = text.split_once(':')?;
@@ -192,11 +193,11 @@ fn decode(token: &str) -> Option<Credentials> {
     })
 }
 
-/// The same diagnostic, with what else would do.
+/// Adds to a diagnostic that other credentials work too.
 fn instead(mut diagnostic: Diagnostic, registry: &str) -> Diagnostic {
     let advice = format!(
-        "\n\nCredentials of the registry itself do as well: a registry_auth block for {registry}, \
-         or docker login {registry}."
+        "\n\nAlternatively, use credentials of the registry itself: a registry_auth block for \
+         {registry}, or docker login {registry}."
     );
     diagnostic.detail.push_str(&advice);
     diagnostic.at("image")

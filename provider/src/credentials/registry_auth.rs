@@ -3,19 +3,19 @@
 use soci::{Credentials, ImageReference};
 use tfplugin_sdk::{Attribute, AttributePath, Block, Diagnostic, Diagnostics, Value, validators};
 
-use super::of_docker;
+use super::docker;
 use crate::aws::expand;
 
 const NAME: &str = "registry_auth";
 
-/// The names under which Docker Hub is known, beside its own.
+/// Other names of Docker Hub.
 const DOCKER_HUB: [&str; 3] = ["index.docker.io", "registry-1.docker.io", "hub.docker.com"];
 
 pub(crate) fn block() -> Block {
     Block::list()
         .description(
-            "Credentials for a registry, before those of Docker's configuration. One block for \
-             each registry.",
+            "Credentials for a registry, which take precedence over Docker's configuration. One \
+             block per registry.",
         )
         .attribute(
             "address",
@@ -23,7 +23,7 @@ pub(crate) fn block() -> Block {
                 .required()
                 .validate(validators::string(check_address))
                 .description(
-                    "The registry as image references name it: `host` or `host:port`, such as \
+                    "The registry as in image references: `host` or `host:port`, such as \
                      `registry.example.com`; `docker.io` for Docker Hub.",
                 ),
         )
@@ -32,7 +32,7 @@ pub(crate) fn block() -> Block {
             Attribute::string()
                 .optional()
                 .validate(validators::length(1..=1000))
-                .description("User name. Wants `password` beside it."),
+                .description("User name. Requires `password`."),
         )
         .attribute(
             "password",
@@ -40,7 +40,7 @@ pub(crate) fn block() -> Block {
                 .optional()
                 .sensitive()
                 .validate(validators::length(1..=100_000))
-                .description("Password or access token. Wants `username` beside it."),
+                .description("Password or access token. Requires `username`."),
         )
         .attribute(
             "config_file",
@@ -48,8 +48,8 @@ pub(crate) fn block() -> Block {
                 .optional()
                 .validate(validators::length(1..=4096))
                 .description(
-                    "Path of a file of the form of Docker's `config.json`, credential helpers \
-                     included, in place of `username` and `password`.",
+                    "Path of a file in the format of Docker's `config.json`, including credential \
+                     helpers, instead of `username` and `password`.",
                 ),
         )
 }
@@ -58,7 +58,7 @@ fn check_address(address: &str) -> Result<(), Diagnostic> {
     let shown: String = address.chars().take(100).collect();
     let refuse = |advice: String| Err(Diagnostic::error("Invalid registry address", advice));
     if let Some((_, rest)) = address.split_once("://") {
-        // What stands before an @ may be a password.
+        // The text before an @ may be a password.
         let rest = rest.rsplit('@').next().unwrap_or(rest);
         let host = rest.split('/').next().unwrap_or(rest);
         let host = if DOCKER_HUB.contains(&host) {
@@ -69,11 +69,11 @@ fn check_address(address: &str) -> Result<(), Diagnostic> {
         return refuse(format!("The address has a scheme. Write {host:?}."));
     }
     if address.contains('@') {
-        return refuse("The address has a user in it. Use username and password.".to_owned());
+        return refuse("The address has a user name. Use username and password.".to_owned());
     }
     if let Some((host, _)) = address.split_once('/') {
         return refuse(format!(
-            "Got {shown:?}, which has a path. Write {host:?}: the credentials are for all \
+            "Got {shown:?}, which has a path. Write {host:?}: the credentials apply to all \
              repositories of the registry."
         ));
     }
@@ -86,18 +86,18 @@ fn check_address(address: &str) -> Result<(), Diagnostic> {
     if lower != address {
         return refuse(format!("Got {shown:?}. Write it in lower case: {lower:?}."));
     }
-    // As it would stand in an image reference.
+    // As in an image reference.
     let image = format!("{address}/image").parse::<ImageReference>();
     if image.is_ok_and(|image| image.registry() == address) {
         return Ok(());
     }
     refuse(format!(
-        "Got {shown:?}. Want a host, with a port if need be, such as \"registry.example.com\" or \
-         \"localhost:5000\"; one without a dot and a port would be read as part of a repository."
+        "Got {shown:?}. Want a host with an optional port, such as \"registry.example.com\" or \
+         \"localhost:5000\"; a name with neither dot nor port would be part of a repository."
     ))
 }
 
-/// Checks that take more than one attribute.
+/// Checks attributes against each other.
 pub(crate) fn validate(config: &Value) -> Diagnostics {
     let mut found = Diagnostics::new();
     let blocks = config.get(NAME).as_list().unwrap_or_default();
@@ -117,7 +117,8 @@ pub(crate) fn validate(config: &Value) -> Diagnostics {
             present("config_file"),
         );
         if file && (user || password) {
-            let detail = "config_file stands beside username or password. Keep one or the other.";
+            let detail =
+                "config_file is set together with username or password. Keep one or the other.";
             wrong("Conflicting credentials", detail.to_owned(), "config_file");
         } else if user != password {
             let (one, other) = if user {
@@ -135,7 +136,7 @@ pub(crate) fn validate(config: &Value) -> Diagnostics {
         let twice = |other: &Value| address.is_some() && other.get("address").as_str() == address;
         if blocks[..index].iter().any(twice) {
             let detail = format!(
-                "There is a registry_auth block for {:?} above already. Keep one.",
+                "A registry_auth block above is already for {:?}. Keep one.",
                 address.unwrap_or_default()
             );
             wrong("Registry configured twice", detail, "address");
@@ -144,7 +145,7 @@ pub(crate) fn validate(config: &Value) -> Diagnostics {
     found
 }
 
-/// Where an entry has its credentials.
+/// Source of a block's credentials.
 enum Origin {
     Given(Credentials),
     File(String),
@@ -152,12 +153,12 @@ enum Origin {
     Unknown,
 }
 
-/// All blocks.
+/// The blocks of a configuration.
 #[derive(Default)]
 pub(super) struct Entries(Vec<(String, Origin)>);
 
 impl Entries {
-    /// Reads the blocks. One whose address is not known yet is for no registry so far.
+    /// Reads the blocks. Skips those whose address is not known yet.
     pub(super) fn read(config: &Value) -> Self {
         let blocks = config.get(NAME).as_list().unwrap_or_default();
         let entries = blocks.iter().filter_map(|block| {
@@ -168,7 +169,7 @@ impl Entries {
                 (Some(username), Some(password), None) => {
                     Origin::Given(Credentials::Basic { username, password })
                 }
-                // Validation has found it.
+                // Validation has reported it.
                 _ => return None,
             };
             Some((text("address")?, origin))
@@ -176,7 +177,7 @@ impl Entries {
         Self(entries.collect())
     }
 
-    /// What the block for the registry of an image has, if there is one.
+    /// Finds the credentials in the block for the registry of an image.
     pub(super) async fn find(
         &self,
         image: &ImageReference,
@@ -191,14 +192,14 @@ impl Entries {
             Some((_, Origin::File(file))) => {
                 let path = expand(file);
                 let work = Credentials::from_docker_config_file(path, image);
-                match of_docker(image, work).await? {
+                match docker::look_up(image, work).await? {
                     Credentials::Anonymous => refuse(
                         "Registry credentials not available",
                         format!(
                             "While looking up credentials for {image}: {file}, the config_file \
                              of registry_auth, has none for {registry}.\n\nAdd them with `docker \
-                             --config <directory of the file> login {registry}`, or leave the \
-                             block out."
+                             --config <directory of the file> login {registry}`, or remove the \
+                             block."
                         ),
                     ),
                     found => Ok(Some(found)),

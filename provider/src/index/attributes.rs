@@ -1,14 +1,14 @@
 //! The attributes of `soci_index`.
 
-use serde::{Deserialize, Serialize};
 use soci::oci::Platform;
-use soci::{Digest, ImageReference, Report, Version};
-use tfplugin_sdk::{Attribute, Diagnostic, Nesting, Schema, Type, Value, timeouts, validators};
+use soci::{ImageReference, Version};
+use tfplugin_sdk::{Attribute, Nesting, Schema, Type, Value, timeouts, validators};
 
-use super::settings::{self, Settings};
+use super::settings::invalid_platform;
+use super::validate;
 use crate::diagnose::diagnose;
 
-/// A span may not be smaller: each costs 32 KiB in the zTOC.
+/// Each span costs up to 32 KiB in the zTOC.
 const MIN_SPAN_SIZE: i64 = 64 << 10;
 const MAX_SPAN_SIZE: i64 = 1 << 30;
 
@@ -16,7 +16,8 @@ pub(super) fn schema() -> Schema {
     Schema::new()
         .description(
             "Builds the SOCI index of a container image in a registry and publishes it beside \
-             the image, so that container hosts can start the image before all of it is there.",
+             the image, so that container hosts can start the image before it is fully \
+             downloaded.",
         )
         .identity(["image", "index_version"])
         .attribute("image", image().requires_replace())
@@ -33,8 +34,8 @@ pub(super) fn schema() -> Schema {
         .attribute(
             "triggers",
             Attribute::map(Type::String).optional().description(
-                "Any values. When one changes, what the image's tag names is looked up while \
-                 applying, not before, and the index is updated: for an image that is pushed by \
+                "Arbitrary values. When one changes, the index is updated, and the image's tag is \
+                 resolved during the apply rather than before it: for an image that is pushed by \
                  the same apply.",
             ),
         )
@@ -48,9 +49,8 @@ pub(super) fn schema() -> Schema {
         .attribute(
             "id",
             Attribute::string().computed().description(
-                "The version of the index and the image, such as \
-                 `V2/registry.example.com/app:1.0`; with a `tag` that is not the default one, that \
-                 follows after a comma. The id to import by.",
+                "Index version and image, such as `V2/registry.example.com/app:1.0`, followed by a \
+                 comma and `tag` if that is not the default one. Also the import id.",
             ),
         )
         .attribute(
@@ -60,8 +60,8 @@ pub(super) fn schema() -> Schema {
         .attribute(
             "digest",
             computed_string(
-                "Digest of the SOCI-enabled image (`V2`), or of the SOCI index of the image's \
-                 first indexed platform (`V1`). Null if no layer was indexed.",
+                "Digest of the SOCI-enabled image (`V2`), or of the SOCI index of the first \
+                 indexed platform (`V1`). Null if no layer was indexed.",
             ),
         )
         .attribute(
@@ -74,8 +74,8 @@ pub(super) fn schema() -> Schema {
         .attribute(
             "indexed",
             Attribute::bool().computed().description(
-                "Whether any layer was indexed. Not, if all layers are smaller than \
-                 `min_layer_size` or cannot be read lazily.",
+                "Whether any layer was indexed. False if every layer is smaller than \
+                 `min_layer_size` or cannot be loaded lazily.",
             ),
         )
         .attribute("indexes", indexes())
@@ -95,7 +95,7 @@ pub(super) fn image() -> Attribute {
         }))
         .description(
             "The image to index, as `host/repository:tag` or `host/repository@sha256:…`. A tag is \
-             looked up at each refresh; when it has moved, the index is updated.",
+             resolved at each refresh; if it has moved, the index is updated.",
         )
 }
 
@@ -104,9 +104,9 @@ pub(super) fn index_version() -> Attribute {
         .default(Version::V2.name())
         .validate(validators::one_of([Version::V1.name(), Version::V2.name()]))
         .description(
-            "Version of the index. `V2` (the default) is a SOCI-enabled image, which carries its \
-             index and has a tag of its own. `V1` is an index that refers to the image and leaves \
-             the image as it is.",
+            "Version of the index. `V2` (the default) publishes a SOCI-enabled image, which carries \
+             its index and has a tag of its own. `V1` publishes an index that refers to the image \
+             and leaves the image unchanged.",
         )
 }
 
@@ -114,10 +114,10 @@ pub(super) fn tag(what: &str) -> Attribute {
     Attribute::string()
         .optional()
         .computed()
-        .validate(validators::string(settings::check_tag))
+        .validate(validators::string(validate::check_tag))
         .description(format!(
-            "{what} 1 to 128 letters, digits, `_`, `.` and `-`. Default: the image's tag with \
-             `-soci` behind it; none for an image that is given by its digest."
+            "{what} 1 to 128 letters, digits, `_`, `.` and `-`. Default: the image's tag followed by \
+             `-soci`; none for an image that is given by digest."
         ))
 }
 
@@ -125,16 +125,16 @@ fn platforms() -> Attribute {
     Attribute::set(Type::String)
         .optional()
         .validate(|value: &Value| match value.as_list() {
-            Some([]) => Err(settings::invalid_platform("no platform at all")),
+            Some([]) => Err(invalid_platform("no platform at all")),
             _ => Ok(()),
         })
         .validate(validators::each(validators::string(|text| {
             let platform = text.parse::<Platform>();
-            platform.map(drop).map_err(settings::invalid_platform)
+            platform.map(drop).map_err(invalid_platform)
         })))
         .description(
             "The platforms to index, as `os/architecture` or `os/architecture/variant`, such as \
-             `linux/arm64`. Each must be in the image. Default: all that the image has.",
+             `linux/arm64`. The image must have each of them. Default: all platforms of the image.",
         )
 }
 
@@ -143,9 +143,9 @@ fn span_size() -> Attribute {
         .default(4 << 20)
         .validate(validators::number_range(MIN_SPAN_SIZE..=MAX_SPAN_SIZE))
         .description(
-            "How many bytes of a decompressed layer lie between two points at which reading can \
-             start: 65536 (64 KiB) to 1073741824 (1 GiB). Smaller spans make an index larger. \
-             Default: 4194304 (4 MiB).",
+            "Distance in bytes of decompressed data between two points at which reading can start: \
+             65536 (64 KiB) to 1073741824 (1 GiB). Smaller spans make the index larger. Default: \
+             4194304 (4 MiB).",
         )
 }
 
@@ -154,8 +154,8 @@ fn min_layer_size() -> Attribute {
         .default(10 << 20)
         .validate(validators::number_range(0..=i64::MAX))
         .description(
-            "Layers of fewer compressed bytes are left out of the index: it is faster to \
-             download them whole. 0 or more; default: 10485760 (10 MiB).",
+            "Layers with fewer compressed bytes are not indexed: downloading them whole is faster. \
+             0 or more. Default: 10485760 (10 MiB).",
         )
 }
 
@@ -163,10 +163,10 @@ fn prefetch_files() -> Attribute {
     Attribute::set(Type::String)
         .optional()
         .validate(validators::length(0..=1000))
-        .validate(validators::each(validators::string(settings::check_file)))
+        .validate(validators::each(validators::string(validate::check_file)))
         .description(
-            "Files of the image, such as `/usr/bin/app`, that container hosts are to fetch before \
-             anything asks for them. At most 1000. Default: none.",
+            "Files of the image, such as `/usr/bin/app`, for container hosts to fetch before anything \
+             reads them. At most 1000. Default: none.",
         )
 }
 
@@ -175,8 +175,8 @@ fn optimizations() -> Attribute {
         .optional()
         .validate(validators::each(validators::one_of(["xattr"])))
         .description(
-            "Optimizations to turn on. `xattr` marks layers without extended attributes, so that \
-             container hosts do not look for any. Default: none.",
+            "Optimizations to enable. `xattr` marks layers without extended attributes, so that \
+             container hosts do not look for them. Default: none.",
         )
 }
 
@@ -195,70 +195,13 @@ pub(super) fn indexes() -> Attribute {
         Nesting::List,
         [
             ("platform", text("The platform, such as `linux/arm64`.")),
-            ("manifest_digest", text("Digest of the platform's image manifest; for `V2`, of the one that carries the index.")),
+            ("manifest_digest", text("Digest of the platform's image manifest; for `V2`, of the rewritten one that carries the index.")),
             ("digest", text("Digest of the SOCI index.")),
-            ("size", number("Size of the SOCI index's manifest in bytes.")),
-            ("ztoc_count", number("How many layers are indexed.")),
-            ("skipped_layers", number("How many layers are not.")),
+            ("size", number("Size of the SOCI index manifest in bytes.")),
+            ("ztoc_count", number("Number of indexed layers.")),
+            ("skipped_layers", number("Number of layers that are not indexed.")),
         ],
     )
     .computed()
     .description("The SOCI indexes, one for each platform that has indexed layers.")
-}
-
-/// One element of `indexes`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct IndexLine {
-    pub platform: String,
-    pub manifest_digest: String,
-    pub digest: String,
-    pub size: u64,
-    pub ztoc_count: usize,
-    pub skipped_layers: usize,
-}
-
-/// The computed attributes of an image that was indexed, or was to be.
-pub(super) struct Shown {
-    pub source: Digest,
-    /// The SOCI-enabled image (V2).
-    pub enabled: Option<Digest>,
-    pub lines: Vec<IndexLine>,
-}
-
-impl Shown {
-    pub(super) fn of(report: &Report) -> Self {
-        let lines = report.indexes.iter().filter_map(|index| {
-            Some(IndexLine {
-                platform: index.platform.clone(),
-                manifest_digest: index.manifest.to_string(),
-                digest: index.digest?.to_string(),
-                size: index.size,
-                ztoc_count: index.ztocs.len(),
-                skipped_layers: index.skipped.len(),
-            })
-        });
-        Self {
-            source: report.source.digest,
-            enabled: report.digest,
-            lines: lines.collect(),
-        }
-    }
-
-    /// Puts it into a state. The `id` stays.
-    pub(super) fn set(&self, state: &mut Value, settings: &Settings) -> Result<(), Diagnostic> {
-        let first = self.lines.first().map(|line| line.digest.clone());
-        let enabled = self.enabled.map(|digest| digest.to_string());
-        let deploy = self.enabled.unwrap_or(self.source);
-        state.set("source_digest", self.source.to_string());
-        state.set("digest", enabled.or(first));
-        state.set("image_uri", format!("{}@{deploy}", settings.image.name()));
-        set_lines(state, &self.lines)
-    }
-}
-
-pub(super) fn set_lines(state: &mut Value, lines: &[IndexLine]) -> Result<(), Diagnostic> {
-    let lines = Value::from_serialize(&lines)
-        .map_err(|error| Diagnostic::error("Indexes not representable", error.to_string()))?;
-    state.set("indexes", lines);
-    Ok(())
 }

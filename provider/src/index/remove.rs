@@ -1,67 +1,50 @@
 //! Removing what a resource published.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use soci::{Digest, RegistryError, RegistryImage, Removal, Removed, Version};
 use tfplugin_sdk::{Context, Diagnostic};
 
-use super::open;
-use super::record::{Build, Record};
+use super::build::Build;
+use super::private_state::PrivateState;
+use super::registry::open;
 use super::settings::Settings;
-use super::uses::Used;
+use crate::claims::Claim;
 use crate::diagnose::{diagnose, is_immutable};
-use crate::provider::Shared;
+use crate::shared::{CallContext, Shared};
 
-/// Removes builds of a resource, except what `kept` leads to and what other resources use. A
-/// registry that does not delete is a warning.
+/// Removes builds of a resource, except what `kept` leads to and what other resources use. Warns
+/// if the registry does not delete.
 pub(super) async fn remove(
-    cx: &Context<Shared>,
+    call: &CallContext<'_>,
     settings: &Settings,
     resource: &str,
     builds: &[Build],
     kept: &[Digest],
-    limit: Duration,
 ) -> Result<(), Diagnostic> {
+    let cx = call.cx;
     let work = async {
-        let image = open(cx, &settings.image).await?;
-        let _turn = cx.data().turn(&settings.image).await;
-        let mut others = cx.data().uses.of_others(settings, resource);
-        others.documents.extend(kept);
+        let image = open(cx.data(), &settings.image).await?;
+        let _lock = cx.data().lock_repository(&settings.image).await;
+        let claims = &cx.data().claims;
+        let mut others = claims.of_others(&settings.image.name(), resource);
+        others.manifests.extend(kept);
         for build in builds {
             remove_one(cx, &image, settings, build, &others).await?;
         }
         Ok(())
     };
-    bounded(cx, settings, limit, work).await
+    run(call, settings, work).await
 }
 
-/// Work that an interrupt stops, and that has so much time.
-async fn bounded(
-    cx: &Context<Shared>,
+async fn run<T>(
+    call: &CallContext<'_>,
     settings: &Settings,
-    limit: Duration,
-    work: impl Future<Output = Result<(), Diagnostic>>,
-) -> Result<(), Diagnostic> {
-    let name = settings.image.to_string();
-    tokio::select! {
-        () = cx.cancelled() => {
-            let detail = format!(
-                "Removing the index of {name} was interrupted. The next apply goes on with it."
-            );
-            Err(Diagnostic::error("Interrupted", detail))
-        }
-        () = tokio::time::sleep(limit) => {
-            let detail = format!(
-                "Removing the index of {name} took longer than {} seconds. The next apply goes \
-                 on with it. Allow more time in the timeouts block, and check the connection to \
-                 the registry.",
-                limit.as_secs()
-            );
-            Err(Diagnostic::error("Timed out", detail))
-        }
-        done = work => done,
-    }
+    work: impl Future<Output = Result<T, Diagnostic>> + Send,
+) -> Result<T, Diagnostic> {
+    let doing = format!("removing the index of {}", settings.image);
+    let consequence = "The next apply continues with it.";
+    call.run(&doing, consequence, work).await
 }
 
 async fn remove_one(
@@ -69,13 +52,13 @@ async fn remove_one(
     image: &RegistryImage,
     settings: &Settings,
     build: &Build,
-    others: &Used,
+    others: &Claim,
 ) -> Result<(), Diagnostic> {
     let name = settings.image.to_string();
     let removed = match settings.version {
         _ if build.adopted => Ok(Removed::InUse),
-        Version::V1 => remove_v1(image, build, &others.documents).await,
-        Version::V2 => remove_v2(image, build, &others.documents).await,
+        Version::V1 => remove_v1(image, build, &others.manifests).await,
+        Version::V2 => remove_v2(image, build, &others.manifests).await,
     };
     match removed {
         Ok(Removed::Gone) => Ok(()),
@@ -89,11 +72,11 @@ async fn remove_one(
             remove_tags(cx, image, &name, build, &tags).await?;
             Ok(())
         }
-        // Some registries never delete; then there is nothing to do about it.
+        // Some registries never delete.
         Err(error) if never_deletes(&error) => {
             let detail = format!(
-                "The registry does not delete. The index of {name} stays until the registry \
-                 removes it: {error}."
+                "The registry does not support deletion. The index of {name} stays until the \
+                 registry removes it: {error}."
             );
             cx.warn(Diagnostic::warning("Index not removed", detail));
             Ok(())
@@ -106,8 +89,7 @@ fn never_deletes(error: &soci::Error) -> bool {
     error.registry().and_then(RegistryError::status_code) == Some(405)
 }
 
-/// Takes tags away from a build that stays, and returns those that cannot be taken away, which
-/// is a warning.
+/// Removes tags from a build that stays. Warns of those that cannot be removed, and returns them.
 async fn remove_tags(
     cx: &Context<Shared>,
     image: &RegistryImage,
@@ -124,8 +106,8 @@ async fn remove_tags(
             Ok(()) => {}
             Err(error) if never_deletes(&error) || is_immutable(&error) => {
                 let detail = format!(
-                    "The registry does not let go of tags. {tag:?}, which the SOCI-enabled image \
-                     of {name} had, stays: {error}."
+                    "The registry does not remove tags. The tag {tag:?} of the SOCI-enabled \
+                     image of {name} stays: {error}."
                 );
                 cx.warn(Diagnostic::warning("Tag not removed", detail));
                 left.push(tag.clone());
@@ -162,67 +144,67 @@ async fn remove_v2(
     let removal = Removal {
         root,
         tags: &build.tags,
-        manifests: &build.documents,
+        manifests: &build.manifests,
         kept: &keep,
     };
     image.remove_enabled(&removal).await
 }
 
-/// After an update: of the builds before, only the last stays, for what still runs it. Not
-/// getting rid of the others is no failure; the next update tries again.
+/// Removes earlier builds after an update. The previous one stays, because running containers
+/// may still pull it. Failing is a warning; the next update tries again.
 pub(super) async fn remove_superseded(
-    cx: &Context<Shared>,
+    call: &CallContext<'_>,
     settings: &Settings,
     before: Option<Digest>,
-    limit: Duration,
 ) {
-    let mut record = Record::load(cx);
-    let (stays, goes): (Vec<Build>, Vec<Build>) = std::mem::take(&mut record.others)
+    let cx = call.cx;
+    let mut private = PrivateState::load(cx);
+    let (stays, goes): (Vec<Build>, Vec<Build>) = std::mem::take(&mut private.others)
         .into_iter()
         .partition(|build| build.digest == before);
-    let current = record.current.iter().chain(&stays);
+    let current = private.current.iter().chain(&stays);
     let kept: Vec<Digest> = current
-        .flat_map(|build| build.documents.iter().copied().chain([build.source]))
+        .flat_map(|build| build.manifests.iter().copied().chain([build.source]))
         .collect();
-    match remove(cx, settings, &record.resource, &goes, &kept, limit).await {
-        Ok(()) => record.others = stays,
+    match remove(call, settings, &private.resource, &goes, &kept).await {
+        Ok(()) => private.others = stays,
         Err(diagnostic) => {
             let detail = format!(
-                "The new index is in place. An earlier one stays behind until the next change: {}",
+                "The new index is published. An earlier one stays until the next change: {}",
                 diagnostic.detail
             );
             cx.warn(Diagnostic::warning("Earlier index not removed", detail));
-            record.others = stays.into_iter().chain(goes).collect();
+            private.others = stays.into_iter().chain(goes).collect();
         }
     }
-    if let Err(diagnostic) = remove_former_tags(cx, settings, &mut record, limit).await {
+    if let Err(diagnostic) = remove_former_tags(call, settings, &mut private).await {
         let detail = format!(
-            "The new index is in place. A tag that it had before stays behind until the next \
-             change: {}",
+            "The new index is published. A tag that it had before stays until the next change: {}",
             diagnostic.detail
         );
         cx.warn(Diagnostic::warning("Earlier tag not removed", detail));
     }
-    record.save(cx);
+    private.save(cx);
 }
 
-/// Takes away the tags that builds had before the argument `tag` changed.
+/// Removes the tags that builds had before the argument `tag` changed.
 async fn remove_former_tags(
-    cx: &Context<Shared>,
+    call: &CallContext<'_>,
     settings: &Settings,
-    record: &mut Record,
-    limit: Duration,
+    private: &mut PrivateState,
 ) -> Result<(), Diagnostic> {
+    let cx = call.cx;
     let is_former = |tag: &String| settings.tag.as_ref() != Some(tag);
-    let builds = || record.current.iter().chain(&record.others);
+    let builds = || private.builds();
     if !builds().flat_map(|build| &build.tags).any(is_former) {
         return Ok(());
     }
     let mut left = Vec::new();
     let work = async {
-        let image = open(cx, &settings.image).await?;
-        let _turn = cx.data().turn(&settings.image).await;
-        let others = cx.data().uses.of_others(settings, &record.resource);
+        let image = open(cx.data(), &settings.image).await?;
+        let _lock = cx.data().lock_repository(&settings.image).await;
+        let claims = &cx.data().claims;
+        let others = claims.of_others(&settings.image.name(), &private.resource);
         for build in builds() {
             let former = build.tags.iter().filter(|tag| is_former(tag));
             let former = former.filter(|tag| !others.tags.contains(*tag));
@@ -232,8 +214,8 @@ async fn remove_former_tags(
         }
         Ok(())
     };
-    bounded(cx, settings, limit, work).await?;
-    for build in record.current.iter_mut().chain(&mut record.others) {
+    run(call, settings, work).await?;
+    for build in private.current.iter_mut().chain(&mut private.others) {
         build
             .tags
             .retain(|tag| !is_former(tag) || left.contains(tag));

@@ -1,24 +1,21 @@
-//! What a configuration asks for.
+//! Arguments of a configuration, as the library takes them.
 
 use serde::Deserialize;
 use soci::{ImageReference, Options, Version};
-use tfplugin_sdk::{Diagnostic, Diagnostics, Value};
+use tfplugin_sdk::{Diagnostic, Value};
 
 use crate::diagnose::diagnose;
 
-/// More characters than this a tag cannot have.
-pub(super) const MAX_TAG: usize = 128;
-
-/// What is to be indexed, how, and where it goes.
+/// The image, the options of its index, and the destination.
 pub(super) struct Settings {
     pub image: ImageReference,
     pub version: Version,
-    /// The tag of the SOCI-enabled image; none for one without a tag, and for V1.
+    /// The tag of the SOCI-enabled image; none for V1 and for an untagged image.
     pub tag: Option<String>,
     pub options: Options,
 }
 
-/// The arguments that decide about the index. Everything else in a plan may be unknown.
+/// The arguments that determine the index. Everything else in a plan may be unknown.
 #[derive(Deserialize)]
 struct Arguments {
     image: String,
@@ -43,7 +40,7 @@ const ARGUMENTS: [&str; 8] = [
 ];
 
 impl Settings {
-    /// The settings in a configuration, a plan or a state; an error if one is not known yet.
+    /// Reads the settings from a configuration, a plan or a state. Fails if one is not known yet.
     pub(super) fn read(from: &Value) -> Result<Self, Diagnostic> {
         let arguments = Value::object(ARGUMENTS.map(|name| (name, from.get(name).clone())));
         let arguments: Arguments = arguments
@@ -83,7 +80,7 @@ impl Settings {
         })
     }
 
-    /// What it is imported by.
+    /// Returns the import id.
     pub(super) fn id(&self) -> String {
         let id = format!("{}/{}", self.version.name(), self.image);
         match &self.tag {
@@ -92,7 +89,7 @@ impl Settings {
         }
     }
 
-    /// What the image's reference names it by: its digest, or else its tag.
+    /// Returns the digest of the image's reference, or else its tag.
     pub(super) fn source_name(&self) -> String {
         match self.image.digest() {
             Some(digest) => digest.to_string(),
@@ -100,8 +97,8 @@ impl Settings {
         }
     }
 
-    /// What decides about the bytes of an index, beside the image. Two builds that agree in it
-    /// and in the image have the same digests, if the same `soci` made them.
+    /// Returns what determines the bytes of an index beside the image. Builds of the same image
+    /// with the same recipe have the same digests.
     pub(super) fn recipe(&self) -> String {
         let options = &self.options;
         let mut platforms: Vec<String> =
@@ -121,14 +118,15 @@ impl Settings {
     }
 }
 
-fn version(name: Option<&str>) -> Version {
+/// Returns the index version of that name, or the default one.
+pub(super) fn version(name: Option<&str>) -> Version {
     match name {
         Some("V1") => Version::V1,
         _ => Version::V2,
     }
 }
 
-/// The tag of the SOCI-enabled image where the configuration names none.
+/// Returns the tag of the SOCI-enabled image where the configuration has none.
 pub(super) fn default_tag(image: &ImageReference) -> Option<String> {
     if image.digest().is_some() {
         return None;
@@ -136,7 +134,7 @@ pub(super) fn default_tag(image: &ImageReference) -> Option<String> {
     image.tag().map(|tag| format!("{tag}-soci"))
 }
 
-/// The default of `tag` in a plan: unknown as long as it depends on something unknown.
+/// Returns the default of `tag` in a plan: unknown as long as it depends on something unknown.
 pub(super) fn planned_tag(planned: &Value) -> Value {
     let (image, version_name) = (planned.get("image"), planned.get("index_version"));
     if version_name.as_str() == Some(Version::V1.name()) {
@@ -149,115 +147,15 @@ pub(super) fn planned_tag(planned: &Value) -> Value {
     image.as_ref().and_then(default_tag).into()
 }
 
-/// What a text is that names no platform.
+/// Returns the diagnostic of an invalid platform.
 pub(super) fn invalid_platform(error: impl std::fmt::Display) -> Diagnostic {
     let detail = format!("Got {error}. Leave the argument out to index every platform.");
     Diagnostic::error("Invalid platform", detail)
 }
 
-/// A tag as registries take it.
-pub(super) fn check_tag(tag: &str) -> Result<(), Diagnostic> {
-    let mut bytes = tag.bytes();
-    let first = bytes.next();
-    let starts = first.is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
-    let goes_on = bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
-    if starts && goes_on && tag.len() <= MAX_TAG {
-        return Ok(());
-    }
-    let shown: String = tag.chars().take(MAX_TAG + 1).collect();
-    let detail = format!(
-        "Got {shown:?}. Want 1 to {MAX_TAG} letters, digits, \"_\", \".\" and \"-\", the first \
-         neither \".\" nor \"-\": only the tag, without the repository, such as \"1.4-soci\"."
-    );
-    Err(Diagnostic::error("Invalid tag", detail))
-}
-
-/// A file of the image.
-pub(super) fn check_file(path: &str) -> Result<(), Diagnostic> {
-    let names_one = path.split('/').any(|part| !matches!(part, "" | "." | ".."));
-    if names_one && !path.ends_with('/') && !path.contains('\0') {
-        return Ok(());
-    }
-    let detail = format!(
-        "Got {path:?}. Want the path of a file in the image, such as \"/usr/bin/app\"; a \
-         directory or a pattern is not one."
-    );
-    Err(Diagnostic::error("Invalid path", detail))
-}
-
-/// What several arguments say together.
-pub(super) fn check_together(config: &Value) -> Diagnostics {
-    let mut found = Diagnostics::new();
-    let (tag, version_name) = (config.get("tag"), config.get("index_version"));
-    if version_name.is_unknown() {
-        return found;
-    }
-    let version = version(version_name.as_str());
-    if version == Version::V1 {
-        if !tag.is_null() {
-            let detail = "An index of version V1 has no tag: it is found by the image that it \
-                          refers to. Remove the argument tag, or set index_version = \"V2\".";
-            found.push(Diagnostic::error("Arguments exclude each other", detail).at("tag"));
-        }
-        return found;
-    }
-    let image = config.get("image").as_str();
-    let Some(image) = image.and_then(|image| image.parse::<ImageReference>().ok()) else {
-        return found;
-    };
-    if tag.as_str().is_some_and(|tag| image.tag() == Some(tag)) {
-        let instead = default_tag(&image).unwrap_or_else(|| "soci".to_owned());
-        let detail = format!(
-            "The SOCI-enabled image would take the tag of the image itself, {image}, which would \
-             then be indexed again at each change. Choose another tag, such as {instead:?}."
-        );
-        found.push(Diagnostic::error("Tag of the image itself", detail).at("tag"));
-    }
-    if tag.is_null()
-        && let Some(tag) = default_tag(&image).filter(|tag| tag.len() > MAX_TAG)
-    {
-        let detail = format!(
-            "The SOCI-enabled image of {image} would be tagged {tag:?}, which is longer than the \
-             {MAX_TAG} characters that a tag may have. Choose a tag for it with the argument tag."
-        );
-        found.push(Diagnostic::error("Tag too long", detail).at("image"));
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tags() {
-        for good in ["1", "_", "1.4-soci", &"a".repeat(MAX_TAG)] {
-            assert!(check_tag(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "",
-            "-a",
-            ".a",
-            "a b",
-            "a:b",
-            "a/b",
-            "ü",
-            "a\n",
-            &"a".repeat(129),
-        ] {
-            assert!(check_tag(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn files() {
-        for good in ["a", "/usr/bin/app", "./a b"] {
-            assert!(check_file(good).is_ok(), "{good}");
-        }
-        for bad in ["", "/", "a/", "..", "a\0"] {
-            assert!(check_file(bad).is_err(), "{bad:?}");
-        }
-    }
 
     fn settings(arguments: &[(&str, &str)]) -> Settings {
         let arguments = arguments

@@ -1,4 +1,4 @@
-//! What others change or remove shows in the plan, and an apply repairs it.
+//! Changes made outside Terraform show in the next plan and are repaired by the next apply.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -7,13 +7,13 @@ use tests::aws::{ACCOUNT, LocalAws, REGION, Service};
 use super::{ARGUMENTS, FILTER, GENERATOR, NAME, Scenario};
 use crate::scenario::{ENABLED, REPOSITORY, TAG, image};
 
-/// The smallest zip there is, in base64.
+/// An empty zip in base64.
 const EMPTY_ZIP: &str = "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==";
 
-/// A change, and what is changed in words.
+/// A change and its description.
 type Change = (&'static str, fn(&LocalAws) -> Result<()>);
 
-/// Makes each change by itself; each has to show in a plan, and to be gone after an apply.
+/// Checks for each change that a plan shows it and an apply repairs it.
 fn expect_repairs(changes: &[Change]) -> Result<()> {
     let scenario = Scenario::applied(ARGUMENTS)?;
     let whole = scenario.aws.account()?;
@@ -181,7 +181,7 @@ fn the_rule_is_repaired() -> Result<()> {
 }
 
 #[test]
-fn a_destroy_does_not_mind_what_is_gone() -> Result<()> {
+fn destroy_ignores_missing_parts() -> Result<()> {
     let scenario = Scenario::applied(ARGUMENTS)?;
     let aws = &scenario.aws;
     function(

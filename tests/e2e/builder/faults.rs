@@ -1,13 +1,13 @@
-//! AWS takes its time, refuses, and breaks off half-way.
+//! Slow, throttled and denied requests to AWS.
 
 use anyhow::{Result, ensure};
-use tests::proxy::{DENIED, Fault, IN_PROGRESS, NOT_ASSUMABLE, Rule, THROTTLED};
+use tests::fake::proxy::{DENIED, Fault, IN_PROGRESS, NOT_ASSUMABLE, Rule, THROTTLED};
 
 use super::{ARGUMENTS, BUILDER, FILTER, Scenario};
 use crate::scenario::{ENABLED, REPOSITORY, TAG, image};
 
 #[test]
-fn a_new_role_may_take_its_time() -> Result<()> {
+fn waits_for_a_new_role() -> Result<()> {
     let scenario = Scenario::new(ARGUMENTS)?;
     let refusal = Fault::Refuse(NOT_ASSUMABLE);
     scenario
@@ -21,7 +21,7 @@ fn a_new_role_may_take_its_time() -> Result<()> {
 }
 
 #[test]
-fn throttling_and_updates_in_progress_are_waited_out() -> Result<()> {
+fn retries_throttled_requests_and_updates_in_progress() -> Result<()> {
     let scenario = Scenario::new(ARGUMENTS)?;
     let throttled = || Fault::Refuse(THROTTLED);
     for action in [
@@ -50,7 +50,7 @@ fn throttling_and_updates_in_progress_are_waited_out() -> Result<()> {
     scenario.expect_nothing_after_destroy()
 }
 
-/// What is refused, for each kind of part: an action, or a method and a path of Lambda's.
+/// Rules that deny one request for each kind of part.
 fn refusals() -> Vec<Rule> {
     let denied = || Fault::Refuse(DENIED);
     vec![
@@ -61,7 +61,7 @@ fn refusals() -> Vec<Rule> {
 }
 
 #[test]
-fn a_create_that_failed_half_way_is_completed() -> Result<()> {
+fn an_incomplete_create_is_completed() -> Result<()> {
     for rule in refusals() {
         let scenario = Scenario::new(ARGUMENTS)?;
         scenario.proxy.add(rule.clone());
@@ -74,7 +74,7 @@ fn a_create_that_failed_half_way_is_completed() -> Result<()> {
         );
         ensure!(
             !scenario.aws.account()?.is_empty(),
-            "{rule:?}: nothing was made"
+            "{rule:?}: nothing was created"
         );
         ensure!(
             scenario.terraform.resource(BUILDER)?.is_some(),
@@ -89,7 +89,7 @@ fn a_create_that_failed_half_way_is_completed() -> Result<()> {
 }
 
 #[test]
-fn a_create_that_failed_half_way_is_destroyed() -> Result<()> {
+fn an_incomplete_create_is_destroyed() -> Result<()> {
     for rule in refusals() {
         let scenario = Scenario::new(ARGUMENTS)?;
         scenario.proxy.add(rule);
@@ -101,7 +101,7 @@ fn a_create_that_failed_half_way_is_destroyed() -> Result<()> {
 }
 
 #[test]
-fn an_update_that_failed_half_way_is_completed() -> Result<()> {
+fn an_incomplete_update_is_completed() -> Result<()> {
     let scenario = Scenario::applied(ARGUMENTS)?;
     scenario.configure("repository_image_tag_filters = [\"tools/*:*\"]\n  memory_size = 3008")?;
     scenario
@@ -117,7 +117,7 @@ fn an_update_that_failed_half_way_is_completed() -> Result<()> {
 }
 
 #[test]
-fn what_cannot_be_read_is_not_gone() -> Result<()> {
+fn a_failed_read_is_not_drift() -> Result<()> {
     let scenario = Scenario::applied(ARGUMENTS)?;
     for rule in [
         Rule::new("GET", FILTER, Fault::Refuse(DENIED)),

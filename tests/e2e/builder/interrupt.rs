@@ -1,15 +1,15 @@
-//! Ctrl-C in the middle of an apply, and a provider that dies.
+//! Interrupted applies and killed providers.
 
 use anyhow::{Context, Result, bail, ensure};
+use tests::fake::proxy::{Fault, Rule};
 use tests::interrupt::Interrupt;
 use tests::process::{Process, kill_hard};
-use tests::proxy::{Fault, Rule};
 use tests::terraform::{APPLY, LIMIT, PROVIDER};
 use tests::wait;
 
 use super::{ARGUMENTS, Scenario};
 
-/// An apply that stands still in front of an action.
+/// Starts an apply that `rule` holds.
 fn held(scenario: &Scenario, rule: Rule) -> Result<Process> {
     scenario.proxy.add(rule);
     let mut apply = scenario.terraform.start(APPLY)?;
@@ -34,7 +34,7 @@ fn an_interrupted_create_is_completed_or_destroyed() -> Result<()> {
         scenario.proxy.heal();
         ensure!(
             !scenario.aws.account()?.is_empty(),
-            "nothing was made: {output}"
+            "nothing was created: {output}"
         );
         if complete {
             scenario.terraform.apply()?;
@@ -46,7 +46,7 @@ fn an_interrupted_create_is_completed_or_destroyed() -> Result<()> {
 }
 
 #[test]
-fn an_apply_finishes_what_a_killed_provider_began() -> Result<()> {
+fn an_apply_completes_after_a_killed_provider() -> Result<()> {
     let scenario = Scenario::new(ARGUMENTS)?;
     let apply = held(&scenario, Rule::action("PutRule", Fault::HoldRequest))?;
     for provider in apply.members(PROVIDER)? {

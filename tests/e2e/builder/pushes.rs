@@ -1,4 +1,4 @@
-//! What is pushed gets its index, once, and nothing else does.
+//! Pushed images are indexed exactly once.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -13,7 +13,7 @@ fn both_platforms(layout: &Layout) -> Result<Value> {
     layout.index(MediaTypes::Oci, &manifests)
 }
 
-/// The SOCI indexes that refer to a manifest.
+/// Returns the SOCI indexes that refer to a manifest.
 fn referrers(scenario: &Scenario, digest: &str) -> Result<Vec<Value>> {
     let path = format!("/v2/{REPOSITORY}/referrers/{digest}");
     let response = http::request(scenario.aws.address(), "GET", &path, &[], b"")?;
@@ -22,10 +22,10 @@ fn referrers(scenario: &Scenario, digest: &str) -> Result<Vec<Value>> {
 }
 
 #[test]
-fn a_push_gets_its_index_and_no_other_does() -> Result<()> {
+fn only_matching_pushes_are_indexed() -> Result<()> {
     let scenario = Scenario::applied(ARGUMENTS)?;
     scenario.expect_empty_plan()?;
-    // What runs is what came with the provider.
+    // The functions run the code embedded in the provider.
     let builder = scenario.builder()?;
     for (function, attribute) in [(FILTER, "event_filter"), (GENERATOR, "index_generator")] {
         let deployed = scenario.aws.function(function)?.context("no function")?;
@@ -46,7 +46,7 @@ fn a_push_gets_its_index_and_no_other_does() -> Result<()> {
         .context("the image is gone")?;
     assert_eq!(left.digest, digest);
 
-    // One that the rule already leaves out, and one that only the event filter can tell.
+    // The rule drops the first one; the event filter drops the second.
     for (repository, reached) in [("tools/web", false), ("platform/batch", true)] {
         scenario.aws.create_repository(repository)?;
         scenario.push(repository, TAG, |layout| image(layout, "amd64", 1))?;
@@ -65,7 +65,7 @@ fn a_push_gets_its_index_and_no_other_does() -> Result<()> {
 }
 
 #[test]
-fn v1_refers_to_the_image() -> Result<()> {
+fn v1_indexes_refer_to_the_image() -> Result<()> {
     let arguments = format!("{ARGUMENTS}\n  index_version = \"V1\"");
     let scenario = Scenario::applied(&arguments)?;
     let digest = scenario.push(REPOSITORY, TAG, |layout| image(layout, "amd64", 1))?;
@@ -82,7 +82,7 @@ fn v1_refers_to_the_image() -> Result<()> {
 }
 
 #[test]
-fn every_platform_gets_an_index() -> Result<()> {
+fn v2_indexes_every_platform() -> Result<()> {
     let scenario = Scenario::applied(ARGUMENTS)?;
     scenario.push(REPOSITORY, TAG, both_platforms)?;
     let (images, indexes) = scenario.wait_for_enabled(REPOSITORY, ENABLED)?;
@@ -95,7 +95,7 @@ fn every_platform_gets_an_index() -> Result<()> {
 }
 
 #[test]
-fn every_platform_gets_an_index_of_version_1() -> Result<()> {
+fn v1_indexes_every_platform() -> Result<()> {
     let arguments = format!("{ARGUMENTS}\n  index_version = \"V1\"");
     let scenario = Scenario::applied(&arguments)?;
     let digest = scenario.push(REPOSITORY, TAG, both_platforms)?;
@@ -115,7 +115,7 @@ fn every_platform_gets_an_index_of_version_1() -> Result<()> {
 }
 
 #[test]
-fn the_same_push_again_changes_nothing() -> Result<()> {
+fn a_repeated_push_changes_nothing() -> Result<()> {
     let scenario = Scenario::applied(ARGUMENTS)?;
     scenario.push(REPOSITORY, TAG, |layout| image(layout, "amd64", 1))?;
     scenario.wait_for_enabled(REPOSITORY, ENABLED)?;
@@ -125,7 +125,7 @@ fn the_same_push_again_changes_nothing() -> Result<()> {
 
     scenario.push(REPOSITORY, TAG, |layout| image(layout, "amd64", 1))?;
     scenario.wait_for_message(GENERATOR, &["already"])?;
-    // The one push that was made here, and none of the generator's.
+    // Only the push above, none by the generator.
     let later = scenario.aws.pushes()?.split_off(pushes);
     assert!(later.iter().all(|push| push.tag == TAG), "{later:#?}");
     assert_eq!(scenario.aws.digests(REPOSITORY)?, digests);
@@ -133,13 +133,13 @@ fn the_same_push_again_changes_nothing() -> Result<()> {
 }
 
 #[test]
-fn of_two_quick_pushes_the_newer_one_wins() -> Result<()> {
+fn the_newer_of_two_pushes_wins() -> Result<()> {
     let scenario = Scenario::applied(ARGUMENTS)?;
     let older = scenario.push(REPOSITORY, TAG, |layout| image(layout, "amd64", 1))?;
     let newer = scenario.push(REPOSITORY, TAG, |layout| image(layout, "amd64", 2))?;
     assert_ne!(older, newer);
     scenario.wait_for_message(GENERATOR, &["indexed", &newer])?;
-    // Both invocations are over, whichever came first.
+    // Both invocations have ended, in either order.
     scenario.wait_for_messages(GENERATOR, &[""], 2)?;
     let source = scenario.manifest(REPOSITORY, &newer)?.context("no image")?;
     let (images, _) = scenario.wait_for_enabled(REPOSITORY, ENABLED)?;
@@ -150,7 +150,7 @@ fn of_two_quick_pushes_the_newer_one_wins() -> Result<()> {
 }
 
 #[test]
-fn an_image_of_small_layers_gets_none() -> Result<()> {
+fn an_image_of_small_layers_is_not_indexed() -> Result<()> {
     let scenario = Scenario::applied(ARGUMENTS)?;
     scenario.push(REPOSITORY, TAG, |layout| {
         let mut small = layers(layout, Compression::Gzip, 1)?;

@@ -1,4 +1,4 @@
-//! Another version of the provider brings other functions.
+//! An upgrade of the provider updates the functions.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{ARGUMENTS, BUILDER, GENERATOR, Scenario};
 use crate::scenario::{ENABLED, REPOSITORY, TAG, image};
 
-/// The smallest zip there is, in base64, and its SHA-256.
+/// An empty zip and its SHA-256, in base64.
 const OLDER_ZIP: &str = "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==";
 const OLDER_SHA256: &str = "hznHbmgfkAkjuQDJ3w73XPQh05yrtUZQxLmtGbanbYU=";
 
@@ -15,7 +15,7 @@ fn a_new_bundle_is_an_update() -> Result<()> {
     let scenario = Scenario::applied(ARGUMENTS)?;
     let current = scenario.builder()?.values;
 
-    // As if an older provider had made it: other code in AWS, and its version in the state.
+    // As if created by an older provider: other code in AWS, and its version in the state.
     let path = format!("/2015-03-31/functions/{GENERATOR}/code");
     let older = scenario
         .aws

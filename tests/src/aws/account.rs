@@ -1,4 +1,4 @@
-//! What there is in an account: every service that a builder uses, listed.
+//! The contents of an account, in every service that a builder uses.
 
 use std::collections::BTreeSet;
 
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use super::{LocalAws, Service};
 
-/// Names of everything that is there, by kind.
+/// Names of everything in an account, by kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     /// Lambda functions.
     pub functions: BTreeSet<String>,
     /// IAM roles.
     pub roles: BTreeSet<String>,
-    /// IAM policies of the account's own, outside of roles.
+    /// Customer-managed IAM policies.
     pub policies: BTreeSet<String>,
     /// CloudWatch log groups.
     pub log_groups: BTreeSet<String>,
@@ -23,14 +23,14 @@ pub struct Account {
 }
 
 impl Account {
-    /// Whether there is nothing at all.
+    /// Whether the account has none of these.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
 impl LocalAws {
-    /// Everything that is there.
+    /// Lists everything in the account.
     pub fn account(&self) -> Result<Account> {
         let functions = self.lambda("GET", "/2015-03-31/functions/", &Value::Null)?;
         let groups = self.call(Service::Logs, "DescribeLogGroups", &json!({}))?;
@@ -52,20 +52,20 @@ impl LocalAws {
         })
     }
 
-    /// The configuration of a function; `None` where there is none of that name.
+    /// Returns the configuration of a function, if it exists.
     pub fn function(&self, name: &str) -> Result<Option<Value>> {
         let path = format!("/2015-03-31/functions/{name}/configuration");
         self.lambda("GET", &path, &Value::Null)
     }
 
-    /// Invokes a function, waits for its answer, and returns that.
+    /// Invokes a function and returns its response.
     pub fn invoke(&self, name: &str, event: &Value) -> Result<Value> {
         let path = format!("/2015-03-31/functions/{name}/invocations");
         let answer = self.lambda("POST", &path, event)?;
         answer.ok_or_else(|| anyhow::anyhow!("no function {name}"))
     }
 
-    /// Every line that a function logged, oldest first; none where its log group is missing.
+    /// Returns every line that a function logged, oldest first; none if its log group is missing.
     pub fn function_log(&self, name: &str) -> Result<Vec<String>> {
         let group = format!("/aws/lambda/{name}");
         let groups = self.call(Service::Logs, "DescribeLogGroups", &json!({}))?;
@@ -79,14 +79,14 @@ impl LocalAws {
         Ok(messages.flat_map(str::lines).map(str::to_owned).collect())
     }
 
-    /// The tags of a repository, sorted.
+    /// Returns the tags of a repository, sorted.
     pub fn tags(&self, repository: &str) -> Result<Vec<String>> {
         let body = json!({"repositoryName": repository});
         let images = self.call(Service::Ecr, "ListImages", &body)?;
         Ok(names(&images["imageIds"], "imageTag").into_iter().collect())
     }
 
-    /// The digests of a repository's manifests, sorted.
+    /// Returns the digests of the manifests of a repository, sorted.
     pub fn digests(&self, repository: &str) -> Result<Vec<String>> {
         let body = json!({"repositoryName": repository});
         let images = self.call(Service::Ecr, "ListImages", &body)?;
@@ -96,14 +96,14 @@ impl LocalAws {
     }
 }
 
-/// The strings under `name` in a list of objects.
+/// Collects the strings under `name` in a list of objects.
 fn names(list: &Value, name: &str) -> BTreeSet<String> {
     let items = list.as_array().into_iter().flatten();
     let names = items.filter_map(|item| item[name].as_str());
     names.map(str::to_owned).collect()
 }
 
-/// The texts of the XML elements called `name`, none of which has attributes.
+/// Collects the texts of the XML elements called `name`, which have no attributes.
 fn elements(xml: &str, name: &str) -> BTreeSet<String> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let parts = xml.split(&open).skip(1);

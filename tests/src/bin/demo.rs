@@ -1,4 +1,4 @@
-//! `make demo`: shows on one machine what the provider does. See `tests::demo`.
+//! `make demo`: shows the provider at work on one machine. See `tests::demo`.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,23 +10,23 @@ use tests::process::Sink;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// What the image's large layer holds, before it is compressed.
+/// Minimum size of the image's large layer before compression.
 const LAYER_BYTES: u64 = 128 * 1024 * 1024;
 
-/// Leaves everything running when it is set to 1.
+/// Environment variable that leaves everything running when it is 1.
 const KEEP: &str = "KEEP";
 
 fn main() -> ExitCode {
     let interrupt = Interrupt::default();
     match run(&interrupt) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever pressed Ctrl-C knows why; the shell wants 128 + SIGINT.
+        // The shell expects 128 + SIGINT.
         Err(_) if interrupt.count() > 0 => {
-            eprintln!("\ninterrupted: stopped and cleaned up");
+            eprintln!("\nInterrupted; stopped and cleaned up.");
             ExitCode::from(130)
         }
         Err(error) => {
-            eprintln!("\nthe demo failed, and cleaned up: {error:#}");
+            eprintln!("\nThe demo failed and cleaned up: {error:#}");
             ExitCode::FAILURE
         }
     }

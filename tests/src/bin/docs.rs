@@ -1,4 +1,5 @@
-//! `make docs`: writes what the reference pages take from the provider and the examples.
+//! `make docs`: regenerates the parts of the reference pages that come from the provider and the
+//! examples.
 
 use anyhow::{Context, Result};
 use tests::docs::{Schemas, pages};

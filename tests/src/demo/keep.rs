@@ -1,18 +1,19 @@
-//! Leaves the demo running for a person to play with.
+//! Leaves the demo running.
 
 use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Demo, MATCHING};
+use super::images::MATCHING;
+use super::steps::Demo;
 use crate::aws::{PASSWORD, USER};
 use crate::process::Sink;
 use crate::{binaries, wait};
 
-/// Nobody plays longer.
+/// Time limit of the demo.
 const LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Says what to try, and waits until somebody asks to stop.
+/// Prints what to try, and waits for Ctrl-C.
 pub(super) fn until_interrupted(demo: &Demo, print: &Sink) -> Result<()> {
     for line in hints(demo)?.lines() {
         print(line);
@@ -43,12 +44,12 @@ fn hints(demo: &Demo) -> Result<String> {
     );
     Ok(format!(
         "\n\
-         It all keeps running until you press Ctrl-C. Try, in another terminal:\n\n\
-         # another push, which gets its index as well\n  {}\n\
-         # what came of it\n  {inspect}:1.5-soci\n  {inspect}:{tag}-soci\n\
-         # terraform, in this AWS: change the filters in main.tf, plan, apply\n  \
+         Everything keeps running until you press Ctrl-C. Try in another terminal:\n\n\
+         # push another image, which is indexed too\n  {}\n\
+         # inspect the results\n  {inspect}:1.5-soci\n  {inspect}:{tag}-soci\n\
+         # run terraform against this AWS: change the filters in main.tf, plan, apply\n  \
          . {directory}/env; cd {directory}; terraform plan\n\
-         # the logs of the functions, with the AWS CLI and the same environment\n  \
+         # read the logs of the functions with the AWS CLI\n  \
          . {directory}/env; aws logs tail /aws/lambda/soci-index-builder-generator\n",
         push(&format!("{repository}:1.5")),
     ))

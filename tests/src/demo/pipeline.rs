@@ -1,22 +1,23 @@
-//! What becomes of a push: event, rule, event filter, index generator.
+//! The way of a push: event, rule, event filter, index generator.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
-use super::{MATCHING, OTHER, messages};
+use super::images::{MATCHING, OTHER};
 use crate::aws::LocalAws;
 use crate::interrupt::Interrupt;
 use crate::process::Sink;
 use crate::terraform::Terraform;
 use crate::wait;
 
-/// No image of the demo takes longer.
+/// Time limit for the index.
 const LIMIT: Duration = Duration::from_secs(120);
 
 pub(super) struct Pipeline<'a> {
     aws: &'a LocalAws,
-    /// How many pushes there were before.
+    /// Number of pushes before the demo's own.
     before: usize,
     filter: String,
     generator: String,
@@ -26,7 +27,10 @@ impl<'a> Pipeline<'a> {
     pub(super) fn new(aws: &'a LocalAws, terraform: &Terraform) -> Result<Self> {
         let name = |output| -> Result<String> {
             let value = terraform.output(output)?;
-            Ok(value.as_str().context("no name of a function")?.to_owned())
+            Ok(value
+                .as_str()
+                .context("want the name of a function")?
+                .to_owned())
         };
         Ok(Self {
             aws,
@@ -36,13 +40,13 @@ impl<'a> Pipeline<'a> {
         })
     }
 
-    /// Tells what happens, until the matching image has its index and of the other it is known
-    /// that it gets none.
+    /// Prints what happens until the matching image has its index and the other one has been left
+    /// out.
     pub(super) fn watch(&self, line: &Sink, interrupt: &Interrupt) -> Result<()> {
         let (repository, tag) = MATCHING;
         let enabled = format!("{tag}-soci");
         let left_out = format!("left out {}:{}", OTHER.0, OTHER.1);
-        let mut told = [0; 3];
+        let mut printed = [0; 3];
         wait::until("the index", LIMIT, || {
             interrupt.check()?;
             let filter: Vec<_> = messages(&self.aws.function_log(&self.filter)?).collect();
@@ -52,9 +56,9 @@ impl<'a> Pipeline<'a> {
                 prefixed("filter:    ", &filter),
                 prefixed("generator: ", &generator),
             ];
-            for (lines, told) in all.iter().zip(&mut told) {
-                lines.iter().skip(*told).for_each(|text| line(text));
-                *told = lines.len();
+            for (lines, printed) in all.iter().zip(&mut printed) {
+                lines.iter().skip(*printed).for_each(|text| line(text));
+                *printed = lines.len();
             }
             let failed = generator.iter().find(|message| message.contains("error"));
             if let Some(failed) = failed {
@@ -70,7 +74,7 @@ impl<'a> Pipeline<'a> {
         .with_context(|| self.aws.log())
     }
 
-    /// The events of pushes with a tag, in words.
+    /// Describes the events of pushes with a tag.
     fn events(&self) -> Result<Vec<String>> {
         let pushes = self.aws.pushes()?;
         let pushes = pushes.iter().skip(self.before);
@@ -79,10 +83,10 @@ impl<'a> Pipeline<'a> {
             .map(|push| {
                 let reached = match push.reached.as_slice() {
                     [] => "no rule matches".to_owned(),
-                    functions => format!("its rule passes it to {}", functions.join(", ")),
+                    functions => format!("the rule invokes {}", functions.join(", ")),
                 };
                 format!(
-                    "event:     {}:{} was pushed; {reached}",
+                    "event:     {}:{} pushed; {reached}",
                     push.repository, push.tag
                 )
             })
@@ -91,10 +95,18 @@ impl<'a> Pipeline<'a> {
 }
 
 fn prefixed(prefix: &str, messages: &[String]) -> Vec<String> {
-    // Which layers are left out is to be seen in the index.
+    // The index shows which layers are left out.
     let lines = messages
         .iter()
         .filter(|message| *message != "layer left out");
     let lines = lines.map(|message| format!("{prefix}{message}"));
     lines.collect()
+}
+
+/// Extracts the messages from the lines that a function logged.
+fn messages(lines: &[String]) -> impl Iterator<Item = String> {
+    let lines = lines
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter_map(|line| line["message"].as_str().map(str::to_owned))
 }

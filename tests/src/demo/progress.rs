@@ -1,11 +1,11 @@
-//! Numbered steps with their times, for a person to follow.
+//! Numbered steps and their durations.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::process::Sink;
 
-/// Aligns what a step prints with its title.
+/// Aligns the output of a step with its title.
 const INDENT: &str = "        ";
 
 pub(super) struct Progress {
@@ -35,19 +35,19 @@ impl Progress {
         (self.print)(&format!("[{:>2}/{}] {title}", self.step, self.total));
     }
 
-    /// Ends the step with what came out of it.
+    /// Ends the step with its result.
     pub(super) fn done(&self, result: &str) {
         let seconds = self.step_begun.elapsed().as_secs_f64();
         (self.print)(&format!("{INDENT}{result} ({seconds:.1} s)"));
     }
 
-    /// Ends the whole.
+    /// Prints the total time.
     pub(super) fn end(&self) {
         let seconds = self.begun.elapsed().as_secs_f64();
         (self.print)(&format!("done in {seconds:.1} s"));
     }
 
-    /// Prints lines as part of a step, each after `prefix`; leaves empty ones out.
+    /// Returns a sink that prints non-empty lines as part of the step, each after `prefix`.
     pub(super) fn indented(&self, prefix: &'static str) -> Sink {
         let print = Arc::clone(&self.print);
         Arc::new(move |line| {
@@ -58,7 +58,7 @@ impl Progress {
     }
 }
 
-/// A size in decimal megabytes.
+/// Formats a size in decimal megabytes, rounded up to a tenth.
 pub(super) fn megabytes(bytes: u64) -> String {
     let tenths = bytes.div_ceil(100_000);
     format!("{}.{} MB", tenths / 10, tenths % 10)

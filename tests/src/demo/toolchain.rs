@@ -1,5 +1,5 @@
-//! Picks files of the Rust toolchain: every machine that runs the demo has one, with files of
-//! every size and both code and data in them.
+//! Picks files of the Rust toolchain: every machine that runs the demo has one, and it has files of
+//! every size, with both code and data.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,18 +9,18 @@ use anyhow::{Context, Result, ensure};
 use crate::interrupt::Interrupt;
 use crate::{process, wait};
 
-/// A file of this machine and where it goes in the image.
+/// A file of this machine and its path in the image.
 #[derive(Clone, Debug)]
 pub(super) struct HostFile {
-    /// In the image.
+    /// Path in the image.
     pub(super) path: String,
-    /// On this machine.
+    /// Path on this machine.
     pub(super) source: PathBuf,
-    /// In bytes.
+    /// Size in bytes.
     pub(super) size: u64,
 }
 
-/// Files of at least `bytes` altogether: the smallest ones first, so that there are many.
+/// Picks files of at least `bytes` in total, the smallest ones first, so that there are many.
 pub(super) fn files(bytes: u64) -> Result<Vec<HostFile>> {
     let library = sysroot()?.join("lib");
     let mut all = Vec::new();
@@ -45,8 +45,8 @@ pub(super) fn files(bytes: u64) -> Result<Vec<HostFile>> {
     Ok(files)
 }
 
-/// The file whose size is nearest to `size`.
-pub(super) fn one_of_about(files: &[HostFile], size: u64) -> Option<&HostFile> {
+/// Returns the file whose size is nearest to `size`.
+pub(super) fn nearest(files: &[HostFile], size: u64) -> Option<&HostFile> {
     files.iter().min_by_key(|file| file.size.abs_diff(size))
 }
 

@@ -1,10 +1,10 @@
-//! Schemas as Markdown, as the Terraform Registry is used to see them.
+//! Schemas as Markdown, in the form of the Terraform Registry.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// The attributes and blocks of a schema: required, optional, read-only, then what is nested.
+/// Renders the attributes and blocks of a schema: required, optional, read-only, then nested ones.
 pub(super) fn block(block: &Value) -> String {
     let mut text = "## Schema\n".to_owned();
     let mut nested = Vec::new();
@@ -26,7 +26,7 @@ pub(super) fn block(block: &Value) -> String {
 
 type Nested<'a> = (String, String, &'a Value);
 
-/// Writes the three groups of a block, or of a nested attribute's object.
+/// Renders the three groups of a block, or of a nested attribute's object.
 fn groups<'a>(
     block: &'a Value,
     path: &str,
@@ -99,7 +99,7 @@ fn below(path: &str, name: &str) -> String {
     }
 }
 
-/// A description on one line.
+/// Returns a description on one line.
 fn description(described: &Value) -> String {
     let text = described["description"].as_str().unwrap_or_default();
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -110,7 +110,7 @@ fn description(described: &Value) -> String {
     text
 }
 
-/// `String`, `List of String`, `Attributes List`; and whether it is sensitive.
+/// Names a type: `String`, `List of String`, `Attributes List`; with `, Sensitive` if it is.
 fn kind(attribute: &Value) -> String {
     let mut kind = match attribute.get("nested_type") {
         None => type_name(&attribute["type"]),
@@ -150,7 +150,7 @@ fn type_name(ty: &Value) -> String {
     }
 }
 
-/// A function's signature and arguments.
+/// Renders the signature and the arguments of a function.
 pub(super) fn function(name: &str, function: &Value) -> String {
     let parameters = function["parameters"].as_array();
     let parameters: Vec<&Value> = parameters.into_iter().flatten().collect();
@@ -173,7 +173,7 @@ pub(super) fn function(name: &str, function: &Value) -> String {
         let line = format!("{}. `{name}` ({ty}) {}\n", at + 1, description(parameter));
         text.push_str(&line);
     }
-    // What an object holds is part of what a caller must know.
+    // Callers need to know the attributes of an object.
     if let Some(attributes) = returned.pointer("/1").and_then(Value::as_object) {
         text.push_str("\n## Return Type\n\nAn object with:\n\n");
         for (name, ty) in attributes {
@@ -183,7 +183,7 @@ pub(super) fn function(name: &str, function: &Value) -> String {
     text
 }
 
-/// Adds what has no description.
+/// Adds the paths of attributes and blocks without a description to `found`.
 pub(super) fn undescribed(block: &Value, what: &str, path: &str, found: &mut Vec<String>) {
     let mut check = |described: &Value, path: &str| {
         if described["description"].as_str().is_none_or(str::is_empty) {

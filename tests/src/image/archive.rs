@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use tar::{Builder, EntryType, Header};
 
-/// Takes the entries of a layer, in order. Parent directories are added where they are missing.
+/// A tar under construction. Missing parent directories are added.
 pub struct Archive<'a> {
     tar: Builder<&'a mut dyn Write>,
     directories: BTreeSet<String>,
@@ -20,7 +20,7 @@ impl Archive<'_> {
         self.stream(path, content.len() as u64, content)
     }
 
-    /// Adds a file of this machine, without reading it into memory.
+    /// Adds a file of this machine; streams it.
     pub fn host_file(&mut self, path: &str, source: &Path) -> Result<()> {
         let context = || format!("{}: cannot read", source.display());
         let file = File::open(source).with_context(context)?;
@@ -38,7 +38,7 @@ impl Archive<'_> {
     fn stream(&mut self, path: &str, size: u64, content: impl Read) -> Result<()> {
         self.parents(path)?;
         let mut header = header(EntryType::Regular, 0o644, size);
-        // Exactly the size that the header says, should the file grow meanwhile.
+        // The size in the header counts, even if the file grows meanwhile.
         Ok(self
             .tar
             .append_data(&mut header, path, content.take(size))?)
@@ -57,7 +57,7 @@ impl Archive<'_> {
     }
 }
 
-/// Writes a whole tar, its end included, into `out`.
+/// Writes a complete tar with the entries that `fill` adds.
 pub(super) fn write(
     out: &mut dyn Write,
     fill: impl FnOnce(&mut Archive<'_>) -> Result<()>,

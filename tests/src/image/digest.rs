@@ -1,19 +1,19 @@
-//! A writer that hashes and counts what passes through it.
+//! A writer that hashes and counts the bytes it forwards.
 
 use std::io::{self, Write};
 
 use sha2::{Digest as _, Sha256};
 
-/// What passed through a [`Digester`].
+/// Digest and size of the bytes that a [`Digester`] forwarded.
 #[derive(Debug)]
-pub(super) struct Passed {
+pub(super) struct Blob {
     /// `sha256:<hex>`.
     pub(super) digest: String,
-    /// In bytes.
+    /// Size in bytes.
     pub(super) size: u64,
 }
 
-/// Hashes and counts everything on its way to `inner`.
+/// Hashes and counts everything written to `inner`.
 #[derive(Debug)]
 pub(super) struct Digester<W> {
     inner: W,
@@ -30,11 +30,11 @@ impl<W> Digester<W> {
         }
     }
 
-    pub(super) fn finish(self) -> (W, Passed) {
+    pub(super) fn finish(self) -> (W, Blob) {
         let digest = format!("sha256:{}", hex::encode(self.hash.finalize()));
         (
             self.inner,
-            Passed {
+            Blob {
                 digest,
                 size: self.size,
             },

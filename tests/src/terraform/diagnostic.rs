@@ -3,16 +3,16 @@
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// An error, as the provider worded it.
+/// An error as the provider returned it.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
-    /// The heading: what went wrong in general.
+    /// The heading: what went wrong.
     pub summary: String,
-    /// The text below: the cause, and what to do.
+    /// The text below it: the cause and the remedy.
     pub detail: String,
 }
 
-/// The errors among the JSON lines that terraform printed.
+/// Returns the errors among the JSON lines that terraform printed.
 pub(super) fn errors(lines: &str) -> Result<Vec<Diagnostic>> {
     let mut errors = Vec::new();
     for line in lines.lines() {
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_errors_count() {
+    fn warnings_are_left_out() {
         let lines = concat!(
             r#"{"type":"version","terraform":"1.11.4"}"#,
             "\n",

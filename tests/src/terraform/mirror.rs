@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::PROVIDER;
+/// File name of the provider.
+pub const PROVIDER: &str = "terraform-provider-soci";
 
-/// `source = "soci/soci"` means the first to terraform and the second to tofu.
+/// Hosts of `source = "soci/soci"`: the first for terraform, the second for tofu.
 const HOSTS: [&str; 2] = ["registry.terraform.io", "registry.opentofu.org"];
 
-/// Installs `provider` under `home`, and returns the CLI configuration that says so.
+/// Installs `provider` under `home`; returns the CLI configuration that points to it.
 pub(super) fn install(home: &Path, provider: &Path) -> Result<PathBuf> {
     let version = env!("CARGO_PKG_VERSION");
     let mirror = home.join("mirror");
@@ -37,7 +38,7 @@ pub(super) fn install(home: &Path, provider: &Path) -> Result<PathBuf> {
     Ok(configuration)
 }
 
-/// `linux_amd64`, as Go names it.
+/// The platform in Go's spelling, such as `linux_amd64`.
 fn platform() -> String {
     let os = if OS == "macos" { "darwin" } else { OS };
     let architecture = match ARCH {

@@ -59,7 +59,7 @@ fn checks_of_texts() {
                 ("arn:aws:iam::1:role/a", "twelve digits"),
                 ("arn:aws:iam::123456789012:user/a", "of a role"),
                 ("arn:aws:iam::123456789012:role/", "of a role"),
-                ("arn:aws:s3::123456789012:role/a", "in IAM"),
+                ("arn:aws:s3::123456789012:role/a", "an IAM ARN"),
             ],
         ),
         (
@@ -107,7 +107,7 @@ fn checks_of_tags() {
     assert_eq!(tags(&Value::object([("team", Value::Null)])), Ok(()));
     for (bad, want) in [
         (tag("", empty()), "is empty"),
-        (tag("AWS:x", empty()), "kept for AWS"),
+        (tag("AWS:x", empty()), "reserved for AWS"),
         (tag(&"k".repeat(129), empty()), "128"),
         (tag("team", "v".repeat(257)), "257"),
     ] {

@@ -12,16 +12,17 @@ use aws_sdk_lambda::types::{
 use tfplugin_sdk::Diagnostic;
 
 use super::{Config, FoundFunction, Function, Invoke};
-use crate::builder::fault::Fault;
+use crate::aws::AwsError;
+use crate::aws::FIRST_PAUSE;
 use crate::builder::names::STATEMENT;
 use crate::builder::role::absent;
 use crate::builder::settings::{UNRESERVED, surplus_tags};
-use crate::builder::work::{FIRST, Work};
+use crate::shared::Session;
 
 /// Makes the function so. With a role that was made anew, Lambda is told the role again: it
 /// holds on to the one that is gone.
 pub(in crate::builder) async fn ensure(
-    work: &Work<'_>,
+    session: &Session<'_>,
     want: &Function,
     found: Option<FoundFunction>,
     role_is_new: bool,
@@ -34,22 +35,22 @@ pub(in crate::builder) async fn ensure(
     let done = async {
         let found = match found {
             Some(found) => {
-                idle(work, &want.name).await?;
-                change(work, want, &found, role_is_new).await?;
+                idle(session, &want.name).await?;
+                change(session, want, &found, role_is_new).await?;
                 found
             }
-            None => create(work, want).await?,
+            None => create(session, want).await?,
         };
-        surround(work, want, &found).await
+        surround(session, want, &found).await
     };
     done.await
-        .map_err(|fault| fault.diagnose(&format!("{doing} the function {:?}", want.name)))
+        .map_err(|error| error.diagnose(&format!("{doing} the function {:?}", want.name)))
 }
 
-async fn create(work: &Work<'_>, want: &Function) -> Result<FoundFunction, Fault> {
+async fn create(session: &Session<'_>, want: &Function) -> Result<FoundFunction, AwsError> {
     let (config, sdk) = (&want.config, Sdk::of(&want.config));
     let code = FunctionCode::builder().set_zip_file(want.zip.map(|zip| Blob::new(zip.bytes)));
-    let create = work
+    let create = session
         .lambda
         .create_function()
         .function_name(&want.name)
@@ -68,8 +69,8 @@ async fn create(work: &Work<'_>, want: &Function) -> Result<FoundFunction, Fault
         .tracing_config(sdk.tracing)
         .logging_config(sdk.logging)
         .set_tags(Some(want.tags.clone().into_iter().collect()));
-    work.call(|| create.clone().send()).await?;
-    settle(work, &want.name).await?;
+    session.call.send(|| create.clone().send()).await?;
+    settle(session, &want.name).await?;
     Ok(FoundFunction {
         config: config.clone(),
         code_sha256: want.zip.map_or("", |zip| zip.sha256).to_owned(),
@@ -81,11 +82,11 @@ async fn create(work: &Work<'_>, want: &Function) -> Result<FoundFunction, Fault
 }
 
 async fn change(
-    work: &Work<'_>,
+    session: &Session<'_>,
     want: &Function,
     found: &FoundFunction,
     role_is_new: bool,
-) -> Result<(), Fault> {
+) -> Result<(), AwsError> {
     let config = &want.config;
     // The architecture goes with the code.
     let same = Config {
@@ -94,7 +95,7 @@ async fn change(
     };
     if same != *config || role_is_new {
         let sdk = Sdk::of(config);
-        let update = work
+        let update = session
             .lambda
             .update_function_configuration()
             .function_name(&want.name)
@@ -112,40 +113,44 @@ async fn change(
             .tracing_config(sdk.tracing)
             .logging_config(sdk.logging)
             .set_layers(Some(config.layers.clone()));
-        work.call(|| update.clone().send()).await?;
-        settle(work, &want.name).await?;
+        session.call.send(|| update.clone().send()).await?;
+        settle(session, &want.name).await?;
     }
     let Some(zip) = want.zip else {
         return Ok(());
     };
     if found.code_sha256 != zip.sha256 || found.config.architecture != config.architecture {
-        let update = work
+        let update = session
             .lambda
             .update_function_code()
             .function_name(&want.name)
             .architectures(Architecture::from(config.architecture.as_str()))
             .zip_file(Blob::new(zip.bytes));
-        work.call(|| update.clone().send()).await?;
-        settle(work, &want.name).await?;
+        session.call.send(|| update.clone().send()).await?;
+        settle(session, &want.name).await?;
     }
     Ok(())
 }
 
 /// What belongs to a function but is no part of it: tags, concurrency, retries, permission.
-async fn surround(work: &Work<'_>, want: &Function, found: &FoundFunction) -> Result<(), Fault> {
-    let (lambda, name) = (&work.lambda, &want.name);
+async fn surround(
+    session: &Session<'_>,
+    want: &Function,
+    found: &FoundFunction,
+) -> Result<(), AwsError> {
+    let (lambda, name) = (&session.lambda, &want.name);
     if found.tags != want.tags {
         let tags: HashMap<_, _> = want.tags.clone().into_iter().collect();
         let tag = lambda
             .tag_resource()
             .resource(&want.arn)
             .set_tags(Some(tags));
-        work.call(|| tag.clone().send()).await?;
+        session.call.send(|| tag.clone().send()).await?;
         let gone = surplus_tags(&found.tags, &want.tags);
         if !gone.is_empty() {
             let untag = lambda.untag_resource().resource(&want.arn);
             let untag = untag.set_tag_keys(Some(gone));
-            work.call(|| untag.clone().send()).await?;
+            session.call.send(|| untag.clone().send()).await?;
         }
     }
     if found.reserved != want.reserved {
@@ -153,57 +158,65 @@ async fn surround(work: &Work<'_>, want: &Function, found: &FoundFunction) -> Re
             Ok(executions) if executions >= 0 => {
                 let put = lambda.put_function_concurrency().function_name(name);
                 let put = put.reserved_concurrent_executions(executions);
-                work.call(|| put.clone().send()).await?;
+                session.call.send(|| put.clone().send()).await?;
             }
             _ => {
                 let delete = lambda.delete_function_concurrency().function_name(name);
-                absent(work.call(|| delete.clone().send()).await)?;
+                absent(session.call.send(|| delete.clone().send()).await)?;
             }
         }
     }
     if found.invoke != want.invoke.clone().unwrap_or_default() {
-        set_invoke(work, name, want.invoke.as_ref()).await?;
+        set_invoke(session, name, want.invoke.as_ref()).await?;
     }
-    permit(work, want, found).await
+    permit(session, want, found).await
 }
 
-async fn set_invoke(work: &Work<'_>, name: &str, want: Option<&Invoke>) -> Result<(), Fault> {
+async fn set_invoke(
+    session: &Session<'_>,
+    name: &str,
+    want: Option<&Invoke>,
+) -> Result<(), AwsError> {
     let Some(want) = want else {
-        let delete = work
+        let delete = session
             .lambda
             .delete_function_event_invoke_config()
             .function_name(name);
-        return absent(work.call(|| delete.clone().send()).await);
+        return absent(session.call.send(|| delete.clone().send()).await);
     };
     let failure = want
         .on_failure
         .as_ref()
         .map(|arn| OnFailure::builder().destination(arn).build());
     let destinations = DestinationConfig::builder().set_on_failure(failure).build();
-    let put = work
+    let put = session
         .lambda
         .put_function_event_invoke_config()
         .function_name(name)
         .maximum_retry_attempts(number(want.retries))
         .maximum_event_age_in_seconds(number(want.max_age))
         .set_destination_config(want.on_failure.is_some().then_some(destinations));
-    work.call(|| put.clone().send()).await?;
+    session.call.send(|| put.clone().send()).await?;
     Ok(())
 }
 
-async fn permit(work: &Work<'_>, want: &Function, found: &FoundFunction) -> Result<(), Fault> {
+async fn permit(
+    session: &Session<'_>,
+    want: &Function,
+    found: &FoundFunction,
+) -> Result<(), AwsError> {
     let mut gone: Vec<&str> = found.foreign_statements(want).map(String::as_str).collect();
     let allowed = found.is_allowed(want);
     if !allowed && want.rule_arn.is_some() && found.statements.contains_key(STATEMENT) {
         gone.push(STATEMENT);
     }
     for id in gone {
-        let remove = work.lambda.remove_permission();
+        let remove = session.lambda.remove_permission();
         let remove = remove.function_name(&want.name).statement_id(id);
-        absent(work.call(|| remove.clone().send()).await)?;
+        absent(session.call.send(|| remove.clone().send()).await)?;
     }
     if let Some(rule) = want.rule_arn.as_ref().filter(|_| !allowed) {
-        let add = work
+        let add = session
             .lambda
             .add_permission()
             .function_name(&want.name)
@@ -211,14 +224,14 @@ async fn permit(work: &Work<'_>, want: &Function, found: &FoundFunction) -> Resu
             .action("lambda:InvokeFunction")
             .principal("events.amazonaws.com")
             .source_arn(rule);
-        work.call_soon(|| add.clone().send()).await?;
+        session.call.send_to_new(|| add.clone().send()).await?;
     }
     Ok(())
 }
 
 /// Waits until Lambda has done what it was told, and did not fail.
-async fn settle(work: &Work<'_>, name: &str) -> Result<(), Fault> {
-    let now = idle(work, name).await?;
+async fn settle(session: &Session<'_>, name: &str) -> Result<(), AwsError> {
+    let now = idle(session, name).await?;
     let reason = if now.last_update_status == Some(LastUpdateStatus::Failed) {
         now.last_update_status_reason
     } else if now.state == Some(State::Failed) {
@@ -226,27 +239,30 @@ async fn settle(work: &Work<'_>, name: &str) -> Result<(), Fault> {
     } else {
         return Ok(());
     };
-    Err(Fault::Service {
-        code: "FunctionFailed".to_owned(),
-        message: reason.unwrap_or_else(|| "Lambda gives no reason".to_owned()),
-        request: None,
-    })
+    let reason = reason.unwrap_or_else(|| "Lambda gives no reason".to_owned());
+    Err(AwsError::service("FunctionFailed", reason))
 }
 
 /// Waits until Lambda is not at work on the function. How an earlier change ended is of no
 /// account for the next.
-async fn idle(work: &Work<'_>, name: &str) -> Result<GetFunctionConfigurationOutput, Fault> {
-    let get = work.lambda.get_function_configuration().function_name(name);
-    let mut delay = FIRST;
+async fn idle(
+    session: &Session<'_>,
+    name: &str,
+) -> Result<GetFunctionConfigurationOutput, AwsError> {
+    let get = session
+        .lambda
+        .get_function_configuration()
+        .function_name(name);
+    let mut pause = FIRST_PAUSE;
     loop {
-        let now = work.call_soon(|| get.clone().send()).await?;
+        let now = session.call.send_to_new(|| get.clone().send()).await?;
         // Inactive is one that was not used for long: it wakes up by itself.
         if now.state != Some(State::Pending)
             && now.last_update_status != Some(LastUpdateStatus::InProgress)
         {
             return Ok(now);
         }
-        work.pause(&mut delay, None).await?;
+        session.call.pause(&mut pause, None).await?;
     }
 }
 

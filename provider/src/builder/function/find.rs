@@ -9,25 +9,25 @@ use serde_json::Value as Json;
 use tfplugin_sdk::Diagnostic;
 
 use super::{Config, FoundFunction, Invoke, Logging};
-use crate::builder::fault::Fault;
+use crate::aws::AwsError;
 use crate::builder::settings::{UNRESERVED, VpcConfig};
-use crate::builder::work::Work;
+use crate::shared::Session;
 
 /// The function, if there is one.
 pub(in crate::builder) async fn find(
-    work: &Work<'_>,
+    session: &Session<'_>,
     name: &str,
 ) -> Result<Option<FoundFunction>, Diagnostic> {
-    match look(work, name).await {
+    match look(session, name).await {
         Ok(found) => Ok(found),
-        Err(fault) if fault.is_not_found() => Ok(None),
-        Err(fault) => Err(fault.diagnose(&format!("reading the function {name:?}"))),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.diagnose(&format!("reading the function {name:?}"))),
     }
 }
 
-async fn look(work: &Work<'_>, name: &str) -> Result<Option<FoundFunction>, Fault> {
-    let get = work.lambda.get_function().function_name(name);
-    let output = work.call(|| get.clone().send()).await?;
+async fn look(session: &Session<'_>, name: &str) -> Result<Option<FoundFunction>, AwsError> {
+    let get = session.lambda.get_function().function_name(name);
+    let output = session.call.send(|| get.clone().send()).await?;
     let Some(function) = output.configuration else {
         return Ok(None);
     };
@@ -38,8 +38,8 @@ async fn look(work: &Work<'_>, name: &str) -> Result<Option<FoundFunction>, Faul
         code_sha256: function.code_sha256.clone().unwrap_or_default(),
         config: config(function),
         reserved: reserved.map_or(UNRESERVED, Into::into),
-        invoke: invoke(work, name).await?,
-        statements: statements(work, name).await?,
+        invoke: invoke(session, name).await?,
+        statements: statements(session, name).await?,
         tags: output.tags.unwrap_or_default().into_iter().collect(),
     }))
 }
@@ -108,15 +108,15 @@ fn config(function: FunctionConfiguration) -> Config {
     }
 }
 
-async fn invoke(work: &Work<'_>, name: &str) -> Result<Invoke, Fault> {
-    let get = work
+async fn invoke(session: &Session<'_>, name: &str) -> Result<Invoke, AwsError> {
+    let get = session
         .lambda
         .get_function_event_invoke_config()
         .function_name(name);
-    let config = match work.call(|| get.clone().send()).await {
+    let config = match session.call.send(|| get.clone().send()).await {
         Ok(config) => config,
-        Err(fault) if fault.is_not_found() => return Ok(Invoke::default()),
-        Err(fault) => return Err(fault),
+        Err(error) if error.is_not_found() => return Ok(Invoke::default()),
+        Err(error) => return Err(error),
     };
     let default = Invoke::default();
     Ok(Invoke {
@@ -134,12 +134,12 @@ async fn invoke(work: &Work<'_>, name: &str) -> Result<Invoke, Fault> {
     })
 }
 
-async fn statements(work: &Work<'_>, name: &str) -> Result<BTreeMap<String, Json>, Fault> {
-    let get = work.lambda.get_policy().function_name(name);
-    let policy = match work.call(|| get.clone().send()).await {
+async fn statements(session: &Session<'_>, name: &str) -> Result<BTreeMap<String, Json>, AwsError> {
+    let get = session.lambda.get_policy().function_name(name);
+    let policy = match session.call.send(|| get.clone().send()).await {
         Ok(output) => output.policy.unwrap_or_default(),
-        Err(fault) if fault.is_not_found() => return Ok(BTreeMap::new()),
-        Err(fault) => return Err(fault),
+        Err(error) if error.is_not_found() => return Ok(BTreeMap::new()),
+        Err(error) => return Err(error),
     };
     let policy: Json = serde_json::from_str(&policy).unwrap_or_default();
     let statements = policy["Statement"].as_array().cloned().unwrap_or_default();

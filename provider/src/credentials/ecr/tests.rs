@@ -1,4 +1,4 @@
-use ::tests::aws_double::AwsDouble;
+use ::tests::fake::aws::FakeAws;
 use ::tests::registry::{PASSWORD, USER};
 use futures_util::future::join_all;
 
@@ -86,8 +86,8 @@ const OTHER_ACCOUNT: &str = "210987654321";
 
 #[tokio::test]
 async fn twenty_callers_make_one_request() {
-    let double = AwsDouble::start().expect("starts");
-    let (aws, tokens) = (aws(&double, []), Tokens::default());
+    let fake = FakeAws::start().expect("starts");
+    let (aws, tokens) = (aws(&fake, []), Tokens::default());
     let want = Credentials::Basic {
         username: USER.to_owned(),
         password: PASSWORD.to_owned(),
@@ -99,7 +99,7 @@ async fn twenty_callers_make_one_request() {
     // A token is good for all accounts.
     let other = token(&tokens, &aws, "123456789012", "ap-south-1").await;
     assert_eq!(other, Ok(want));
-    let calls = double.calls();
+    let calls = fake.calls();
     assert_eq!(calls.len(), 1, "{calls:?}");
     let call = &calls[0];
     assert_eq!(call.action, "GetAuthorizationToken");
@@ -116,24 +116,24 @@ async fn twenty_callers_make_one_request() {
     token(&tokens, &aws, OTHER_ACCOUNT, "us-east-1")
         .await
         .expect("a token");
-    let regions: Vec<_> = double.calls().into_iter().map(|call| call.region).collect();
+    let regions: Vec<_> = fake.calls().into_iter().map(|call| call.region).collect();
     assert_eq!(regions, ["ap-south-1", "us-east-1"]);
 }
 
 #[tokio::test]
 async fn a_failure_is_shared_but_not_kept() {
-    let double = AwsDouble::start().expect("starts");
-    let (aws, tokens) = (aws(&double, []), Tokens::default());
-    double.fail("GetAuthorizationToken", 1, 400, "AccessDeniedException");
+    let fake = FakeAws::start().expect("starts");
+    let (aws, tokens) = (aws(&fake, []), Tokens::default());
+    fake.fail("GetAuthorizationToken", 1, 400, "AccessDeniedException");
     let callers = (0..20).map(|_| token(&tokens, &aws, OTHER_ACCOUNT, "eu-west-1"));
     for found in join_all(callers).await {
         let failure = found.expect_err("refused");
-        assert_eq!(failure.summary, "AWS refused the request");
+        assert_eq!(failure.summary, "AWS access denied");
         for want in [OTHER_ACCOUNT, "AccessDeniedException", "registry_auth"] {
             assert!(failure.detail.contains(want), "{}", failure.detail);
         }
     }
-    assert_eq!(double.calls().len(), 1);
+    assert_eq!(fake.calls().len(), 1);
     assert!(
         token(&tokens, &aws, OTHER_ACCOUNT, "eu-west-1")
             .await
@@ -143,18 +143,18 @@ async fn a_failure_is_shared_but_not_kept() {
 
 #[tokio::test]
 async fn throttling_is_waited_out() {
-    let double = AwsDouble::start().expect("starts");
-    let (aws, tokens) = (aws(&double, []), Tokens::default());
-    double.fail("GetAuthorizationToken", 2, 400, "ThrottlingException");
+    let fake = FakeAws::start().expect("starts");
+    let (aws, tokens) = (aws(&fake, []), Tokens::default());
+    fake.fail("GetAuthorizationToken", 2, 400, "ThrottlingException");
     assert!(
         token(&tokens, &aws, OTHER_ACCOUNT, "eu-west-1")
             .await
             .is_ok()
     );
-    assert_eq!(double.calls().len(), 3);
+    assert_eq!(fake.calls().len(), 3);
 
-    let impatient = crate::aws::testing::aws(&double, [("max_retries", 0.into())]);
-    double.fail("GetAuthorizationToken", 1, 400, "ThrottlingException");
+    let impatient = crate::aws::testing::aws(&fake, [("max_retries", 0.into())]);
+    fake.fail("GetAuthorizationToken", 1, 400, "ThrottlingException");
     let failure = token(&Tokens::default(), &impatient, OTHER_ACCOUNT, "eu-west-1").await;
     let failure = failure.expect_err("no second attempt");
     assert_eq!(failure.summary, "AWS throttled the request");
@@ -162,15 +162,15 @@ async fn throttling_is_waited_out() {
 
 #[tokio::test]
 async fn the_account_is_checked_before_a_token_is_asked_for() {
-    let double = AwsDouble::start().expect("starts");
+    let fake = FakeAws::start().expect("starts");
     let allowed = Value::List(vec![OTHER_ACCOUNT.into()]);
-    let aws = aws(&double, [("allowed_account_ids", allowed)]);
+    let aws = aws(&fake, [("allowed_account_ids", allowed)]);
     let failure = token(&Tokens::default(), &aws, OTHER_ACCOUNT, "eu-west-1").await;
     assert_eq!(
         failure.expect_err("wrong account").summary,
         "AWS account not allowed"
     );
-    assert!(double.calls_of("GetAuthorizationToken").is_empty());
+    assert!(fake.calls_of("GetAuthorizationToken").is_empty());
 }
 
 #[test]

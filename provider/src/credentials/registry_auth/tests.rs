@@ -35,7 +35,7 @@ fn addresses() {
         ("user:secret@r.test", "Use username"),
         ("r.test/shop", "Write \"r.test\""),
         ("R.test", "\"r.test\""),
-        ("registry", "without a dot"),
+        ("registry", "neither dot nor port"),
         ("", "Want a host"),
         ("r.test:port", "Want a host"),
         ("r.test ", "Want a host"),

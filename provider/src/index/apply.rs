@@ -1,0 +1,241 @@
+//! Creating and updating an index: prepare, remember, publish.
+//!
+//! An index in the registry is not trusted: nothing in it proves that its zTOCs match the layers,
+//! so it is built again and the digests compared. Only what this very resource built before, of
+//! the same image and with the same recipe, is reused without reading a layer.
+
+use std::time::Duration;
+
+use soci::ztoc::SkipReason;
+use soci::{Digest, Indexed, Observer, RegistryImage, Version, inspect};
+use tfplugin_sdk::{Context, Diagnostic, Failure, Value};
+use tokio::sync::OwnedMutexGuard;
+
+use super::build::Build;
+use super::exported::Exported;
+use super::lookup::complete_indexes;
+use super::private_state::PrivateState;
+use super::publish::{check_tag, publish};
+use super::registry::open;
+use super::settings::Settings;
+use super::warnings;
+use crate::diagnose::diagnose;
+use crate::shared::{CallContext, Shared};
+
+/// How long an interrupt waits for publishing to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How an apply begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operation {
+    Create,
+    Update,
+}
+
+/// What is known before anything is published.
+struct Prepared {
+    image: RegistryImage,
+    /// What was built; none if all of it exists and at most the tag is missing.
+    indexed: Option<Indexed>,
+    exported: Exported,
+    build: Build,
+    /// Excludes other resources from the repository meanwhile.
+    lock: OwnedMutexGuard<()>,
+}
+
+/// Builds and publishes what the plan asks for. Returns the new state.
+pub(super) async fn apply(
+    call: &CallContext<'_>,
+    planned: Value,
+    operation: Operation,
+) -> Result<Value, Failure> {
+    let cx = call.cx;
+    let mut private = match operation {
+        Operation::Update => PrivateState::load(cx),
+        // What the call has may belong to the resource that this one replaces.
+        Operation::Create => PrivateState::new(),
+    };
+    let settings = Settings::read(&planned)?;
+    let name = settings.image.to_string();
+    let promised = planned.get("source_digest").as_str();
+    let promised = promised.and_then(|digest| digest.parse().ok());
+    let doing = format!("indexing {name}");
+    let consequence = "Nothing was published; the next apply starts again.";
+    let work = prepare(cx, &settings, promised, &private);
+    let Prepared {
+        image,
+        indexed,
+        exported,
+        build,
+        lock,
+    } = call.run(&doing, consequence, work).await?;
+    let mut state = planned;
+    state.set("id", settings.id());
+    state.set("indexed", !exported.indexes.is_empty());
+    exported.write(&mut state, &settings)?;
+
+    // Whatever stops the call from here on, part of the build may exist. A create then keeps it
+    // in its state; an update keeps the previous state and remembers the rest.
+    private.seen = Some(build.source);
+    match operation {
+        Operation::Create => private.current = Some(build.clone()),
+        Operation::Update => private.others.push(build.clone()),
+    }
+    private.save(cx);
+    let consequence = "Some of it may be in the registry; the next apply completes it.";
+    let work = publish(&image, &settings, indexed.as_ref(), &build);
+    let doing = format!("publishing the index of {name}");
+    let published = call.with_grace(GRACE).run(&doing, consequence, work).await;
+    if let Err(diagnostic) = published {
+        let failure = Failure::from(diagnostic);
+        return Err(match operation {
+            Operation::Create => failure.with_state(state),
+            Operation::Update => failure,
+        });
+    }
+    let claim = build.claim(settings.tag.as_ref());
+    let claims = &cx.data().claims;
+    claims.set(&settings.image.name(), &private.resource, claim);
+    private.advance(build);
+    private.save(cx);
+    drop(lock);
+    if let Some(indexed) = &indexed {
+        warnings::of_build(cx, &name, indexed.report());
+    }
+    if !cx.is_cancelled() {
+        warnings::of_moved_tag(cx, &image, &settings, exported.source).await;
+    }
+    Ok(state)
+}
+
+async fn prepare(
+    cx: &Context<Shared>,
+    settings: &Settings,
+    promised: Option<Digest>,
+    private: &PrivateState,
+) -> Result<Prepared, Diagnostic> {
+    let name = settings.image.to_string();
+    let image = open(cx.data(), &settings.image).await?;
+    let reusable = find_reusable(&image, settings, promised, private)
+        .await
+        .map_err(|error| diagnose("looking up", &name, &error))?;
+    let (indexed, exported, mut build) = match reusable {
+        Some((exported, build)) => (None, exported, build),
+        None => {
+            let indexed = index(&image, settings, promised).await?;
+            let exported = Exported::new(indexed.report());
+            let build = Build::new(&indexed, settings.recipe());
+            (Some(indexed), exported, build)
+        }
+    };
+    let publishing = |error| diagnose("publishing the index of", &name, &error);
+    let lock = cx.data().lock_repository(&settings.image).await;
+    let known = private.find(build.digest);
+    let exists = build.is_whole(&image).await.map_err(publishing)?;
+    build.adopted = exists && known.is_none_or(|known| known.adopted);
+    build.tags = known.map_or(Vec::new(), |known| known.tags.clone());
+    if let (Some(tag), Some(digest)) = (&settings.tag, build.digest) {
+        let now = image.resolve(tag).await.map_err(publishing)?;
+        let now = now.map(|now| now.digest);
+        let is_ours = private.builds().any(|build| build.tags.contains(tag));
+        if let Some(now) = now.filter(|now| *now != digest && !is_ours) {
+            check_tag(cx, &image, settings, tag, now).await?;
+        }
+        if !build.tags.contains(tag) && (!build.adopted || now != Some(digest)) {
+            build.tags.push(tag.clone());
+        }
+    }
+    Ok(Prepared {
+        image,
+        indexed,
+        exported,
+        build,
+        lock,
+    })
+}
+
+/// Builds the index in memory.
+async fn index(
+    image: &RegistryImage,
+    settings: &Settings,
+    promised: Option<Digest>,
+) -> Result<Indexed, Diagnostic> {
+    let name = settings.image.to_string();
+    let source = promised.map_or_else(|| image.clone(), |digest| image.at(digest));
+    let indexed = soci::index(&source, image, &settings.options, &Log).await;
+    indexed.map_err(|error| match promised {
+        Some(digest) if error.is_not_found() && settings.image.digest().is_none() => {
+            source_gone(&name, digest)
+        }
+        _ => diagnose("indexing", &name, &error),
+    })
+}
+
+/// Finds a complete build of this resource, of the same image and with the same recipe.
+async fn find_reusable(
+    image: &RegistryImage,
+    settings: &Settings,
+    promised: Option<Digest>,
+    private: &PrivateState,
+) -> soci::Result<Option<(Exported, Build)>> {
+    let recipe = settings.recipe();
+    if !private.builds().any(|build| build.recipe == recipe) {
+        return Ok(None);
+    }
+    let source = match promised {
+        Some(digest) => digest,
+        None => match image.resolve(settings.source_name()).await? {
+            Some(now) => now.digest,
+            None => return Ok(None),
+        },
+    };
+    let mut builds = private.builds();
+    let Some(build) = builds.find(|build| build.recipe == recipe && build.source == source) else {
+        return Ok(None);
+    };
+    let enabled = match settings.version {
+        Version::V1 => None,
+        Version::V2 => build.digest,
+    };
+    if !build.is_whole(image).await? {
+        return Ok(None);
+    }
+    let found = inspect(&image.at(enabled.unwrap_or(source))).await?;
+    let mut indexes = complete_indexes(image, settings.version, &found).await?;
+    let built = build.indexes.iter().map(|(index, _)| index.to_string());
+    let built: Vec<String> = built.collect();
+    indexes.retain(|entry| built.contains(&entry.digest));
+    if indexes.len() != built.len() {
+        return Ok(None);
+    }
+    let exported = Exported {
+        source,
+        enabled,
+        indexes,
+    };
+    Ok(Some((exported, build.clone())))
+}
+
+fn source_gone(name: &str, source: Digest) -> Diagnostic {
+    let detail = format!(
+        "The plan is to index {name} as it was then, {source}, which is no longer in the \
+         registry. Plan again: the tag may name a newer image now."
+    );
+    Diagnostic::error("Image is gone", detail).at("image")
+}
+
+/// Writes progress to the log.
+struct Log;
+
+impl Observer for Log {
+    fn layer_started(&self, layer: &soci::oci::Descriptor) {
+        tracing::info!(layer = %layer.digest, size = layer.size, "reading layer");
+    }
+
+    fn layer_finished(&self, layer: &soci::oci::Descriptor, skipped: Option<&SkipReason>) {
+        match skipped {
+            None => tracing::info!(layer = %layer.digest, "layer indexed"),
+            Some(reason) => tracing::warn!(layer = %layer.digest, %reason, "layer skipped"),
+        }
+    }
+}

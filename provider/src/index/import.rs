@@ -1,0 +1,105 @@
+//! Importing an index that Terraform does not know yet.
+
+use soci::{Digest, ImageReference, RegistryImage, Version, inspect};
+use tfplugin_sdk::{Diagnostic, Value};
+
+use super::exported::Exported;
+use super::lookup::{complete_indexes, one_per_platform, same_layers};
+use super::settings::Settings;
+use super::validate::check_tag;
+
+/// Reads an import id: version, image, and a tag that is not the default one.
+pub(super) fn parse(id: &str) -> Result<Value, Diagnostic> {
+    let invalid = || invalid_id(id);
+    let (version, rest) = id.split_once('/').ok_or_else(invalid)?;
+    let (image, tag) = match rest.split_once(',') {
+        Some((image, tag)) => (image, Some(tag)),
+        None => (rest, None),
+    };
+    let is_tag = |tag| version == "V2" && check_tag(tag).is_ok();
+    if !["V1", "V2"].contains(&version)
+        || image.parse::<ImageReference>().is_err()
+        || !tag.is_none_or(is_tag)
+    {
+        return Err(invalid());
+    }
+    let mut state = Value::object([
+        ("image", image.into()),
+        ("index_version", version.into()),
+        ("tag", tag.into()),
+        ("keep_on_destroy", false.into()),
+    ]);
+    let settings = Settings::read(&state)?;
+    if settings.version == Version::V2 && settings.tag.is_none() {
+        let detail = format!(
+            "The SOCI-enabled image of {image} has no tag by default, so it cannot be found by \
+             the image's name. If it has a tag, add it to the id after a comma. If not, apply \
+             instead of importing: an index that already exists is adopted."
+        );
+        return Err(Diagnostic::error("Image without a tag", detail));
+    }
+    state.set("tag", settings.tag.clone());
+    state.set("id", settings.id());
+    Ok(state)
+}
+
+fn invalid_id(id: &str) -> Diagnostic {
+    let detail = format!(
+        "Got {id:?}. Want the index version and the image, such as \
+         V2/registry.example.com/app:1.0 or V1/registry.example.com/app:1.0. If the tag of the \
+         SOCI-enabled image is not the image's tag followed by \"-soci\", add it after a comma: \
+         V2/registry.example.com/app:1.0,lazy."
+    );
+    Diagnostic::error("Invalid import id", detail)
+}
+
+/// Fills the state of an import; none if there is no complete index.
+///
+/// # Errors
+/// When the registry refuses or cannot be reached.
+pub(super) async fn import(
+    image: &RegistryImage,
+    settings: &Settings,
+    mut state: Value,
+    source: Digest,
+) -> soci::Result<Option<Value>> {
+    let source = inspect(&image.at(source)).await?;
+    let (found, enabled) = match settings.version {
+        Version::V1 => (source.clone(), None),
+        Version::V2 => {
+            let tag = settings.tag.clone().unwrap_or_default();
+            let Some(now) = image.resolve(&tag).await? else {
+                return Ok(None);
+            };
+            let found = inspect(&image.at(now.digest)).await?;
+            (found, Some(now.digest))
+        }
+    };
+    let indexes = complete_indexes(image, settings.version, &found).await?;
+    let indexes = one_per_platform(indexes);
+    if indexes.is_empty() {
+        return Ok(None);
+    }
+    let is_fresh = same_layers(&source, &found);
+    let exported = Exported {
+        source: source.root,
+        enabled,
+        indexes,
+    };
+    if exported.write(&mut state, settings).is_err() {
+        return Ok(None);
+    }
+    if !is_fresh {
+        // Built from an older image, and nothing tells which. The next apply rebuilds it.
+        state.set("source_digest", None::<String>);
+    }
+    state.set("indexed", true);
+    let indexes = found.platforms.iter().flat_map(|found| &found.indexes);
+    let mut ztocs = indexes.flat_map(|index| &index.ztocs);
+    let defaults = soci::Options::default();
+    let span_size = ztocs.find_map(|ztoc| ztoc.span_size);
+    state.set("span_size", span_size.unwrap_or(defaults.ztoc.span_size));
+    // An index does not tell which layers were left out, nor why.
+    state.set("min_layer_size", defaults.min_layer_size);
+    Ok(Some(state))
+}

@@ -1,0 +1,80 @@
+//! Private state: the builds of a resource.
+//!
+//! The state shows what the registry has. It follows a tag that somebody moved and loses an index
+//! that somebody deleted, so it cannot tell what should be there, nor what this resource may
+//! remove.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use soci::Digest;
+use tfplugin_sdk::Context;
+
+use super::build::Build;
+use crate::shared::Shared;
+
+/// The builds of one resource.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct PrivateState {
+    /// The build that the state should show.
+    pub current: Option<Build>,
+    /// Other builds that may exist: the previous one, which running containers may still pull,
+    /// and leftovers of interrupted applies.
+    pub others: Vec<Build>,
+    /// What the image's tag named at the last refresh or apply.
+    #[serde(default)]
+    pub seen: Option<Digest>,
+    /// Unique name of the resource.
+    #[serde(default)]
+    pub resource: String,
+}
+
+/// Returns a name that no other resource has.
+fn unique_name() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let nanoseconds = now.map_or(0, |now| now.as_nanos());
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{nanoseconds:x}-{:x}-{count:x}", std::process::id())
+}
+
+impl PrivateState {
+    /// Returns the private state of a resource that is about to be created.
+    pub(super) fn new() -> Self {
+        Self {
+            resource: unique_name(),
+            ..Self::default()
+        }
+    }
+
+    /// Loads the private state of the call's resource.
+    pub(super) fn load(cx: &Context<Shared>) -> Self {
+        serde_json::from_slice(&cx.private()).unwrap_or_default()
+    }
+
+    /// Stores the private state beside the call's result.
+    pub(super) fn save(&self, cx: &Context<Shared>) {
+        // Digests and numbers always serialise.
+        cx.set_private(serde_json::to_vec(self).unwrap_or_default());
+    }
+
+    /// Returns all builds, the current one first.
+    pub(super) fn builds(&self) -> impl Iterator<Item = &Build> {
+        self.current.iter().chain(&self.others)
+    }
+
+    /// Returns the build with this digest.
+    pub(super) fn find(&self, digest: Option<Digest>) -> Option<&Build> {
+        self.builds().find(|build| build.digest == digest)
+    }
+
+    /// Makes a build the current one and keeps the previous one among the others.
+    pub(super) fn advance(&mut self, build: Build) {
+        let digest = build.digest;
+        self.others.retain(|other| other.digest != digest);
+        let previous = self.current.replace(build);
+        self.others
+            .extend(previous.filter(|previous| previous.digest != digest));
+    }
+}

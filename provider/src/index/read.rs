@@ -1,0 +1,74 @@
+//! Reading an index from the registry, for a refresh or an import.
+
+use soci::{Digest, RegistryImage};
+use tfplugin_sdk::{Diagnostics, Value};
+
+use super::build::Build;
+use super::private_state::PrivateState;
+use super::registry::open;
+use super::settings::Settings;
+use super::{import, refresh};
+use crate::diagnose::diagnose;
+use crate::shared::CallContext;
+
+/// Returns the state as the registry has it now; none if the index is gone.
+pub(super) async fn read(
+    call: &CallContext<'_>,
+    state: Value,
+) -> Result<Option<Value>, Diagnostics> {
+    let settings = Settings::read(&state)?;
+    let name = settings.image.to_string();
+    let is_import = state.get("image_uri").is_null();
+    let loaded = PrivateState::load(call.cx);
+    let work = async {
+        let image = open(call.cx.data(), &settings.image).await?;
+        observe(&image, &settings, &loaded, state, is_import)
+            .await
+            .map_err(|error| diagnose("reading the index of", &name, &error))
+    };
+    let doing = format!("reading the index of {name}");
+    let observed = call.run(&doing, "Nothing was changed.", work).await?;
+    if let Some(state) = &observed.state {
+        let mut private = match is_import {
+            // What exists now is what should exist.
+            true => PrivateState {
+                current: Build::imported(state),
+                ..PrivateState::new()
+            },
+            false => loaded,
+        };
+        // An image that is gone is no reason to build anything.
+        private.seen = observed.source.or(private.seen);
+        if let Some(build) = &private.current {
+            let claim = build.claim(settings.tag.as_ref());
+            let claims = &call.cx.data().claims;
+            claims.set(&settings.image.name(), &private.resource, claim);
+        }
+        private.save(call.cx);
+    }
+    Ok(observed.state)
+}
+
+/// What the registry has.
+struct Observed {
+    state: Option<Value>,
+    /// What the image's reference names.
+    source: Option<Digest>,
+}
+
+async fn observe(
+    image: &RegistryImage,
+    settings: &Settings,
+    private: &PrivateState,
+    state: Value,
+    is_import: bool,
+) -> soci::Result<Observed> {
+    let source = image.resolve(settings.source_name()).await?;
+    let source = source.map(|source| source.digest);
+    let state = match (is_import, source) {
+        (false, _) => refresh::refresh(image, settings, private, state).await?,
+        (true, Some(source)) => import::import(image, settings, state, source).await?,
+        (true, None) => None,
+    };
+    Ok(Observed { state, source })
+}

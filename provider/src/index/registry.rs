@@ -1,0 +1,18 @@
+//! The repository of an image, with the credentials for it.
+
+use soci::{ImageReference, RegistryImage};
+use tfplugin_sdk::Diagnostic;
+
+use crate::shared::Shared;
+
+/// Opens an image in its registry.
+///
+/// # Errors
+/// When credentials are configured but cannot be obtained.
+pub(super) async fn open(
+    shared: &Shared,
+    image: &ImageReference,
+) -> Result<RegistryImage, Diagnostic> {
+    let credentials = shared.credentials.find(&shared.aws, image).await?;
+    Ok(shared.client.image(image.clone(), credentials))
+}

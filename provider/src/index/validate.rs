@@ -1,0 +1,114 @@
+//! Validation of arguments.
+
+use soci::{ImageReference, Version};
+use tfplugin_sdk::{Diagnostic, Diagnostics, Value};
+
+use super::settings;
+
+/// Maximum length of a tag in characters.
+const MAX_TAG: usize = 128;
+
+/// Checks a tag.
+pub(super) fn check_tag(tag: &str) -> Result<(), Diagnostic> {
+    let mut bytes = tag.bytes();
+    let first = bytes.next();
+    let starts = first.is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let goes_on = bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+    if starts && goes_on && tag.len() <= MAX_TAG {
+        return Ok(());
+    }
+    let shown: String = tag.chars().take(MAX_TAG + 1).collect();
+    let detail = format!(
+        "Got {shown:?}. Want 1 to {MAX_TAG} letters, digits, \"_\", \".\" and \"-\", the first \
+         neither \".\" nor \"-\": only the tag, without the repository, such as \"1.4-soci\"."
+    );
+    Err(Diagnostic::error("Invalid tag", detail))
+}
+
+/// Checks the path of a file in the image.
+pub(super) fn check_file(path: &str) -> Result<(), Diagnostic> {
+    let names_one = path.split('/').any(|part| !matches!(part, "" | "." | ".."));
+    if names_one && !path.ends_with('/') && !path.contains('\0') {
+        return Ok(());
+    }
+    let detail = format!(
+        "Got {path:?}. Want the path of a file in the image, such as \"/usr/bin/app\"; a \
+         directory or a pattern is not one."
+    );
+    Err(Diagnostic::error("Invalid path", detail))
+}
+
+/// Checks what several arguments say together.
+pub(super) fn across_arguments(config: &Value) -> Diagnostics {
+    let mut found = Diagnostics::new();
+    let (tag, version_name) = (config.get("tag"), config.get("index_version"));
+    if version_name.is_unknown() {
+        return found;
+    }
+    let version = settings::version(version_name.as_str());
+    if version == Version::V1 {
+        if !tag.is_null() {
+            let detail = "A V1 index has no tag: it is found through the image that it refers to. \
+                          Remove the argument tag, or set index_version = \"V2\".";
+            found.push(Diagnostic::error("Conflicting arguments", detail).at("tag"));
+        }
+        return found;
+    }
+    let image = config.get("image").as_str();
+    let Some(image) = image.and_then(|image| image.parse::<ImageReference>().ok()) else {
+        return found;
+    };
+    if tag.as_str().is_some_and(|tag| image.tag() == Some(tag)) {
+        let instead = settings::default_tag(&image).unwrap_or_else(|| "soci".to_owned());
+        let detail = format!(
+            "The SOCI-enabled image would take the tag of the image itself, {image}, and would \
+             then be indexed again at each change. Choose another tag, such as {instead:?}."
+        );
+        found.push(Diagnostic::error("Tag of the image itself", detail).at("tag"));
+    }
+    if tag.is_null()
+        && let Some(tag) = settings::default_tag(&image).filter(|tag| tag.len() > MAX_TAG)
+    {
+        let detail = format!(
+            "The SOCI-enabled image of {image} would be tagged {tag:?}, but a tag has at most \
+             {MAX_TAG} characters. Choose another one with the argument tag."
+        );
+        found.push(Diagnostic::error("Tag too long", detail).at("image"));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags() {
+        for good in ["1", "_", "1.4-soci", &"a".repeat(MAX_TAG)] {
+            assert!(check_tag(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "-a",
+            ".a",
+            "a b",
+            "a:b",
+            "a/b",
+            "ü",
+            "a\n",
+            &"a".repeat(129),
+        ] {
+            assert!(check_tag(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn files() {
+        for good in ["a", "/usr/bin/app", "./a b"] {
+            assert!(check_file(good).is_ok(), "{good}");
+        }
+        for bad in ["", "/", "a/", "..", "a\0"] {
+            assert!(check_file(bad).is_err(), "{bad:?}");
+        }
+    }
+}

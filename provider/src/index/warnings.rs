@@ -1,0 +1,82 @@
+//! Warnings beside the result of an apply.
+
+use soci::{Digest, RegistryImage, Report};
+use tfplugin_sdk::{Context, Diagnostic};
+
+use super::settings::Settings;
+use crate::shared::Shared;
+
+/// Maximum number of lines in a list.
+const MAX_LINES: usize = 20;
+
+/// Warns of an image without an index and of files that are not prefetched.
+pub(super) fn of_build(cx: &Context<Shared>, name: &str, report: &Report) {
+    if report.is_empty() {
+        let skipped = report.indexes.iter().flat_map(|index| {
+            let skipped = index.skipped.iter();
+            skipped.map(|skipped| {
+                let (platform, layer) = (&index.platform, skipped.layer);
+                format!("{platform}: layer {layer}: {}", skipped.reason)
+            })
+        });
+        let detail = format!(
+            "No layer of {name} was indexed, so image_uri is the image itself:\n{}",
+            list(skipped)
+        );
+        cx.warn(Diagnostic::warning("Nothing to index", detail).at("image"));
+        return;
+    }
+    let indexed = report.indexes.iter().filter(|index| index.digest.is_some());
+    let missing: Vec<String> = indexed
+        .flat_map(|index| {
+            let files = index.not_prefetched.iter();
+            files.map(|file| format!("{}: {file}", index.platform))
+        })
+        .collect();
+    if !missing.is_empty() {
+        let detail = format!(
+            "These files are not prefetched, because no indexed layer of {name} has them as \
+             regular files with content:\n{}\n\nCheck the paths; a layer smaller than \
+             min_layer_size is fetched whole anyway.",
+            list(missing.into_iter())
+        );
+        cx.warn(Diagnostic::warning("Files not prefetched", detail).at("prefetch_files"));
+    }
+}
+
+/// Warns if the image's tag no longer names what was indexed.
+pub(super) async fn of_moved_tag(
+    cx: &Context<Shared>,
+    image: &RegistryImage,
+    settings: &Settings,
+    source: Digest,
+) {
+    if settings.image.digest().is_some() {
+        return;
+    }
+    let now = match image.resolve(settings.source_name()).await {
+        Ok(now) => now.map(|now| now.digest),
+        Err(error) => {
+            tracing::debug!(%error, "cannot tell whether the tag has moved");
+            return;
+        }
+    };
+    if let Some(now) = now.filter(|now| *now != source) {
+        let detail = format!(
+            "{} is {now} now. The index is that of {source}, which it named when it was planned \
+             or read. Plan and apply again to index the newer image.",
+            settings.image
+        );
+        cx.warn(Diagnostic::warning("Tag has moved", detail).at("image"));
+    }
+}
+
+fn list(lines: impl Iterator<Item = String>) -> String {
+    let mut lines: Vec<String> = lines.map(|line| format!("  - {line}")).collect();
+    if lines.len() > MAX_LINES {
+        let rest = lines.len() - MAX_LINES;
+        lines.truncate(MAX_LINES);
+        lines.push(format!("  and {rest} more"));
+    }
+    lines.join("\n")
+}

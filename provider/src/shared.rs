@@ -1,0 +1,69 @@
+//! State shared by all resources of one configured provider.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use soci::ImageReference;
+use tfplugin_sdk::{Diagnostic, Value};
+use tokio::sync::OwnedMutexGuard;
+
+use crate::aws::Aws;
+use crate::claims::Claims;
+use crate::credentials::RegistryCredentials;
+
+/// State shared by all resources.
+pub(crate) struct Shared {
+    /// Connections to registries.
+    pub client: soci::Client,
+    /// The AWS account.
+    pub aws: Aws,
+    /// Credentials of registries.
+    pub credentials: RegistryCredentials,
+    /// Manifests and tags that resources rely on.
+    pub claims: Claims,
+    /// One lock per repository, by name.
+    repositories: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// One call of Terraform to a resource or data source.
+pub(crate) type CallContext<'a> = crate::call::CallContext<'a, Shared>;
+/// One call with its AWS account and clients.
+pub(crate) type Session<'a> = crate::aws::Session<'a, Shared>;
+
+impl Shared {
+    /// Reads the configuration of the provider. Connects to nothing yet.
+    ///
+    /// # Errors
+    /// When certificate authorities cannot be loaded.
+    pub(crate) fn new(config: &Value) -> Result<Self, Diagnostic> {
+        let aws = Aws::new(config)?;
+        let client = match aws.root_certificates() {
+            Some(pem) => soci::Client::with_root_certificates(pem),
+            None => soci::Client::new(),
+        };
+        let client = client.map_err(|error| {
+            let advice = "Check that the system's CA certificates are installed.";
+            Diagnostic::error("Cannot connect to registries", format!("{error}. {advice}"))
+        })?;
+        Ok(Self {
+            client,
+            aws,
+            credentials: RegistryCredentials::new(config),
+            claims: Claims::default(),
+            repositories: Mutex::default(),
+        })
+    }
+
+    /// Waits for exclusive access to a repository, so that one resource does not remove what
+    /// another is publishing.
+    pub(crate) async fn lock_repository(&self, image: &ImageReference) -> OwnedMutexGuard<()> {
+        let repository = {
+            let mut repositories = self
+                .repositories
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(repositories.entry(image.name()).or_default())
+        };
+        repository.lock_owned().await
+    }
+}

@@ -1,0 +1,13 @@
+//! `soci_index`, resource and data source, against a real registry.
+
+mod amazon_ecr;
+mod arguments;
+mod data_source;
+mod diagnostics;
+mod drift;
+mod faults;
+mod import;
+mod interrupt;
+mod lifecycle;
+mod plan;
+mod sharing;

@@ -1,0 +1,8 @@
+//! The provider itself: its configuration, its functions, its documentation and how it starts.
+
+mod aws;
+mod config;
+mod docs;
+mod functions;
+mod startup;
+mod terraform_versions;

@@ -1,0 +1,95 @@
+//! The reference pages agree with the provider.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, ensure};
+use tests::docs::{Schemas, pages};
+use tests::terraform::Terraform;
+use tests::workspace;
+
+#[test]
+fn pages_agree_with_the_provider_and_the_examples() -> Result<()> {
+    let schemas = Schemas::load()?;
+    for path in pages()? {
+        let page = std::fs::read_to_string(&path)?;
+        let rendered = schemas
+            .render(&page)
+            .with_context(|| path.display().to_string())?;
+        ensure!(
+            page == rendered,
+            "{}: not what the provider says; run `make docs`",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn everything_has_a_page_an_example_and_a_description() -> Result<()> {
+    let schemas = Schemas::load()?;
+    let undescribed = schemas.undescribed();
+    assert!(undescribed.is_empty(), "no description: {undescribed:#?}");
+
+    let docs = workspace::root().join("docs");
+    let mut wanted = BTreeSet::from([docs.join("index.md")]);
+    for (directory, name) in schemas.names() {
+        let short = name.strip_prefix("soci_").unwrap_or(&name);
+        let page = docs.join(directory).join(format!("{short}.md"));
+        let text = std::fs::read_to_string(&page)
+            .with_context(|| format!("{} has no page {}", name, page.display()))?;
+        for part in ["page_title: ", "subcategory: ", "description: "] {
+            assert!(text.contains(part), "{}: no {part}", page.display());
+        }
+        let example = format!("<!-- example: {directory}/{name}/");
+        assert!(text.contains(&example), "{}: no example", page.display());
+        wanted.insert(page);
+    }
+    let guides = docs.join("guides");
+    let others = pages()?
+        .into_iter()
+        .filter(|page| !wanted.contains(page) && !page.starts_with(&guides));
+    assert_eq!(others.collect::<Vec<_>>(), Vec::<std::path::PathBuf>::new());
+    Ok(())
+}
+
+#[test]
+fn every_example_is_valid() -> Result<()> {
+    let mut directories = vec![workspace::root().join("examples")];
+    let mut checked = 0;
+    while let Some(directory) = directories.pop() {
+        let terraform = Terraform::new()?;
+        let mut files = 0;
+        for entry in std::fs::read_dir(&directory)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|its| its == "tf") {
+                let name = path.file_name().and_then(|name| name.to_str());
+                let text = std::fs::read_to_string(&path)?;
+                terraform.write(name.context("a name that is not UTF-8")?, &text)?;
+                files += 1;
+                // Short examples do not repeat the source of the provider.
+                if !text.contains("required_providers") && !directory.join("versions.tf").exists() {
+                    terraform.write("versions.tf", REQUIRED)?;
+                }
+            }
+        }
+        if files > 0 {
+            let context = || directory.display().to_string();
+            terraform.init().with_context(context)?;
+            terraform.validate().with_context(context)?;
+            checked += 1;
+        }
+    }
+    assert!(checked > 5, "{checked} examples only");
+    Ok(())
+}
+
+const REQUIRED: &str = r#"terraform {
+  required_providers {
+    soci = {
+      source = "soci/soci"
+    }
+  }
+}
+"#;

@@ -1,0 +1,43 @@
+//! The image of the demo, and the names that it is pushed as.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::toolchain::HostFile;
+use crate::image::{Compression, Layer, Layout, MediaTypes};
+use crate::interrupt::Interrupt;
+
+/// Repository and tag.
+pub(super) type Name = (&'static str, &'static str);
+
+/// Pushed before the builder exists; indexed by `soci_index`.
+pub(super) const BASE: Name = ("base/toolchain", "1");
+/// Matches a filter of the configuration.
+pub(super) const MATCHING: Name = ("shop/web", "1.4");
+/// Matches no filter, but resembles one so closely that only the event filter can tell.
+pub(super) const OTHER: Name = ("platform/batch", "release-1");
+
+/// Builds an image for linux/amd64 in `directory`, with a small base layer and a large layer of
+/// `files`.
+pub(super) fn build(
+    directory: &Path,
+    files: &[HostFile],
+    interrupt: &Interrupt,
+) -> Result<Vec<Layer>> {
+    let layout = Layout::create(directory)?;
+    let base = layout.layer(Compression::Gzip, |archive| {
+        archive.file("etc/os-release", b"ID=demo\nPRETTY_NAME=\"Demo\"\n")?;
+        archive.symlink("usr/lib/os-release", "../../etc/os-release")
+    })?;
+    let large = layout.layer(Compression::Gzip, |archive| {
+        for file in files {
+            interrupt.check()?;
+            archive.host_file(&file.path, &file.source)?;
+        }
+        Ok(())
+    })?;
+    let layers = vec![base, large];
+    layout.publish(&layout.image("amd64", MediaTypes::Oci, &layers)?)?;
+    Ok(layers)
+}

@@ -1,0 +1,13 @@
+//! Servers that stand in for real ones on the loopback, and can be told to fail.
+//!
+//! [`aws`], [`ecr`] and [`lambda`] answer by themselves; [`proxy`] and [`tunnel`] stand in front of
+//! a server. None of them checks a signature.
+
+pub mod aws;
+pub mod ecr;
+pub mod lambda;
+mod listener;
+pub mod proxy;
+mod server;
+pub mod tunnel;
+mod wire;

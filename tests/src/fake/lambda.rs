@@ -1,0 +1,213 @@
+//! AWS as a function sees it: the Lambda runtime API that hands out its events, and the two
+//! requests of other services that the functions make.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use super::server::{Request, Server};
+use crate::http::Response;
+use crate::registry::CREDENTIALS;
+
+/// The account of the functions.
+pub const ACCOUNT: &str = "123456789012";
+/// The region of the functions.
+pub const REGION: &str = "eu-west-1";
+
+const RUNTIME: &str = "/2018-06-01/runtime/";
+/// Longest time that a test waits for a function.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// How an invocation ended: with an answer, or with an error as the function reported it.
+pub type Answer = Result<Value, Value>;
+
+/// An invocation that a function asked for.
+#[derive(Clone, Debug)]
+pub struct Invoked {
+    /// The path of the request, which names the function.
+    pub path: String,
+    /// `Event` for an asynchronous invocation, else `RequestResponse`.
+    pub kind: String,
+    /// The event.
+    pub payload: Vec<u8>,
+}
+
+/// A running fake. Dropping it stops it.
+pub struct FakeLambda {
+    server: Server,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    events: VecDeque<(u64, String, SystemTime)>,
+    answers: BTreeMap<u64, Answer>,
+    next: u64,
+    first_next: Option<Instant>,
+    registry: String,
+    tokens: usize,
+    refusing: bool,
+    invoked: Vec<Invoked>,
+    ended: bool,
+}
+
+impl FakeLambda {
+    /// Starts one whose tokens are for the registry at the URL `registry`.
+    pub fn start(registry: &str) -> Result<Self> {
+        let shared = Arc::new(Shared::default());
+        registry.clone_into(&mut shared.lock().registry);
+        let serving = Arc::clone(&shared);
+        let server = Server::start(move |request| serving.respond(request))?;
+        Ok(Self { server, shared })
+    }
+
+    /// The address of the runtime API and of every service.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Queues an event whose invocation may take `limit`. Returns its number.
+    pub fn send(&self, event: impl ToString, limit: Duration) -> u64 {
+        let mut state = self.shared.lock();
+        state.next += 1;
+        let number = state.next;
+        let deadline = SystemTime::now() + limit;
+        state
+            .events
+            .push_back((number, event.to_string(), deadline));
+        drop(state);
+        self.shared.changed.notify_all();
+        number
+    }
+
+    /// Waits for the end of an invocation.
+    pub fn answer(&self, number: u64) -> Result<Answer> {
+        let found = self.shared.wait(|state| state.answers.remove(&number));
+        found.with_context(|| format!("invocation {number} did not end"))
+    }
+
+    /// Waits for a function to ask for its first event; returns when it did.
+    pub fn first_next(&self) -> Result<Instant> {
+        let found = self.shared.wait(|state| state.first_next);
+        found.context("no function asked for an event")
+    }
+
+    /// Denies every invocation from now on.
+    pub fn refuse(&self) {
+        self.shared.lock().refusing = true;
+    }
+
+    /// Number of tokens handed out.
+    pub fn tokens(&self) -> usize {
+        self.shared.lock().tokens
+    }
+
+    /// The invocations asked for so far, oldest first.
+    pub fn invoked(&self) -> Vec<Invoked> {
+        self.shared.lock().invoked.clone()
+    }
+}
+
+impl Drop for FakeLambda {
+    fn drop(&mut self) {
+        self.shared.lock().ended = true;
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until `look` finds something; `None` after [`LIMIT`].
+    fn wait<T>(&self, mut look: impl FnMut(&mut State) -> Option<T>) -> Option<T> {
+        let start = Instant::now();
+        let mut state = self.lock();
+        loop {
+            if let Some(found) = look(&mut state) {
+                return Some(found);
+            }
+            let left = LIMIT.checked_sub(start.elapsed())?;
+            if state.ended {
+                return None;
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn respond(&self, request: &Request) -> Result<Response> {
+        if let Some(rest) = request.path().strip_prefix(RUNTIME) {
+            return self.runtime(request, rest);
+        }
+        match request.header("x-amz-target") {
+            Some("AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken") => {
+                let mut state = self.lock();
+                state.tokens += 1;
+                let data = json!({
+                    "authorizationToken": CREDENTIALS,
+                    "proxyEndpoint": state.registry,
+                });
+                Ok(Response::json(200, &json!({"authorizationData": [data]})))
+            }
+            None if request.path().ends_with("/invocations") => Ok(self.invoke(request)),
+            target => bail!("{} {} {target:?}", request.method(), request.path()),
+        }
+    }
+
+    fn invoke(&self, request: &Request) -> Response {
+        let mut state = self.lock();
+        if state.refusing {
+            return Response::json(403, &json!({"Message": "not authorized to invoke"}))
+                .with_header("x-amzn-errortype", "AccessDeniedException");
+        }
+        let kind = request.header("x-amz-invocation-type");
+        state.invoked.push(Invoked {
+            path: request.path().to_owned(),
+            kind: kind.unwrap_or("RequestResponse").to_owned(),
+            payload: request.body.clone(),
+        });
+        Response::new(202, "").with_header("x-amzn-requestid", "of-the-generator")
+    }
+
+    fn runtime(&self, request: &Request, rest: &str) -> Result<Response> {
+        if rest == "invocation/next" {
+            self.lock().first_next.get_or_insert_with(Instant::now);
+            self.changed.notify_all();
+            let next = self.wait(|state| state.events.pop_front());
+            let (number, event, deadline) = next.context("no more events")?;
+            let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:soci-test");
+            let deadline = deadline.duration_since(UNIX_EPOCH)?.as_millis();
+            let id = format!("request-{number}");
+            return Ok(Response::new(200, event)
+                .with_header("content-type", "application/json")
+                .with_header("lambda-runtime-aws-request-id", &id)
+                .with_header("lambda-runtime-invoked-function-arn", &arn)
+                .with_header("lambda-runtime-deadline-ms", &deadline.to_string()));
+        }
+        let (number, answer) = rest
+            .strip_prefix("invocation/request-")
+            .and_then(|rest| rest.split_once('/'))
+            .with_context(|| format!("unexpected {rest}"))?;
+        let body = serde_json::from_slice(&request.body)?;
+        let answer = match answer {
+            "response" => Ok(body),
+            "error" => Err(body),
+            _ => bail!("unexpected {rest}"),
+        };
+        self.lock().answers.insert(number.parse()?, answer);
+        self.changed.notify_all();
+        Ok(Response::new(202, "{}"))
+    }
+}
