@@ -1,38 +1,50 @@
-//! The event that Amazon ECR emits when an image was pushed.
+//! The event that Amazon ECR emits after a push.
 //!
 //! EventBridge only passes on what matches its rule, but anybody who may invoke a function can
 //! make up an event. So each value is checked as a whole and within bounds before it becomes
 //! part of a reference or of a log line.
 
-use serde_json::Value;
-use soci::Digest;
+use serde_json::{Value, json};
 
-/// Longer events are none of EventBridge's (its quota for an entry).
+use crate::grammar::{is_digest, is_repository, is_tag};
+
+/// The event's `source`.
+pub const SOURCE: &str = "aws.ecr";
+/// The event's `detail-type`.
+pub const DETAIL_TYPE: &str = "ECR Image Action";
+/// The event's `detail.action-type`: other actions are no pushes.
+pub const ACTION: &str = "PUSH";
+/// The event's `detail.result`: other pushes failed.
+pub const RESULT: &str = "SUCCESS";
+
+/// Maximum size of an event in bytes (EventBridge quota for an entry).
 const MAX_EVENT: usize = 256 << 10;
-/// Of a value that is refused, more characters are not quoted.
+/// Maximum characters of a refused value that a message quotes.
 const MAX_QUOTED: usize = 100;
 
-/// A push of an image.
+/// The successful push of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PushEvent {
-    /// The account whose registry it is, twelve digits.
+pub struct PushEvent {
+    /// Account of the registry, twelve digits.
     pub account: String,
-    /// Where that registry is, such as `eu-west-1`.
+    /// Region of the registry, such as `eu-west-1`.
     pub region: String,
-    /// The repository's name.
+    /// Name of the repository.
     pub repository: String,
-    /// Digest of the manifest that was pushed.
-    pub digest: Digest,
-    /// The tag; nothing if it was pushed without one.
+    /// Digest of the manifest, `sha256:` and 64 hex digits.
+    pub digest: String,
+    /// Tag of the manifest; none if it was pushed without one.
     pub tag: Option<String>,
-    /// What the manifest's configuration is, if the event says.
+    /// Media type of the manifest, if known.
+    pub manifest_media_type: Option<String>,
+    /// Media type of the manifest's configuration, if known.
     pub artifact_media_type: Option<String>,
 }
 
 /// An event that is no successful push to Amazon ECR.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("event: {field}: got {got}, want {want}")]
-pub(crate) struct InvalidEvent {
+pub struct InvalidEvent {
     field: &'static str,
     got: String,
     want: &'static str,
@@ -40,7 +52,10 @@ pub(crate) struct InvalidEvent {
 
 impl PushEvent {
     /// Reads and checks an event.
-    pub(crate) fn parse(text: &str) -> Result<Self, InvalidEvent> {
+    ///
+    /// # Errors
+    /// If it is no push, or a value could not come from Amazon ECR.
+    pub fn parse(text: &str) -> Result<Self, InvalidEvent> {
         let invalid = |got: String, want| InvalidEvent {
             field: "the event itself",
             got,
@@ -53,10 +68,10 @@ impl PushEvent {
         let event: Value = serde_json::from_str(text)
             .map_err(|error| invalid(error.to_string(), "a JSON object"))?;
         let event = Event(&event);
-        event.equal("source", "aws.ecr")?;
-        event.equal("detail-type", "ECR Image Action")?;
-        event.equal("detail.action-type", "PUSH")?;
-        event.equal("detail.result", "SUCCESS")?;
+        event.equal("source", SOURCE)?;
+        event.equal("detail-type", DETAIL_TYPE)?;
+        event.equal("detail.action-type", ACTION)?;
+        event.equal("detail.result", RESULT)?;
         Ok(Self {
             account: event.text("account", "twelve digits", is_account)?,
             region: event.text("region", "a region such as \"eu-west-1\"", is_region)?,
@@ -65,18 +80,20 @@ impl PushEvent {
                 "a repository's name of at most 256 characters, in lower case",
                 is_repository,
             )?,
-            digest: event
-                .text(
-                    "detail.image-digest",
-                    "\"sha256:\" and 64 lower-case hex digits",
-                    |digest| digest.parse::<Digest>().is_ok(),
-                )?
-                .parse()
-                .map_err(|_| event.refuse("detail.image-digest", "a digest"))?,
+            digest: event.text(
+                "detail.image-digest",
+                "\"sha256:\" and 64 lower-case hex digits",
+                is_digest,
+            )?,
             tag: event.optional(
                 "detail.image-tag",
                 "a tag of at most 128 letters, digits, and . _ -, or none",
                 is_tag,
+            )?,
+            manifest_media_type: event.optional(
+                "detail.manifest-media-type",
+                "a media type of at most 255 characters, or none",
+                is_media_type,
             )?,
             artifact_media_type: event.optional(
                 "detail.artifact-media-type",
@@ -86,8 +103,38 @@ impl PushEvent {
         })
     }
 
-    /// `repository:tag`; without a tag `repository@digest`.
-    pub(crate) fn image(&self) -> String {
+    /// Writes the event as Amazon ECR emits it, at `time` (RFC 3339) and with that `id`.
+    pub fn to_json(&self, id: &str, time: &str) -> Value {
+        let mut detail = json!({
+            "result": RESULT,
+            "repository-name": self.repository,
+            "image-digest": self.digest,
+            "action-type": ACTION,
+            "image-tag": self.tag.as_deref().unwrap_or_default(),
+        });
+        for (field, value) in [
+            ("manifest-media-type", &self.manifest_media_type),
+            ("artifact-media-type", &self.artifact_media_type),
+        ] {
+            if let Some(value) = value {
+                detail[field] = json!(value);
+            }
+        }
+        json!({
+            "version": "0",
+            "id": id,
+            "detail-type": DETAIL_TYPE,
+            "source": SOURCE,
+            "account": self.account,
+            "time": time,
+            "region": self.region,
+            "resources": [],
+            "detail": detail,
+        })
+    }
+
+    /// Returns `repository:tag`; without a tag `repository@digest`.
+    pub fn image(&self) -> String {
         match &self.tag {
             Some(tag) => format!("{}:{tag}", self.repository),
             None => format!("{}@{}", self.repository, self.digest),
@@ -164,25 +211,6 @@ fn is_region(text: &str) -> bool {
         !word.is_empty() && word.bytes().all(sound)
     };
     text.len() <= 32 && text.contains('-') && text.split('-').all(word)
-}
-
-/// The grammar of the OCI distribution specification, within the length of Amazon ECR.
-fn is_repository(text: &str) -> bool {
-    let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    let component = |component: &str| {
-        // Each separator stands between letters or digits: none at an end, no two in a row,
-        // but for a double underscore and any number of hyphens.
-        let separators = component.split(|c: char| c.is_ascii() && alphanumeric(c as u8));
-        let known = |s: &str| matches!(s, "" | "." | "_" | "__") || s.bytes().all(|b| b == b'-');
-        let ends = [component.bytes().next(), component.bytes().last()];
-        ends.iter().all(|end| end.is_some_and(alphanumeric)) && separators.into_iter().all(known)
-    };
-    text.len() <= 256 && text.split('/').all(component)
-}
-
-pub(crate) fn is_tag(text: &str) -> bool {
-    let sound = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    (1..=128).contains(&text.len()) && !text.starts_with(['.', '-']) && text.bytes().all(sound)
 }
 
 fn is_media_type(text: &str) -> bool {
@@ -288,13 +316,17 @@ mod tests {
     }
 
     #[test]
-    fn names_of_repositories() {
-        for sound in ["a", "a/b/c", "a.b_c-d", "a__b", "a---b", "1/2"] {
-            assert!(is_repository(sound), "{sound}");
-        }
-        for wrong in ["a___b", "a._b", ".a", "a_", "a/.b", "ä"] {
-            assert!(!is_repository(wrong), "{wrong}");
-        }
+    fn an_event_is_written_as_it_is_read() {
+        let mut push = PushEvent::parse(&event().to_string()).unwrap();
+        push.artifact_media_type = Some("application/vnd.oci.image.config.v1+json".to_owned());
+        let id = "13cde686-328b-6117-af20-0e5566167482";
+        let written = push.to_json(id, "2026-01-02T03:04:05Z");
+        assert_eq!(PushEvent::parse(&written.to_string()), Ok(push.clone()));
+        push.artifact_media_type = None;
+        assert_eq!(push.to_json(id, "2026-01-02T03:04:05Z"), event());
+        push.tag = None;
+        let written = push.to_json("", "").to_string();
+        assert_eq!(PushEvent::parse(&written), Ok(push));
     }
 
     #[test]

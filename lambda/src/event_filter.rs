@@ -4,31 +4,29 @@
 //! that was passed on or left out, with the reason in words. What keeps it from passing an
 //! event on is an error of the function, so that Lambda tries again.
 
-mod rules;
-
 use std::process::ExitCode;
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 use lambda_runtime::Diagnostic;
 use serde::Serialize;
-use soci::oci::media_type::{SOCI_INDEX_V1, SOCI_INDEX_V2};
 use tokio::sync::OnceCell;
 use tracing::Instrument as _;
 
-use crate::environment::{GENERATOR_ARN, INDEX_VERSION};
+use crate::environment::{FILTERS, GENERATOR_ARN};
 use crate::event::PushEvent;
+use crate::filters::Filters;
 use crate::log;
 use crate::runtime::{self, Invocation};
+use crate::scope::Scope;
 use crate::variables::{self, InvalidVariable, Lookup, Variable};
-use rules::Rules;
 
 /// Runs the function until Lambda ends it.
 pub fn run() -> ExitCode {
     log::init();
     let config = Config::read(&variables::of_process);
     if let Ok(config) = &config {
-        config.rules.warn();
+        config.warn();
     }
     let function = EventFilter {
         config,
@@ -43,59 +41,42 @@ pub fn run() -> ExitCode {
     })
 }
 
-/// What the environment says.
+/// The function's settings, from its environment.
 #[derive(Debug)]
 struct Config {
-    rules: Rules,
+    filters: Filters,
     generator: String,
-    suffix: String,
-    /// V2 needs a tag to derive the output's tag from. Whether it is V2 may be unsaid.
-    needs_tag: bool,
+    scope: Scope,
 }
 
 impl Config {
     fn read(lookup: Lookup<'_>) -> Result<Self, InvalidVariable> {
+        let filters = Variable::read(lookup, FILTERS);
         let generator = Variable::read(lookup, GENERATOR_ARN);
-        let version = Variable::read(lookup, INDEX_VERSION);
         Ok(Self {
-            rules: Rules::read(lookup)?,
+            filters: match Filters::parse(filters.value().unwrap_or_default()) {
+                Some(parsed) => parsed,
+                None => {
+                    let want = "filters such as \"shop/*:*\", separated by commas";
+                    return Err(filters.refuse(want));
+                }
+            },
             generator: match generator.value().filter(|arn| is_function_arn(arn)) {
                 Some(arn) => arn.to_owned(),
                 None => return Err(generator.refuse("the ARN of the index generator")),
             },
-            suffix: variables::tag_suffix(lookup)?,
-            needs_tag: version.parse_or(false, "V1 or V2", |version| match version {
-                "V1" => Some(false),
-                "V2" => Some(true),
-                _ => None,
-            })?,
+            scope: Scope {
+                version: variables::index_version(lookup)?,
+                suffix: variables::tag_suffix(lookup)?,
+            },
         })
     }
 
-    /// Whether a push is passed on; if not, why not.
-    fn decide(&self, push: &PushEvent) -> Result<&str, String> {
-        let image = push.image();
-        let tag = push.tag.as_deref().unwrap_or_default();
-        if let Some(kind) = &push.artifact_media_type
-            && [SOCI_INDEX_V1, SOCI_INDEX_V2].contains(&kind.as_str())
-        {
-            return Err(format!("left out {image}: it is a SOCI index"));
+    /// Warns of filters that are looser than the grammar.
+    fn warn(&self) {
+        for error in self.filters.loose() {
+            tracing::warn!("{error}; it is matched against the whole of repository:tag");
         }
-        if tag.ends_with(&self.suffix) {
-            let suffix = &self.suffix;
-            return Err(format!(
-                "left out {image}: its tag ends in {suffix:?}, as those of SOCI-enabled images do"
-            ));
-        }
-        if self.needs_tag && tag.is_empty() {
-            return Err(format!(
-                "left out {image}: it was pushed without a tag, and an index of version V2 \
-                 needs one"
-            ));
-        }
-        self.rules
-            .find(&push.repository, tag)
-            .ok_or_else(|| format!("left out {image}: no filter matches"))
     }
 }
 
@@ -169,13 +150,13 @@ impl EventFilter {
             Err(error) => return Ok(answer(400, error.to_string())),
         };
         invocation.about(&push);
-        match config.decide(&push) {
-            Err(reason) => Ok(answer(200, reason)),
-            Ok(rule) => {
+        let image = push.image();
+        match config.scope.decide(&config.filters, &push) {
+            Err(reason) => Ok(answer(200, format!("left out {image}: {reason}"))),
+            Ok(filter) => {
                 let request = self.invoke(&config.generator, &invocation.payload).await?;
-                let image = push.image();
                 let body = format!(
-                    "passed {image} on to the index generator: it matches {rule:?}; request {request}"
+                    "passed {image} on to the index generator: it matches {filter:?}; request {request}"
                 );
                 Ok(answer(200, body))
             }

@@ -1,17 +1,18 @@
-//! Which images are indexed: `repository:tag` with wildcards.
+//! Filters select the images to index: `repository:tag` with wildcards.
 //!
 //! `*` stands for any number of characters and `?` for one. A filter has to match all of
 //! `repository:tag`; the tag of an image that was pushed without one is empty.
+//!
+//! In a function's environment filters are a list, separated by commas. One written for the
+//! reference solution may be looser than [`Filter`] allows, such as a lone `*`: the list accepts
+//! it and matches it against the whole of `repository:tag`, as the reference does.
 
 use std::fmt;
 use std::str::FromStr;
 
 use wildmatch::WildMatch;
 
-/// Repository names are no longer than this (Amazon ECR).
-const MAX_REPOSITORY: usize = 256;
-/// Tags are no longer than this (OCI distribution).
-const MAX_TAG: usize = 128;
+use crate::grammar::{MAX_REPOSITORY, MAX_TAG, is_repository_char, is_tag_char};
 
 /// A filter such as `shop/*:v?.*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +21,17 @@ pub struct Filter {
     tag: String,
 }
 
-/// Why a text is no filter, and what to write instead.
+/// The filters in a function's environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filters(Vec<Listed>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Listed {
+    text: String,
+    filter: Result<Filter, InvalidFilter>,
+}
+
+/// A text that is no filter, with the reason and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("filter {text:?}: {reason}")]
 pub struct InvalidFilter {
@@ -98,13 +109,12 @@ impl FromStr for Filter {
             )));
         }
         let wild = |c: char| matches!(c, '*' | '?');
-        let of_repository = |c: char| {
-            c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-' | '/')
-        };
-        let of_tag = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        if let Some(c) = repository.chars().find(|&c| !wild(c) && !of_repository(c)) {
+        if let Some(c) = repository
+            .chars()
+            .find(|&c| !wild(c) && !is_repository_char(c))
+        {
             let lower = repository.to_ascii_lowercase();
-            let advice = if lower.chars().all(|c| wild(c) || of_repository(c)) {
+            let advice = if lower.chars().all(|c| wild(c) || is_repository_char(c)) {
                 format!("write \"{lower}:{tag}\": repository names are in lower case")
             } else {
                 "a repository has lower-case letters, digits, and . _ - /, beside the wildcards \
@@ -113,7 +123,7 @@ impl FromStr for Filter {
             };
             return Err(invalid(format!("has {c:?} in the repository; {advice}")));
         }
-        if let Some(c) = tag.chars().find(|&c| !wild(c) && !of_tag(c)) {
+        if let Some(c) = tag.chars().find(|&c| !wild(c) && !is_tag_char(c)) {
             return Err(invalid(format!(
                 "has {c:?} in the tag; a tag has letters, digits, and . _ -, beside the \
                  wildcards * and ?"
@@ -136,6 +146,41 @@ impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.repository, self.tag)
     }
+}
+
+impl Filters {
+    /// Reads a list as [`join`] writes it; none if it is empty.
+    pub fn parse(list: &str) -> Option<Self> {
+        let listed = list.split(',').filter(|text| !text.is_empty());
+        let listed = listed.map(|text| Listed {
+            text: text.to_owned(),
+            filter: text.parse(),
+        });
+        let listed: Vec<Listed> = listed.collect();
+        (!listed.is_empty()).then_some(Self(listed))
+    }
+
+    /// Returns why filters are looser than they should be.
+    pub fn loose(&self) -> impl Iterator<Item = &InvalidFilter> {
+        self.0
+            .iter()
+            .filter_map(|listed| listed.filter.as_ref().err())
+    }
+
+    /// Returns the first filter that matches the whole of `repository:tag`.
+    pub fn find(&self, repository: &str, tag: &str) -> Option<&str> {
+        let matches = |listed: &&Listed| match &listed.filter {
+            Ok(filter) => filter.matches(repository, tag),
+            Err(_) => WildMatch::new(&listed.text).matches(&format!("{repository}:{tag}")),
+        };
+        Some(self.0.iter().find(matches)?.text.as_str())
+    }
+}
+
+/// Writes filters as the list of a function's environment.
+pub fn join(filters: &[impl AsRef<str>]) -> String {
+    let texts: Vec<&str> = filters.iter().map(AsRef::as_ref).collect();
+    texts.join(",")
 }
 
 /// Whether any filter matches.
@@ -196,5 +241,26 @@ mod tests {
             let error = text.parse::<Filter>().expect_err(text).to_string();
             assert!(error.contains(want), "{error}");
         }
+    }
+
+    #[test]
+    fn a_list_takes_what_the_reference_takes() {
+        for (list, repository, tag, want) in [
+            ("shop/*:*", "shop/web", "1", Some("shop/*:*")),
+            ("a:*,shop/*:*", "shop/web", "1", Some("shop/*:*")),
+            ("a:*,,b:1,", "b", "1", Some("b:1")),
+            ("shop/*:*", "xshop/web", "1", None),
+            ("*", "shop/web", "1", Some("*")),
+            ("shop*1", "shop/web", "1", Some("shop*1")),
+            ("web:", "web", "", Some("web:")),
+            ("web", "web", "1", None),
+        ] {
+            let filters = Filters::parse(list).unwrap();
+            assert_eq!(filters.find(repository, tag), want, "{list}");
+        }
+        assert_eq!(Filters::parse(","), None);
+        let filters = Filters::parse("*,a:*").unwrap();
+        assert_eq!(filters.loose().count(), 1);
+        assert_eq!(Filters::parse(&join(&["*", "a:*"])), Some(filters));
     }
 }

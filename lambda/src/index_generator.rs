@@ -157,6 +157,7 @@ impl IndexGenerator {
             config,
             image,
             push: &push,
+            digest: push.digest.parse().map_err(soci::Error::from)?,
             progress,
         };
         work.run().await

@@ -5,17 +5,23 @@
 //! ```
 //!
 //! The event filter decides by `repository:tag` [filters]; the index generator builds with the
-//! crate `soci` and pushes the index beside the image. Without its features the
-//! crate holds what whoever deploys the functions shares with them: the filters, and the names
-//! of their [environment] variables.
+//! crate `soci` and pushes the index beside the image.
+//!
+//! Without its features the crate holds what the functions and whoever deploys them must agree
+//! on, and each of it has its one home here: the [event], whether it [concerns a
+//! builder](scope), [filters], the [tag suffix](tag_suffix), [limits], and the names of
+//! [environment] variables.
 
 #[cfg(feature = "bundle")]
 pub mod bundle;
 pub mod environment;
+pub mod event;
 pub mod filters;
+pub mod grammar;
+pub mod limits;
+pub mod scope;
+pub mod tag_suffix;
 
-#[cfg(feature = "functions")]
-mod event;
 #[cfg(feature = "functions")]
 pub mod event_filter;
 #[cfg(feature = "functions")]

@@ -53,7 +53,7 @@ impl Invocation {
     /// Says which image it is about.
     pub(crate) fn about(&self, push: &PushEvent) {
         self.span.record("repository", push.repository.as_str());
-        self.span.record("digest", push.digest.to_string());
+        self.span.record("digest", push.digest.as_str());
         if let Some(tag) = &push.tag {
             self.span.record("tag", tag.as_str());
         }

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use crate::environment::{INDEX_VERSION, TAG_SUFFIX};
+use crate::scope::IndexVersion;
+use crate::tag_suffix::TagSuffix;
+
 /// A variable whose value cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("environment variable {name}: got {got}, want {want}")]
@@ -63,18 +67,19 @@ impl Variable {
     }
 }
 
-/// The output tag's suffix.
-pub(crate) fn tag_suffix(lookup: Lookup<'_>) -> Result<String, InvalidVariable> {
-    use crate::environment::{TAG_SUFFIX, TAG_SUFFIX_DEFAULT};
-    let sound = |suffix: &str| {
-        let sound = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-        suffix.len() <= 64 && suffix.bytes().all(sound)
-    };
+/// The suffix of the output's tag.
+pub(crate) fn tag_suffix(lookup: Lookup<'_>) -> Result<TagSuffix, InvalidVariable> {
     Variable::read(lookup, TAG_SUFFIX).parse_or(
-        TAG_SUFFIX_DEFAULT.to_owned(),
-        "at most 64 letters, digits, and . _ -",
-        |suffix| sound(suffix).then(|| suffix.to_owned()),
+        TagSuffix::default(),
+        TagSuffix::GRAMMAR,
+        |suffix| suffix.parse().ok(),
     )
+}
+
+/// The version of the indexes; none if it is not set.
+pub(crate) fn index_version(lookup: Lookup<'_>) -> Result<Option<IndexVersion>, InvalidVariable> {
+    let variable = Variable::read(lookup, INDEX_VERSION);
+    variable.parse_or(None, "V1 or V2", |version| version.parse().ok().map(Some))
 }
 
 #[cfg(test)]
@@ -84,13 +89,13 @@ mod tests {
     #[test]
     fn suffixes() {
         let suffix = |value: &str| tag_suffix(&|_| Some(value.to_owned()));
-        assert_eq!(suffix("").as_deref(), Ok("-soci"));
-        assert_eq!(suffix(".lazy").as_deref(), Ok(".lazy"));
+        assert_eq!(suffix(""), Ok(TagSuffix::default()));
+        assert_eq!(suffix(".lazy").unwrap().as_str(), ".lazy");
         let error = suffix("/soci").unwrap_err().to_string();
         assert_eq!(
             error,
-            "environment variable soci_tag_suffix: got \"/soci\", want at most 64 letters, \
-             digits, and . _ -"
+            "environment variable soci_tag_suffix: got \"/soci\", want 1 to 64 letters, digits, \
+             and . _ -"
         );
     }
 }

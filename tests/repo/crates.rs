@@ -1,4 +1,4 @@
-//! The layers of the architecture: which crate may know which.
+//! The layers of the architecture: which crate may depend on which packages.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -125,6 +125,62 @@ fn reached(graph: &Graph, from: &str) -> Result<BTreeSet<String>> {
         }
     }
     Ok(reached)
+}
+
+/// The features of a package that are built, from the output of `cargo tree` with features and
+/// inverted.
+fn features<'a>(tree: &'a str, package: &str) -> BTreeSet<&'a str> {
+    let start = format!("{package} feature \"");
+    let lines = tree.lines();
+    let names = lines.filter_map(|line| line.strip_prefix(&start)?.split('"').next());
+    names.collect()
+}
+
+#[test]
+fn the_provider_is_built_without_the_client_for_tests() -> Result<()> {
+    // The whole workspace: `make build` builds it at once, which unites the features.
+    let tree = output_of(
+        "cargo",
+        &[
+            "tree",
+            "--locked",
+            "--workspace",
+            "--edges=normal,build,features",
+            "--invert=tfplugin-sdk",
+            "--prefix=none",
+        ],
+    )?;
+    let features = features(&tree, "tfplugin-sdk");
+    assert!(features.contains("default"), "is this the SDK? {tree}");
+    assert!(!features.contains("testing"), "{tree}");
+    Ok(())
+}
+
+#[test]
+fn the_output_of_cargo_tree_is_understood() {
+    let tree =
+        "soci v0.1.0 (/x/soci)\nsoci feature \"default\"\n\nserde v1.0.0\nserde v1.0.0 (*)\n";
+    assert_eq!(Vec::from_iter(features(tree, "soci")), ["default"]);
+    assert!(features(tree, "serde").is_empty());
+}
+
+#[test]
+fn a_forbidden_dependency_is_found_through_others() -> Result<()> {
+    let edge = |name: &str, kind: serde_json::Value| serde_json::json!({"pkg": name, "dep_kinds": [{"kind": kind}]});
+    let names = ["a", "b", "c", "d"];
+    let packages = names.map(|name| serde_json::json!({"id": name, "name": name}));
+    let graph = graph(&serde_json::json!({
+        "packages": packages,
+        "resolve": {"nodes": [
+            {"id": "a", "deps": [edge("b", Value::Null), edge("d", "dev".into())]},
+            {"id": "b", "deps": [edge("c", "build".into())]},
+            {"id": "c", "deps": []},
+            {"id": "d", "deps": []},
+        ]},
+    }))?;
+    assert_eq!(Vec::from_iter(reached(&graph, "a")?), ["b", "c"]);
+    assert!(reached(&graph, "e").is_err());
+    Ok(())
 }
 
 #[test]

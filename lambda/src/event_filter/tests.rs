@@ -1,4 +1,6 @@
 use super::*;
+use crate::environment::INDEX_VERSION;
+use crate::scope::IndexVersion;
 
 const ARN: &str = "arn:aws:lambda:eu-west-1:123456789012:function:soci-generator";
 
@@ -14,51 +16,19 @@ fn config(variables: &[(&str, &str)]) -> Result<Config, InvalidVariable> {
     Config::read(&lookup)
 }
 
-fn push(repository: &str, tag: &str) -> PushEvent {
-    PushEvent {
-        account: "123456789012".to_owned(),
-        region: "eu-west-1".to_owned(),
-        repository: repository.to_owned(),
-        digest: soci::Digest::of("image"),
-        tag: (!tag.is_empty()).then(|| tag.to_owned()),
-        artifact_media_type: None,
-    }
-}
-
 #[test]
-fn decisions() {
-    let filters = crate::environment::FILTERS;
-    let suffix = crate::environment::TAG_SUFFIX;
-    for (variables, repository, tag, want) in [
-        (&[(filters, "shop/*:*")][..], "shop/web", "1", true),
-        (&[(filters, "a:*,shop/*:*")], "shop/web", "1", true),
-        (&[(filters, "a:*,,b:1,")], "b", "1", true),
-        (&[(filters, "shop/*:*")], "xshop/web", "1", false),
-        (&[(filters, "*:*")], "shop/web", "1-soci", false),
-        (&[(filters, "*:*")], "shop/web", "", true),
-        (&[(filters, "*:*"), (INDEX_VERSION, "V2")], "web", "", false),
-        (&[(filters, "*:*"), (INDEX_VERSION, "V1")], "web", "", true),
-        (&[(filters, "*:*"), (suffix, ".lazy")], "w", "1.lazy", false),
-        (&[(filters, "*:*"), (suffix, ".lazy")], "w", "1-soci", true),
-        // As the reference's environment may have them.
-        (&[(filters, "*")], "shop/web", "1", true),
-        (&[(filters, "shop*1")], "shop/web", "1", true),
-        (&[(filters, "web:")], "web", "", true),
-        (&[(filters, "web")], "web", "1", false),
-    ] {
-        let config = config(variables).unwrap();
-        let decision = config.decide(&push(repository, tag));
-        assert_eq!(decision.is_ok(), want, "{variables:?} {repository}:{tag}");
-    }
-}
-
-#[test]
-fn a_soci_index_is_no_image() {
-    let config = config(&[(crate::environment::FILTERS, "*:*")]).unwrap();
-    let mut push = push("web", "");
-    push.artifact_media_type = Some(SOCI_INDEX_V1.to_owned());
-    let reason = config.decide(&push).unwrap_err();
-    assert!(reason.contains("is a SOCI index"), "{reason}");
+fn the_environment_sets_the_scope() {
+    let filters = (crate::environment::FILTERS, "shop/*:*,*");
+    let default = config(&[filters]).unwrap();
+    assert_eq!(default.filters.find("base", "1"), Some("*"));
+    assert_eq!(default.generator, ARN);
+    assert_eq!(default.scope.version, None);
+    assert_eq!(default.scope.suffix.as_str(), "-soci");
+    let version = (INDEX_VERSION, "V2");
+    let suffix = (crate::environment::TAG_SUFFIX, ".lazy");
+    let config = config(&[filters, version, suffix]).unwrap();
+    assert_eq!(config.scope.version, Some(IndexVersion::V2));
+    assert_eq!(config.scope.suffix.as_str(), ".lazy");
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use soci::{Options, Version};
 
-use crate::environment::{ECR_ENDPOINT, INDEX_VERSION, MIN_LAYER_SIZE, SPAN_SIZE};
+use crate::environment::{ECR_ENDPOINT, MIN_LAYER_SIZE, SPAN_SIZE};
+use crate::limits::{DEFAULT_MIN_LAYER_SIZE, DEFAULT_SPAN_SIZE, MAX_SPAN_SIZE, MIN_SPAN_SIZE};
+use crate::scope::{IndexVersion, Scope};
 use crate::variables::{self, InvalidVariable, Lookup, Variable};
 
 /// Bytes that the program itself takes: code, threads, connections, documents.
@@ -19,8 +21,7 @@ const MAX_CONCURRENCY: u64 = 8;
 #[derive(Debug)]
 pub(super) struct Config {
     pub options: Options,
-    /// What is appended to a tag for the SOCI-enabled image.
-    pub suffix: String,
+    pub scope: Scope,
     /// URL of the Amazon ECR API, if it is not the region's own.
     pub ecr_endpoint: Option<String>,
 }
@@ -28,25 +29,21 @@ pub(super) struct Config {
 impl Config {
     pub(super) fn read(lookup: Lookup<'_>) -> Result<Self, InvalidVariable> {
         let mut options = Options::default();
-        let version = Variable::read(lookup, INDEX_VERSION);
-        options.version = version.parse_or(Version::V2, "V1 or V2", |version| match version {
-            "V1" => Some(Version::V1),
-            "V2" => Some(Version::V2),
-            _ => None,
-        })?;
+        let version = variables::index_version(lookup)?.unwrap_or(IndexVersion::V2);
+        options.version = match version {
+            IndexVersion::V1 => Version::V1,
+            IndexVersion::V2 => Version::V2,
+        };
+        let want = format!("bytes between {MIN_SPAN_SIZE} (64 KiB) and {MAX_SPAN_SIZE} (1 GiB)");
         let span_size = Variable::read(lookup, SPAN_SIZE);
-        options.ztoc.span_size = span_size.parse_or(
-            options.ztoc.span_size,
-            "bytes between 65536 (64 KiB) and 1073741824 (1 GiB)",
-            |size| {
-                let size = size.parse().ok();
-                size.filter(|size| (64 << 10..=1 << 30).contains(size))
-            },
-        )?;
-        let min_layer_size = Variable::read(lookup, MIN_LAYER_SIZE);
+        options.ztoc.span_size = span_size.parse_or(DEFAULT_SPAN_SIZE, want, |size| {
+            let size = size.parse().ok();
+            size.filter(|size| (MIN_SPAN_SIZE..=MAX_SPAN_SIZE).contains(size))
+        })?;
         let want = "a number of bytes, 0 for every layer";
+        let min_layer_size = Variable::read(lookup, MIN_LAYER_SIZE);
         options.min_layer_size =
-            min_layer_size.parse_or(options.min_layer_size, want, |size| size.parse().ok())?;
+            min_layer_size.parse_or(DEFAULT_MIN_LAYER_SIZE, want, |size| size.parse().ok())?;
         let memory = Variable::read(lookup, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
         let memory =
             memory.parse_or(128, "the function's memory in MB", |size| size.parse().ok())?;
@@ -55,7 +52,10 @@ impl Config {
         let want = "an https URL, such as \"https://api.ecr.eu-west-1.amazonaws.com\"";
         Ok(Self {
             options,
-            suffix: variables::tag_suffix(lookup)?,
+            scope: Scope {
+                version: Some(version),
+                suffix: variables::tag_suffix(lookup)?,
+            },
             ecr_endpoint: endpoint.parse_or(None, want, |url| ecr_endpoint(url).map(Some))?,
         })
     }
@@ -84,7 +84,10 @@ fn ecr_endpoint(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use soci::oci::media_type;
+
     use super::*;
+    use crate::environment::INDEX_VERSION;
 
     fn config(variables: &[(&str, &str)]) -> Result<Config, InvalidVariable> {
         let lookup = |name: &str| {
@@ -102,9 +105,11 @@ mod tests {
         assert_eq!(config.options.ztoc.span_size, soci.ztoc.span_size);
         assert_eq!(config.options.min_layer_size, soci.min_layer_size);
         assert_eq!(
-            (config.suffix.as_str(), config.ecr_endpoint),
+            (config.scope.suffix.as_str(), config.ecr_endpoint),
             ("-soci", None)
         );
+        let indexes = [media_type::SOCI_INDEX_V1, media_type::SOCI_INDEX_V2];
+        assert_eq!(crate::scope::SOCI_INDEXES, indexes);
     }
 
     #[test]
@@ -120,7 +125,7 @@ mod tests {
         assert_eq!(config.options.version, Version::V1);
         assert_eq!(config.options.ztoc.span_size, 65536);
         assert_eq!(config.options.min_layer_size, 0);
-        assert_eq!(config.suffix, ".lazy");
+        assert_eq!(config.scope.suffix.as_str(), ".lazy");
         let endpoint = config.ecr_endpoint.unwrap();
         assert_eq!(
             endpoint,
@@ -135,7 +140,7 @@ mod tests {
             (SPAN_SIZE, "4 MiB", "got \"4 MiB\", want bytes between"),
             (SPAN_SIZE, "1", "got \"1\""),
             (MIN_LAYER_SIZE, "-1", "want a number of bytes"),
-            ("soci_tag_suffix", "a b", "want at most 64 letters"),
+            ("soci_tag_suffix", "a b", "want 1 to 64 letters"),
             (ECR_ENDPOINT, "http://ecr.test", "want an https URL"),
             (ECR_ENDPOINT, "https://", "want an https URL"),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "much", "memory in MB"),

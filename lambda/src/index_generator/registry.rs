@@ -122,8 +122,9 @@ mod tests {
             account: "123456789012".to_owned(),
             region: "eu-west-1".to_owned(),
             repository: "shop/web".to_owned(),
-            digest: soci::Digest::of("image"),
+            digest: soci::Digest::of("image").to_string(),
             tag: None,
+            manifest_media_type: None,
             artifact_media_type: None,
         }
     }

@@ -16,7 +16,7 @@ use soci::{Version, inspect, is_current};
 use super::Error;
 use super::config::Config;
 use super::progress::Progress;
-use crate::event::{PushEvent, is_tag};
+use crate::event::PushEvent;
 
 /// How often a tag may move while its image is indexed.
 const MAX_MOVES: usize = 5;
@@ -33,30 +33,8 @@ pub(super) enum Outcome {
 
 /// Why there is nothing to do, if the event alone shows it.
 pub(super) fn nothing_to_do(config: &Config, push: &PushEvent) -> Option<String> {
-    let image = push.image();
-    let soci = [media_type::SOCI_INDEX_V1, media_type::SOCI_INDEX_V2];
-    if let Some(kind) = &push.artifact_media_type
-        && soci.contains(&kind.as_str())
-    {
-        return Some(format!("skipped {image}: it is a SOCI index"));
-    }
-    let suffix = &config.suffix;
-    match &push.tag {
-        Some(tag) if tag.ends_with(suffix) => Some(format!(
-            "skipped {image}: its tag ends in {suffix:?}, as those of SOCI-enabled images do"
-        )),
-        Some(tag)
-            if config.options.version == Version::V2 && !is_tag(&format!("{tag}{suffix}")) =>
-        {
-            Some(format!(
-                "skipped {image}: its tag is too long to append {suffix:?}"
-            ))
-        }
-        None if config.options.version == Version::V2 => Some(format!(
-            "skipped {image}: it was pushed without a tag, and an index of version V2 needs one"
-        )),
-        _ => None,
-    }
+    let reason = config.scope.check(push).err()?;
+    Some(format!("skipped {}: {reason}", push.image()))
 }
 
 /// What one invocation is about.
@@ -65,6 +43,8 @@ pub(super) struct Work<'a> {
     /// The pushed image, by its digest.
     pub image: RegistryImage,
     pub push: &'a PushEvent,
+    /// The pushed manifest.
+    pub digest: Digest,
     pub progress: &'a Progress,
 }
 
@@ -77,9 +57,9 @@ struct Tags<'a> {
 impl Work<'_> {
     pub(super) async fn run(&self) -> Result<Outcome, Error> {
         let Some(tags) = self.tags() else {
-            return self.index(self.push.digest, None).await;
+            return self.index(self.digest, None).await;
         };
-        let mut digest = self.push.digest;
+        let mut digest = self.digest;
         if let Some(reason) = self.moved(&tags, digest).await? {
             return Ok(Outcome::Skipped(reason));
         }
@@ -103,10 +83,9 @@ impl Work<'_> {
 
     fn tags(&self) -> Option<Tags<'_>> {
         let source = self.push.tag.as_deref()?;
-        (self.config.options.version == Version::V2).then(|| Tags {
-            source,
-            output: format!("{source}{}", self.config.suffix),
-        })
+        // Checked by the scope already: one that is too long never gets here.
+        let output = self.config.scope.suffix.append(source)?;
+        (self.config.options.version == Version::V2).then_some(Tags { source, output })
     }
 
     /// Why the output's tag is not this push's to set, if so.

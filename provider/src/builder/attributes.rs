@@ -1,6 +1,8 @@
 //! The attributes of `soci_index_builder`.
 
-use lambda::environment;
+use lambda::limits::{MAX_SPAN_SIZE, MIN_SPAN_SIZE};
+use lambda::scope::IndexVersion;
+use lambda::tag_suffix::TagSuffix;
 use tfplugin_sdk::{Attribute, Block, Nesting, Schema, Type, Value, timeouts, validators};
 
 use super::checks;
@@ -9,10 +11,6 @@ use super::settings::{
     DEFAULT_MIN_LAYER_SIZE, DEFAULT_NAME, DEFAULT_RETENTION, DEFAULT_RETRIES, DEFAULT_SPAN_SIZE,
     DEFAULT_TIMEOUT, UNRESERVED,
 };
-
-/// A span may not be smaller: each costs 32 KiB in the zTOC.
-const MIN_SPAN_SIZE: i64 = 64 << 10;
-const MAX_SPAN_SIZE: i64 = 1 << 30;
 
 pub(super) fn schema() -> Schema {
     let mut schema = Schema::new().description(
@@ -69,7 +67,7 @@ fn what_is_indexed() -> Vec<(&'static str, Attribute)> {
             "index_version",
             Attribute::string()
                 .default("V2")
-                .validate(checks::one_of(&["V1", "V2"]))
+                .validate(checks::one_of(&IndexVersion::NAMES))
                 .description(
                     "Version of the index. `V2` publishes a SOCI-enabled image, which carries its \
                      index and is tagged with the image's tag and `tag_suffix`; images without a \
@@ -80,7 +78,7 @@ fn what_is_indexed() -> Vec<(&'static str, Attribute)> {
         (
             "tag_suffix",
             Attribute::string()
-                .default(environment::TAG_SUFFIX_DEFAULT)
+                .default(TagSuffix::DEFAULT)
                 .validate(checks::tag_suffix())
                 .description(
                     "What is appended to a tag for the SOCI-enabled image (`V2`). Images whose \
@@ -92,7 +90,9 @@ fn what_is_indexed() -> Vec<(&'static str, Attribute)> {
             "span_size",
             Attribute::number()
                 .default(DEFAULT_SPAN_SIZE)
-                .validate(validators::number_range(MIN_SPAN_SIZE..=MAX_SPAN_SIZE))
+                .validate(validators::number_range(
+                    MIN_SPAN_SIZE as i64..=MAX_SPAN_SIZE as i64,
+                ))
                 .description(
                     "How many bytes of a decompressed layer lie between two points at which \
                      reading can start: 65536 (64 KiB) to 1073741824 (1 GiB). Default: 4194304 \

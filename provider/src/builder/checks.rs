@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use lambda::environment;
 use lambda::filters::Filter;
+use lambda::tag_suffix::TagSuffix;
 use tfplugin_sdk::validators::{self, Validator};
 use tfplugin_sdk::{AttributePath, Diagnostic, Diagnostics, Value};
 
@@ -99,9 +100,13 @@ pub(super) fn name() -> Validator {
 
 pub(super) fn tag_suffix() -> Validator {
     let want = "1 to 64 letters, digits, and . _ -, which are appended to a tag";
-    word("Invalid tag suffix", want, 64, |c| {
-        c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
-    })
+    const { assert!(TagSuffix::MAX_LENGTH == 64) };
+    word(
+        "Invalid tag suffix",
+        want,
+        TagSuffix::MAX_LENGTH,
+        TagSuffix::allows,
+    )
 }
 
 pub(super) fn event_bus() -> Validator {
@@ -406,8 +411,8 @@ pub(super) fn whole(config: &Value) -> Diagnostics {
 fn filters_together(config: &Value, found: &mut Diagnostics) {
     let suffix = config.get("tag_suffix");
     let suffix = match suffix {
-        Value::Null => Some(environment::TAG_SUFFIX_DEFAULT),
-        known => known.as_str(),
+        Value::Null => Some(TagSuffix::default()),
+        known => known.as_str().and_then(|text| text.parse().ok()),
     };
     let items = config.get("repository_image_tag_filters").as_list();
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
@@ -430,15 +435,15 @@ fn filters_together(config: &Value, found: &mut Diagnostics) {
             continue;
         }
         seen.insert(text, index);
-        if let (Ok(filter), Some(suffix)) = (text.parse::<Filter>(), suffix)
-            && !suffix.is_empty()
-            && filter.tag().ends_with(suffix)
+        if let (Ok(filter), Some(suffix)) = (text.parse::<Filter>(), &suffix)
+            && suffix.ends(filter.tag())
         {
             let detail = format!(
-                "Filter {} matches only tags that end in {suffix:?}, as those of SOCI-enabled \
+                "Filter {} matches only tags that end in {:?}, as those of SOCI-enabled \
                  images do; they are never indexed again. Leave the filter out, or choose \
                  another tag_suffix.",
-                quote(text)
+                quote(text),
+                suffix.as_str()
             );
             found.push(Diagnostic::error("Filter without effect", detail).at(path));
         }

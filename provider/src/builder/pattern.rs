@@ -7,7 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lambda::event::{ACTION, DETAIL_TYPE, RESULT, SOURCE};
 use lambda::filters::Filter;
+use lambda::scope::IndexVersion;
 use serde_json::{Value as Json, json};
 
 use super::settings::Settings;
@@ -147,19 +149,19 @@ fn tag_conditions(tags: &AnyOf, settings: &Settings) -> Vec<Json> {
         return conditions;
     }
     let mut conditions = vec![json!({"anything-but": {"suffix": settings.tag_suffix}})];
-    if settings.index_version == "V1" {
-        // An image pushed without a tag gets an index of version 1, not one of version 2.
+    let version: Option<IndexVersion> = settings.index_version.parse().ok();
+    if version.is_some_and(IndexVersion::takes_untagged) {
         conditions.push(json!({"exists": false}));
     }
     conditions
 }
 
 fn whole(mut detail: serde_json::Map<String, Json>) -> String {
-    detail.insert("action-type".to_owned(), json!(["PUSH"]));
-    detail.insert("result".to_owned(), json!(["SUCCESS"]));
+    detail.insert("action-type".to_owned(), json!([ACTION]));
+    detail.insert("result".to_owned(), json!([RESULT]));
     json!({
-        "source": ["aws.ecr"],
-        "detail-type": ["ECR Image Action"],
+        "source": [SOURCE],
+        "detail-type": [DETAIL_TYPE],
         "detail": detail,
     })
     .to_string()

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lambda::environment;
-use lambda::filters::Filter;
+use lambda::filters::{self, Filter};
+use lambda::tag_suffix::TagSuffix;
+use lambda::{environment, limits};
 use serde::{Deserialize, Serialize};
 use tfplugin_sdk::{Diagnostic, Value};
 
@@ -12,8 +13,8 @@ use super::names;
 /// Bus on which Amazon ECR's events arrive.
 pub(super) const DEFAULT_BUS: &str = "default";
 pub(super) const DEFAULT_NAME: &str = "soci-index-builder";
-pub(super) const DEFAULT_SPAN_SIZE: i64 = 4 << 20;
-pub(super) const DEFAULT_MIN_LAYER_SIZE: i64 = 10 << 20;
+pub(super) const DEFAULT_SPAN_SIZE: i64 = limits::DEFAULT_SPAN_SIZE as i64;
+pub(super) const DEFAULT_MIN_LAYER_SIZE: i64 = limits::DEFAULT_MIN_LAYER_SIZE as i64;
 /// One whole virtual CPU: below it the work takes longer and costs the same, above it a single
 /// layer gains nothing.
 pub(super) const DEFAULT_MEMORY_SIZE: i64 = 1769;
@@ -94,7 +95,7 @@ impl Settings {
             name: name.to_owned(),
             repository_image_tag_filters: vec!["*:*".to_owned()],
             index_version: "V2".to_owned(),
-            tag_suffix: environment::TAG_SUFFIX_DEFAULT.to_owned(),
+            tag_suffix: TagSuffix::DEFAULT.to_owned(),
             span_size: DEFAULT_SPAN_SIZE,
             min_layer_size: DEFAULT_MIN_LAYER_SIZE,
             memory_size: DEFAULT_MEMORY_SIZE,
@@ -151,7 +152,7 @@ impl Settings {
         [
             (
                 environment::FILTERS,
-                self.repository_image_tag_filters.join(","),
+                filters::join(&self.repository_image_tag_filters),
             ),
             (environment::GENERATOR_ARN, generator_arn.to_owned()),
             (environment::INDEX_VERSION, self.index_version.clone()),

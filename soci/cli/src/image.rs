@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use soci::{Indexed, Report, Version, verify_indexes};
 
+use crate::cli::{Build, print};
 use crate::place::{Access, Place};
 use crate::progress::Progress;
-use crate::cli::{Build, print};
 
 pub(crate) async fn create(source: &str, build: &Build, access: Access) -> Result<ExitCode> {
     let credentials = access.credentials()?;

@@ -27,7 +27,7 @@ fn validate_finds_every_invalid_value() -> Result<()> {
             "tag = \"x\"\n  index_version = \"V1\"",
             &["tag", "V2"],
         ),
-        (&long, "", &["longer than the", "argument tag"]),
+        (&long, "", &["at most 128 characters", "argument tag"]),
         (plain, "platforms = []", &["every", "platform"]),
         (
             plain,

@@ -1,0 +1,210 @@
+//! Decides whether a push concerns a builder.
+//!
+//! The event filter, the index generator and the provider (for images that were pushed before
+//! there was a builder) all ask here. The rule's event pattern is a translation of this decision
+//! that may let more pass, never less.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::event::PushEvent;
+use crate::filters::Filters;
+use crate::tag_suffix::TagSuffix;
+
+/// Media types of the artifacts that builders push beside images.
+pub(crate) const SOCI_INDEXES: [&str; 2] = [
+    "application/vnd.amazon.soci.index.v1+json",
+    "application/vnd.amazon.soci.index.v2+json",
+];
+
+/// The version of the indexes that a builder publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexVersion {
+    /// A referrer of the image.
+    V1,
+    /// Part of a SOCI-enabled image, which needs a tag.
+    V2,
+}
+
+/// A text that is no index version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("index version: got {0:?}, want V1 or V2")]
+pub struct InvalidIndexVersion(String);
+
+/// Which pushes a builder indexes, whatever its filters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// The version of the indexes; nothing is decided by it where it is unknown.
+    pub version: Option<IndexVersion>,
+    /// The suffix of the builder's own output.
+    pub suffix: TagSuffix,
+}
+
+/// Why a push does not concern a builder.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OutOfScope {
+    /// It is an index, not an image.
+    #[error("it is a SOCI index")]
+    SociIndex,
+    /// It is a builder's own output, by its tag.
+    #[error("its tag ends in {:?}, as those of SOCI-enabled images do", .0.as_str())]
+    Output(TagSuffix),
+    /// V2 derives the output's tag from the source's.
+    #[error("it was pushed without a tag, and an index of version V2 needs one")]
+    Untagged,
+    /// The output's tag would exceed the registry's limit (V2).
+    #[error("its tag is too long to append {:?}", .0.as_str())]
+    TagTooLong(TagSuffix),
+    /// The filters select other images.
+    #[error("no filter matches")]
+    NoFilter,
+}
+
+impl IndexVersion {
+    /// Every version, by name.
+    pub const NAMES: [&str; 2] = ["V1", "V2"];
+
+    /// The version's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "V1",
+            Self::V2 => "V2",
+        }
+    }
+
+    /// Whether images without a tag can be indexed.
+    pub fn takes_untagged(self) -> bool {
+        self == Self::V1
+    }
+}
+
+impl FromStr for IndexVersion {
+    type Err = InvalidIndexVersion;
+
+    fn from_str(text: &str) -> Result<Self, InvalidIndexVersion> {
+        match text {
+            "V1" => Ok(Self::V1),
+            "V2" => Ok(Self::V2),
+            _ => Err(InvalidIndexVersion(text.chars().take(200).collect())),
+        }
+    }
+}
+
+impl fmt::Display for IndexVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Scope {
+    /// Decides by everything that an event tells, the filters included. Returns the filter that
+    /// matches.
+    ///
+    /// # Errors
+    /// If the push does not concern the builder.
+    pub fn decide<'a>(
+        &self,
+        filters: &'a Filters,
+        push: &PushEvent,
+    ) -> Result<&'a str, OutOfScope> {
+        self.check(push)?;
+        let tag = push.tag.as_deref().unwrap_or_default();
+        let found = filters.find(&push.repository, tag);
+        found.ok_or(OutOfScope::NoFilter)
+    }
+
+    /// Decides by everything but the filters.
+    ///
+    /// # Errors
+    /// If the push does not concern the builder.
+    pub fn check(&self, push: &PushEvent) -> Result<(), OutOfScope> {
+        let kind = push.artifact_media_type.as_deref();
+        if kind.is_some_and(|kind| SOCI_INDEXES.contains(&kind)) {
+            return Err(OutOfScope::SociIndex);
+        }
+        let needs_tag = self
+            .version
+            .is_some_and(|version| !version.takes_untagged());
+        match push.tag.as_deref() {
+            Some(tag) if self.suffix.ends(tag) => Err(OutOfScope::Output(self.suffix.clone())),
+            Some(tag) if needs_tag && self.suffix.append(tag).is_none() => {
+                Err(OutOfScope::TagTooLong(self.suffix.clone()))
+            }
+            None if needs_tag => Err(OutOfScope::Untagged),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(tag: &str) -> PushEvent {
+        PushEvent {
+            account: "123456789012".to_owned(),
+            region: "eu-west-1".to_owned(),
+            repository: "shop/web".to_owned(),
+            digest: format!("sha256:{}", "0".repeat(64)),
+            tag: (!tag.is_empty()).then(|| tag.to_owned()),
+            manifest_media_type: None,
+            artifact_media_type: None,
+        }
+    }
+
+    #[test]
+    fn decisions() {
+        let long = "t".repeat(124);
+        let suffix = TagSuffix::default();
+        let (v1, v2) = (Some(IndexVersion::V1), Some(IndexVersion::V2));
+        let too_long = OutOfScope::TagTooLong(suffix.clone());
+        for (version, filters, tag, want) in [
+            (v2, "*:*", "1.4", Ok("*:*")),
+            (v2, "base:*,shop/*:1.*", "1.4", Ok("shop/*:1.*")),
+            (v2, "base:*", "1.4", Err(OutOfScope::NoFilter)),
+            (
+                v2,
+                "*:*",
+                "1.4-soci",
+                Err(OutOfScope::Output(suffix.clone())),
+            ),
+            (v2, "*:*", "", Err(OutOfScope::Untagged)),
+            (v1, "*:*", "", Ok("*:*")),
+            (None, "*:*", "", Ok("*:*")),
+            (v2, "*:*", &long, Err(too_long)),
+            (v1, "*:*", &long, Ok("*:*")),
+            (None, "*:*", &long, Ok("*:*")),
+        ] {
+            let scope = Scope {
+                version,
+                suffix: suffix.clone(),
+            };
+            let filters = Filters::parse(filters).unwrap();
+            let got = scope.decide(&filters, &push(tag));
+            assert_eq!(got, want, "{version:?} {tag}");
+        }
+    }
+
+    #[test]
+    fn a_soci_index_is_no_image() {
+        let scope = Scope {
+            version: None,
+            suffix: TagSuffix::default(),
+        };
+        for kind in SOCI_INDEXES {
+            let mut push = push("1");
+            push.artifact_media_type = Some(kind.to_owned());
+            assert_eq!(scope.check(&push), Err(OutOfScope::SociIndex));
+        }
+    }
+
+    #[test]
+    fn versions_have_names() {
+        for name in IndexVersion::NAMES {
+            let version: IndexVersion = name.parse().unwrap();
+            assert_eq!(version.to_string(), name);
+        }
+        let error = "v2".parse::<IndexVersion>().unwrap_err().to_string();
+        assert_eq!(error, "index version: got \"v2\", want V1 or V2");
+    }
+}
