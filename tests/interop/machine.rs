@@ -4,17 +4,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::geteuid;
-use tests::{binaries, terraform};
+use tests::{binaries, workspace};
 
 /// Names the directory of the programs of `tests/interop/go`, if it is not `target/interop`.
 const DIRECTORY_VARIABLE: &str = "SOCI_INTEROP_BIN_DIR";
 
 /// A program of `tests/interop/go`.
 pub(crate) fn program(name: &str) -> Result<PathBuf> {
-    let directory = std::env::var_os(DIRECTORY_VARIABLE).map_or_else(
-        || terraform::repository().join("target/interop"),
-        PathBuf::from,
-    );
+    let directory = std::env::var_os(DIRECTORY_VARIABLE)
+        .map_or_else(|| workspace::root().join("target/interop"), PathBuf::from);
     let path = directory.join(name);
     ensure!(
         path.is_file(),

@@ -129,14 +129,6 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Distribution,
-        Self::DistributionBasic,
-        Self::DistributionToken,
-        Self::Crane,
-        Self::CraneReferrers,
-    ];
-
     fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::Distribution => &["-kind=distribution"],
