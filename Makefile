@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build bundle demo test bench docs lint clean
+.PHONY: help build bundle demo test interop bench docs lint clean
 
 CARGO ?= cargo
 TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
@@ -34,6 +34,14 @@ test: bundle ## run the unit, vector and end-to-end tests
 	@scripts/setup.sh test
 	$(CARGO) build --workspace --bins --tests --locked
 	$(CARGO) test --workspace --locked
+
+# No part of `test`: it needs Go, root and FUSE.
+interop: export SOCI_INTEROP_BIN_DIR := $(TARGET_DIR)/interop
+interop: bundle ## mount, store and copy what is built here with the programs that users have
+	@scripts/setup.sh interop
+	$(CARGO) build --workspace --bins --locked
+	cd tests/interop/go && go build -mod=readonly -buildvcs=false -o "$(SOCI_INTEROP_BIN_DIR)/" ./...
+	$(CARGO) test --package tests --test interop --locked
 
 bench: ## measure zTOC builds against gzip and the start of the provider; fail where a target is missed
 	@scripts/setup.sh build

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that a machine has what a target needs:
 #
-#   scripts/setup.sh build|bundle|test|lint ...
+#   scripts/setup.sh build|bundle|test|lint|interop ...
 #
 # Debian packages are installed when they are missing and this runs as root.
 # What it cannot install it names, together with the way to get it, and fails.
@@ -44,6 +44,39 @@ need_lints() {
   have cargo || return 0
   cargo fmt --version >/dev/null 2>&1 || missing+=("rustfmt: run 'rustup component add rustfmt'")
   cargo clippy --version >/dev/null 2>&1 || missing+=("clippy: run 'rustup component add clippy'")
+}
+
+# The release that tests/interop/go/go.mod asks for.
+need_go() {
+  local version
+  version=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null) || version=
+  if [[ ! $version =~ ^go1\.([0-9]+) ]] || [ "${BASH_REMATCH[1]}" -lt 26 ]; then
+    missing+=("go: install Go 1.26 or newer from https://go.dev/dl")
+  fi
+  # The reference implementation links zlib into its programs.
+  [ -e "$(cc -print-file-name=libz.a 2>/dev/null || true)" ] || packages+=(zlib1g-dev)
+}
+
+# Images are mounted as a container host mounts them.
+need_mounts() {
+  [ "$(id -u)" -eq 0 ] || missing+=("root: run 'sudo make interop'")
+  [ -c /dev/fuse ] || missing+=(
+    "/dev/fuse: run 'modprobe fuse', or start the container with '--device /dev/fuse --cap-add SYS_ADMIN'"
+  )
+  need unshare util-linux
+}
+
+# Each writes gzip in its own way.
+need_compressors() {
+  need gzip gzip
+  need pigz pigz
+  need igzip isal
+  need zopfli zopfli
+  need libdeflate-gzip libdeflate-tools
+  need bgzip tabix
+  need 7zz 7zip
+  need node nodejs
+  need python3 python3
 }
 
 install_packages() {
@@ -103,13 +136,21 @@ main() {
         need_python
         want_python=true
         ;;
+      interop)
+        need_rust
+        need_go
+        need_mounts
+        need_compressors
+        need docker-registry docker-registry
+        need skopeo skopeo
+        ;;
       lint)
         need_rust
         need_lints
         want_deny=true
         ;;
       *)
-        echo "usage: scripts/setup.sh build|bundle|test|lint ..." >&2
+        echo "usage: scripts/setup.sh build|bundle|test|lint|interop ..." >&2
         return 2
         ;;
     esac
