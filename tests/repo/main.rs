@@ -1,5 +1,6 @@
 //! Facts about the repository itself that no compiler checks.
 
+mod arguments;
 mod comments;
 mod crates;
 mod layout;
