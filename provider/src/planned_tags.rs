@@ -1,4 +1,4 @@
-//! What the resources of one run plan to publish under tags.
+//! Tags that the resources of one run plan to publish.
 //!
 //! Terraform shows a provider one resource at a time. These plans are what this process has seen:
 //! enough to detect two resources that would take a tag from each other.
@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Default)]
 pub(crate) struct PlannedTags(Mutex<BTreeMap<String, PlannedTag>>);
 
-/// What a resource plans to publish under a tag.
+/// Content that a resource plans to publish under a tag.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct PlannedTag {
     /// The source image.

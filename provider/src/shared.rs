@@ -19,7 +19,7 @@ pub(crate) struct Shared {
     pub aws: Aws,
     /// Credentials of registries.
     pub credentials: RegistryCredentials,
-    /// What resources plan to publish under tags.
+    /// Tags that resources plan to publish.
     pub planned_tags: PlannedTags,
     /// One lock per repository, by name.
     repositories: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,

@@ -27,7 +27,7 @@ pub(crate) struct Image {
 /// One manifest of an image.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// As the index lists it; for a single manifest with its platform added.
+    /// Descriptor in the index; for a single manifest, its own with the platform added.
     pub descriptor: Descriptor,
     pub kind: Kind,
 }

@@ -22,7 +22,7 @@ const MAX_MARKS: usize = 256;
 pub struct Mark {
     /// Digest of the mark's own manifest.
     pub digest: Digest,
-    /// What it says.
+    /// Content of the mark.
     pub annotations: Annotations,
 }
 

@@ -10,7 +10,7 @@ use tests::{process, wait};
 
 use crate::function::{Function, Kind};
 
-/// Not even a build without optimisation on a busy machine takes so long.
+/// Upper bound for a start, even of an unoptimized build on a busy machine.
 const SLOW: Duration = Duration::from_secs(2);
 const ROUNDS: usize = 5;
 

@@ -63,7 +63,7 @@ impl ValueError {
 /// `Debug` prints everything, secrets included. Keep it out of logs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value {
-    /// Not set.
+    /// The value is not set.
     #[default]
     Null,
     /// Only known after an apply.

@@ -28,7 +28,7 @@ const PAGE: i32 = 1000;
 /// Maximum pages of repositories, and of images in one: as many as a registry may have.
 const MAX_PAGES: usize = 100;
 
-/// What private state keeps.
+/// Content of the private state.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct PrivateState {
     /// The last image that was passed on; `None` if nothing is left to do.

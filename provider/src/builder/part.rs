@@ -1,4 +1,4 @@
-//! What a builder consists of in AWS, and how each part of it is reconciled.
+//! The parts of a builder in AWS, and how each is reconciled.
 //!
 //! A part is a thing in AWS with a name that follows from the builder's: a [`role`], a
 //! [`log_group`], a [`function`], the [`rule`]. Each kind implements [`Part`] in a file of its own,
@@ -24,11 +24,11 @@ use crate::shared::Session;
 
 /// A part, by its name and whatever else it is found by.
 pub(super) trait Part: Sync {
-    /// What the kind is called in diagnostics.
+    /// Name of the kind in diagnostics.
     const KIND: &'static str;
-    /// What the part should be.
+    /// The part as it should be.
     type Desired: Sync;
-    /// What AWS says the part is.
+    /// The part as AWS reports it.
     type Observed: Send + Sync;
 
     /// Returns the name by which a person finds the part.

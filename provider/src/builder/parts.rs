@@ -31,7 +31,7 @@ pub(super) struct FunctionUnit {
     pub function: Function,
 }
 
-/// What the parts should be.
+/// The parts as they should be.
 pub(super) struct Desired {
     pub filter: DesiredUnit,
     pub generator: DesiredUnit,
@@ -46,7 +46,7 @@ pub(super) struct DesiredUnit {
     pub function: function::Desired,
 }
 
-/// What AWS says the parts are; `None` for those that do not exist.
+/// The parts as AWS reports them; `None` for those that do not exist.
 #[derive(Debug, Clone)]
 pub(super) struct Observed {
     pub filter: ObservedUnit,

@@ -60,7 +60,7 @@ macro_rules! sources {
 }
 with_arguments!(sources);
 
-/// What arguments are refreshed from.
+/// The facts from which arguments are refreshed.
 struct Observation<'a> {
     parts: &'a Observed,
     /// The provider's `default_tags`.

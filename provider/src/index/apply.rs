@@ -33,10 +33,10 @@ pub(super) enum Operation {
     Update,
 }
 
-/// What is known before anything is published.
+/// Facts that are known before anything is published.
 struct Prepared {
     image: RegistryImage,
-    /// What was built; none if all of it exists and at most the tag is missing.
+    /// The new build; none if all of it exists and at most the tag is missing.
     indexed: Option<Indexed>,
     exported: Exported,
     build: Build,

@@ -22,7 +22,7 @@ pub(super) struct PrivateState {
     /// Other builds that may exist: the previous one, which running containers may still pull,
     /// and leftovers of interrupted applies.
     pub others: Vec<Build>,
-    /// What the image's tag named at the last refresh or apply.
+    /// Digest that the image's tag named at the last refresh or apply.
     #[serde(default)]
     pub seen: Option<Digest>,
     /// Unique name of the resource.

@@ -44,10 +44,10 @@ pub(super) async fn read(
     Ok(observed.state)
 }
 
-/// What the registry has.
+/// State of the image and its index in the registry.
 struct Observed {
     state: Option<Value>,
-    /// What the image's reference names.
+    /// The manifest that the image's reference names.
     source: Option<Digest>,
 }
 

@@ -3,17 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use soci::oci::Platform;
 use soci::ztoc::DEFAULT_BUILD_TOOL;
 use soci::{Options, Version};
 
 use crate::access::{Access, Sides};
-use crate::exit::{EXIT_CODES, Exit};
+use crate::exit::EXIT_CODES;
 use crate::location::Location;
 use crate::output::Verbosity;
-use crate::{convert, create, inspect, shell, size, verify, ztoc};
+use crate::size;
 
 /// Smaller spans make a zTOC larger than what it saves; larger ones make reads slow.
 const SPAN_SIZES: std::ops::RangeInclusive<u64> = 64 << 10..=1 << 30;
@@ -26,7 +25,7 @@ const SPAN_SIZES: std::ops::RangeInclusive<u64> = 64 << 10..=1 << 30;
 #[command(name = "soci", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    command: Command,
+    pub(crate) command: Command,
     /// Print results and errors only
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     quiet: bool,
@@ -36,7 +35,7 @@ pub(crate) struct Cli {
 }
 
 #[derive(Subcommand)]
-enum Command {
+pub(crate) enum Command {
     /// Create the index of an image (V1), which refers to the image and leaves it unchanged
     Create {
         /// Image to index
@@ -217,75 +216,17 @@ impl Cli {
             _ => Verbosity::Normal,
         }
     }
-
-    /// Runs the command.
-    pub(crate) fn run(self) -> Result<Exit> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?;
-        let timeout = self.command.timeout();
-        let result = runtime.block_on(async {
-            let command = self.command.run();
-            match timeout {
-                None => command.await,
-                Some(timeout) => match tokio::time::timeout(timeout, command).await {
-                    Ok(result) => result,
-                    Err(_) => bail!("not done after {}", humantime::format_duration(timeout)),
-                },
-            }
-        });
-        // A thread may still wait for a credential helper.
-        runtime.shutdown_background();
-        result
-    }
 }
 
 impl Command {
-    fn timeout(&self) -> Option<Duration> {
+    /// Returns how long the command may take, if that is limited.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
         match self {
             Self::Create { access, .. }
             | Self::Convert { access, .. }
             | Self::Inspect { access, .. }
             | Self::Verify { access, .. } => access.timeout,
             Self::Ztoc(_) | Self::Completions { .. } | Self::Man { .. } => None,
-        }
-    }
-
-    async fn run(self) -> Result<Exit> {
-        match self {
-            Self::Create {
-                source,
-                build,
-                access,
-            } => create::run(&source, &build, &access).await,
-            Self::Convert {
-                source,
-                destination,
-                replace,
-                build,
-                access,
-                sides,
-            } => {
-                let convert = convert::Convert {
-                    source,
-                    destination,
-                    replace,
-                };
-                convert.run(&build, &access, &sides).await
-            }
-            Self::Inspect {
-                source,
-                json,
-                access,
-            } => inspect::run(&source, json, &access).await,
-            Self::Verify {
-                source,
-                json,
-                access,
-            } => verify::run(&source, json, &access).await,
-            Self::Ztoc(command) => ztoc::run(command),
-            Self::Completions { shell } => shell::completions(shell),
-            Self::Man { directory } => shell::manual(&directory),
         }
     }
 }

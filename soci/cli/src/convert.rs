@@ -6,14 +6,15 @@ use soci::Version;
 use crate::access::{Access, Sides};
 use crate::args::Build;
 use crate::exit::{Exit, UsageError};
-use crate::location::{Image, Location};
+use crate::image::Image;
+use crate::location::Location;
 use crate::progress::Bars;
 use crate::report::{self, Destination};
 
 /// The name of an image in a layout that nothing else gives a name.
 const DEFAULT_NAME: &str = "latest";
 
-/// What to convert, and where to.
+/// A conversion: its source and destination.
 pub(crate) struct Convert {
     pub source: Location,
     /// Beside the source if there is none.

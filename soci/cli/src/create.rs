@@ -6,7 +6,8 @@ use soci::Version;
 use crate::access::Access;
 use crate::args::Build;
 use crate::exit::Exit;
-use crate::location::{Image, Location};
+use crate::image::Image;
+use crate::location::Location;
 use crate::progress::Bars;
 use crate::report::{self, Destination};
 

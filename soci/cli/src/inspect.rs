@@ -9,7 +9,8 @@ use soci::{Digest, Error, Inspection, ZtocInspection};
 
 use crate::access::Access;
 use crate::exit::Exit;
-use crate::location::{Image, Location, Store};
+use crate::image::{Image, Store};
+use crate::location::Location;
 use crate::output::{print_json, print_lines};
 
 /// Prints the indexes of an image as a tree or as JSON.
@@ -70,7 +71,7 @@ struct Ztoc {
     content: Content,
 }
 
-/// What a zTOC contains, or why that is unknown.
+/// Content of a zTOC, or why it is unknown.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Content {

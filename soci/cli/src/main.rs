@@ -5,11 +5,13 @@ mod args;
 mod convert;
 mod create;
 mod exit;
+mod image;
 mod inspect;
 mod location;
 mod output;
 mod progress;
 mod report;
+mod run;
 mod shell;
 mod size;
 mod verify;
@@ -24,7 +26,7 @@ use args::Cli;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     output::start(cli.verbosity());
-    match cli.run() {
+    match run::run(cli.command) {
         Ok(exit) => exit.into(),
         Err(error) => exit::explain(&error).into(),
     }

@@ -33,7 +33,7 @@ impl Destination {
 struct Json<'a> {
     #[serde(flatten)]
     report: &'a Report,
-    /// Nothing if nothing was published.
+    /// Absent if nothing was published.
     #[serde(skip_serializing_if = "Option::is_none")]
     destination: Option<&'a Destination>,
 }

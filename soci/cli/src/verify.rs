@@ -6,7 +6,8 @@ use soci::{Digest, Finding, Inspection};
 
 use crate::access::Access;
 use crate::exit::Exit;
-use crate::location::{Image, Location};
+use crate::image::Image;
+use crate::location::Location;
 use crate::output::{error, print_json, print_lines};
 
 /// Verifies every index of an image, and prints the verdicts.

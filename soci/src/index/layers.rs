@@ -18,7 +18,7 @@ use crate::ztoc::{Compression, Outcome, SkipReason};
 /// The layers of an image by what they are.
 pub(super) type Layers = HashMap<LayerKey, Layer>;
 
-/// What makes two layers of an image the same work.
+/// Key under which layers of an image are indexed once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct LayerKey {
     digest: Digest,

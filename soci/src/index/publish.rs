@@ -39,7 +39,7 @@ pub(super) struct SociIndex {
     pub subject: Descriptor,
 }
 
-/// What any manifest lists.
+/// Descriptors that any manifest lists.
 #[derive(Deserialize)]
 struct Listed {
     config: Option<Descriptor>,

@@ -6,7 +6,7 @@ use crate::oci::Digest;
 use crate::version::Version;
 use crate::ztoc::SkipReason;
 
-/// What was built for an image.
+/// The result of indexing an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Report {

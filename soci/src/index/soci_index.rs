@@ -10,7 +10,7 @@ use crate::oci::{
 };
 use crate::version::Version;
 
-/// What belongs to one image manifest.
+/// SOCI index, report and prefetch artifacts of one image manifest.
 pub(super) struct Assembled {
     /// Its SOCI index, if any layer has a zTOC.
     pub index: Option<Manifest>,

@@ -5,7 +5,7 @@ use reqwest::{Method, Response};
 
 use crate::error::RegistryError;
 
-/// As much of a body as arrived, up to a limit.
+/// The part of a body that arrived, up to a limit.
 pub(super) struct Body {
     pub bytes: Bytes,
     /// Whether that is all of it.

@@ -7,7 +7,7 @@ use crate::bodies::MAX_ZTOC;
 use crate::ceiling::Meter;
 use crate::vectors::{layer_ceiling, ztoc_ceiling};
 
-/// What the bombs inflate to, in bytes.
+/// Inflated size of the bombs in bytes.
 const PLAIN: usize = 4 << 30;
 
 /// A gzip header, and nothing optional in it.

@@ -6,8 +6,6 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use soci::ztoc::EntryType;
 
-use crate::archive_writer as writer;
-
 /// How a tar writer wrote an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -84,7 +82,7 @@ enum Name {
 #[derive(Debug, Clone)]
 pub(crate) struct ArchiveDraft {
     entries: Vec<Draft>,
-    end: End,
+    pub end: End,
 }
 
 /// One entry as it is written, with what a reader must find.
@@ -198,13 +196,14 @@ pub(crate) fn archive(entries: usize) -> impl Strategy<Value = ArchiveDraft> {
 }
 
 impl ArchiveDraft {
-    pub(crate) fn build(&self) -> Archive {
+    /// Returns the entries, each with what it needs of the ones before it.
+    pub(crate) fn settle(&self) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::new();
         for (number, draft) in self.entries.iter().enumerate() {
             let entry = draft.settle(number, &entries);
             entries.push(entry);
         }
-        writer::write(entries, &self.end)
+        entries
     }
 }
 

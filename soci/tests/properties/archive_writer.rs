@@ -5,12 +5,13 @@
 
 use soci::ztoc::EntryType;
 
-use crate::archive::{Archive, Dialect, End, Entry, next};
+use crate::archive::{Archive, ArchiveDraft, Dialect, End, Entry, next};
 
 const BLOCK: usize = 512;
 
-/// Writes the entries, noting where each one's data starts.
-pub(crate) fn write(mut entries: Vec<Entry>, end: &End) -> Archive {
+/// Writes the entries of a draft, noting where each one's data starts.
+pub(crate) fn write(draft: &ArchiveDraft) -> Archive {
+    let (mut entries, end) = (draft.settle(), &draft.end);
     let mut bytes = Vec::new();
     for entry in &mut entries {
         write_entry(&mut bytes, entry);

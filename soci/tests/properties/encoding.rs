@@ -15,7 +15,7 @@ pub(crate) struct Member {
     level: u32,
     /// How much of what is left goes into this member, in 256ths; the last takes the rest.
     share: u8,
-    /// So many bytes, then a flush, over and over.
+    /// Number of bytes between two flushes.
     step: usize,
     flush: Option<Flush>,
     /// FHCRC, FEXTRA, FNAME and FCOMMENT.

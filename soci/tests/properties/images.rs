@@ -13,6 +13,7 @@ use soci::{
 };
 
 use crate::archive::{ArchiveDraft, archive};
+use crate::archive_writer;
 use crate::cases;
 use crate::encoding::{Encoding, encoding};
 use crate::layers::{pieces, span_size};
@@ -26,7 +27,7 @@ struct LayerDraft {
     encoding: Encoding,
     /// Which family of media types.
     family: u8,
-    /// Not a tar that can be indexed.
+    /// A blob that is no indexable tar.
     strange: bool,
 }
 
@@ -104,7 +105,7 @@ impl LayerDraft {
         let content = if self.strange {
             b"no tar at all, but a sound stream".repeat(40)
         } else {
-            self.archive.build().bytes
+            archive_writer::write(&self.archive).bytes
         };
         let gzip = matches!(self.encoding, Encoding::Gzip(_));
         let media_type = match (self.family, gzip) {
@@ -334,7 +335,7 @@ async fn check_converting_twice(image: &MemoryImage, options: &Options) {
     check_freshness(image, &store, &inspection, options, &once.report).await;
 }
 
-/// What was built is recognized, and nothing else is.
+/// Checks that exactly what was built is recognized.
 async fn check_freshness(
     image: &MemoryImage,
     store: &MemoryStore,

@@ -7,6 +7,7 @@ use soci::LayerReader;
 use soci::ztoc::{Builder, BuiltZtoc, Compression, EntryType, Options, Outcome, PaxRecord, Ztoc};
 
 use crate::archive::{Archive, ArchiveDraft, archive};
+use crate::archive_writer;
 use crate::cases;
 use crate::encoding::{Encoding, encoding};
 use crate::source::{MemoryImage, cut};
@@ -173,7 +174,7 @@ proptest! {
 
     #[test]
     fn what_is_read_through_a_ztoc_is_what_is_in_the_layer(case in case()) {
-        let archive = case.archive.build();
+        let archive = archive_writer::write(&case.archive);
         let layer = Bytes::from(case.encoding.encode(&archive.bytes));
         let compression = compression(&case.encoding);
         let built = build(&layer, compression, case.span_size, &[]);

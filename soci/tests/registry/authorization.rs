@@ -1,4 +1,4 @@
-//! Who is told who asks, and who is not.
+//! Credentials and tokens: who receives them.
 
 use serde_json::json;
 use soci::{Destination, Digest, Error};
@@ -81,7 +81,7 @@ async fn pushing_wants_more_rights() {
     pushed.await.expect("uploaded");
 }
 
-/// What Docker Hub answers: the token twice.
+/// The answer of Docker Hub, with the token twice.
 #[tokio::test]
 async fn a_token_may_have_both_its_names() {
     let answer = json!({"token": "t", "access_token": "t", "expires_in": 300});
@@ -199,7 +199,7 @@ async fn storage_that_refuses_is_quoted_without_signatures() {
     assert!(error.to_string().starts_with(&start), "{error}");
 }
 
-/// Whoever answers in the registry's place does not get its credentials by asking for them.
+/// A server that answers in the registry's place does not get its credentials by asking for them.
 #[tokio::test]
 async fn storage_that_asks_is_not_told() {
     let storage = Double::new(|asked| match asked.kind() {

@@ -13,7 +13,7 @@ use soci::{Client, Credentials, ImageReference, RegistryImage};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Of an endless answer, more bytes are not sent: a client that reads them all has failed.
+/// Maximum bytes of an endless answer: a client that reads them all has failed.
 pub(crate) const ENDLESS: u64 = 256 << 20;
 const REPOSITORY: &str = "shop/web";
 
@@ -36,7 +36,7 @@ impl Asked {
         found.next().map(|(_, value)| value.as_str())
     }
 
-    /// What part of the protocol it is: `blobs`, `uploads`, `manifests`, `tags`, `referrers`;
+    /// Part of the protocol: `blobs`, `uploads`, `manifests`, `tags`, `referrers`;
     /// the path itself if that is not the repository's.
     pub(crate) fn kind(&self) -> &str {
         let Some(rest) = self.path.strip_prefix(&format!("/v2/{REPOSITORY}/")) else {
@@ -53,7 +53,7 @@ impl Asked {
         self.path.rsplit('/').next().unwrap_or("")
     }
 
-    /// What a test answers by.
+    /// Rule of a test that decides answers.
     pub(crate) fn key(&self) -> (&str, &str, usize) {
         (&self.method, self.kind(), self.before)
     }
@@ -64,7 +64,7 @@ impl Asked {
     }
 }
 
-/// What to answer.
+/// The answer to send.
 pub(crate) struct Answer {
     status: u16,
     headers: Vec<(&'static str, String)>,
@@ -312,7 +312,7 @@ impl Double {
         asked.iter().map(line).collect()
     }
 
-    /// What was shown with each request, or `-`.
+    /// Credentials of each request, or `-`.
     pub(crate) fn shown(&self) -> Vec<String> {
         let asked = self.asked();
         let shown = asked

@@ -38,7 +38,7 @@ async fn download(image: &RegistryImage, content: &[u8], range: Range<u64>) -> R
     Ok(bytes)
 }
 
-/// What a registry, or the way there, had against a request.
+/// Reason of a registry, or of the way there, to refuse a request.
 fn refusal<T>(result: Result<T>) -> RegistryError {
     match result {
         Err(Error::Registry(error)) => {

@@ -13,7 +13,7 @@ struct Vector {
     error: Option<String>,
 }
 
-/// What the library makes of a layer, pushed in pieces of `piece` bytes.
+/// Builds the zTOC of a layer, pushed in pieces of `piece` bytes.
 fn build(layer: &[u8], name: &str, span_size: u64, piece: usize) -> Result<Outcome, String> {
     let compression = if name.ends_with(".tar") {
         Compression::NONE
@@ -80,7 +80,7 @@ fn same(vector: &Vector, built: &BuiltZtoc) -> Result<String, String> {
 fn test(key: &str, vector: &Vector) -> Result<(), Failed> {
     let (name, span_size) = key.split_once('@').ok_or("want file@span size")?;
     let span_size = span_size.parse()?;
-    let layer = std::fs::read(crate::directory().join("layers").join(name))?;
+    let layer = std::fs::read(crate::fixtures::directory().join("layers").join(name))?;
     let whole = build(&layer, name, span_size, usize::MAX);
     println!("{}", check(key, vector, &whole)?);
     for piece in [1, 7, 4096] {
@@ -97,7 +97,7 @@ fn test(key: &str, vector: &Vector) -> Result<(), Failed> {
 
 /// One test for each layer and span size.
 pub(crate) fn trials() -> Vec<Trial> {
-    let table = crate::table::<Vector>("layers.json");
+    let table = crate::fixtures::table::<Vector>("layers.json");
     assert_eq!(table.len(), 92, "the table is whole");
     let trials = table.into_iter().map(|(key, vector)| {
         let on_purpose = SKIPPED_ON_PURPOSE

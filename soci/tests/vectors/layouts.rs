@@ -54,7 +54,7 @@ fn options(key: &str) -> Options {
 
 async fn run(key: &str) -> (Result<Report, Error>, BTreeMap<String, String>) {
     let layout = key.split(' ').next().expect("a layout");
-    let source = LayoutImage::new(crate::directory().join("layouts").join(layout));
+    let source = LayoutImage::new(crate::fixtures::directory().join("layouts").join(layout));
     let store = MemoryStore::default();
     let report = async {
         let indexed = index(&source, &store, &options(key), &()).await?;
@@ -126,9 +126,9 @@ fn test(key: &str, vector: &Vector) -> Result<(), Failed> {
 
 /// One test for each layout and set of options.
 pub(crate) fn trials() -> Vec<Trial> {
-    let table = crate::table::<Vector>("layouts.json");
+    let table = crate::fixtures::table::<Vector>("layouts.json");
     assert_eq!(table.len(), 44, "the table is whole");
-    let mut own = crate::table::<Vector>("layouts-own.json");
+    let mut own = crate::fixtures::table::<Vector>("layouts-own.json");
     let trials = table.into_iter().map(|(key, vector)| {
         let different = DIFFERENT_ON_PURPOSE
             .iter()

@@ -52,10 +52,12 @@ fn only_the_name_replaces() -> Result<()> {
     scenario.terraform.apply()?;
     scenario.expect_empty_plan()?;
 
-    let renamed = configuration(ARGUMENTS).replace(NAME, "pictures");
+    let key = r#"log_kms_key_id = "arn:aws:kms:us-east-1:000000000000:key/logs""#;
+    let renamed = configuration(&format!("{ARGUMENTS}\n  {key}")).replace(NAME, "pictures");
     scenario.terraform.write("main.tf", &renamed)?;
     assert_eq!(scenario.terraform.planned(BUILDER)?, ["delete", "create"]);
     scenario.terraform.apply()?;
+    scenario.expect_empty_plan()?;
     let functions = scenario.aws.account()?.functions;
     assert_eq!(
         Vec::from_iter(functions),

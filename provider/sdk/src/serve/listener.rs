@@ -80,7 +80,7 @@ mod imp {
 
     pub(in crate::serve) type Socket = TcpStream;
 
-    /// Nothing: a port leaves nothing behind.
+    /// Does nothing: a port leaves nothing behind.
     pub(in crate::serve) struct Remains;
 
     pub(in crate::serve) struct Listener {

@@ -9,7 +9,7 @@ use crate::resource::Resource;
 use crate::schema::Schema;
 use crate::value::Value;
 
-/// Longer than anything here takes, on a busy machine too.
+/// Upper bound for every wait, on a busy machine too.
 const LONG: Duration = Duration::from_secs(60);
 
 struct Empty;

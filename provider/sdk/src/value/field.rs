@@ -19,7 +19,7 @@ const VARIANTS: &[&str] = &[NULL, UNKNOWN, KNOWN];
 /// values, `Option<T>` null as well, and `Field<T>` all three.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Field<T> {
-    /// Not set.
+    /// The field is not set.
     #[default]
     Null,
     /// Only known after an apply.

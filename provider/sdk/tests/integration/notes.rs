@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tfplugin_sdk::testing::{Client, Error, Plugin, Process};
 use tfplugin_sdk::{Diagnostics, Value};
 
-/// Longer than anything here takes, on a busy machine too.
+/// Upper bound for every wait, on a busy machine too.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Type of the resource and of the data source.

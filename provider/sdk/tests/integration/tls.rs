@@ -1,4 +1,4 @@
-//! Who may connect.
+//! Connections that TLS admits and refuses.
 
 use tfplugin_sdk::testing::{Error, HostCertificate, Plugin};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

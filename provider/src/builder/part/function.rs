@@ -11,15 +11,14 @@ use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurat
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Architecture, FunctionCode, LastUpdateStatus, State};
 
-use super::{Observed as ObservedPart, Part, changed_entries, changed_fields, exists, if_exists};
+use super::{Observed as ObservedPart, Part, changed_entries, exists, if_exists};
 use crate::aws::{AwsError, FIRST_PAUSE};
 use crate::builder::arguments::{Arguments, UNRESERVED};
-use crate::builder::environment::Environment;
 use crate::builder::tags::Tags;
 use crate::bundle::{Function as Which, Zip, bundle};
 use crate::shared::Session;
 
-pub(in crate::builder) use config::Config;
+pub(in crate::builder) use config::{Config, Surroundings};
 use config::{SdkConfig, with_config};
 pub(in crate::builder) use invocation::Invocation;
 use permission::Permissions;
@@ -34,7 +33,7 @@ pub(in crate::builder) struct Function {
     pub arn: String,
 }
 
-/// What the function should be.
+/// The function as it should be.
 #[derive(Debug, Clone)]
 pub(in crate::builder) struct Desired {
     pub config: Config,
@@ -47,7 +46,7 @@ pub(in crate::builder) struct Desired {
     pub permissions: Permissions,
 }
 
-/// What Lambda says the function is.
+/// The function as Lambda reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::builder) struct Observed {
     pub config: Config,
@@ -58,15 +57,6 @@ pub(in crate::builder) struct Observed {
     pub reserved: i64,
     pub invocation: Invocation,
     pub permissions: Permissions,
-}
-
-/// What a function needs of the parts around it.
-pub(in crate::builder) struct Surroundings<'a> {
-    pub role_arn: String,
-    pub log_group: &'a str,
-    pub environment: Environment,
-    /// ARN of the rule that invokes the function.
-    pub rule_arn: Option<&'a str>,
 }
 
 impl Desired {
@@ -129,8 +119,8 @@ impl Part for Function {
                 code_sha256: function.code_sha256.take().unwrap_or_default(),
                 config: Config::observed(function),
                 reserved: reserved.map_or(UNRESERVED, Into::into),
-                invocation: self.observe_invocation(session).await?,
-                permissions: self.observe_permissions(session).await?,
+                invocation: Invocation::observe(session, &self.name).await?,
+                permissions: permission::observe(session, &self.name).await?,
             },
             tags: output.tags.unwrap_or_default().into_iter().collect(),
         }))
@@ -197,10 +187,10 @@ impl Part for Function {
             self.reserve(session, *reserved).await?;
         }
         if *invocation != observed.invocation {
-            self.set_invocation(session, invocation).await?;
+            invocation.set(session, &self.name).await?;
         }
-        self.permit(session, permissions, &observed.permissions)
-            .await
+        let observed = &observed.permissions;
+        permission::permit(session, &self.name, permissions, observed).await
     }
 
     async fn tag(&self, session: &Session<'_>, tags: &Tags) -> Result<(), AwsError> {

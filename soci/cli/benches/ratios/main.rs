@@ -1,4 +1,4 @@
-//! What the program costs, as ratios that were measured in one run.
+//! Costs of the program, as ratios measured in one run.
 //!
 //! Absolute times say more of a machine than of a program, so every layer is also given to
 //! `gzip -dc`, and to the least that any one-pass program must do (see [`floor`]). The inputs

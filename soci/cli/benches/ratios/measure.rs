@@ -1,4 +1,4 @@
-//! What a process cost.
+//! Costs of a process.
 
 use std::io;
 use std::process::{Command, Stdio};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wait4::Wait4;
 
-/// What a process cost.
+/// Costs of a process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
     /// Processor time, the kernel's part included.

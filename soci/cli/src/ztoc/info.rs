@@ -7,13 +7,13 @@ use serde_json::json;
 use soci::Digest;
 use soci::ztoc::FileMetadata;
 
-use super::Parsed;
+use super::parsed::{Parsed, read};
 use crate::exit::Exit;
 use crate::output::{print_json, print_lines};
 
 /// Prints what a zTOC contains.
 pub(super) fn run(path: &Path, as_json: bool) -> Result<Exit> {
-    let parsed = super::read(path)?;
+    let parsed = read(path)?;
     if as_json {
         print_json(&json(&parsed))?;
     } else {
@@ -69,7 +69,10 @@ fn lines(Parsed { ztoc, bytes }: &Parsed) -> Vec<String> {
         format!("digest             {}", Digest::of(bytes)),
         format!("size               {} bytes", bytes.len()),
         format!("build tool         {build_tool}"),
-        format!("compression        {}", ztoc.checkpoints.compression().name()),
+        format!(
+            "compression        {}",
+            ztoc.checkpoints.compression().name()
+        ),
         format!("compressed size    {} bytes", ztoc.compressed_size),
         format!("uncompressed size  {} bytes", ztoc.uncompressed_size),
         format!("span size          {} bytes", ztoc.checkpoints.span_size()),

@@ -140,7 +140,7 @@ struct GzipScanner {
     filled: usize,
     /// The last compressed byte, in case a span starts inside it.
     last_byte: u8,
-    /// Nothing is missing if the stream ends here.
+    /// Whether the stream may end here.
     complete: bool,
     /// The member has ended; if bytes follow, they are another.
     between_members: bool,

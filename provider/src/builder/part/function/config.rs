@@ -10,8 +10,9 @@ use aws_sdk_lambda::types::{
     VpcConfig as SdkVpcConfig,
 };
 
-use super::{Surroundings, changed_fields};
 use crate::builder::arguments::{Arguments, DEFAULT_STORAGE, VpcConfig};
+use crate::builder::environment::Environment;
+use crate::builder::part::changed_fields;
 use crate::bundle::Function as Which;
 
 const RUNTIME: &str = "provided.al2023";
@@ -22,6 +23,16 @@ const FILTER_MEMORY_SIZE: i64 = 256;
 /// Time limit of the event filter in seconds.
 const FILTER_TIMEOUT: i64 = 60;
 
+/// Facts about the parts around a function that it refers to.
+pub(in crate::builder) struct Surroundings<'a> {
+    pub role_arn: String,
+    pub log_group: &'a str,
+    pub environment: Environment,
+    /// ARN of the rule that invokes the function.
+    pub rule_arn: Option<&'a str>,
+}
+
+/// Properties that one request sets together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::builder) struct Config {
     pub description: String,

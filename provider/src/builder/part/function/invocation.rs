@@ -3,9 +3,9 @@
 use aws_sdk_lambda::types::{DestinationConfig, OnFailure};
 
 use super::config::to_i32;
-use super::{Function, if_exists};
 use crate::aws::AwsError;
 use crate::builder::arguments::{Arguments, DEFAULT_EVENT_AGE, DEFAULT_RETRIES};
+use crate::builder::part::if_exists;
 use crate::shared::Session;
 
 /// Retries of asynchronous invocations. The default is AWS's own.
@@ -36,16 +36,12 @@ impl Invocation {
             on_failure: arguments.on_failure_destination_arn.clone(),
         }
     }
-}
 
-impl Function {
-    pub(super) async fn observe_invocation(
-        &self,
-        session: &Session<'_>,
-    ) -> Result<Invocation, AwsError> {
+    /// Observes how invocations of a function are retried.
+    pub(super) async fn observe(session: &Session<'_>, function: &str) -> Result<Self, AwsError> {
         let get = session.lambda.get_function_event_invoke_config();
-        let get = get.function_name(&self.name);
-        let default = Invocation::default();
+        let get = get.function_name(function);
+        let default = Self::default();
         let config = match session.call.send(|| get.clone().send()).await {
             Ok(config) => config,
             Err(error) if error.is_not_found() => return Ok(default),
@@ -54,7 +50,7 @@ impl Function {
         let retries = config.maximum_retry_attempts;
         let max_age = config.maximum_event_age_in_seconds;
         let destinations = config.destination_config;
-        Ok(Invocation {
+        Ok(Self {
             retries: retries.map_or(default.retries, Into::into),
             max_age: max_age.map_or(default.max_age, Into::into),
             on_failure: destinations
@@ -64,29 +60,26 @@ impl Function {
         })
     }
 
-    pub(super) async fn set_invocation(
-        &self,
-        session: &Session<'_>,
-        desired: &Invocation,
-    ) -> Result<(), AwsError> {
-        let (lambda, name) = (&session.lambda, &self.name);
-        if *desired == Invocation::default() {
+    /// Sets how invocations of a function are retried.
+    pub(super) async fn set(&self, session: &Session<'_>, function: &str) -> Result<(), AwsError> {
+        let lambda = &session.lambda;
+        if *self == Self::default() {
             let delete = lambda.delete_function_event_invoke_config();
-            let delete = delete.function_name(name);
+            let delete = delete.function_name(function);
             return if_exists(session.call.send(|| delete.clone().send()).await);
         }
-        let Invocation {
+        let Self {
             retries,
             max_age,
             on_failure,
-        } = desired;
+        } = self;
         let destinations = on_failure.as_ref().map(|arn| {
             let failure = OnFailure::builder().destination(arn).build();
             DestinationConfig::builder().on_failure(failure).build()
         });
         let put = lambda
             .put_function_event_invoke_config()
-            .function_name(name)
+            .function_name(function)
             .maximum_retry_attempts(to_i32(*retries))
             .maximum_event_age_in_seconds(to_i32(*max_age))
             .set_destination_config(destinations);

@@ -1,12 +1,11 @@
-//! Who may invoke a function: the statements of its resource policy.
+//! Permissions to invoke a function: the statements of its resource policy.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::{Function, if_exists};
 use crate::aws::AwsError;
-use crate::builder::part::foreign;
+use crate::builder::part::{foreign, if_exists};
 use crate::shared::Session;
 
 /// ID of the statement that lets the rule invoke the event filter.
@@ -48,66 +47,66 @@ impl From<Json> for Permission {
     }
 }
 
-impl Function {
-    pub(super) async fn observe_permissions(
-        &self,
-        session: &Session<'_>,
-    ) -> Result<Permissions, AwsError> {
-        let get = session.lambda.get_policy().function_name(&self.name);
-        let policy = match session.call.send(|| get.clone().send()).await {
-            Ok(output) => output.policy.unwrap_or_default(),
-            Err(error) if error.is_not_found() => return Ok(BTreeMap::new()),
-            Err(error) => return Err(error),
-        };
-        let mut policy: Json = serde_json::from_str(&policy).unwrap_or_default();
-        let Json::Array(statements) = policy["Statement"].take() else {
-            return Ok(BTreeMap::new());
-        };
-        let by_id = statements.into_iter().map(|statement| {
-            let id = statement["Sid"].as_str().unwrap_or_default().to_owned();
-            (id, Permission::from(statement))
-        });
-        Ok(by_id.collect())
-    }
+/// Observes who may invoke a function.
+pub(super) async fn observe(
+    session: &Session<'_>,
+    function: &str,
+) -> Result<Permissions, AwsError> {
+    let get = session.lambda.get_policy().function_name(function);
+    let policy = match session.call.send(|| get.clone().send()).await {
+        Ok(output) => output.policy.unwrap_or_default(),
+        Err(error) if error.is_not_found() => return Ok(BTreeMap::new()),
+        Err(error) => return Err(error),
+    };
+    let mut policy: Json = serde_json::from_str(&policy).unwrap_or_default();
+    let Json::Array(statements) = policy["Statement"].take() else {
+        return Ok(BTreeMap::new());
+    };
+    let by_id = statements.into_iter().map(|statement| {
+        let id = statement["Sid"].as_str().unwrap_or_default().to_owned();
+        (id, Permission::from(statement))
+    });
+    Ok(by_id.collect())
+}
 
-    pub(super) async fn permit(
-        &self,
-        session: &Session<'_>,
-        desired: &Permissions,
-        observed: &Permissions,
-    ) -> Result<(), AwsError> {
-        for id in foreign(desired, observed) {
-            self.remove_permission(session, id).await?;
-        }
-        for (id, permission) in desired {
-            let existing = observed.get(id);
-            if existing == Some(permission) {
-                continue;
-            }
-            if existing.is_some() {
-                self.remove_permission(session, id).await?;
-            }
-            let Permission::Rule(arn) = permission else {
-                continue;
-            };
-            let add = session
-                .lambda
-                .add_permission()
-                .function_name(&self.name)
-                .statement_id(id)
-                .action(ACTION)
-                .principal(EVENTBRIDGE)
-                .source_arn(arn);
-            session.call.send_to_new(|| add.clone().send()).await?;
-        }
-        Ok(())
+/// Lets a function be invoked as desired, and by nobody else.
+pub(super) async fn permit(
+    session: &Session<'_>,
+    function: &str,
+    desired: &Permissions,
+    observed: &Permissions,
+) -> Result<(), AwsError> {
+    for id in foreign(desired, observed) {
+        remove(session, function, id).await?;
     }
+    for (id, permission) in desired {
+        let existing = observed.get(id);
+        if existing == Some(permission) {
+            continue;
+        }
+        if existing.is_some() {
+            remove(session, function, id).await?;
+        }
+        let Permission::Rule(arn) = permission else {
+            continue;
+        };
+        let add = session
+            .lambda
+            .add_permission()
+            .function_name(function)
+            .statement_id(id)
+            .action(ACTION)
+            .principal(EVENTBRIDGE)
+            .source_arn(arn);
+        session.call.send_to_new(|| add.clone().send()).await?;
+    }
+    Ok(())
+}
 
-    async fn remove_permission(&self, session: &Session<'_>, id: &str) -> Result<(), AwsError> {
-        let remove = session.lambda.remove_permission();
-        let remove = remove.function_name(&self.name).statement_id(id);
-        if_exists(session.call.send(|| remove.clone().send()).await)
-    }
+async fn remove(session: &Session<'_>, function: &str, id: &str) -> Result<(), AwsError> {
+    let remove = session.lambda.remove_permission();
+    let remove = remove.function_name(function).statement_id(id);
+    if_exists(session.call.send(|| remove.clone().send()).await)
 }
 
 #[cfg(test)]
