@@ -19,15 +19,15 @@ bundle: ## build the Lambda functions and pack them into target/bundle
 	@scripts/setup.sh bundle
 	@scripts/bundle.sh
 
-# --workspace also in `build`, so that `demo` finds the same features and compiles nothing again.
 build: bundle ## build target/release/soci and target/release/terraform-provider-soci
 	@scripts/setup.sh build
-	$(CARGO) build --workspace --bins --release --locked
+	$(CARGO) build --workspace --bin soci --bin terraform-provider-soci --release --locked
 
+# Unoptimized, like `test`: nearly all of the time goes into compiling, and the two share it.
 demo: bundle ## push an image to a local AWS, and watch it get its index
 	@scripts/setup.sh test
-	$(CARGO) build --workspace --bins --release --locked
-	@$(CARGO) run --quiet --bin demo --release --locked
+	$(CARGO) build --workspace --bins --locked
+	@"$(TARGET_DIR)/debug/demo"
 
 # `cargo test` alone would leave the provider's binary as it was: the end-to-end tests run it.
 test: bundle ## run the unit, vector and end-to-end tests
@@ -46,13 +46,13 @@ interop: bundle ## mount, store and copy what is built here with the programs th
 bench: ## measure zTOC builds against gzip and the start of the provider; fail where a target is missed
 	@scripts/setup.sh build
 	$(CARGO) bench --package soci --package soci-cli --bench kernels --bench ratios --locked
-	$(CARGO) build --workspace --bins --release --locked
+	$(CARGO) build --workspace --bin soci --bin terraform-provider-soci --release --locked
 	$(CARGO) bench --package tfplugin-sdk --bench startup --locked -- "$(TARGET_DIR)/release/terraform-provider-soci"
 
 docs: ## write the reference pages' schemas, examples and signatures anew
 	@scripts/setup.sh test
 	$(CARGO) build --workspace --bins --tests --locked
-	@$(CARGO) run --quiet --bin docs --locked
+	@"$(TARGET_DIR)/debug/docs"
 
 lint: ## check formatting, lints, documentation and the dependency tree
 	@scripts/setup.sh lint

@@ -106,8 +106,13 @@ impl Resource<Shared> for Index {
         _: &Context<Shared>,
         state: Value,
     ) -> Result<Value, Diagnostics> {
-        let part = |name| state.get(name).as_str().unwrap_or_default();
-        let id = format!("{}/{}", part("index_version"), part("image"));
+        let part = |name| state.get(name).as_str();
+        let (version, image) = (part("index_version"), part("image"));
+        let mut id = format!("{}/{}", version.unwrap_or_default(), image.unwrap_or_default());
+        if let Some(tag) = part("tag") {
+            id.push(',');
+            id.push_str(tag);
+        }
         Ok(import::parse(&id)?)
     }
 }

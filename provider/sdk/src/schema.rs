@@ -44,6 +44,7 @@ pub struct Schema {
     version: i64,
     root: Block,
     identity: Vec<String>,
+    identity_version: i64,
 }
 
 impl Schema {
@@ -92,10 +93,19 @@ impl Schema {
 
     /// Names the attributes that identify a resource. Terraform 1.12 and later
     /// imports by them in an `import` block. They are strings, numbers or bools at
-    /// the root, are required or have a default, and never change.
+    /// the root. One that is required or has a default is always set and never
+    /// changes; any other is optional in an import, and may be null.
     #[must_use]
     pub fn identity<K: Into<String>>(mut self, attributes: impl IntoIterator<Item = K>) -> Self {
         self.identity = attributes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the version of stored identities. Raise it when attributes are added;
+    /// they are null in the identities of older versions until the next refresh.
+    #[must_use]
+    pub fn identity_version(mut self, version: i64) -> Self {
+        self.identity_version = version;
         self
     }
 

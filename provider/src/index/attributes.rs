@@ -16,7 +16,8 @@ pub(super) fn schema() -> Schema {
              the image, so that container hosts can start the image before it is fully \
              downloaded.",
         )
-        .identity(["image", "index_version"])
+        .identity(["image", "index_version", "tag"])
+        .identity_version(1)
         .attribute("image", image().requires_replace())
         .attribute("index_version", index_version().requires_replace())
         .attribute(

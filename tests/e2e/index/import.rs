@@ -80,16 +80,28 @@ fn an_index_is_imported_by_its_identity() -> Result<()> {
         .run(&["state", "rm", "-no-color", ADDRESS])?
         .success()?;
 
-    let import = format!(
-        "import {{\n  to       = {ADDRESS}\n  identity = {{ image = \"{reference}\" }}\n}}\n"
-    );
-    terraform.write("import.tf", &import)?;
-    let output = terraform.apply()?;
-    ensure!(
-        output.all().contains("1 imported, 0 added, 0 changed"),
-        "{output}"
-    );
+    let import = |identity: &str| {
+        let import = format!("import {{\n  to = {ADDRESS}\n  identity = {{ {identity} }}\n}}\n");
+        terraform.write("import.tf", &import)?;
+        let output = terraform.apply()?;
+        ensure!(
+            output.all().contains("1 imported, 0 added, 0 changed"),
+            "{output}"
+        );
+        terraform.expect_empty_plan()
+    };
+    import(&format!("image = \"{reference}\""))?;
+
+    // Another tag is another identity, and a change of the tag is no other resource.
+    terraform.write("import.tf", "")?;
+    terraform.write("main.tf", &configuration(&reference, "tag = \"lazy\""))?;
+    assert_eq!(terraform.planned(ADDRESS)?, ["update"]);
+    terraform.apply()?;
     terraform.expect_empty_plan()?;
+    terraform
+        .run(&["state", "rm", "-no-color", ADDRESS])?
+        .success()?;
+    import(&format!("image = \"{reference}\"\n tag = \"lazy\""))?;
     terraform.destroy()?;
     assert_eq!(registry.tags(REPOSITORY)?, [TAG]);
     Ok(())

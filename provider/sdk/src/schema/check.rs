@@ -46,10 +46,9 @@ impl Check<'_> {
         if !simple {
             self.wrong(&path, "part of the identity, but no string, number or bool");
         }
-        if !(attribute.required || attribute.default.is_some())
-            || attribute.replace != Replace::Always
-        {
-            self.wrong(&path, "part of the identity, but may be absent or change");
+        let is_always_set = attribute.required || attribute.default.is_some();
+        if is_always_set && attribute.replace != Replace::Always {
+            self.wrong(&path, "part of the identity, but may change");
         }
     }
 

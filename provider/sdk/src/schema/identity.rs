@@ -13,13 +13,21 @@ impl Schema {
         (!self.identity.is_empty()).then(|| Type::object(types))
     }
 
+    /// Whether an attribute of the root cannot be null in a state.
+    fn is_always_set(&self, name: &str) -> bool {
+        let attribute = self.root.attributes.get(name);
+        attribute.is_some_and(|attribute| attribute.required || attribute.default.is_some())
+    }
+
     /// Returns the identity of a resource; `None` while a part of it is unknown.
     pub(crate) fn identity_of(&self, state: &Value) -> Option<proto::ResourceIdentityData> {
         let ty = self.identity_type()?;
         let parts = self.identity.iter();
         let parts = parts.map(|name| (name.as_str(), state.get(name).clone()));
         let parts: Vec<_> = parts.collect();
-        let known = |(_, value): &(&str, Value)| !value.is_null() && value.is_wholly_known();
+        let known = |(name, value): &(&str, Value)| {
+            value.is_wholly_known() && !(value.is_null() && self.is_always_set(name))
+        };
         if !parts.iter().all(known) {
             return None;
         }
@@ -43,12 +51,12 @@ impl Schema {
         let identity_attributes = attributes.map(|(name, attribute)| IdentityAttribute {
             name: name.clone(),
             r#type: attribute.ty().to_json().to_string().into_bytes(),
-            required_for_import: attribute.default.is_none(),
-            optional_for_import: attribute.default.is_some(),
+            required_for_import: attribute.required,
+            optional_for_import: !attribute.required,
             description: attribute.description.clone(),
         });
         Some(proto::ResourceIdentitySchema {
-            version: 0,
+            version: self.identity_version,
             identity_attributes: identity_attributes.collect(),
         })
     }
@@ -79,17 +87,25 @@ mod tests {
         let schema = Schema::new()
             .attribute("name", Attribute::string().required().requires_replace())
             .attribute("kind", Attribute::string().default("a").requires_replace())
+            .attribute("label", Attribute::string().optional())
             .attribute("id", Attribute::string().computed())
-            .identity(["name", "kind"]);
+            .identity(["name", "kind", "label"])
+            .identity_version(1);
         let ty = schema.identity_type().unwrap();
         assert_eq!(
             ty,
-            Type::object([("name", Type::String), ("kind", Type::String)])
+            Type::object([
+                ("name", Type::String),
+                ("kind", Type::String),
+                ("label", Type::String),
+            ])
         );
 
-        let sent = schema.identity_to_proto().unwrap().identity_attributes;
+        let sent = schema.identity_to_proto().unwrap();
+        assert_eq!(sent.version, 1);
+        let sent = sent.identity_attributes;
         let required: Vec<_> = sent.iter().map(|a| a.required_for_import).collect();
-        assert_eq!(required, [true, false]);
+        assert_eq!(required, [true, false, false]);
 
         let state = schema.state_of_identity(&Value::object([("name", "n".into())]));
         assert_eq!(state.get("kind").as_str(), Some("a"));
@@ -99,6 +115,8 @@ mod tests {
 
         let unknown = Value::object([("name", Value::Unknown), ("kind", "a".into())]);
         assert_eq!(schema.identity_of(&unknown), None);
+        let nameless = Value::object([("kind", "a".into()), ("label", "l".into())]);
+        assert_eq!(schema.identity_of(&nameless), None);
         assert_eq!(Schema::new().identity_type(), None);
     }
 }

@@ -21,7 +21,7 @@ impl<P: Provider> Server<P> {
         }
     }
 
-    /// Returns the stored identity as it is: identities have had one version so far.
+    /// Returns the stored identity, in which attributes of later versions are null.
     pub(super) fn upgrade_identity(
         &self,
         request: &proto::upgrade_resource_identity::Request,
