@@ -108,7 +108,11 @@ impl Resource<Shared> for Index {
     ) -> Result<Value, Diagnostics> {
         let part = |name| state.get(name).as_str();
         let (version, image) = (part("index_version"), part("image"));
-        let mut id = format!("{}/{}", version.unwrap_or_default(), image.unwrap_or_default());
+        let mut id = format!(
+            "{}/{}",
+            version.unwrap_or_default(),
+            image.unwrap_or_default()
+        );
         if let Some(tag) = part("tag") {
             id.push(',');
             id.push_str(tag);

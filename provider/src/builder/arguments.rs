@@ -73,6 +73,17 @@ macro_rules! with_arguments {
             refresh: Aws(|seen| seen.parts.generator.variable(environment::TAG_SUFFIX).cloned()),
         }
 
+        /// Whether `<tag>` followed by `tag_suffix` names the image itself if no layer of the image can
+        /// be indexed, so that it always names what `<tag>` is (`V2`). Otherwise such an image gets no
+        /// second tag; one that an earlier image left there is reported as an error.
+        tag_unindexed_images: bool = true => {
+            schema: |attribute| attribute,
+            refresh: Aws(|seen| {
+                let value = seen.parts.generator.variable(environment::TAG_UNINDEXED);
+                value.map_or(Some(true), |value| value.parse().ok())
+            }),
+        }
+
         /// Number of bytes of a decompressed layer between two points from which it can be read:
         /// 65536 (64 KiB) to 1073741824 (1 GiB).
         span_size: i64 = limits::DEFAULT_SPAN_SIZE as i64 => {
@@ -135,7 +146,8 @@ macro_rules! with_arguments {
         }
 
         /// Maximum number of images that are indexed at the same time. The number is reserved for
-        /// the index generator from the account's concurrency. `0` stops it; `-1` sets no limit.
+        /// the index generator from the account's concurrency. `-1` sets no limit. `0` stops it:
+        /// images pushed meanwhile go to `on_failure_destination_arn` without retries, or are lost.
         reserved_concurrent_executions: i64 = UNRESERVED => {
             schema: |attribute| attribute
                 .validate(number_range(UNRESERVED..=i64::from(i32::MAX))),
@@ -161,13 +173,13 @@ macro_rules! with_arguments {
             refresh: Aws(|seen| Some(seen.parts.generator.function()?.config.tracing_mode.clone())),
         }
 
-        /// Number of times an image that could not be indexed is retried: 0 to 2.
+        /// Number of times that either function retries an image after a failure: 0 to 2.
         maximum_retry_attempts: i64 = DEFAULT_RETRIES => {
             schema: |attribute| attribute.validate(number_range(0..=2)),
             refresh: Aws(|seen| Some(seen.parts.generator.function()?.invocation.retries)),
         }
 
-        /// Maximum time an image waits for the index generator, in seconds: 60 to 21600 (6 hours).
+        /// Maximum time an image waits for either function, in seconds: 60 to 21600 (6 hours).
         maximum_event_age_in_seconds: i64 = DEFAULT_EVENT_AGE => {
             schema: |attribute| attribute.validate(number_range(60..=DEFAULT_EVENT_AGE)),
             refresh: Aws(|seen| Some(seen.parts.generator.function()?.invocation.max_age)),
@@ -175,8 +187,8 @@ macro_rules! with_arguments {
 
         /// ARN of the destination for images that could not be indexed or waited too long: an SQS
         /// queue, an SNS topic (neither of them FIFO), a Lambda function, an EventBridge event bus
-        /// or an S3 bucket. The index generator's role is allowed to send to it. Without a
-        /// destination, failures are only logged.
+        /// or an S3 bucket. Both roles are allowed to send to it. Without a destination, failures
+        /// are only logged.
         on_failure_destination_arn: Option<String> = None => {
             schema: |attribute| attribute.validate(checks::destination()),
             refresh: Aws(|seen| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lambda::environment::{
-    FILTERS, GENERATOR_ARN, INDEX_VERSION, MIN_LAYER_SIZE, SPAN_SIZE, TAG_SUFFIX,
+    FILTERS, GENERATOR_ARN, INDEX_VERSION, MIN_LAYER_SIZE, SPAN_SIZE, TAG_SUFFIX, TAG_UNINDEXED,
 };
 use lambda::filters;
 
@@ -32,6 +32,7 @@ pub(super) fn index_generator(arguments: &Arguments) -> Environment {
         (TAG_SUFFIX, arguments.tag_suffix.clone()),
         (SPAN_SIZE, arguments.span_size.to_string()),
         (MIN_LAYER_SIZE, arguments.min_layer_size.to_string()),
+        (TAG_UNINDEXED, arguments.tag_unindexed_images.to_string()),
     ])
 }
 

@@ -72,14 +72,10 @@ pub(super) fn policy(function: Function, arguments: &Arguments, account: &Accoun
                 ],
                 "Resource": arns.collect::<Vec<_>>(),
             }));
-            statements.extend(
-                arguments
-                    .on_failure_destination_arn
-                    .as_deref()
-                    .and_then(send),
-            );
         }
     }
+    let destination = arguments.on_failure_destination_arn.as_deref();
+    statements.extend(destination.and_then(send));
     if let Some(key) = &arguments.kms_key_arn {
         statements.push(json!({
             "Sid": "ReadOwnEnvironment",

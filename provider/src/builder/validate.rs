@@ -29,7 +29,22 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
     if !found.has_errors() {
         found.extend(sizes(config));
     }
+    found.extend(stopped(config));
     found
+}
+
+/// Warns of a stopped index generator whose events go nowhere.
+fn stopped(config: &Value) -> Option<Diagnostic> {
+    let reserved = config.get("reserved_concurrent_executions");
+    let is_stopped = *reserved == Value::from(0_i64);
+    if !is_stopped || !config.get("on_failure_destination_arn").is_null() {
+        return None;
+    }
+    let detail = "The index generator is stopped, so images pushed meanwhile are not indexed, and \
+                  their events are lost. Set on_failure_destination_arn to keep the events, or \
+                  index_existing = true when the index generator starts again.";
+    let warning = Diagnostic::warning("Pushed images are not indexed", detail);
+    Some(warning.at("reserved_concurrent_executions"))
 }
 
 fn filters_together(config: &Value, found: &mut Diagnostics) {
@@ -133,6 +148,25 @@ mod tests {
             .iter()
             .map(|d| format!("{}: {}: {}", d.path, d.summary, d.detail))
             .collect()
+    }
+
+    #[test]
+    fn a_stopped_generator_without_a_destination_is_a_warning() {
+        let found = |reserved: i64, destination: Value| {
+            validate(&Value::object([
+                ("reserved_concurrent_executions", reserved.into()),
+                ("on_failure_destination_arn", destination),
+            ]))
+        };
+        let warnings = found(0, Value::Null);
+        assert_eq!(warnings.iter().count(), 1);
+        assert!(!warnings.has_errors());
+        assert_eq!(found(1, Value::Null).iter().count(), 0);
+        assert_eq!(found(0, Value::Unknown).iter().count(), 0);
+        assert_eq!(
+            found(0, "arn:aws:sqs:eu-west-1:1:q".into()).iter().count(),
+            0
+        );
     }
 
     #[test]

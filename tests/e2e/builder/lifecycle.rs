@@ -29,6 +29,7 @@ fn only_the_name_replaces() -> Result<()> {
     let arguments = r#"repository_image_tag_filters   = ["shop/*:*"]
   index_version                  = "V1"
   tag_suffix                     = "-lazy"
+  tag_unindexed_images           = false
   span_size                      = 1048576
   min_layer_size                 = 0
   memory_size                    = 3008

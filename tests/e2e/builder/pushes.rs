@@ -147,14 +147,15 @@ fn the_newer_of_two_pushes_wins() -> Result<()> {
 }
 
 #[test]
-fn an_image_of_small_layers_is_not_indexed() -> Result<()> {
+fn the_output_tag_names_an_image_of_small_layers_itself() -> Result<()> {
     let scenario = Scenario::applied(ARGUMENTS)?;
     scenario.push(REPOSITORY, TAG, |layout| {
         let mut small = layers(layout, Compression::Gzip, 1)?;
         small.truncate(1);
         layout.image("amd64", MediaTypes::Oci, &small)
     })?;
-    scenario.wait_for_message(GENERATOR, &["no layer was indexed"])?;
-    assert_eq!(scenario.aws.tags(REPOSITORY)?, [TAG]);
+    scenario.wait_for_message(GENERATOR, &["tagged", "itself", "no layer was indexed"])?;
+    assert_eq!(scenario.aws.tags(REPOSITORY)?, [TAG, ENABLED]);
+    assert_eq!(scenario.aws.digests(REPOSITORY)?.len(), 1);
     Ok(())
 }

@@ -303,25 +303,6 @@ fn resources_with_different_arguments_need_different_tags() -> Result<()> {
 }
 
 #[test]
-fn an_image_that_is_soci_enabled_already() -> Result<()> {
-    let scenario = Scenario::new("keep_on_destroy = true")?;
-    scenario.terraform.apply()?;
-    let enabled = scenario.manifest(ENABLED)?.digest;
-    let reference = scenario
-        .registry
-        .reference(&format!("{REPOSITORY}:{ENABLED}"));
-    let other = initialised(&reference, "")?;
-    other.apply()?;
-    assert_eq!(other.expect_resource(ADDRESS)?.text("digest")?, enabled);
-    assert!(!other.plan()?.changes);
-    // Only the tag was created, so only the tag is deleted.
-    other.destroy()?;
-    assert_eq!(scenario.registry.tags(REPOSITORY)?, [TAG, ENABLED]);
-    scenario.expect_enabled()?;
-    Ok(())
-}
-
-#[test]
 fn twenty_resources_at_once() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
@@ -336,7 +317,9 @@ fn twenty_resources_at_once() -> Result<()> {
             "-parallelism=20",
         ])?
         .success()?;
-    let tags = registry.tags(REPOSITORY)?;
+    let mut tags = registry.tags(REPOSITORY)?;
+    // Nineteen of them found the image, and claim it as referrers.
+    tags.retain(|tag| !tag.starts_with("sha256-"));
     assert_eq!(tags.len(), 21, "{tags:?}");
     assert!(!terraform.plan()?.changes);
     terraform.destroy()?;

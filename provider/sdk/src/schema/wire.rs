@@ -97,6 +97,7 @@ mod read {
                 version: sent.version,
                 root: Block::single().filled(block)?,
                 identity: Vec::new(),
+                identity_version: 0,
             })
         }
     }

@@ -74,10 +74,7 @@ impl Desired {
                 Which::EventFilter => UNRESERVED,
                 Which::IndexGenerator => arguments.reserved_concurrent_executions,
             },
-            invocation: match which {
-                Which::EventFilter => Invocation::default(),
-                Which::IndexGenerator => Invocation::desired(arguments),
-            },
+            invocation: Invocation::desired(arguments),
             permissions: permission::desired(around.rule_arn),
             config: Config::desired(which, arguments, around),
         }
