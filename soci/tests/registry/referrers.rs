@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use soci::oci::media_type;
 use soci::{Destination, Digest, ImageSource};
 
 use crate::double::{Answer, Asked, Double};
@@ -35,6 +36,11 @@ fn keeping() -> impl Fn(&Asked) -> Answer {
     }
 }
 
+/// An image index, as registries serve it.
+fn list(index: &Value) -> Answer {
+    Answer::json(index).header("Content-Type", media_type::OCI_INDEX)
+}
+
 /// Manifests that were stored, by name.
 fn stored(double: &Double) -> Vec<String> {
     let asked = double.asked();
@@ -53,9 +59,9 @@ async fn a_registry_lists_them_in_pages() {
     let double = Double::new(move |asked| match (asked.kind(), asked.query.as_str()) {
         ("referrers", "") => {
             let next = format!("<{}?last=one>; rel=\"next\"", asked.path);
-            Answer::json(&pages[0]).header("Link", next)
+            list(&pages[0]).header("Link", next)
         }
-        ("referrers", "last=one") => Answer::json(&pages[1]),
+        ("referrers", "last=one") => list(&pages[1]),
         other => panic!("{other:?}"),
     })
     .await;
@@ -70,7 +76,7 @@ async fn a_list_that_breaks_off_is_no_list() {
     let double = Double::new(|asked| match asked.query.as_str() {
         "" => {
             let next = format!("<{}?last=one>; rel=\"next\"", asked.path);
-            Answer::json(&json!({"schemaVersion": 2, "manifests": []})).header("Link", next)
+            list(&json!({"schemaVersion": 2, "manifests": []})).header("Link", next)
         }
         _ => Answer::new(404),
     })
@@ -88,7 +94,7 @@ async fn without_the_api_there_is_a_tag() {
     );
     let index = json!({"schemaVersion": 2, "manifests": [listed]});
     let double = Double::new(move |asked| match asked.kind() {
-        "manifests" if asked.name() == tag => Answer::json(&index),
+        "manifests" if asked.name() == tag => list(&index),
         "manifests" => unknown(),
         _ => Answer::new(404).body("404 page not found"),
     })
