@@ -258,3 +258,28 @@ impl Connection {
         self.url("").is_ok_and(|own| own.origin() == url.origin())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::credentials::Credentials;
+
+    #[test]
+    fn plain_urls_behind_tls() {
+        let client = Client::new().expect("a client");
+        let reference = "r.test:8443/shop/web:1".parse().expect("a reference");
+        let connection = Connection::new(&client, &reference, Credentials::Anonymous.into());
+        let base = connection.url("blobs/uploads/").expect("a URL");
+        for (target, want) in [
+            ("/up/1?a=b", "https://r.test:8443/up/1?a=b"),
+            ("https://r.test:8443/up/1", "https://r.test:8443/up/1"),
+            ("http://r.test:8443/up/1", "https://r.test:8443/up/1"),
+            // Another server, which gets no credentials.
+            ("http://r.test/up/1", "http://r.test/up/1"),
+            ("http://s.test:8443/up/1", "http://s.test:8443/up/1"),
+        ] {
+            let url = connection.join(&base, target).expect("a URL");
+            assert_eq!(url.as_str(), want);
+        }
+    }
+}
