@@ -17,7 +17,6 @@ use tfplugin_sdk::{Diagnostic, Value};
 use crate::aws::Aws;
 use crate::diagnose::diagnose;
 use clients::Clients;
-pub(crate) use ecr::EcrFailure;
 use ecr::{EcrToken, Host, Tokens};
 use registry_auth::Entries;
 pub(crate) use registry_auth::{block, validate};

@@ -1,9 +1,21 @@
 //! Diagnostics of errors of the library and of registries: context, cause, next step.
 
+use std::fmt;
+
 use soci::Error;
 use tfplugin_sdk::Diagnostic;
 
-use crate::credentials::EcrFailure;
+/// A diagnostic as the error of a credential source.
+#[derive(Debug)]
+pub(crate) struct Diagnosed(pub Diagnostic);
+
+impl std::error::Error for Diagnosed {}
+
+impl fmt::Display for Diagnosed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.summary)
+    }
+}
 
 /// Returns the diagnostic of an error that occurred while `doing` something with an image.
 pub(crate) fn diagnose(doing: &str, image: &str, error: &Error) -> Diagnostic {
@@ -31,11 +43,11 @@ pub(crate) fn diagnose_removal(doing: &str, image: &str, error: &Error) -> Diagn
     Diagnostic::error("Registry denies the removal", detail).at("image")
 }
 
-/// Returns why AWS gave no token, if that is why a registry refused a request.
-fn ecr_failure(error: &soci::RegistryError) -> Option<&Diagnostic> {
+/// Returns why a credential source had nothing, if that is why a registry refused a request.
+fn diagnosed(error: &soci::RegistryError) -> Option<&Diagnostic> {
     let failures = error.tried().iter().filter_map(soci::Tried::failure);
-    let mut tokens = failures.filter_map(|failure| failure.downcast_ref::<EcrFailure>());
-    tokens.next().map(|failure| &failure.0)
+    let mut diagnosed = failures.filter_map(|failure| failure.downcast_ref::<Diagnosed>());
+    diagnosed.next().map(|failure| &failure.0)
 }
 
 /// Whether a registry refused to move a tag.
@@ -67,7 +79,7 @@ fn explain(image: &str, error: &Error) -> (&'static str, String) {
              repository's tags mutable."
                 .to_owned(),
         ),
-        Error::Registry(registry) => match ecr_failure(registry) {
+        Error::Registry(registry) => match diagnosed(registry) {
             Some(failure) => ("No token from Amazon ECR", failure.detail.clone()),
             None => explain_registry(host, registry),
         },

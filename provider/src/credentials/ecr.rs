@@ -4,7 +4,6 @@
 //! account, so one is kept per region. It is only sent to hosts of Amazon ECR.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,6 +14,7 @@ use soci::{CredentialSource, Credentials, ImageReference};
 use tfplugin_sdk::{Diagnostic, async_trait};
 
 use crate::aws::{Aws, AwsError, is_account_id, is_region};
+use crate::diagnose::Diagnosed;
 
 /// Hosts of Amazon ECR Public; the second is also reachable over IPv6.
 const PUBLIC: [&str; 2] = ["public.ecr.aws", "ecr-public.aws.com"];
@@ -134,18 +134,6 @@ pub(super) struct EcrToken {
     pub host: Host,
 }
 
-/// Reason why AWS gave no token.
-#[derive(Debug)]
-pub(crate) struct EcrFailure(pub Diagnostic);
-
-impl std::error::Error for EcrFailure {}
-
-impl fmt::Display for EcrFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.summary)
-    }
-}
-
 #[async_trait]
 impl CredentialSource for EcrToken {
     fn name(&self) -> String {
@@ -162,7 +150,7 @@ impl CredentialSource for EcrToken {
                 tracing::debug!(registry = image.registry(), "credentials of AWS");
                 Ok(Some(token))
             }
-            Err(diagnostic) => Err(Arc::new(EcrFailure(diagnostic))),
+            Err(diagnostic) => Err(Arc::new(Diagnosed(diagnostic))),
         }
     }
 }

@@ -5,13 +5,13 @@
 //! credentials has may be refused, at once or by the token server; then the next source is asked.
 
 mod challenge;
+mod header;
+mod operation;
 mod token;
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
 use reqwest::{Response, StatusCode};
 use url::Url;
@@ -19,26 +19,10 @@ use url::Url;
 use super::credentials::{CredentialChain, Credentials};
 use crate::error::{RegistryError, Tried};
 use crate::oci::ImageReference;
-pub(super) use challenge::Challenge;
+use challenge::Challenge;
+use header::{basic, bearer};
+pub(super) use operation::Operation;
 use token::TokenServer;
-
-/// An operation on the repository. A token is requested with the rights for it and no more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operation {
-    Pull,
-    Push,
-    Delete,
-}
-
-impl Operation {
-    fn actions(self) -> &'static str {
-        match self {
-            Self::Pull => "pull",
-            Self::Push => "pull,push",
-            Self::Delete => "pull,push,delete",
-        }
-    }
-}
 
 /// A header made of the credentials of one source.
 #[derive(Clone)]
@@ -296,15 +280,4 @@ impl Passage<'_> {
         let name = self.authorization.chain.name(source);
         self.tried.push(Tried::refused(name, refusal));
     }
-}
-
-fn basic(username: &str, password: &str) -> String {
-    format!(
-        "Basic {}",
-        STANDARD.encode(format!("{username}:{password}"))
-    )
-}
-
-fn bearer(token: &str) -> String {
-    format!("Bearer {token}")
 }

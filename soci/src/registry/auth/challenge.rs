@@ -7,7 +7,7 @@ use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
 /// One challenge of a registry.
 #[derive(Debug, Clone)]
-pub(in crate::registry) struct Challenge {
+pub(super) struct Challenge {
     /// Scheme in lower case.
     pub scheme: String,
     /// Names in lower case, and values.
@@ -21,7 +21,7 @@ impl Challenge {
     }
 
     /// Returns the challenges of a response.
-    pub(in crate::registry) fn all(headers: &HeaderMap) -> Vec<Self> {
+    pub(super) fn all(headers: &HeaderMap) -> Vec<Self> {
         let headers = headers.get_all(WWW_AUTHENTICATE).iter();
         let texts = headers.filter_map(|header| header.to_str().ok());
         texts

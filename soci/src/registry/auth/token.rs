@@ -5,8 +5,9 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use url::{Url, form_urlencoded};
 
-use super::Operation;
 use super::challenge::Challenge;
+use super::header::basic;
+use super::operation::Operation;
 use crate::error::RegistryError;
 use crate::registry::body::Body;
 use crate::registry::credentials::Credentials;
@@ -75,7 +76,7 @@ impl TokenServer<'_> {
                 let request = self.http.get(url.clone());
                 match credentials {
                     Credentials::Basic { username, password } => {
-                        request.header(AUTHORIZATION, super::basic(username, password))
+                        request.header(AUTHORIZATION, basic(username, password))
                     }
                     _ => request,
                 }
