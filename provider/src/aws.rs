@@ -18,6 +18,7 @@ mod settings;
 pub(crate) use account::{Account, Aws};
 pub(crate) use check::{is_account_id, is_region};
 pub(crate) use error::AwsError;
+pub(crate) use http::read_certificates;
 pub(crate) use request::FIRST_PAUSE;
 pub(crate) use session::Session;
 pub(crate) use settings::expand;

@@ -1,55 +1,91 @@
-//! Credentials of registries: in this order, `registry_auth` of the provider, Docker's
-//! configuration, the AWS credentials for Amazon ECR, anonymous.
+//! Registries: who they are asked as, and how they are reached.
 //!
-//! Each source is tried only if the previous one has nothing, and only for the registry at hand:
-//! credentials of one registry are never sent to another.
+//! Credentials are those of a `registry_auth` block for the registry, and no others. Without one they
+//! are looked for where other programs keep their log-ins, then (Amazon ECR) AWS is asked for a
+//! token, then the registry is asked as nobody. A source that has nothing, fails, or has what the
+//! registry refuses, gives way to the next. Credentials of one registry are never sent to another.
 
-mod docker;
+mod clients;
 mod ecr;
 mod registry_auth;
 
-use soci::{Credentials, ImageReference};
+use std::sync::Arc;
+
+use soci::{CredentialChain, ImageReference, RegistryImage};
 use tfplugin_sdk::{Diagnostic, Value};
 
 use crate::aws::Aws;
-use ecr::Host;
+use crate::diagnose::diagnose;
+use clients::Clients;
+use ecr::{EcrToken, Host, Tokens};
 use registry_auth::Entries;
 pub(crate) use registry_auth::{block, validate};
 
-/// The credentials of all registries.
-pub(crate) struct RegistryCredentials {
+/// All registries.
+pub(crate) struct Registries {
     configured: Entries,
-    tokens: ecr::Tokens,
+    clients: Clients,
+    aws: Arc<Aws>,
+    tokens: Arc<Tokens>,
 }
 
-impl RegistryCredentials {
-    pub(crate) fn new(config: &Value) -> Self {
-        Self {
+impl Registries {
+    /// Reads the configuration of the provider. Connects to nothing yet.
+    ///
+    /// # Errors
+    /// When certificate authorities cannot be loaded.
+    pub(crate) fn new(config: &Value, aws: &Arc<Aws>) -> Result<Self, Diagnostic> {
+        Ok(Self {
             configured: Entries::read(config),
-            tokens: ecr::Tokens::default(),
-        }
+            clients: Clients::new(aws.root_certificates())?,
+            aws: Arc::clone(aws),
+            tokens: Arc::default(),
+        })
+    }
+
+    /// Opens an image in its registry.
+    ///
+    /// # Errors
+    /// When credentials are configured but cannot be obtained, or a certificate authority cannot
+    /// be read.
+    pub(crate) async fn open(&self, image: &ImageReference) -> Result<RegistryImage, Diagnostic> {
+        let client = self.clients.find(&self.configured, image)?;
+        let credentials = self.credentials(image).await?;
+        Ok(client.image(image.clone(), credentials))
     }
 
     /// Finds the credentials for the registry of an image.
-    pub(crate) async fn find(
-        &self,
-        aws: &Aws,
-        image: &ImageReference,
-    ) -> Result<Credentials, Diagnostic> {
+    async fn credentials(&self, image: &ImageReference) -> Result<CredentialChain, Diagnostic> {
+        let registry = image.registry();
         if let Some(found) = self.configured.find(image).await? {
-            tracing::debug!(registry = image.registry(), "credentials of registry_auth");
+            tracing::debug!(registry, "credentials of registry_auth");
             return Ok(found);
         }
-        let found = docker::look_up(image, Credentials::from_docker_config(image)).await?;
-        if found != Credentials::Anonymous {
-            tracing::debug!(registry = image.registry(), "credentials of Docker");
-            return Ok(found);
-        }
-        let Some(host) = Host::of(image.registry()) else {
-            tracing::debug!(registry = image.registry(), "no credentials");
-            return Ok(found);
+        let local = CredentialChain::local_only(image).await;
+        let local = local
+            .map_err(|error| diagnose("looking up credentials for", &image.to_string(), &error))?;
+        let Some(host) = Host::of(registry) else {
+            return Ok(local.then_anonymous());
         };
-        tracing::debug!(registry = image.registry(), "credentials of AWS");
-        self.tokens.find(aws, &host, image).await
+        let (found, failed) = local.first(image).await;
+        // Nobody may read a private registry: without a token there is nothing to be tried.
+        if found.is_none() && host != Host::Public {
+            let token = self.tokens.find(&self.aws, &host, image).await;
+            token.map_err(|mut diagnostic| {
+                let failed = failed.iter().filter(|tried| tried.failure().is_some());
+                for tried in failed {
+                    diagnostic
+                        .detail
+                        .push_str(&format!("\n\nTried before: {tried}."));
+                }
+                diagnostic
+            })?;
+        }
+        let token = EcrToken {
+            aws: Arc::clone(&self.aws),
+            tokens: Arc::clone(&self.tokens),
+            host,
+        };
+        Ok(local.then(token).then_anonymous())
     }
 }

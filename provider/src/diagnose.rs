@@ -1,7 +1,21 @@
 //! Diagnostics of errors of the library and of registries: context, cause, next step.
 
+use std::fmt;
+
 use soci::Error;
 use tfplugin_sdk::Diagnostic;
+
+/// A diagnostic as the error of a credential source.
+#[derive(Debug)]
+pub(crate) struct Diagnosed(pub Diagnostic);
+
+impl std::error::Error for Diagnosed {}
+
+impl fmt::Display for Diagnosed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.summary)
+    }
+}
 
 /// Returns the diagnostic of an error that occurred while `doing` something with an image.
 pub(crate) fn diagnose(doing: &str, image: &str, error: &Error) -> Diagnostic {
@@ -29,6 +43,13 @@ pub(crate) fn diagnose_removal(doing: &str, image: &str, error: &Error) -> Diagn
     Diagnostic::error("Registry denies the removal", detail).at("image")
 }
 
+/// Returns why a credential source had nothing, if that is why a registry refused a request.
+fn diagnosed(error: &soci::RegistryError) -> Option<&Diagnostic> {
+    let failures = error.tried().iter().filter_map(soci::Tried::failure);
+    let mut diagnosed = failures.filter_map(|failure| failure.downcast_ref::<Diagnosed>());
+    diagnosed.next().map(|failure| &failure.0)
+}
+
 /// Whether a registry refused to move a tag.
 pub(crate) fn is_immutable(error: &Error) -> bool {
     let details = error
@@ -50,7 +71,7 @@ fn explain(image: &str, error: &Error) -> (&'static str, String) {
         ),
         Error::Credentials { .. } => (
             "Registry credentials not available",
-            format!("Log in again with `docker login {host}`, or correct Docker's configuration."),
+            format!("Log in again with `docker login {host}`, or correct the file."),
         ),
         Error::Registry(_) if is_immutable(error) => (
             "Tag is immutable",
@@ -58,7 +79,10 @@ fn explain(image: &str, error: &Error) -> (&'static str, String) {
              repository's tags mutable."
                 .to_owned(),
         ),
-        Error::Registry(registry) => explain_registry(host, registry),
+        Error::Registry(registry) => match diagnosed(registry) {
+            Some(failure) => ("No token from Amazon ECR", failure.detail.clone()),
+            None => explain_registry(host, registry),
+        },
         Error::NoSuchPlatform { .. } => (
             "Platform not in the image",
             "Correct the argument platforms, or remove it to index every platform.".to_owned(),
@@ -101,6 +125,22 @@ fn explain_registry(host: &str, error: &soci::RegistryError) -> (&'static str, S
         let advice = "The image was not found: check the repository and the tag, and that the \
                       image is pushed before it is indexed.";
         ("Image not found", advice.to_owned())
+    } else if error.is_plain_http() {
+        let advice = format!(
+            "The registry speaks plain HTTP, without encryption. If that is meant to be, set \
+             plain_http = true in a registry_auth block with address = \"{host}\"; or else check \
+             the port."
+        );
+        ("Registry speaks plain HTTP", advice)
+    } else if error.is_untrusted() {
+        let advice = format!(
+            "The registry's certificate is not one to trust. If a certificate authority of your own \
+             has issued it, set ca_file in a registry_auth block with address = \"{host}\", or \
+             custom_ca_bundle (AWS_CA_BUNDLE) for all registries and AWS, to a file with that \
+             authority's certificate in PEM form, or install it in the system. It has to be valid \
+             for this host name and not expired."
+        );
+        ("Registry certificate not trusted", advice)
     } else if error.is_unreachable() {
         let advice = format!(
             "The registry could not be reached: check the host name and port, and that {host} \

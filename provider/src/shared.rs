@@ -8,17 +8,15 @@ use tfplugin_sdk::{Diagnostic, Value};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::aws::Aws;
-use crate::credentials::RegistryCredentials;
+use crate::credentials::Registries;
 use crate::planned_tags::PlannedTags;
 
 /// State shared by all resources.
 pub(crate) struct Shared {
-    /// Connections to registries.
-    pub client: soci::Client,
     /// The AWS account.
-    pub aws: Aws,
-    /// Credentials of registries.
-    pub credentials: RegistryCredentials,
+    pub aws: Arc<Aws>,
+    /// Registries, with the credentials for them.
+    pub registries: Registries,
     /// Tags that resources plan to publish.
     pub planned_tags: PlannedTags,
     /// One lock per repository, by name.
@@ -36,19 +34,10 @@ impl Shared {
     /// # Errors
     /// When certificate authorities cannot be loaded.
     pub(crate) fn new(config: &Value) -> Result<Self, Diagnostic> {
-        let aws = Aws::new(config)?;
-        let client = match aws.root_certificates() {
-            Some(pem) => soci::Client::with_root_certificates(pem),
-            None => soci::Client::new(),
-        };
-        let client = client.map_err(|error| {
-            let advice = "Check that the system's CA certificates are installed.";
-            Diagnostic::error("Cannot connect to registries", format!("{error}. {advice}"))
-        })?;
+        let aws = Arc::new(Aws::new(config)?);
         Ok(Self {
-            client,
+            registries: Registries::new(config, &aws)?,
             aws,
-            credentials: RegistryCredentials::new(config),
             planned_tags: PlannedTags::default(),
             repositories: Mutex::default(),
         })

@@ -8,7 +8,7 @@ use std::error::Error;
 
 use soci::oci::Descriptor;
 use soci::ztoc::SkipReason;
-use soci::{Client, Credentials, ImageReference, Options, Progress};
+use soci::{Client, CredentialChain, ImageReference, Options, Progress};
 
 /// Prints a line for each layer.
 struct Lines;
@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let reference: ImageReference = reference.parse()?;
     let tag = reference.tag().map(|tag| format!("{tag}-soci"));
-    let credentials = Credentials::from_docker_config(&reference).await?;
+    let credentials = CredentialChain::local(&reference).await?;
     let image = Client::new()?.image(reference, credentials);
 
     // Layers of any size, for a small image would have nothing to index.

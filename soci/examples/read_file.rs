@@ -7,7 +7,7 @@
 use std::error::Error;
 use std::io::Write;
 
-use soci::{Client, Credentials, ImageReference, LayerReader};
+use soci::{Client, CredentialChain, ImageReference, LayerReader};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: read_file REFERENCE PATH".into());
     };
     let reference: ImageReference = reference.parse()?;
-    let credentials = Credentials::from_docker_config(&reference).await?;
+    let credentials = CredentialChain::local(&reference).await?;
     let image = Client::new()?.image(reference, credentials);
 
     for platform in soci::inspect(&image).await?.platforms {

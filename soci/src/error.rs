@@ -1,5 +1,6 @@
 //! Errors of whatever works on images.
 
+mod credentials;
 mod registry;
 
 use std::io;
@@ -8,7 +9,9 @@ use std::path::PathBuf;
 use crate::oci::{Digest, InvalidDigest, InvalidJson, InvalidReference, Platform};
 use crate::ztoc::{CorruptLayer, ExtractError, InvalidZtoc};
 
-pub use registry::{CredentialsError, Detail, RegistryError, SetupError};
+pub use credentials::{CredentialsError, Tried};
+pub(crate) use registry::printable;
+pub use registry::{Detail, RegistryError, SetupError};
 
 /// The result of an operation on images.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -92,7 +92,7 @@ mod version;
 pub mod ztoc;
 
 #[cfg(feature = "images")]
-pub use error::{CredentialsError, Detail, Error, RegistryError, Result, SetupError};
+pub use error::{CredentialsError, Detail, Error, RegistryError, Result, SetupError, Tried};
 #[cfg(feature = "images")]
 pub use extract::LayerReader;
 #[cfg(feature = "images")]
@@ -108,7 +108,7 @@ pub use oci::{Digest, InvalidDigest, Manifest};
 #[cfg(feature = "images")]
 pub use oci::{ImageReference, InvalidReference};
 #[cfg(feature = "images")]
-pub use registry::{Client, Credentials, RegistryImage};
+pub use registry::{Client, CredentialChain, CredentialSource, Credentials, RegistryImage};
 #[cfg(feature = "images")]
 pub use remove::{Removal, Removed};
 #[cfg(feature = "images")]

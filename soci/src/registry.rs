@@ -32,5 +32,5 @@ mod retry;
 mod storage;
 
 pub use client::Client;
-pub use credentials::Credentials;
+pub use credentials::{CredentialChain, CredentialSource, Credentials};
 pub use image::RegistryImage;

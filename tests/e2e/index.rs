@@ -11,4 +11,5 @@ mod interrupt;
 mod leaving;
 mod lifecycle;
 mod plan;
+mod referrers;
 mod sharing;

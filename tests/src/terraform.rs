@@ -120,6 +120,13 @@ impl Terraform {
         terraform.env("CHECKPOINT_DISABLE", "1");
         // Empty, so that no login of this machine is found.
         terraform.env("DOCKER_CONFIG", terraform.home.path().join("docker"));
+        for other in ["REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"] {
+            let value = match other {
+                "REGISTRY_AUTH_FILE" => OsString::new(),
+                _ => terraform.home.path().join("absent").into(),
+            };
+            terraform.env(other, value);
+        }
         terraform.env("NO_PROXY", "127.0.0.1,localhost");
         Ok(terraform)
     }
@@ -137,6 +144,22 @@ impl Terraform {
     /// Sets a variable for every command that follows.
     pub fn env(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
         self.environment.push((name.into(), value.into()));
+    }
+
+    /// Puts a credential helper on the `PATH`: a shell script.
+    #[cfg(unix)]
+    pub fn credential_helper(&mut self, name: &str, script: &str) -> Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+
+        let directory = self.home.path().join("helpers");
+        fs::create_dir_all(&directory)?;
+        let program = directory.join(format!("docker-credential-{name}"));
+        fs::write(&program, format!("#!/bin/sh\n{script}\n"))?;
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o700))?;
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let directories = std::iter::once(directory).chain(std::env::split_paths(&path));
+        self.env("PATH", std::env::join_paths(directories)?);
+        Ok(())
     }
 
     /// Writes the Docker `config.json` in which the provider looks up logins.

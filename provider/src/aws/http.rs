@@ -32,7 +32,7 @@ impl Http {
     /// Returns a client that trusts the certificate authorities in a PEM file in addition to the
     /// system's.
     pub(super) fn trusting(path: &Path) -> Result<Self, Diagnostic> {
-        let pem = read(path).map_err(|reason| {
+        let pem = read_certificates(path).map_err(|reason| {
             let detail = format!(
                 "{}: {reason}.\n\nSet custom_ca_bundle, or the environment variable \
                  AWS_CA_BUNDLE, to a file with certificates in PEM form, each between \
@@ -56,7 +56,11 @@ impl Http {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
+/// Reads a file of certificates in PEM form.
+///
+/// # Errors
+/// If it cannot be read, or has no certificate or one that is invalid.
+pub(crate) fn read_certificates(path: &Path) -> Result<Vec<u8>, String> {
     let size = std::fs::metadata(path).map_err(|error| error.to_string())?;
     if size.len() > MAX_BUNDLE {
         return Err("larger than 16 MiB".to_owned());

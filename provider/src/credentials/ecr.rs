@@ -10,13 +10,14 @@ use std::time::{Duration, Instant, SystemTime};
 use aws_smithy_types::DateTime;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use soci::{Credentials, ImageReference};
-use tfplugin_sdk::Diagnostic;
+use soci::{CredentialSource, Credentials, ImageReference};
+use tfplugin_sdk::{Diagnostic, async_trait};
 
 use crate::aws::{Aws, AwsError, is_account_id, is_region};
+use crate::diagnose::Diagnosed;
 
-/// Host of Amazon ECR Public.
-const PUBLIC: &str = "public.ecr.aws";
+/// Hosts of Amazon ECR Public; the second is also reachable over IPv6.
+const PUBLIC: [&str; 2] = ["public.ecr.aws", "ecr-public.aws.com"];
 /// Domains of private registries, one per partition.
 const DOMAINS: [&str; 7] = [
     "amazonaws.com",
@@ -42,7 +43,7 @@ pub(super) enum Host {
 impl Host {
     /// Recognises a host name of Amazon ECR. The whole name has to match.
     pub(super) fn of(host: &str) -> Option<Self> {
-        if host == PUBLIC {
+        if PUBLIC.contains(&host) {
             return Some(Self::Public);
         }
         let (account, rest) = host.split_once('.')?;
@@ -122,6 +123,34 @@ impl Tokens {
                 slot.failure = Some((Instant::now(), failure.clone()));
                 Err(failure)
             }
+        }
+    }
+}
+
+/// The token as a source of credentials.
+pub(super) struct EcrToken {
+    pub aws: Arc<Aws>,
+    pub tokens: Arc<Tokens>,
+    pub host: Host,
+}
+
+#[async_trait]
+impl CredentialSource for EcrToken {
+    fn name(&self) -> String {
+        "a token for the AWS credentials".to_owned()
+    }
+
+    async fn find(
+        &self,
+        image: &ImageReference,
+    ) -> Result<Option<Credentials>, Arc<dyn std::error::Error + Send + Sync>> {
+        match self.tokens.find(&self.aws, &self.host, image).await {
+            Ok(Credentials::Anonymous) => Ok(None),
+            Ok(token) => {
+                tracing::debug!(registry = image.registry(), "credentials of AWS");
+                Ok(Some(token))
+            }
+            Err(diagnostic) => Err(Arc::new(Diagnosed(diagnostic))),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The blocks `registry_auth`.
 
-use soci::{Credentials, ImageReference};
+use soci::{CredentialChain, Credentials, ImageReference};
 use tfplugin_sdk::{Attribute, AttributePath, Block, Diagnostic, Diagnostics, Value, validators};
 
-use super::docker;
 use crate::aws::expand;
+use crate::diagnose::diagnose;
 
 const NAME: &str = "registry_auth";
 
@@ -14,8 +14,8 @@ const DOCKER_HUB: [&str; 3] = ["index.docker.io", "registry-1.docker.io", "hub.d
 pub(crate) fn block() -> Block {
     Block::list()
         .description(
-            "Credentials for a registry, which take precedence over Docker's configuration. One \
-             block per registry.",
+            "How to log in to a registry and how to reach it. Credentials take precedence over \
+             Docker's configuration, and no others are tried. One block per registry.",
         )
         .attribute(
             "address",
@@ -51,6 +51,24 @@ pub(crate) fn block() -> Block {
                     "Path of a file in the format of Docker's `config.json`, including credential \
                      helpers, instead of `username` and `password`.",
                 ),
+        )
+        .attribute(
+            "ca_file",
+            Attribute::string()
+                .optional()
+                .validate(validators::length(1..=4096))
+                .description(
+                    "Path of a PEM file with certificate authorities to trust for this registry in \
+                     addition to the system's and those of `custom_ca_bundle`.",
+                ),
+        )
+        .attribute(
+            "plain_http",
+            Attribute::bool().optional().description(
+                "Whether the registry is asked over plain HTTP, unencrypted. Default: `true` for a \
+                 registry on this machine (`localhost`, `127.0.0.0/8`) without `ca_file`, `false` \
+                 for every other.",
+            ),
         )
 }
 
@@ -128,9 +146,15 @@ pub(crate) fn validate(config: &Value) -> Diagnostics {
             };
             let detail = format!("{one} is set, but {other} is not. Set both, or config_file.");
             wrong("Incomplete credentials", detail, one);
-        } else if !user && !file {
-            let detail = "Set username and password, or config_file.";
+        } else if !user && !file && !present("ca_file") && !present("plain_http") {
+            let detail = "Set username and password, or config_file; or, for a registry that only \
+                          has to be reached in another way, ca_file or plain_http.";
             wrong("No credentials", detail.to_owned(), "address");
+        }
+        if present("ca_file") && block.get("plain_http").as_bool() == Some(true) {
+            let detail = "ca_file is set together with plain_http, which needs no certificate. Keep \
+                          one or the other.";
+            wrong("Conflicting arguments", detail.to_owned(), "ca_file");
         }
         let address = block.get("address").as_str();
         let twice = |other: &Value| address.is_some() && other.get("address").as_str() == address;
@@ -153,9 +177,25 @@ enum Origin {
     Unknown,
 }
 
+/// How a registry is reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Transport {
+    pub plain_http: Option<bool>,
+    /// Path of a file of certificate authorities.
+    pub ca_file: Option<String>,
+}
+
+/// One block.
+struct Entry {
+    address: String,
+    /// None if the block only says how the registry is reached.
+    origin: Option<Origin>,
+    transport: Transport,
+}
+
 /// The blocks of a configuration.
 #[derive(Default)]
-pub(super) struct Entries(Vec<(String, Origin)>);
+pub(super) struct Entries(Vec<Entry>);
 
 impl Entries {
     /// Reads the blocks. Skips those whose address is not known yet.
@@ -164,48 +204,67 @@ impl Entries {
         let entries = blocks.iter().filter_map(|block| {
             let text = |name: &str| block.get(name).as_str().map(str::to_owned);
             let origin = match (text("username"), text("password"), text("config_file")) {
-                _ if !block.is_wholly_known() => Origin::Unknown,
-                (_, _, Some(file)) => Origin::File(file),
+                _ if !block.is_wholly_known() => Some(Origin::Unknown),
+                (_, _, Some(file)) => Some(Origin::File(file)),
                 (Some(username), Some(password), None) => {
-                    Origin::Given(Credentials::Basic { username, password })
+                    Some(Origin::Given(Credentials::Basic { username, password }))
                 }
-                // Validation has reported it.
-                _ => return None,
+                // Validation has reported what is incomplete.
+                _ => None,
             };
-            Some((text("address")?, origin))
+            Some(Entry {
+                address: text("address")?,
+                origin,
+                transport: Transport {
+                    plain_http: block.get("plain_http").as_bool(),
+                    ca_file: text("ca_file"),
+                },
+            })
         });
         Self(entries.collect())
+    }
+
+    fn of(&self, registry: &str) -> Option<&Entry> {
+        self.0.iter().find(|entry| entry.address == registry)
+    }
+
+    /// Returns how a registry is reached, if a block is for it.
+    pub(super) fn transport(&self, registry: &str) -> Option<Transport> {
+        Some(self.of(registry)?.transport.clone())
     }
 
     /// Finds the credentials in the block for the registry of an image.
     pub(super) async fn find(
         &self,
         image: &ImageReference,
-    ) -> Result<Option<Credentials>, Diagnostic> {
+    ) -> Result<Option<CredentialChain>, Diagnostic> {
         let registry = image.registry();
-        let entry = self.0.iter().find(|(address, _)| address == registry);
         let refuse =
             |summary: &str, detail: String| Err(Diagnostic::error(summary, detail).at("image"));
-        match entry {
+        match self.of(registry).and_then(|entry| entry.origin.as_ref()) {
             None => Ok(None),
-            Some((_, Origin::Given(credentials))) => Ok(Some(credentials.clone())),
-            Some((_, Origin::File(file))) => {
-                let path = expand(file);
-                let work = Credentials::from_docker_config_file(path, image);
-                match docker::look_up(image, work).await? {
-                    Credentials::Anonymous => refuse(
-                        "Registry credentials not available",
-                        format!(
-                            "While looking up credentials for {image}: {file}, the config_file \
-                             of registry_auth, has none for {registry}.\n\nAdd them with `docker \
-                             --config <directory of the file> login {registry}`, or remove the \
-                             block."
-                        ),
-                    ),
-                    found => Ok(Some(found)),
+            Some(Origin::Given(credentials)) => Ok(Some(credentials.clone().into())),
+            Some(Origin::File(file)) => {
+                let chain = CredentialChain::file(expand(file), image).await;
+                let chain = chain.map_err(|error| {
+                    diagnose("looking up credentials for", &image.to_string(), &error)
+                })?;
+                let (found, tried) = chain.first(image).await;
+                if found.is_some() {
+                    return Ok(Some(chain));
                 }
+                let tried: Vec<String> = tried.iter().map(ToString::to_string).collect();
+                refuse(
+                    "Registry credentials not available",
+                    format!(
+                        "While looking up credentials for {image}: {file}, the config_file of \
+                         registry_auth, has none for {registry} ({}).\n\nAdd them with `docker \
+                         --config <directory of the file> login {registry}`, or remove the block.",
+                        tried.join("; ")
+                    ),
+                )
             }
-            Some((_, Origin::Unknown)) => refuse(
+            Some(Origin::Unknown) => refuse(
                 "Registry credentials not known yet",
                 format!(
                     "While looking up credentials for {image}: the registry_auth block for \

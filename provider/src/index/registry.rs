@@ -13,6 +13,5 @@ pub(super) async fn open(
     shared: &Shared,
     image: &ImageReference,
 ) -> Result<RegistryImage, Diagnostic> {
-    let credentials = shared.credentials.find(&shared.aws, image).await?;
-    Ok(shared.client.image(image.clone(), credentials))
+    Box::pin(shared.registries.open(image)).await
 }

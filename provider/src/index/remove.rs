@@ -215,7 +215,7 @@ impl Remover<'_> {
 }
 
 fn never_deletes(error: &soci::Error) -> bool {
-    error.registry().and_then(RegistryError::status_code) == Some(405)
+    error.registry().is_some_and(RegistryError::is_unsupported)
 }
 
 /// Removes earlier builds after an update. The previous one stays, because running containers

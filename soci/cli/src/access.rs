@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use soci::{Client, Credentials, ImageReference, RegistryImage};
+use soci::{Client, CredentialChain, Credentials, ImageReference, RegistryImage};
 
 use crate::exit::UsageError;
 use crate::location::Location;
+use crate::output;
 
 /// Maximum size of a password or token, in bytes.
 const MAX_PASSWORD: u64 = 64 << 10;
@@ -21,7 +22,7 @@ const MAX_CERTIFICATES: u64 = 4 << 20;
 #[derive(Args, Default)]
 #[command(next_help_heading = "Registry options")]
 pub(crate) struct Access {
-    /// User name for the registry [default: Docker's configuration]
+    /// User name for the registry [default: the log-ins of docker and podman]
     #[arg(long, value_name = "NAME", requires = "password")]
     username: Option<String>,
     /// Read the password from standard input
@@ -30,7 +31,7 @@ pub(crate) struct Access {
     /// Read the password from a file
     #[arg(long, value_name = "FILE", requires = "username", group = "password")]
     password_file: Option<PathBuf>,
-    /// Use plain HTTP (loopback registries always get it)
+    /// Use plain HTTP (loopback registries get it unless there is a --ca-file)
     #[arg(long)]
     plain_http: bool,
     /// Trust the certificate authorities in a PEM file as well as the system's
@@ -68,7 +69,7 @@ pub(crate) struct Sides {
 /// Access to one registry.
 #[derive(Clone, Default)]
 pub(crate) struct Endpoint {
-    /// Docker's configuration applies if there are none.
+    /// The log-ins on this machine apply if there are none.
     credentials: Option<Credentials>,
     plain_http: bool,
     /// PEM certificates to trust.
@@ -83,14 +84,29 @@ impl Endpoint {
             None => Client::new()?,
         };
         if self.plain_http {
-            client = client.with_plain_http();
+            client = client.with_plain_http(true);
+        } else if self.certificates.is_some() {
+            client = client.with_plain_http(false);
         }
         let credentials = match &self.credentials {
-            Some(credentials) => credentials.clone(),
-            None => Credentials::from_docker_config(reference).await?,
+            Some(credentials) => credentials.clone().into(),
+            None => log_ins(reference).await?,
         };
         Ok(client.image(reference.clone(), credentials))
     }
+}
+
+/// Looks for log-ins where other programs keep theirs.
+async fn log_ins(reference: &ImageReference) -> Result<CredentialChain> {
+    let chain = CredentialChain::local(reference).await?;
+    let (found, tried) = chain.first(reference).await;
+    if found.is_none() {
+        // The image may be public, or else the registry's refusal says it again.
+        for failed in tried.iter().filter(|tried| tried.failure().is_some()) {
+            output::note(&format!("warning: no log-in from {failed}"));
+        }
+    }
+    Ok(chain)
 }
 
 impl Access {

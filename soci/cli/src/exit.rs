@@ -53,10 +53,25 @@ impl std::fmt::Display for UsageError {
 /// Prints an error. Returns the exit code for it.
 pub(crate) fn explain(error: &anyhow::Error) -> Exit {
     output::error(&chain(error));
+    if let Some(hint) = hint(error) {
+        output::note(hint);
+    }
     if error.is::<UsageError>() {
         Exit::Usage
     } else {
         Exit::Failure
+    }
+}
+
+/// Returns the option that helps, if there is one.
+fn hint(error: &anyhow::Error) -> Option<&'static str> {
+    let error = error.downcast_ref::<soci::Error>()?.registry()?;
+    if error.is_plain_http() {
+        Some("hint: for a registry of plain HTTP, add --plain-http")
+    } else if error.is_untrusted() {
+        Some("hint: for a certificate authority of your own, add --ca-file with its certificate")
+    } else {
+        None
     }
 }
 

@@ -1,10 +1,13 @@
-//! Errors of registries: clients, credentials and requests.
+//! Errors of registries: clients and requests.
 
-use std::{fmt, io};
+use std::fmt;
 
 use reqwest::{Method, StatusCode};
+use rustls::InvalidMessage;
 use serde::Deserialize;
 use url::Url;
+
+use super::credentials::Tried;
 
 /// Reason why a client cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -21,36 +24,14 @@ pub enum SetupError {
     Tls(#[source] reqwest::Error),
 }
 
-/// Reason why Docker's configuration yields no credentials.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CredentialsError {
-    /// The file cannot be read.
-    #[error("Docker's configuration: {0}")]
-    Unreadable(#[source] io::Error),
-    /// The file is invalid.
-    #[error("Docker's configuration: {0}")]
-    Invalid(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The file has an identity token, which is not supported.
-    #[error(
-        "Docker's configuration has an identity token, which is not supported; \
-         log in with a user name and a password or access token"
-    )]
-    IdentityToken,
-    /// A credential helper failed. Its output is not kept, because it may hold the secret.
-    #[error("the credential helper {helper:?} failed")]
-    Helper {
-        /// Name of the helper.
-        helper: String,
-    },
-}
-
 /// A request that failed.
 #[derive(Debug)]
 pub struct RegistryError {
     method: Method,
     url: String,
     kind: Kind,
+    /// Sources of credentials, if several were tried.
+    tried: Vec<Tried>,
 }
 
 #[derive(Debug)]
@@ -60,6 +41,7 @@ enum Kind {
         /// The innermost cause, printable.
         reason: String,
         temporary: bool,
+        tls: Option<TlsFailure>,
         source: reqwest::Error,
     },
     /// The response refuses the request.
@@ -73,6 +55,15 @@ enum Kind {
     Answer { reason: &'static str },
     /// The reference makes no URL.
     Url(url::ParseError),
+}
+
+/// A failure of TLS that another set-up avoids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TlsFailure {
+    /// The other side does not speak TLS.
+    Plain,
+    /// The certificate is not one to trust.
+    Certificate,
 }
 
 /// One error in the body of a response.
@@ -96,12 +87,17 @@ impl RegistryError {
         // A body that breaks off is reported as a decoding error.
         let broken = error.is_body() || error.is_decode();
         let temporary = error.is_connect() || error.is_timeout() || broken;
+        let tls = tls_failure(&error);
         Self::new(
             method,
             url,
             Kind::Transport {
-                reason: root_cause(&error),
-                temporary: temporary || error.is_request(),
+                reason: match tls {
+                    Some(TlsFailure::Plain) => "the other side does not speak TLS".to_owned(),
+                    _ => root_cause(&error),
+                },
+                temporary: (temporary || error.is_request()) && tls.is_none(),
+                tls,
                 // The URL may hold secrets.
                 source: error.without_url(),
             },
@@ -133,6 +129,7 @@ impl RegistryError {
             method: Method::GET,
             url: printable(reference),
             kind: Kind::Url(error),
+            tried: Vec::new(),
         }
     }
 
@@ -141,7 +138,30 @@ impl RegistryError {
             method: method.clone(),
             url: redacted(url),
             kind,
+            tried: Vec::new(),
         }
+    }
+
+    /// Adds the sources of credentials that were tried.
+    pub(crate) fn after(mut self, tried: Vec<Tried>) -> Self {
+        self.tried = tried;
+        self
+    }
+
+    /// Returns the refusal alone, without the request.
+    pub(crate) fn refusal(&self) -> String {
+        struct Shown<'a>(&'a RegistryError);
+        impl fmt::Display for Shown<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.write_kind(f)
+            }
+        }
+        Shown(self).to_string()
+    }
+
+    /// Returns the sources of credentials that were tried, if there were several.
+    pub fn tried(&self) -> &[Tried] {
+        &self.tried
     }
 
     /// Returns the status of the response, if one arrived.
@@ -150,6 +170,19 @@ impl RegistryError {
             Kind::Status { status, .. } => Some(status.as_u16()),
             _ => None,
         }
+    }
+
+    /// Whether the other side answered, and would answer the same again. Being asked too often counts
+    /// as an answer once it has been asked again in vain.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.status_code()
+            .is_some_and(|status| status == 429 || !self.is_temporary())
+    }
+
+    /// Whether the registry says that it never does what was asked, whoever asks.
+    pub fn is_unsupported(&self) -> bool {
+        let mut codes = self.details().iter().map(|detail| detail.code.as_str());
+        matches!(self.status_code(), Some(405 | 501)) || codes.any(|code| code == "UNSUPPORTED")
     }
 
     /// Returns the errors in the response's body.
@@ -184,6 +217,32 @@ impl RegistryError {
             || matches!(self.status_code(), Some(401 | 403))
     }
 
+    /// Whether the registry refuses whoever asks: with other credentials the request may succeed.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        let status = match &self.kind {
+            Kind::Status { status, .. } | Kind::Authentication { status, .. } => *status,
+            _ => return false,
+        };
+        status == StatusCode::FORBIDDEN
+    }
+
+    /// Whether the other side does not speak TLS, as a registry of plain HTTP does not.
+    pub fn is_plain_http(&self) -> bool {
+        self.tls() == Some(TlsFailure::Plain)
+    }
+
+    /// Whether the certificate of the other side is not trusted, or is not valid.
+    pub fn is_untrusted(&self) -> bool {
+        self.tls() == Some(TlsFailure::Certificate)
+    }
+
+    fn tls(&self) -> Option<TlsFailure> {
+        match &self.kind {
+            Kind::Transport { tls, .. } => *tls,
+            _ => None,
+        }
+    }
+
     /// Whether no response arrived.
     pub fn is_unreachable(&self) -> bool {
         matches!(self.kind, Kind::Transport { .. })
@@ -214,6 +273,21 @@ impl std::error::Error for RegistryError {
 impl fmt::Display for RegistryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}: ", self.method, self.url)?;
+        self.write_kind(f)?;
+        for (index, tried) in self.tried.iter().enumerate() {
+            let before = if index == 0 {
+                "; credentials tried: "
+            } else {
+                "; "
+            };
+            write!(f, "{before}{tried}")?;
+        }
+        Ok(())
+    }
+}
+
+impl RegistryError {
+    fn write_kind(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             Kind::Transport { reason, .. } => f.write_str(reason),
             Kind::Status { status, details } => {
@@ -231,7 +305,7 @@ impl fmt::Display for RegistryError {
                 }
             }
             Kind::Answer { reason } => f.write_str(reason),
-            Kind::Url(error) => error.fmt(f),
+            Kind::Url(error) => write!(f, "{error}"),
         }
     }
 }
@@ -271,11 +345,32 @@ fn redacted(url: &Url) -> String {
 }
 
 /// Returns at most a line of untrusted text, without control characters.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let line = text.chars().filter(|c| !c.is_control());
     let mut line: String = line.take(400).collect();
     line.truncate(line.trim_end().len());
     line
+}
+
+/// Recognises the failures of TLS that another set-up avoids.
+fn tls_failure(error: &reqwest::Error) -> Option<TlsFailure> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        // An error of input and output does not return the error that it wraps as its source.
+        let wrapped = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(|io| io.get_ref());
+        let wrapped = wrapped.map(|wrapped| wrapped as &(dyn std::error::Error + 'static));
+        match wrapped.unwrap_or(error).downcast_ref::<rustls::Error>() {
+            Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+                return Some(TlsFailure::Plain);
+            }
+            Some(rustls::Error::InvalidCertificate(_)) => return Some(TlsFailure::Certificate),
+            _ => {}
+        }
+        cause = wrapped.or_else(|| error.source());
+    }
+    None
 }
 
 /// Returns the innermost cause: "connection refused" rather than "error sending request".

@@ -31,10 +31,17 @@ pub struct InvalidReference {
 enum Reason {
     #[error("leave out the scheme; want host/repository:tag")]
     Scheme,
-    #[error("want ASCII characters only")]
-    NotAscii,
+    #[error("{character:?} at position {position}: {rule}")]
+    Character {
+        character: char,
+        /// Counted from 1.
+        position: usize,
+        rule: &'static str,
+    },
     #[error("want a repository in lower case")]
     UpperCase,
+    #[error("it is empty; want host/repository:tag")]
+    Empty,
     #[error("{0}; want host/repository:tag or host/repository@sha256:…")]
     Syntax(#[source] ParseError),
     #[error(transparent)]
@@ -113,18 +120,74 @@ fn parse(text: &str) -> Result<ImageReference, Reason> {
     if text.contains("://") {
         return Err(Reason::Scheme);
     }
-    // The pattern behind `Reference` accepts Unicode digits and letters for `\w`.
-    if !text.is_ascii() {
-        return Err(Reason::NotAscii);
+    if text.is_empty() {
+        return Err(Reason::Empty);
     }
-    let inner: Reference = text.parse().map_err(Reason::Syntax)?;
+    if let Some(refused) = outside_any_part(text) {
+        return Err(refused);
+    }
+    let refuse = |reason| outside_its_part(text).unwrap_or(reason);
+    let inner: Reference = text.parse().map_err(|e| refuse(Reason::Syntax(e)))?;
     // A prefix that looks like a host, but is parsed as part of the repository, is not checked
     // there.
     if inner.whole().parse::<Reference>().as_ref() != Ok(&inner) {
-        return Err(Reason::UpperCase);
+        return Err(refuse(Reason::UpperCase));
     }
     let digest = inner.digest().map(str::parse).transpose()?;
     Ok(ImageReference { inner, digest })
+}
+
+/// Finds a character that no part of a reference has.
+fn outside_any_part(text: &str) -> Option<Reason> {
+    let rule = |character: char| match character {
+        c if c.is_whitespace() => Some("a reference has no blanks"),
+        c if c.is_control() => Some("a reference has no control characters"),
+        // The pattern behind `Reference` accepts Unicode digits and letters for `\w`.
+        c if !c.is_ascii() => Some("a reference has ASCII characters only"),
+        '[' | ']' => Some("IPv6 addresses have no place in a reference; want a host name"),
+        _ => None,
+    };
+    first(text, 0, rule)
+}
+
+/// Finds a character that the part of the reference where it stands does not have.
+fn outside_its_part(text: &str) -> Option<Reason> {
+    let name = text.split('@').next().unwrap_or(text);
+    // As Docker tells them apart: a host has a dot or a port, or is localhost.
+    let host = name.split_once('/').map(|(host, _)| host);
+    let host = host.filter(|host| host.contains(['.', ':']) || *host == "localhost");
+    let after_host = host.map_or(0, |host| host.len() + 1);
+    let path = &name[after_host..];
+    let (repository, tag) = path.split_once(':').unwrap_or((path, ""));
+    let in_host = |c: char| {
+        let allowed = c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':');
+        (!allowed).then_some("a host has letters, digits, \".\", \"-\" and a port")
+    };
+    let in_repository = |c: char| match c {
+        'A'..='Z' => Some("a repository is in lower case"),
+        'a'..='z' | '0'..='9' | '.' | '_' | '-' | '/' => None,
+        _ => Some("a repository has lower-case letters, digits, \".\", \"_\", \"-\" and \"/\""),
+    };
+    let in_tag = |c: char| {
+        let allowed = c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+        (!allowed).then_some("a tag has letters, digits, \"_\", \".\" and \"-\"")
+    };
+    first(host.unwrap_or_default(), 0, in_host)
+        .or_else(|| first(repository, after_host, in_repository))
+        .or_else(|| first(tag, after_host + repository.len() + 1, in_tag))
+}
+
+/// Finds the first character that breaks a rule; `before` characters stand before the `part`.
+fn first(part: &str, before: usize, rule: impl Fn(char) -> Option<&'static str>) -> Option<Reason> {
+    let broken = part.chars().zip(before + 1..);
+    let mut broken = broken.filter_map(|(character, position)| {
+        Some(Reason::Character {
+            character,
+            position,
+            rule: rule(character)?,
+        })
+    });
+    broken.next()
 }
 
 impl fmt::Display for ImageReference {
@@ -161,6 +224,48 @@ mod tests {
             "htprsQ/a",
         ] {
             assert!(bad.parse::<ImageReference>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (bad, want) in [
+            ("", "it is empty"),
+            (
+                "r.test/Shop/web:1",
+                "'S' at position 8: a repository is in lower case",
+            ),
+            (
+                "Shop/web",
+                "'S' at position 1: a repository is in lower case",
+            ),
+            ("[::1]:5000/web:1", "'[' at position 1: IPv6"),
+            (
+                "r.test/web :1",
+                "' ' at position 11: a reference has no blanks",
+            ),
+            (
+                " r.test/web:1",
+                "' ' at position 1: a reference has no blanks",
+            ),
+            (
+                "r.test/web:1\n",
+                "'\\n' at position 13: a reference has no blanks",
+            ),
+            (
+                "r.test/wéb:1",
+                "'é' at position 9: a reference has ASCII characters only",
+            ),
+            ("r.test/web:1+2", "'+' at position 13: a tag has letters"),
+            (
+                "r.test/web?x:1",
+                "'?' at position 11: a repository has lower-case",
+            ),
+            ("r_x.test/web:1", "'_' at position 2: a host has letters"),
+        ] {
+            let error = bad.parse::<ImageReference>().expect_err(bad).to_string();
+            let want = format!("image reference {bad:?}: {want}");
+            assert!(error.starts_with(&want), "got {error}, want {want}");
         }
     }
 

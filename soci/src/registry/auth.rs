@@ -1,201 +1,283 @@
 //! Authorization.
 //!
 //! A registry that requires it answers 401 with a challenge: `Basic` takes the credentials
-//! themselves, `Bearer` names a token server that exchanges them for a token.
+//! themselves, `Bearer` names a token server that exchanges them for a token. What one source of
+//! credentials has may be refused, at once or by the token server; then the next source is asked.
 
-use std::collections::HashMap;
+mod challenge;
+mod header;
+mod operation;
+mod token;
+
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use http_auth::parser::ChallengeParser;
-use reqwest::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
-use reqwest::{Method, Response, StatusCode};
-use serde::Deserialize;
+use reqwest::header::HeaderValue;
+use reqwest::{Response, StatusCode};
 use url::Url;
 
-use super::body::Body;
-use super::credentials::Credentials;
-use crate::error::RegistryError;
+use super::credentials::{CredentialChain, Credentials};
+use crate::error::{RegistryError, Tried};
+use crate::oci::ImageReference;
+use challenge::Challenge;
+use header::{basic, bearer};
+pub(super) use operation::Operation;
+use token::TokenServer;
 
-/// Maximum size of a token response.
-const MAX_TOKEN: u64 = 256 << 10;
-
-/// An operation on the repository. A token is requested with the rights for it and no more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operation {
-    Pull,
-    Push,
-    Delete,
+/// A header made of the credentials of one source.
+#[derive(Clone)]
+struct Shown {
+    source: usize,
+    header: HeaderValue,
+    anonymous: bool,
 }
 
-impl Operation {
-    fn actions(self) -> &'static str {
-        match self {
-            Self::Pull => "pull",
-            Self::Push => "pull,push",
-            Self::Delete => "pull,push,delete",
-        }
+/// The credentials for one repository, and what the registry accepted of them, by operation.
+pub(super) struct Authorization {
+    image: ImageReference,
+    chain: CredentialChain,
+    plain_http: bool,
+    accepted: Mutex<[Option<Shown>; 3]>,
+    /// The last challenges: a registry that refuses credentials need not repeat them.
+    challenges: Mutex<Vec<Challenge>>,
+}
+
+/// A refusal by the registry.
+pub(super) struct Refusal {
+    status: StatusCode,
+    url: Url,
+    challenges: Vec<Challenge>,
+}
+
+impl Refusal {
+    /// Whether a response refuses whoever asks.
+    pub(super) fn of(response: &Response) -> Option<Self> {
+        let status = response.status();
+        let refused = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        refused.then(|| Self {
+            status,
+            url: response.url().clone(),
+            challenges: Challenge::all(response.headers()),
+        })
     }
 }
 
-/// The credentials for one repository, and the headers made of them so far, by operation.
-pub(super) struct Authorization {
-    repository: String,
-    credentials: Credentials,
-    plain_http: bool,
-    headers: Mutex<[Option<HeaderValue>; 3]>,
+/// The way of one request through the sources of credentials.
+pub(super) struct Passage<'a> {
+    authorization: &'a Authorization,
+    operation: Operation,
+    shown: Option<Shown>,
+    /// Sources to be asked.
+    left: VecDeque<usize>,
+    begun: bool,
+    tried: Vec<Tried>,
+    /// The refusal that says most, and how much.
+    refusal: Option<(Weight, RegistryError)>,
 }
 
-/// A token response. The token has two names; some servers, such as Docker Hub's, use both.
-#[derive(Deserialize)]
-struct Token {
-    token: Option<String>,
-    access_token: Option<String>,
-}
+/// Weight of a refusal: whether it is that of credentials, and whether the registry knows them.
+type Weight = (bool, bool);
 
 impl Authorization {
-    pub(super) fn new(repository: &str, credentials: Credentials, plain_http: bool) -> Self {
+    pub(super) fn new(image: &ImageReference, chain: CredentialChain, plain_http: bool) -> Self {
         Self {
-            repository: repository.to_owned(),
-            credentials,
+            image: image.clone(),
+            chain,
             plain_http,
-            headers: Mutex::default(),
+            accepted: Mutex::default(),
+            challenges: Mutex::default(),
         }
     }
 
-    /// Returns the header to send, as far as known.
-    pub(super) fn header(&self, operation: Operation) -> Option<HeaderValue> {
-        let headers = self.headers.lock().unwrap_or_else(PoisonError::into_inner);
-        headers[operation as usize].clone()
+    /// Begins a request, with what the registry accepted before.
+    pub(super) fn begin(&self, operation: Operation) -> Passage<'_> {
+        let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        Passage {
+            authorization: self,
+            operation,
+            shown: accepted[operation as usize].clone(),
+            left: VecDeque::new(),
+            begun: false,
+            tried: Vec::new(),
+            refusal: None,
+        }
     }
 
-    /// Answers the challenge of a 401. Returns whether there is a header to send now.
-    pub(super) async fn answer(
+    /// Returns the challenges to answer: those of the refusal, the last ones, or those with which
+    /// the registry's front door answers.
+    async fn challenges(
         &self,
         http: &reqwest::Client,
-        operation: Operation,
-        refused: &Response,
-    ) -> Result<bool, RegistryError> {
-        let mut value = None;
-        for challenge in challenges(refused) {
-            value = match (challenge.scheme.as_str(), &self.credentials) {
-                ("basic", Credentials::Basic { username, password }) => {
-                    Some(basic(username, password))
-                }
-                ("bearer", _) => Some(self.token(http, operation, refused, &challenge).await?),
-                _ => continue,
-            };
-            break;
-        }
-        let mut header = value.and_then(|value| HeaderValue::try_from(value).ok());
-        if let Some(header) = &mut header {
-            header.set_sensitive(true);
-        }
-        let known = header.is_some();
-        let mut headers = self.headers.lock().unwrap_or_else(PoisonError::into_inner);
-        headers[operation as usize] = header;
-        Ok(known)
-    }
-
-    /// Exchanges the credentials for a token.
-    async fn token(
-        &self,
-        http: &reqwest::Client,
-        operation: Operation,
-        refused: &Response,
-        challenge: &Challenge,
-    ) -> Result<String, RegistryError> {
-        let parameter = |name: &str| challenge.parameters.get(name).map(String::as_str);
-        let nonsense = |url: &Url, reason| RegistryError::answer(&Method::GET, url, reason);
-        let Some(mut url) = parameter("realm").and_then(|realm| realm.parse::<Url>().ok()) else {
-            let reason = "the challenge names no token server";
-            return Err(nonsense(refused.url(), reason));
+        front_door: &Url,
+        refusal: Refusal,
+    ) -> Vec<Challenge> {
+        let known = || {
+            self.challenges
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
         };
-        if url.scheme() != "https" && !self.plain_http {
-            let reason = "the challenge names a token server without TLS";
-            return Err(nonsense(refused.url(), reason));
+        let mut challenges = refusal.challenges;
+        if challenges.is_empty() {
+            let last = known().clone();
+            if !last.is_empty() {
+                return last;
+            }
+            if let Ok(response) = http.get(front_door.clone()).send().await
+                && response.url().origin() == front_door.origin()
+            {
+                challenges = Challenge::all(response.headers());
+            }
         }
-        let scope = format!("repository:{}:{}", self.repository, operation.actions());
-        url.query_pairs_mut()
-            .extend_pairs(parameter("service").map(|service| ("service", service)))
-            .append_pair("scope", &scope);
-        let mut request = http.get(url.clone());
-        if let Credentials::Basic { username, password } = &self.credentials {
-            request = request.header(AUTHORIZATION, basic(username, password));
-        }
-        let response = request.send().await;
-        let response =
-            response.map_err(|error| RegistryError::transport(&Method::GET, &url, error))?;
-        let status = response.status();
-        let body = Body::read(response, MAX_TOKEN).await;
-        if !status.is_success() {
-            let refusal = matches!(
-                status,
-                StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-            );
-            let error = if refusal {
-                RegistryError::authentication(&url, status, &denial(&body.bytes))
-            } else {
-                RegistryError::status(&Method::GET, &url, status, &body.bytes)
-            };
-            return Err(error);
-        }
-        if let Some(error) = body.error {
-            return Err(error);
-        }
-        let answer = serde_json::from_slice::<Token>(&body.bytes).ok();
-        let token = answer.filter(|_| body.whole).and_then(|answer| {
-            let names = [answer.token, answer.access_token];
-            names.into_iter().flatten().find(|token| !token.is_empty())
-        });
-        token
-            .map(|token| format!("Bearer {token}"))
-            .ok_or_else(|| nonsense(&url, "the token server's answer holds no token"))
+        known().clone_from(&challenges);
+        challenges
     }
 }
 
-/// One challenge of a registry.
-struct Challenge {
-    /// Scheme in lower case.
-    scheme: String,
-    /// Names in lower case, and values.
-    parameters: HashMap<String, String>,
-}
+impl Passage<'_> {
+    /// Returns the header to send, as far as known.
+    pub(super) fn header(&self) -> Option<HeaderValue> {
+        self.shown.as_ref().map(|shown| shown.header.clone())
+    }
 
-/// Returns the challenges of a response.
-fn challenges(refused: &Response) -> Vec<Challenge> {
-    let headers = refused.headers().get_all(WWW_AUTHENTICATE).iter();
-    let texts = headers.filter_map(|header| header.to_str().ok());
-    texts
-        .flat_map(|text| ChallengeParser::new(text).filter_map(Result::ok))
-        .map(|challenge| {
-            let mut parameters = HashMap::new();
-            for (key, value) in &challenge.params {
-                let first = parameters.entry(key.to_ascii_lowercase());
-                first.or_insert_with(|| value.to_unescaped());
+    /// Notes that the registry let the request pass.
+    pub(super) fn accepted(self) {
+        let Some(shown) = self.shown.filter(|_| self.begun) else {
+            return;
+        };
+        for tried in self.tried.iter().filter(|tried| tried.failure().is_some()) {
+            tracing::warn!("credentials not available: {tried}");
+        }
+        let chain = &self.authorization.chain;
+        tracing::debug!(source = chain.name(shown.source), "credentials accepted");
+        let accepted = &self.authorization.accepted;
+        let mut accepted = accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        accepted[self.operation as usize] = Some(shown);
+    }
+
+    /// Looks for another header after a refusal, which was the `error`. Returns whether there is
+    /// one. `front_door` is where the registry answers with its challenges, whatever is asked.
+    pub(super) async fn refused(
+        &mut self,
+        http: &reqwest::Client,
+        front_door: &Url,
+        refusal: Refusal,
+        error: RegistryError,
+    ) -> Result<bool, RegistryError> {
+        let authorization = self.authorization;
+        let mut expired = None;
+        let shown = self.shown.clone();
+        if !self.begun {
+            self.begun = true;
+            self.left = (0..authorization.chain.len()).collect();
+            if let Some(shown) = &shown {
+                self.left.retain(|left| *left != shown.source);
+                if refusal.status == StatusCode::UNAUTHORIZED {
+                    // A token was accepted before, and a new one may be.
+                    self.left.push_front(shown.source);
+                    expired = Some(error);
+                } else {
+                    self.note(shown.source, shown.anonymous, error);
+                }
             }
-            Challenge {
-                scheme: challenge.scheme.to_ascii_lowercase(),
-                parameters,
+        } else if let Some(shown) = &shown {
+            self.note(shown.source, shown.anonymous, error);
+        }
+        if self.left.is_empty() {
+            return Ok(false);
+        }
+        let url = refusal.url.clone();
+        let challenges = authorization.challenges(http, front_door, refusal).await;
+        let server = TokenServer {
+            http,
+            repository: authorization.image.repository(),
+            operation: self.operation,
+            plain_http: authorization.plain_http,
+        };
+        while let Some(source) = self.left.pop_front() {
+            let credentials = match authorization.chain.get(source, &authorization.image).await {
+                Ok(credentials) => credentials,
+                Err(tried) => {
+                    self.tried.push(tried);
+                    continue;
+                }
+            };
+            let anonymous = credentials == Credentials::Anonymous;
+            let mut value = None;
+            for challenge in &challenges {
+                value = match (challenge.scheme.as_str(), &credentials) {
+                    ("basic", Credentials::Basic { username, password }) => {
+                        Some(Ok(basic(username, password)))
+                    }
+                    ("bearer", Credentials::AccessToken(token)) => Some(Ok(bearer(token))),
+                    ("bearer", credentials) => {
+                        let token = server.token(credentials, challenge, &url).await;
+                        Some(token.map(|token| bearer(&token)))
+                    }
+                    _ => continue,
+                };
+                break;
             }
-        })
-        .collect()
-}
+            match value {
+                Some(Ok(value)) => {
+                    let Ok(mut header) = HeaderValue::try_from(value) else {
+                        let reason = "the credentials make no header".to_owned();
+                        self.push_refused(source, reason);
+                        continue;
+                    };
+                    header.set_sensitive(true);
+                    let same = |shown: &Shown| shown.header == header;
+                    if let Some(error) = expired.take_if(|_| shown.as_ref().is_some_and(same)) {
+                        // What was refused just now would be again.
+                        self.note(source, anonymous, error);
+                        continue;
+                    }
+                    self.shown = Some(Shown {
+                        source,
+                        header,
+                        anonymous,
+                    });
+                    return Ok(true);
+                }
+                Some(Err(error)) if error.is_unauthorized() => {
+                    self.note(source, anonymous, error);
+                }
+                Some(Err(error)) => return Err(error),
+                None => {
+                    let reason = match anonymous {
+                        true => "refused",
+                        false => "the registry does not ask for what this is",
+                    };
+                    self.push_refused(source, reason.to_owned());
+                }
+            }
+        }
+        Ok(false)
+    }
 
-fn basic(username: &str, password: &str) -> String {
-    format!(
-        "Basic {}",
-        STANDARD.encode(format!("{username}:{password}"))
-    )
-}
+    /// Returns the error of a request that nothing got through.
+    pub(super) fn exhausted(self, last: RegistryError) -> RegistryError {
+        let error = self.refusal.map_or(last, |(_, refusal)| refusal);
+        match self.authorization.chain.len() {
+            0 | 1 => error,
+            _ => error.after(self.tried),
+        }
+    }
 
-/// Returns the message of a token server, out of the usual shapes of its responses.
-fn denial(body: &[u8]) -> String {
-    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    let message = body.pointer("/errors/0/message");
-    let message = message
-        .or_else(|| body.get("details"))
-        .or_else(|| body.get("message"));
-    message.and_then(|m| m.as_str()).unwrap_or("").to_owned()
+    /// Notes that the registry or its token server refuses what a source has.
+    fn note(&mut self, source: usize, anonymous: bool, error: RegistryError) {
+        self.push_refused(source, error.refusal());
+        let weight = (!anonymous, error.is_forbidden());
+        if self
+            .refusal
+            .as_ref()
+            .is_none_or(|(most, _)| weight >= *most)
+        {
+            self.refusal = Some((weight, error));
+        }
+    }
+
+    fn push_refused(&mut self, source: usize, refusal: String) {
+        let name = self.authorization.chain.name(source);
+        self.tried.push(Tried::refused(name, refusal));
+    }
 }

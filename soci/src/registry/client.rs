@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use reqwest::Certificate;
+use reqwest::redirect::{Attempt, Policy};
+use reqwest::{Certificate, StatusCode};
 
 use crate::error::Result;
 use crate::error::SetupError;
@@ -12,13 +13,29 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(60);
 const USER_AGENT: &str = concat!("soci/", env!("CARGO_PKG_VERSION"));
 
+/// Maximum number of redirects.
+const MAX_REDIRECTS: usize = 10;
+
+/// Decides whether a redirect is followed.
+fn redirect(attempt: Attempt<'_>) -> reqwest::redirect::Action {
+    if attempt.status() == StatusCode::SEE_OTHER {
+        // Content is elsewhere after 302, 307 or 308; this leads to a page for people.
+        attempt.stop()
+    } else if attempt.previous().len() > MAX_REDIRECTS {
+        attempt.error("too many redirects")
+    } else {
+        attempt.follow()
+    }
+}
+
 /// A client of registries. Cheap to clone; clones share connections.
 #[derive(Clone)]
 pub struct Client {
     pub(super) http: reqwest::Client,
     /// For requests with large bodies: while they are sent, nothing is read.
     pub(super) uploads: reqwest::Client,
-    pub(super) plain_http: bool,
+    /// Whether registries are asked over plain HTTP; those on this machine, if nobody says.
+    pub(super) plain_http: Option<bool>,
 }
 
 impl Client {
@@ -49,20 +66,21 @@ impl Client {
             reqwest::Client::builder()
                 .user_agent(USER_AGENT)
                 .connect_timeout(CONNECT_TIMEOUT)
+                .redirect(Policy::custom(redirect))
                 .tls_certs_merge(certificates.iter().cloned())
         };
         let build = |builder: reqwest::ClientBuilder| builder.build().map_err(SetupError::Tls);
         Ok(Self {
             http: build(client().read_timeout(READ_TIMEOUT))?,
             uploads: build(client())?,
-            plain_http: false,
+            plain_http: None,
         })
     }
 
-    /// Makes the client speak plain HTTP to every registry.
+    /// Makes the client speak plain HTTP to every registry, or to none.
     #[must_use]
-    pub fn with_plain_http(mut self) -> Self {
-        self.plain_http = true;
+    pub fn with_plain_http(mut self, plain_http: bool) -> Self {
+        self.plain_http = Some(plain_http);
         self
     }
 }

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, HeaderMap, LINK};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LINK};
+use reqwest::{Method, Response};
 use url::Url;
 
-use super::auth::{Authorization, Operation};
+use super::auth::{Authorization, Operation, Refusal};
 use super::body::Body;
 use super::client::{Client, READ_TIMEOUT};
-use super::credentials::Credentials;
+use super::credentials::CredentialChain;
 use super::retry::{Failure, MAX_ATTEMPTS, retry_after};
 use crate::error::RegistryError;
 use crate::oci::ImageReference;
@@ -53,31 +53,6 @@ pub(super) struct Answer {
     pub body: Option<Bytes>,
 }
 
-impl Answer {
-    /// Returns the next page of a list: `Link: </v2/…>; rel="next"`. One on another server is an
-    /// error, because a partial list must not be taken for the whole.
-    pub(super) fn next_page(&self) -> Result<Option<Url>, RegistryError> {
-        let links = self.headers.get_all(LINK).iter();
-        let links = links.filter_map(|link| link.to_str().ok());
-        let next = links
-            .flat_map(|link| link.split('<').skip(1))
-            .find_map(|link| {
-                let (target, relation) = link.split_once('>')?;
-                relation.contains("next").then_some(target)
-            });
-        let Some(target) = next else {
-            return Ok(None);
-        };
-        match self.url.join(target) {
-            Ok(next) if next.origin() == self.url.origin() => Ok(Some(next)),
-            _ => {
-                let reason = "the next page of the list is not the registry's";
-                Err(RegistryError::answer(&Method::GET, &self.url, reason))
-            }
-        }
-    }
-}
-
 /// A connection to one repository.
 pub(super) struct Connection {
     http: reqwest::Client,
@@ -91,14 +66,14 @@ impl Connection {
     pub(super) fn new(
         client: &Client,
         reference: &ImageReference,
-        credentials: Credentials,
+        credentials: CredentialChain,
     ) -> Self {
-        let plain = client.plain_http || reference.is_loopback();
+        let plain = client.plain_http.unwrap_or_else(|| reference.is_loopback());
         Self {
             http: client.http.clone(),
             uploads: client.uploads.clone(),
             reference: reference.clone(),
-            authorization: Authorization::new(reference.repository(), credentials, plain),
+            authorization: Authorization::new(reference, credentials, plain),
             scheme: if plain { "http" } else { "https" },
         }
     }
@@ -109,6 +84,49 @@ impl Connection {
         let repository = self.reference.repository();
         let url = format!("{}://{host}/v2/{repository}/{path}", self.scheme);
         url.parse()
+            .map_err(|error| RegistryError::url(&self.reference.to_string(), error))
+    }
+
+    /// Returns the next page of a list: `Link: </v2/…>; rel="next"`. One on another server is an
+    /// error, because a partial list must not be taken for the whole.
+    pub(super) fn next_page(&self, answer: &Answer) -> Result<Option<Url>, RegistryError> {
+        let links = answer.headers.get_all(LINK).iter();
+        let links = links.filter_map(|link| link.to_str().ok());
+        let next = links
+            .flat_map(|link| link.split('<').skip(1))
+            .find_map(|link| {
+                let (target, relation) = link.split_once('>')?;
+                relation.contains("next").then_some(target)
+            });
+        let Some(target) = next else {
+            return Ok(None);
+        };
+        match self.join(&answer.url, target) {
+            Some(next) if next.origin() == answer.url.origin() => Ok(Some(next)),
+            _ => {
+                let reason = "the next page of the list is not the registry's";
+                Err(RegistryError::answer(&Method::GET, &answer.url, reason))
+            }
+        }
+    }
+
+    /// Returns the URL to which an answer refers, which may be relative.
+    pub(super) fn join(&self, base: &Url, target: &str) -> Option<Url> {
+        let mut url = base.join(target).ok()?;
+        // Behind a proxy that ends TLS, registries take themselves for plain ones.
+        let own = self.url("").ok()?;
+        if (own.scheme(), url.scheme()) == ("https", "http")
+            && (own.host_str(), own.port()) == (url.host_str(), url.port())
+        {
+            url.set_scheme("https").ok()?;
+        }
+        Some(url)
+    }
+
+    /// Returns the URL at which a registry says how it wants to be told who asks.
+    fn front_door(&self) -> Result<Url, RegistryError> {
+        self.url("")?
+            .join("/v2/")
             .map_err(|error| RegistryError::url(&self.reference.to_string(), error))
     }
 
@@ -161,55 +179,57 @@ impl Connection {
         }
     }
 
-    /// Makes a request once, or twice if the registry asks for authorization. An `upload` takes the
-    /// place of the request's own body, and is sent only once.
+    /// Makes a request once, and again for every source of credentials that the registry refuses. An
+    /// `upload` takes the place of the request's own body, and is sent only once.
     pub(super) async fn send_once(
         &self,
         operation: Operation,
         request: &Request,
-        upload: Option<Upload>,
+        mut upload: Option<Upload>,
     ) -> Result<Response, Failure> {
         let (method, url) = (&request.method, &request.url);
         let transport = |error| RegistryError::transport(method, url, error);
         let replayable = upload.is_none();
-        let mut response = self
-            .prepare(operation, request, upload)
-            .send()
-            .await
-            .map_err(transport)?;
-        if response.status() == StatusCode::UNAUTHORIZED
-            && replayable
+        let mut passage = self.authorization.begin(operation);
+        loop {
+            let request = self.prepare(passage.header(), request, upload.take());
+            let response = request.send().await.map_err(transport)?;
+            let status = response.status();
+            if status.is_success() {
+                passage.accepted();
+                return Ok(response);
+            }
+            let retry_after = retry_after(&response);
             // Storage to which the registry redirects gets no credentials.
-            && self.is_registry(response.url())
-            // Without credentials, another attempt is of no use.
-            && self.authorization.answer(&self.http, operation, &response).await?
-        {
-            let again = self.prepare(operation, request, None).send().await;
-            response = again.map_err(transport)?;
+            let refusal =
+                Refusal::of(&response).filter(|_| replayable && self.is_registry(response.url()));
+            let url = response.url().clone();
+            let body = Body::read(response, MAX_ERROR_BODY).await.bytes;
+            let error = || RegistryError::status(method, &url, status, &body);
+            let Some(refusal) = refusal else {
+                passage.accepted();
+                let error = error();
+                return Err(Failure { error, retry_after });
+            };
+            let front_door = self.front_door()?;
+            // Rare, and its state is large.
+            let known = Box::pin(passage.refused(&self.http, &front_door, refusal, error()));
+            if !known.await? {
+                return Err(passage.exhausted(error()).into());
+            }
         }
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
-        }
-        let retry_after = retry_after(&response);
-        let url = response.url().clone();
-        let body = Body::read(response, MAX_ERROR_BODY).await.bytes;
-        Err(Failure {
-            error: RegistryError::status(method, &url, status, &body),
-            retry_after,
-        })
     }
 
     fn prepare(
         &self,
-        operation: Operation,
+        authorization: Option<HeaderValue>,
         request: &Request,
         upload: Option<Upload>,
     ) -> reqwest::RequestBuilder {
         let mut headers = request.headers.clone();
         // An upload may go to another host, which must not get the credentials.
         if self.is_registry(&request.url)
-            && let Some(authorization) = self.authorization.header(operation)
+            && let Some(authorization) = authorization
         {
             headers.insert(AUTHORIZATION, authorization);
         }
@@ -236,5 +256,30 @@ impl Connection {
 
     fn is_registry(&self, url: &Url) -> bool {
         self.url("").is_ok_and(|own| own.origin() == url.origin())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::credentials::Credentials;
+
+    #[test]
+    fn plain_urls_behind_tls() {
+        let client = Client::new().expect("a client");
+        let reference = "r.test:8443/shop/web:1".parse().expect("a reference");
+        let connection = Connection::new(&client, &reference, Credentials::Anonymous.into());
+        let base = connection.url("blobs/uploads/").expect("a URL");
+        for (target, want) in [
+            ("/up/1?a=b", "https://r.test:8443/up/1?a=b"),
+            ("https://r.test:8443/up/1", "https://r.test:8443/up/1"),
+            ("http://r.test:8443/up/1", "https://r.test:8443/up/1"),
+            // Another server, which gets no credentials.
+            ("http://r.test/up/1", "http://r.test/up/1"),
+            ("http://s.test:8443/up/1", "http://s.test:8443/up/1"),
+        ] {
+            let url = connection.join(&base, target).expect("a URL");
+            assert_eq!(url.as_str(), want);
+        }
     }
 }

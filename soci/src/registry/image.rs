@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::client::Client;
 use super::connection::Connection;
-use super::credentials::Credentials;
+use super::credentials::CredentialChain;
 use crate::oci::{Digest, ImageReference};
 
 /// An image in a registry, and the repository that it is in.
@@ -17,9 +17,13 @@ pub struct RegistryImage {
 }
 
 impl Client {
-    /// Names an image, which is accessed with `credentials`.
-    pub fn image(&self, reference: ImageReference, credentials: Credentials) -> RegistryImage {
-        let connection = Connection::new(self, &reference, credentials);
+    /// Names an image, which is accessed with `credentials`: those, or sources of them.
+    pub fn image(
+        &self,
+        reference: ImageReference,
+        credentials: impl Into<CredentialChain>,
+    ) -> RegistryImage {
+        let connection = Connection::new(self, &reference, credentials.into());
         RegistryImage {
             reference,
             connection: Arc::new(connection),

@@ -3,7 +3,6 @@
 use reqwest::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use url::Url;
 
 use super::auth::Operation::Pull;
 use super::connection::{Answer, Request};
@@ -32,34 +31,35 @@ impl RegistryImage {
     pub async fn tags(&self) -> Result<Vec<String>> {
         let what = format!("tags of {}", self.reference().name());
         let url = self.connection.url("tags/list?n=1000")?;
-        let first = match self.page(url).await {
+        let request = Request::new(Method::GET, url);
+        let first = match self.page(&request).await {
             Ok(first) => first,
             Err(error) if error.is_not_found() => return Ok(Vec::new()),
             Err(error) => return Err(error.into()),
         };
-        let pages: Vec<TagPage> = self.pages(&what, first).await?;
+        let pages: Vec<TagPage> = self.pages(&what, request, first).await?;
         let tags = pages.into_iter().filter_map(|page| page.tags);
         Ok(tags.flatten().collect())
     }
 
     /// Requests one page of a list.
-    pub(super) async fn page(&self, url: Url) -> Result<Answer, RegistryError> {
-        let request = Request::new(Method::GET, url);
-        self.connection.read(Pull, &request, MAX_MANIFEST).await
+    pub(super) async fn page(&self, request: &Request) -> Result<Answer, RegistryError> {
+        self.connection.read(Pull, request, MAX_MANIFEST).await
     }
 
-    /// Reads all pages of a list, given the first. An error at a later page is an error of the
+    /// Reads all pages of a list, given the first and the request for it. An error at a later page is an error of the
     /// whole: a partial list is never taken for all of it.
     pub(super) async fn pages<T: DeserializeOwned>(
         &self,
         what: &str,
+        mut request: Request,
         first: Answer,
     ) -> Result<Vec<T>> {
         let mut pages = Vec::new();
         let mut size = 0;
         let mut answer = first;
         loop {
-            let next = answer.next_page()?;
+            let next = self.connection.next_page(&answer)?;
             let bytes = answer.body.ok_or_else(|| Error::TooLarge {
                 what: what.to_owned(),
                 limit: MAX_MANIFEST,
@@ -73,7 +73,10 @@ impl RegistryImage {
             }
             pages.push(json::from_slice(what, &bytes)?);
             answer = match next {
-                Some(next) => self.page(next).await?,
+                Some(next) => {
+                    request.url = next;
+                    self.page(&request).await?
+                }
                 None => return Ok(pages),
             };
         }

@@ -1,8 +1,8 @@
 //! Pushing blobs and manifests.
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
-use reqwest::{Method, Response};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION, RANGE};
+use reqwest::{Method, Response, StatusCode};
 
 use super::auth::Operation::{Pull, Push};
 use super::connection::{Request, Upload};
@@ -48,10 +48,27 @@ impl RegistryImage {
     /// Whether the repository has a blob.
     pub(super) async fn stat_blob(&self, digest: Digest) -> Result<bool> {
         let url = self.connection.url(&format!("blobs/{digest}"))?;
-        let request = Request::new(Method::HEAD, url);
+        let mut request = Request::new(Method::HEAD, url);
+        let refused = match self.connection.send(Pull, &request).await {
+            Ok(_) => return Ok(true),
+            Err(error) => error,
+        };
+        if refused.status_code() == Some(404) {
+            return Ok(false);
+        }
+        if !refused.is_answered() || refused.status_code() == Some(401) {
+            return Err(refused.into());
+        }
+        // Some registries, and storage behind them, refuse HEAD where they serve GET.
+        request.method = Method::GET;
+        request
+            .headers
+            .insert(RANGE, HeaderValue::from_static("bytes=0-0"));
         match self.connection.send(Pull, &request).await {
             Ok(_) => Ok(true),
             Err(error) if error.status_code() == Some(404) => Ok(false),
+            // A blob of no bytes has no first one.
+            Err(error) if error.status_code() == Some(416) => Ok(true),
             Err(error) => Err(error.into()),
         }
     }
@@ -69,7 +86,9 @@ impl RegistryImage {
             if self.stat_blob(digest).await? {
                 return Ok(());
             }
-            let mut request = self.start_upload(digest).await?;
+            let Some(mut request) = self.start_upload(digest).await? else {
+                return Ok(());
+            };
             request.headers.insert(CONTENT_LENGTH, size.into());
             let body = body();
             let replayable = body.as_bytes().is_some();
@@ -93,17 +112,22 @@ impl RegistryImage {
         }
     }
 
-    /// Starts the upload of a blob. Returns the request that takes the body and completes it.
-    async fn start_upload(&self, digest: Digest) -> Result<Request> {
+    /// Starts the upload of a blob. Returns the request that takes the body and completes it; none if
+    /// the registry has found the blob meanwhile.
+    async fn start_upload(&self, digest: Digest) -> Result<Option<Request>> {
         let uploads = self.connection.url("blobs/uploads/")?;
         let mut start = Request::new(Method::POST, uploads.clone());
         start.body = Some(Bytes::new());
         let response = self.connection.send(Push, &start).await?;
+        // Created, without having seen it: a registry that shares blobs between repositories may.
+        if response.status() == StatusCode::CREATED && self.stat_blob(digest).await? {
+            return Ok(None);
+        }
         // The location may be relative, and may have a query of its own.
         let location = response.headers().get(LOCATION);
         let location = location.and_then(|location| location.to_str().ok());
         let mut session = location
-            .and_then(|location| response.url().join(location).ok())
+            .and_then(|location| self.connection.join(response.url(), location))
             .ok_or_else(|| {
                 let reason = "the answer has no usable Location";
                 RegistryError::answer(&Method::POST, &uploads, reason)
@@ -114,6 +138,6 @@ impl RegistryImage {
         let mut upload = Request::new(Method::PUT, session);
         let octets = HeaderValue::from_static("application/octet-stream");
         upload.headers.insert(CONTENT_TYPE, octets);
-        Ok(upload)
+        Ok(Some(upload))
     }
 }

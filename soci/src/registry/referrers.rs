@@ -2,8 +2,17 @@
 //!
 //! Registries with the referrers API maintain that list themselves. For others the clients maintain
 //! an image index under the tag `sha256-<hex>` (OCI distribution 1.1, "referrers tag schema").
+//!
+//! What registries without the API answer when it is called is anything: pages for people, statuses of
+//! all kinds, lists that are always empty. So only an image index with something in it counts as
+//! their list, and whether an artifact is in it is said by the answer to its upload.
 
+use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::{Method, Response};
+
+use super::connection::{Answer, Request};
 use super::image::RegistryImage;
+use super::manifest::content_type;
 use crate::error::RegistryError;
 use crate::error::{Error, Result};
 use crate::oci::{Descriptor, Digest, ImageIndex, Manifest, media_type};
@@ -11,42 +20,73 @@ use crate::oci::{Descriptor, Digest, ImageIndex, Manifest, media_type};
 /// Attempts at adding an artifact to a list that other clients change too.
 const MAX_ATTEMPTS: usize = 5;
 
-/// The artifacts that refer to a manifest.
-pub(super) struct Referrers {
-    pub listed: Vec<Descriptor>,
-    /// Whether the registry itself maintains the list.
-    pub by_registry: bool,
-}
-
-/// A list that clients maintain.
-struct TaggedIndex {
-    digest: Digest,
-    index: ImageIndex,
+/// What the tag names under which clients maintain the list.
+enum Tagged {
+    Nothing,
+    List {
+        digest: Digest,
+        index: ImageIndex,
+    },
+    /// Something else, such as the subject itself.
+    Other,
 }
 
 impl RegistryImage {
     /// Lists the artifacts whose subject is a manifest.
-    pub(super) async fn list_referrers(&self, subject: Digest) -> Result<Referrers> {
-        let url = self.connection.url(&format!("referrers/{subject}"))?;
-        match self.page(url).await {
-            Ok(first) => {
-                let what = format!("referrers of {subject}");
-                let pages: Vec<ImageIndex> = self.pages(&what, first).await?;
-                Ok(Referrers {
-                    listed: pages.into_iter().flat_map(|page| page.manifests).collect(),
-                    by_registry: true,
-                })
-            }
-            // Registries without the API do not know the path.
-            Err(error) if error.status_code() == Some(404) => {
-                let tagged = self.tagged_index(subject).await?;
-                Ok(Referrers {
-                    listed: tagged.map_or(Vec::new(), |tagged| tagged.index.manifests),
-                    by_registry: false,
-                })
-            }
-            Err(error) => Err(error.into()),
+    pub(super) async fn list_referrers(&self, subject: Digest) -> Result<Vec<Descriptor>> {
+        let listed = self.listed_by_registry(subject).await?;
+        if !listed.is_empty() {
+            return Ok(listed);
         }
+        Ok(match self.tagged(subject).await? {
+            Tagged::List { index, .. } => index.manifests,
+            Tagged::Nothing | Tagged::Other => Vec::new(),
+        })
+    }
+
+    /// Returns the list that the registry itself maintains; an empty one if it does not.
+    async fn listed_by_registry(&self, subject: Digest) -> Result<Vec<Descriptor>> {
+        let url = self.connection.url(&format!("referrers/{subject}"))?;
+        let mut request = Request::new(Method::GET, url);
+        let accept = HeaderValue::from_static(media_type::OCI_INDEX);
+        request.headers.insert(ACCEPT, accept);
+        let first = match self.page(&request).await {
+            Ok(first) => first,
+            // Any final answer: registries without the API do not know the path.
+            Err(error) if error.is_answered() => {
+                tracing::debug!(%error, "the registry lists no referrers");
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if !is_list(&first) {
+            return Ok(Vec::new());
+        }
+        let what = format!("referrers of {subject}");
+        let pages: Vec<ImageIndex> = self.pages(&what, request, first).await?;
+        Ok(pages.into_iter().flat_map(|page| page.manifests).collect())
+    }
+
+    /// Makes sure that an artifact which was just stored is listed among the referrers of its
+    /// subject, given the registry's answer.
+    pub(super) async fn list_stored(
+        &self,
+        referrer: &Descriptor,
+        subject: Digest,
+        stored: &Response,
+    ) -> Result<()> {
+        // A registry that maintains the list says so.
+        let said = stored.headers().get("oci-subject");
+        let said = said.and_then(|said| said.to_str().ok()?.parse::<Digest>().ok());
+        if said == Some(subject) {
+            return Ok(());
+        }
+        // Some do not say it; then the list itself shows.
+        let listed = self.listed_by_registry(subject).await?;
+        if listed.iter().any(|listed| listed.digest == referrer.digest) {
+            return Ok(());
+        }
+        self.add_referrer(referrer, subject).await
     }
 
     /// Removes an artifact from the list that clients maintain, if there is one.
@@ -54,7 +94,7 @@ impl RegistryImage {
     /// # Errors
     /// If the registry refuses or cannot be reached.
     pub async fn remove_referrer(&self, referrer: Digest, subject: Digest) -> Result<()> {
-        let Some(TaggedIndex { digest, mut index }) = self.tagged_index(subject).await? else {
+        let Tagged::List { digest, mut index } = self.tagged(subject).await? else {
             return Ok(());
         };
         let before = index.manifests.len();
@@ -68,8 +108,7 @@ impl RegistryImage {
             match self.delete_manifest(digest).await {
                 Ok(_) if self.delete_tag(&referrers_tag(subject)).await? => return Ok(()),
                 Ok(_) => {}
-                Err(error)
-                    if error.registry().and_then(RegistryError::status_code) == Some(405) => {}
+                Err(error) if error.registry().is_some_and(RegistryError::is_unsupported) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -79,13 +118,34 @@ impl RegistryImage {
     }
 
     /// Adds an artifact to the list that clients maintain.
-    pub(super) async fn add_referrer(&self, referrer: &Descriptor, subject: Digest) -> Result<()> {
+    async fn add_referrer(&self, referrer: &Descriptor, subject: Digest) -> Result<()> {
+        let fail = |reason| {
+            Err(Error::List {
+                what: format!("referrers of {subject}"),
+                reason,
+            })
+        };
+        let tag = referrers_tag(subject);
         // Another client may write between our reading and our writing.
-        for _ in 0..MAX_ATTEMPTS {
-            let tagged = self.tagged_index(subject).await?;
-            let (replaced, mut index) = match tagged {
-                Some(TaggedIndex { digest, index }) => (Some(digest), index),
-                None => (None, ImageIndex::of(Vec::new())),
+        for attempt in 0..MAX_ATTEMPTS {
+            let (replaced, mut index) = match self.tagged(subject).await? {
+                Tagged::List { digest, index } => (Some(digest), index),
+                Tagged::Nothing => (None, ImageIndex::of(Vec::new())),
+                Tagged::Other if attempt > 0 => {
+                    return fail(
+                        "the registry keeps no list of them, and does not let clients keep one; \
+                         an index of version V2 needs none",
+                    );
+                }
+                // Registries may take the tag for the digest that it resembles. Unless it is on
+                // the list of tags, there is nothing that would be lost.
+                Tagged::Other if self.tags().await?.contains(&tag) => {
+                    return fail(
+                        "the registry keeps no list of them, and the tag for it names something \
+                         else; an index of version V2 needs none",
+                    );
+                }
+                Tagged::Other => (None, ImageIndex::of(Vec::new())),
             };
             let listed = |listed: &Descriptor| listed.digest == referrer.digest;
             if index.manifests.iter().any(listed) {
@@ -97,10 +157,7 @@ impl RegistryImage {
                 self.delete_replaced(replaced).await;
             }
         }
-        Err(Error::List {
-            what: format!("referrers of {subject}"),
-            reason: "the list kept changing while an artifact was added to it",
-        })
+        fail("the list kept changing while an artifact was added to it")
     }
 
     /// Deletes a list that was replaced, which no one else would. A failure does no harm.
@@ -115,16 +172,41 @@ impl RegistryImage {
         self.put_tag(&manifest, &referrers_tag(subject)).await
     }
 
-    async fn tagged_index(&self, subject: Digest) -> Result<Option<TaggedIndex>> {
-        match self.pull_manifest(referrers_tag(subject)).await {
-            Ok(manifest) => Ok(Some(TaggedIndex {
-                digest: manifest.descriptor.digest,
-                index: manifest.parse()?,
-            })),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
+    async fn tagged(&self, subject: Digest) -> Result<Tagged> {
+        let manifest = match self.pull_manifest(referrers_tag(subject)).await {
+            Ok(manifest) => manifest,
+            Err(error) if error.is_not_found() => return Ok(Tagged::Nothing),
+            Err(error) => return Err(error),
+        };
+        let Descriptor {
+            digest,
+            ref media_type,
+            ..
+        } = manifest.descriptor;
+        Ok(match index_of(media_type, &manifest.bytes) {
+            Some(index) if digest != subject => Tagged::List { digest, index },
+            _ => Tagged::Other,
+        })
     }
+}
+
+/// Whether a response is the first page of a list.
+fn is_list(answer: &Answer) -> bool {
+    let media_type = content_type(&answer.headers);
+    match &answer.body {
+        Some(body) => index_of(&media_type, body).is_some(),
+        // Too long a list is an error, and no page for people.
+        None => media_type == media_type::OCI_INDEX,
+    }
+}
+
+/// Reads an OCI image index, which the response or the document itself names as such.
+fn index_of(media_type: &str, bytes: &[u8]) -> Option<ImageIndex> {
+    let index: ImageIndex = serde_json::from_slice(bytes).ok()?;
+    let named = [Some(media_type), index.media_type.as_deref()];
+    named
+        .contains(&Some(media_type::OCI_INDEX))
+        .then_some(index)
 }
 
 /// Returns the tag under which clients list the artifacts that refer to a manifest.

@@ -31,12 +31,16 @@ impl RegistryImage {
         }
     }
 
-    /// Reads what the response to HEAD says of a manifest; `None` if it says too little, or 404.
+    /// Reads what the response to HEAD says of a manifest; `None` if it says too little, or refuses
+    /// for another reason than who asks.
     pub(super) async fn describe(&self, name: &str) -> Result<Option<Descriptor>> {
         let request = self.manifest_request(Method::HEAD, name)?;
         let response = match self.connection.send(Pull, &request).await {
             Ok(response) => response,
-            Err(error) if error.status_code() == Some(404) => return Ok(None),
+            // Some registries refuse HEAD where they serve GET, which says more in any case.
+            Err(error) if error.is_answered() && error.status_code() != Some(401) => {
+                return Ok(None);
+            }
             Err(error) => return Err(error.into()),
         };
         let header = |name: &str| response.headers().get(name)?.to_str().ok();

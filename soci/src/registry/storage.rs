@@ -34,7 +34,7 @@ impl ImageSource for RegistryImage {
     }
 
     async fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>> {
-        Ok(self.list_referrers(subject).await?.listed)
+        self.list_referrers(subject).await
     }
 }
 
@@ -62,21 +62,14 @@ impl Destination for RegistryImage {
 
     async fn push_referrer(&self, manifest: &Manifest, subject: &Descriptor) -> Result<()> {
         let digest = manifest.descriptor.digest;
-        let referrers = self.list_referrers(subject.digest).await?;
-        if referrers
-            .listed
-            .iter()
-            .any(|listed| listed.digest == digest)
+        let listed = self.list_referrers(subject.digest).await?;
+        if listed.iter().any(|listed| listed.digest == digest)
             && self.describe(&digest.to_string()).await?.is_some()
         {
             return Ok(());
         }
-        let response = self.put_manifest(manifest, &digest.to_string()).await?;
-        // A registry that maintains the list itself says so; otherwise the client does.
-        if referrers.by_registry || response.headers().contains_key("oci-subject") {
-            return Ok(());
-        }
-        self.add_referrer(&manifest.descriptor, subject.digest)
+        let stored = self.put_manifest(manifest, &digest.to_string()).await?;
+        self.list_stored(&manifest.descriptor, subject.digest, &stored)
             .await
     }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use soci::{Client, Credentials, ImageReference, RegistryImage};
+use soci::{Client, CredentialChain, Credentials, ImageReference, RegistryImage};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -146,6 +146,10 @@ impl Answer {
         let mut answer = Self::new(500);
         answer.end = End::Lost;
         answer
+    }
+
+    pub(crate) fn status(&self) -> u16 {
+        self.status
     }
 
     /// Sends the answer. Returns whether the connection goes on.
@@ -342,10 +346,15 @@ impl Double {
         })
     }
 
-    fn image_as(&self, credentials: Credentials) -> RegistryImage {
+    /// Its only image, by name.
+    pub(crate) fn reference(&self) -> ImageReference {
         let reference = format!("{}/{REPOSITORY}:1.4", self.address);
-        let reference: ImageReference = reference.parse().expect("a reference");
+        reference.parse().expect("a reference")
+    }
+
+    /// Its only image, as whoever a source knows.
+    pub(crate) fn image_as(&self, credentials: impl Into<CredentialChain>) -> RegistryImage {
         let client = Client::new().expect("a client");
-        client.image(reference, credentials)
+        client.image(self.reference(), credentials)
     }
 }

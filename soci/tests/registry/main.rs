@@ -5,6 +5,8 @@
 
 mod authorization;
 mod double;
+mod field;
+mod log_ins;
 mod reading;
 mod referrers;
 mod writing;

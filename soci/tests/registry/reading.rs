@@ -112,7 +112,7 @@ async fn manifests_cut_once_are_read_again() {
         let body = match asked.kind() {
             "manifests" => subject.bytes.clone(),
             "tags" => json!({"tags": ["1.4", "1.5"]}).to_string().into(),
-            "referrers" => json!({"schemaVersion": 2, "manifests": [subject.descriptor]})
+            "referrers" => json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": [subject.descriptor]})
                 .to_string()
                 .into(),
             other => panic!("{other}"),

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use soci::oci::media_type;
 use soci::{Destination, Digest, ImageSource};
 
 use crate::double::{Answer, Asked, Double};
@@ -35,6 +36,11 @@ fn keeping() -> impl Fn(&Asked) -> Answer {
     }
 }
 
+/// An image index, as registries serve it.
+fn list(index: &Value) -> Answer {
+    Answer::json(index).header("Content-Type", media_type::OCI_INDEX)
+}
+
 /// Manifests that were stored, by name.
 fn stored(double: &Double) -> Vec<String> {
     let asked = double.asked();
@@ -53,9 +59,9 @@ async fn a_registry_lists_them_in_pages() {
     let double = Double::new(move |asked| match (asked.kind(), asked.query.as_str()) {
         ("referrers", "") => {
             let next = format!("<{}?last=one>; rel=\"next\"", asked.path);
-            Answer::json(&pages[0]).header("Link", next)
+            list(&pages[0]).header("Link", next)
         }
-        ("referrers", "last=one") => Answer::json(&pages[1]),
+        ("referrers", "last=one") => list(&pages[1]),
         other => panic!("{other:?}"),
     })
     .await;
@@ -70,7 +76,7 @@ async fn a_list_that_breaks_off_is_no_list() {
     let double = Double::new(|asked| match asked.query.as_str() {
         "" => {
             let next = format!("<{}?last=one>; rel=\"next\"", asked.path);
-            Answer::json(&json!({"schemaVersion": 2, "manifests": []})).header("Link", next)
+            list(&json!({"schemaVersion": 2, "manifests": []})).header("Link", next)
         }
         _ => Answer::new(404),
     })
@@ -88,7 +94,7 @@ async fn without_the_api_there_is_a_tag() {
     );
     let index = json!({"schemaVersion": 2, "manifests": [listed]});
     let double = Double::new(move |asked| match asked.kind() {
-        "manifests" if asked.name() == tag => Answer::json(&index),
+        "manifests" if asked.name() == tag => list(&index),
         "manifests" => unknown(),
         _ => Answer::new(404).body("404 page not found"),
     })
@@ -143,4 +149,199 @@ async fn a_registry_may_leave_the_list_to_its_clients() {
         listed,
         digests.each_ref().map(|digest| Some(digest.as_str()))
     );
+}
+
+/// What registries without the API answer when it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Status(u16),
+    /// Plain HTTP errors in the protocol's own words.
+    Unsupported,
+    Page,
+    /// Leads to a page for people.
+    Redirect,
+    /// A list that is always empty.
+    Empty,
+    NullList,
+    /// An index of another type.
+    ManifestList,
+    /// JSON that is no index, as an index.
+    NoIndex,
+}
+
+const KINDS: [Kind; 17] = [
+    Kind::Status(400),
+    Kind::Status(401),
+    Kind::Status(403),
+    Kind::Status(404),
+    Kind::Status(405),
+    Kind::Status(406),
+    Kind::Status(410),
+    Kind::Status(415),
+    Kind::Status(429),
+    Kind::Status(501),
+    Kind::Unsupported,
+    Kind::Page,
+    Kind::Redirect,
+    Kind::Empty,
+    Kind::NullList,
+    Kind::ManifestList,
+    Kind::NoIndex,
+];
+
+impl Kind {
+    fn answer(self) -> Answer {
+        match self {
+            Self::Status(status) => Answer::new(status).header("Retry-After", "0"),
+            Self::Unsupported => Answer::error(400, "UNSUPPORTED", "unsupported"),
+            Self::Page => Answer::ok("<html>").header("Content-Type", "text/html"),
+            Self::Redirect => Answer::new(303).header("Location", "http://127.0.0.1:9/login"),
+            Self::Empty => list(&json!({"schemaVersion": 2, "manifests": []})),
+            Self::NullList => list(&json!({"schemaVersion": 2, "manifests": null})),
+            Self::ManifestList => {
+                let listed = [manifest("not a referrer").descriptor];
+                Answer::json(&json!({"schemaVersion": 2, "manifests": listed}))
+                    .header("Content-Type", media_type::DOCKER_LIST)
+            }
+            Self::NoIndex => list(&json!({"errors": []})),
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_the_api_nothing_is_lost() {
+    for kind in KINDS {
+        let (subject, one, two) = (manifest("subject"), manifest("one"), manifest("two"));
+        let keeping = keeping();
+        let double = Double::new(move |asked| match asked.kind() {
+            "referrers" => kind.answer(),
+            _ => keeping(asked),
+        })
+        .await;
+        let image = double.image();
+        let what = format!("{kind:?}");
+        let digest = subject.descriptor.digest;
+        assert_eq!(image.referrers(digest).await.expect(&what), [], "{what}");
+        for referrer in [&one, &two] {
+            let pushed = image.push_referrer(referrer, &subject.descriptor).await;
+            pushed.expect(&what);
+        }
+        let listed = [one.descriptor.clone(), two.descriptor.clone()];
+        assert_eq!(
+            image.referrers(digest).await.expect(&what),
+            listed,
+            "{what}"
+        );
+        let tag = format!("sha256-{}", digest.hex());
+        assert!(stored(&double).contains(&tag), "{what}");
+        image
+            .remove_referrer(one.descriptor.digest, digest)
+            .await
+            .expect(&what);
+        assert_eq!(
+            image.referrers(digest).await.expect(&what),
+            listed[1..],
+            "{what}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_fails_has_not_said_that_there_are_none() {
+    let keeping = keeping();
+    let double = Double::new(move |asked| match asked.kind() {
+        "referrers" => Answer::new(503).header("Retry-After", "0"),
+        _ => keeping(asked),
+    })
+    .await;
+    let error = refusal(
+        double
+            .image()
+            .referrers(manifest("subject").descriptor.digest)
+            .await,
+    );
+    assert!(error.is_temporary(), "{error}");
+}
+
+/// A registry that says nothing, but lists the artifact.
+#[tokio::test]
+async fn a_list_shows_what_the_answer_leaves_out() {
+    let (subject, referrer) = (manifest("subject"), manifest("referrer"));
+    let (keeping, descriptor) = (keeping(), referrer.descriptor.clone());
+    let double = Double::new(move |asked| match asked.kind() {
+        "referrers" if asked.before == 0 => list(&json!({"schemaVersion": 2, "manifests": []})),
+        "referrers" => list(&json!({"schemaVersion": 2, "manifests": [descriptor]})),
+        _ => keeping(asked),
+    })
+    .await;
+    let image = double.image();
+    let pushed = image.push_referrer(&referrer, &subject.descriptor).await;
+    pushed.expect("stored");
+    assert_eq!(stored(&double), [referrer.descriptor.digest.to_string()]);
+}
+
+/// Some registries take the tag for the digest that it resembles.
+#[tokio::test]
+async fn a_tag_that_is_the_subject_is_no_list() {
+    for (listed_tag, takes_tags) in [(false, true), (false, false), (true, true)] {
+        let (subject, referrer) = (manifest("subject"), manifest("referrer"));
+        let tag = format!("sha256-{}", subject.descriptor.digest.hex());
+        let (keeping, bytes, name) = (keeping(), subject.bytes.clone(), tag.clone());
+        let double = Double::new(move |asked| {
+            if asked.kind() == "tags" {
+                let tags = if listed_tag { vec![&name] } else { Vec::new() };
+                return Answer::json(&json!({"tags": tags}));
+            }
+            if asked.kind() != "manifests" || asked.name() != name {
+                return keeping(asked);
+            }
+            let kept = keeping(asked);
+            let is_kept = takes_tags && asked.method != "PUT" && kept.status() == 200;
+            match asked.method.as_str() {
+                _ if is_kept => kept,
+                "PUT" => kept,
+                _ => Answer::ok(bytes.clone())
+                    .header("Content-Type", media_type::OCI_MANIFEST)
+                    .header("Docker-Content-Digest", Digest::of(&bytes).to_string()),
+            }
+        })
+        .await;
+        let image = double.image();
+        let referrers = image.referrers(subject.descriptor.digest).await;
+        assert_eq!(referrers.expect("no list is no error"), []);
+        let pushed = image.push_referrer(&referrer, &subject.descriptor).await;
+        if !listed_tag && takes_tags {
+            pushed.expect("stored");
+            let listed = image.referrers(subject.descriptor.digest).await;
+            assert_eq!(listed.expect("a list"), [referrer.descriptor]);
+            continue;
+        }
+        // Not lost in silence, and nothing of others is overwritten.
+        let error = pushed.expect_err("no list").to_string();
+        assert!(error.contains("V2 needs none"), "{error}");
+        let puts = stored(&double);
+        assert_eq!(puts.contains(&tag), !listed_tag, "{puts:?}");
+    }
+}
+
+/// Answers the name of the list with something of another type.
+#[tokio::test]
+async fn a_tag_that_is_no_index_is_no_list() {
+    let subject = manifest("subject").descriptor.digest;
+    for (media_type, body) in [
+        (media_type::OCI_MANIFEST, manifest("an image").bytes),
+        (
+            media_type::DOCKER_LIST,
+            json!({"manifests": []}).to_string().into(),
+        ),
+        (media_type::OCI_INDEX, Bytes::from_static(b"<html>")),
+    ] {
+        let double = Double::new(move |asked| match asked.kind() {
+            "manifests" => Answer::ok(body.clone()).header("Content-Type", media_type),
+            _ => Answer::new(404).body("404 page not found"),
+        })
+        .await;
+        let referrers = double.image().referrers(subject).await;
+        assert_eq!(referrers.expect("no list is no error"), [], "{media_type}");
+    }
 }

@@ -248,6 +248,81 @@ fn an_ecr_token_goes_only_to_its_registry() -> Result<()> {
     Ok(())
 }
 
+/// Docker Desktop keeps all log-ins in a helper, which says so if it has none. An old log-in is one
+/// that the registry refuses.
+#[cfg(unix)]
+#[test]
+fn docker_desktop_and_old_log_ins_do_not_keep_aws_away() -> Result<()> {
+    let registry = Registry::start_authenticated()?;
+    push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
+    let none = "echo credentials not found in native keychain\nexit 1";
+    let old = r#"echo '{"Username":"AWS","Secret":"of-yesterday"}'"#;
+    let locked = "echo the keychain is locked >&2\nexit 1";
+    // "AWS:of-yesterday"
+    let stored = format!(r#"{{"auths":{{"{HOST}":{{"auth":"QVdTOm9mLXllc3RlcmRheQ=="}}}}}}"#);
+    for (helper, config) in [
+        (none, r#"{"credsStore":"desktop"}"#),
+        (old, r#"{"credsStore":"desktop"}"#),
+        (locked, r#"{"credsStore":"desktop"}"#),
+        (none, r#"{"credsStore":"absent"}"#),
+        (none, &stored),
+        (none, ""),
+    ] {
+        let tunnel = Tunnel::start(HOST, registry.address())?;
+        let fake = FakeAws::start()?;
+        let reference = format!("{HOST}/{REPOSITORY}:{TAG}");
+        let mut terraform = provided("", &reference)?;
+        terraform.write("ca.pem", tunnel.authority())?;
+        terraform.env("AWS_CA_BUNDLE", "ca.pem");
+        terraform.env("AWS_ENDPOINT_URL", fake.url());
+        terraform.env("AWS_REGION", "us-east-2");
+        use_tunnel(&mut terraform, &tunnel);
+        terraform.docker_config(config)?;
+        terraform.credential_helper("desktop", helper)?;
+        let apply = terraform.apply().context(config.to_owned())?;
+        ensure!(!apply.all().contains("of-yesterday"), "{config}");
+        ensure!(
+            !fake.calls_of("GetAuthorizationToken").is_empty(),
+            "{config}"
+        );
+        terraform.expect_empty_plan()?;
+        terraform.destroy()?;
+    }
+    Ok(())
+}
+
+/// With nothing that does, the error names everything that was tried.
+#[cfg(unix)]
+#[test]
+fn everything_that_was_tried_is_named() -> Result<()> {
+    let registry = Registry::start_authenticated()?;
+    let tunnel = Tunnel::start(HOST, registry.address())?;
+    let fake = FakeAws::start()?;
+    let mut terraform = provided("", &format!("{HOST}/{REPOSITORY}:{TAG}"))?;
+    terraform.write("ca.pem", tunnel.authority())?;
+    terraform.env("AWS_CA_BUNDLE", "ca.pem");
+    terraform.env("AWS_ENDPOINT_URL", fake.url());
+    terraform.env("AWS_REGION", "us-east-2");
+    use_tunnel(&mut terraform, &tunnel);
+    terraform.docker_config(r#"{"credsStore":"desktop"}"#)?;
+    let old = r#"echo '{"Username":"AWS","Secret":"of-yesterday"}'"#;
+    terraform.credential_helper("desktop", old)?;
+    fake.fail("GetAuthorizationToken", 9, 400, "AccessDeniedException");
+    let (errors, output) = terraform.failing_apply()?;
+    let detail = errors[0].detail.replace('\n', " ");
+    for wanted in [
+        "docker-credential-desktop of Docker's configuration",
+        "401",
+        "AWS access denied",
+        "AccessDeniedException",
+        "registry_auth",
+    ] {
+        ensure!(detail.contains(wanted), "no {wanted:?} in {errors:#?}");
+    }
+    ensure!(!output.all().contains("of-yesterday"), "{output}");
+    Ok(())
+}
+
 #[test]
 fn a_host_that_looks_like_amazon_ecr_gets_no_token() -> Result<()> {
     let registry = Registry::start_authenticated()?;

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tests::fake::aws::FakeAws;
+use tests::fake::tunnel::Tunnel;
 use tests::registry::{CREDENTIALS, PASSWORD, Registry, USER};
 use tests::terraform::{Terraform, configuration};
 
@@ -105,6 +106,11 @@ const WRONG: &[(&str, &str, &str)] = &[
         "registry_auth {\n address = \"r.test\"\n}",
         "address",
         "Set username and password",
+    ),
+    (
+        "registry_auth {\n address = \"r.test\"\n plain_http = true\n ca_file = \"f\"\n}",
+        "ca_file",
+        "plain_http",
     ),
     (
         "registry_auth {\n address = \"r.test\"\n username = \"u\"\n}",
@@ -217,6 +223,66 @@ fn a_login_from_a_file() -> Result<()> {
     )?;
     terraform.apply()?;
     terraform.expect_resource(ADDRESS)?;
+    Ok(())
+}
+
+#[test]
+fn a_certificate_authority_of_one_registry() -> Result<()> {
+    let registry = Registry::start()?;
+    push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
+    let host = "registry.example.com";
+    let tunnel = Tunnel::start(host, registry.address())?;
+    let reference = format!("{host}/{REPOSITORY}:{TAG}");
+    let mut terraform = provided("", &reference)?;
+    terraform.env("HTTPS_PROXY", tunnel.url());
+    let (errors, _) = terraform.failing_apply()?;
+    assert_eq!(errors[0].summary, "Registry certificate not trusted");
+    for wanted in [host, "ca_file", "custom_ca_bundle", "AWS_CA_BUNDLE"] {
+        ensure!(
+            errors[0].detail.contains(wanted),
+            "no {wanted} in {errors:#?}"
+        );
+    }
+    terraform.write("ca.pem", tunnel.authority())?;
+    let block =
+        |file: &str| format!("registry_auth {{\n address = \"{host}\"\n ca_file = \"{file}\"\n}}");
+    write(&terraform, &block("absent.pem"), &reference)?;
+    let (errors, _) = terraform.failing_apply()?;
+    for wanted in ["absent.pem", "ca_file", host] {
+        ensure!(
+            errors[0].detail.contains(wanted),
+            "no {wanted} in {errors:#?}"
+        );
+    }
+    write(&terraform, &block("ca.pem"), &reference)?;
+    terraform.apply()?;
+    assert!(registry.manifest(REPOSITORY, ENABLED)?.is_some());
+    Ok(())
+}
+
+#[test]
+fn a_registry_of_plain_http() -> Result<()> {
+    let registry = Registry::start()?;
+    push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
+    // One on this machine is asked over plain HTTP unless that is ruled out.
+    let local = registry.reference(&format!("{REPOSITORY}:{TAG}"));
+    let block = |address: &str, plain: bool| {
+        format!("registry_auth {{\n address = \"{address}\"\n plain_http = {plain}\n}}")
+    };
+    let mut terraform = provided(&block(&registry.host(), false), &local)?;
+    let (errors, output) = terraform.failing_apply()?;
+    assert_eq!(errors[0].summary, "Registry speaks plain HTTP");
+    ensure!(
+        errors[0].detail.contains("plain_http = true"),
+        "{errors:#?}"
+    );
+    ensure!(!output.all().contains("InvalidContentType"), "{output}");
+    // A name that only the proxy knows: the registry takes what was meant for the proxy.
+    let named = format!("registry.example.com/{REPOSITORY}:{TAG}");
+    terraform.env("HTTP_PROXY", format!("http://{}", registry.host()));
+    write(&terraform, &block("registry.example.com", true), &named)?;
+    terraform.apply()?;
+    assert!(registry.manifest(REPOSITORY, ENABLED)?.is_some());
     Ok(())
 }
 

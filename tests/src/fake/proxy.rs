@@ -25,6 +25,8 @@ pub enum Fault {
     Refuse(Refusal),
     /// Responds with this error, in the form of a registry, without forwarding the request.
     Deny(Refusal),
+    /// Responds with this content, of this media type, without forwarding the request.
+    Serve(&'static str, &'static str),
     /// Forwards the request once the proxy is released.
     HoldRequest,
     /// Forwards the request, and the response once the proxy is released.
@@ -223,6 +225,10 @@ impl Shared {
             Some(Fault::Refuse(refusal)) => {
                 wire::copy_request_body(&request, &mut client, &mut std::io::sink())?;
                 wire::refuse(&stream, refusal, !form.is_empty())
+            }
+            Some(Fault::Serve(media_type, body)) => {
+                wire::copy_request_body(&request, &mut client, &mut std::io::sink())?;
+                wire::serve(&stream, media_type, body)
             }
             Some(Fault::Deny(refusal)) => {
                 wire::copy_request_body(&request, &mut client, &mut std::io::sink())?;

@@ -197,6 +197,17 @@ pub(super) fn answer(to: impl Write, status: u16) -> Result<()> {
     deny(to, refusal)
 }
 
+/// Sends content.
+pub(super) fn serve(mut to: impl Write, media_type: &str, body: &str) -> Result<()> {
+    write!(
+        to,
+        "HTTP/1.1 200 Injected\r\nContent-Type: {media_type}\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{body}",
+        body.len()
+    )?;
+    Ok(to.flush()?)
+}
+
 /// Sends an error in the format of a registry.
 pub(super) fn deny(mut to: impl Write, refusal: Refusal) -> Result<()> {
     let Refusal {

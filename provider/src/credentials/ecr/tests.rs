@@ -57,8 +57,12 @@ fn hosts_of_aws() {
         assert_eq!(Host::of(&format!("1{id}.{rest}")), None, "{rest}");
         assert_eq!(Host::of(&format!("evil.{id}.{rest}")), None, "{rest}");
     }
-    assert_eq!(Host::of("public.ecr.aws"), Some(Host::Public));
+    for public in ["public.ecr.aws", "ecr-public.aws.com"] {
+        assert_eq!(Host::of(public), Some(Host::Public), "{public}");
+    }
     for other in [
+        "ecr-public.aws.com.evil.test",
+        "x.ecr-public.aws.com",
         "",
         "docker.io",
         "public.ecr.aws.evil.test",

@@ -92,6 +92,15 @@ fn blocks_are_whole_and_different() {
     assert!(validate(&Value::object([(NAME, Value::Unknown)])).is_empty());
 }
 
+/// What the block for the registry of an image has.
+async fn found(entries: &Entries, image: &str) -> Result<Option<Credentials>, Diagnostic> {
+    let image = image.parse().expect(image);
+    Ok(match entries.find(&image).await? {
+        Some(chain) => chain.first(&image).await.0,
+        None => None,
+    })
+}
+
 #[tokio::test]
 async fn only_the_registry_of_the_block_gets_its_credentials() {
     let entries = Entries::read(&configured(vec![
@@ -99,7 +108,7 @@ async fn only_the_registry_of_the_block_gets_its_credentials() {
         entry("later.test", &login(Value::Unknown)),
         entry(Value::Unknown, &login("p")),
     ]));
-    let find = async |image: &str| entries.find(&image.parse().expect(image)).await;
+    let find = async |image: &str| found(&entries, image).await;
     let want = Credentials::Basic {
         username: "user".to_owned(),
         password: "p".to_owned(),
@@ -131,7 +140,7 @@ async fn a_file_has_to_have_the_registry() {
         entry("s.test", &path(&file)),
         entry("t.test", &path(&directory.path().join("absent"))),
     ]));
-    let find = async |image: &str| entries.find(&image.parse().expect(image)).await;
+    let find = async |image: &str| found(&entries, image).await;
     assert!(matches!(
         find("r.test/a:1").await,
         Ok(Some(Credentials::Basic { .. }))

@@ -1,0 +1,20 @@
+//! What is done with a repository.
+
+/// An operation on the repository. A token is requested with the rights for it and no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::registry) enum Operation {
+    Pull,
+    Push,
+    Delete,
+}
+
+impl Operation {
+    /// Returns the actions of a token's scope.
+    pub(super) fn actions(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Push => "pull,push",
+            Self::Delete => "pull,push,delete",
+        }
+    }
+}

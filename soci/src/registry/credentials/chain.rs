@@ -1,0 +1,129 @@
+//! Sources of credentials, one after the other.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::OnceCell;
+
+use super::Credentials;
+use crate::error::Tried;
+use crate::oci::ImageReference;
+
+/// A place where there may be credentials for a registry.
+#[async_trait]
+pub trait CredentialSource: Send + Sync {
+    /// Returns the name of the source in messages.
+    fn name(&self) -> String;
+
+    /// Returns the credentials for the registry and repository of `image`; `None` if it has none.
+    ///
+    /// # Errors
+    /// If the source cannot say. The sources after it are asked all the same.
+    async fn find(
+        &self,
+        image: &ImageReference,
+    ) -> Result<Option<Credentials>, Arc<dyn std::error::Error + Send + Sync>>;
+}
+
+/// Sources of credentials for one repository.
+///
+/// Each is asked once, and only if the registry accepted nothing from those before it: a status of
+/// 401 or 403 leads to the next. Cheap to clone; clones share what the sources said.
+#[derive(Clone)]
+pub struct CredentialChain {
+    links: Vec<Arc<Link>>,
+}
+
+struct Link {
+    source: Box<dyn CredentialSource>,
+    said: OnceCell<Result<Option<Credentials>, Tried>>,
+}
+
+impl From<Credentials> for CredentialChain {
+    /// Makes a chain of these credentials and nothing else: whoever names them wants no others.
+    fn from(credentials: Credentials) -> Self {
+        Self { links: Vec::new() }.then(Given(credentials))
+    }
+}
+
+impl CredentialChain {
+    pub(super) fn empty() -> Self {
+        Self { links: Vec::new() }
+    }
+
+    /// Adds a source after the others.
+    #[must_use]
+    pub fn then(mut self, source: impl CredentialSource + 'static) -> Self {
+        self.links.push(Arc::new(Link {
+            source: Box::new(source),
+            said: OnceCell::new(),
+        }));
+        self
+    }
+
+    /// Adds the attempt without credentials, which public images allow.
+    #[must_use]
+    pub fn then_anonymous(self) -> Self {
+        self.then(Given(Credentials::Anonymous))
+    }
+
+    /// Returns the first credentials that a source has for the repository of `image`, and what the
+    /// sources before it said.
+    pub async fn first(&self, image: &ImageReference) -> (Option<Credentials>, Vec<Tried>) {
+        let mut tried = Vec::new();
+        for index in 0..self.links.len() {
+            match self.get(index, image).await {
+                Ok(Credentials::Anonymous) => {}
+                Ok(credentials) => return (Some(credentials), tried),
+                Err(reason) => tried.push(reason),
+            }
+        }
+        (None, tried)
+    }
+
+    pub(in crate::registry) fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    pub(in crate::registry) fn name(&self, index: usize) -> String {
+        self.links[index].source.name()
+    }
+
+    /// Returns what a source has, or why that is nothing.
+    pub(in crate::registry) async fn get(
+        &self,
+        index: usize,
+        image: &ImageReference,
+    ) -> Result<Credentials, Tried> {
+        let link = &self.links[index];
+        let ask = || async {
+            let found = link.source.find(image).await;
+            found.map_err(|reason| Tried::failed(link.source.name(), reason))
+        };
+        match link.said.get_or_init(ask).await.clone()? {
+            Some(credentials) => Ok(credentials),
+            None => Err(Tried::none(link.source.name())),
+        }
+    }
+}
+
+/// Credentials that are there already.
+struct Given(Credentials);
+
+#[async_trait]
+impl CredentialSource for Given {
+    fn name(&self) -> String {
+        let name = match self.0 {
+            Credentials::Anonymous => "no credentials",
+            _ => "the given credentials",
+        };
+        name.to_owned()
+    }
+
+    async fn find(
+        &self,
+        _: &ImageReference,
+    ) -> Result<Option<Credentials>, Arc<dyn std::error::Error + Send + Sync>> {
+        Ok(Some(self.0.clone()))
+    }
+}
