@@ -63,7 +63,7 @@ fn explain(image: &str, error: &Error) -> (&'static str, String) {
             "Platform not in the image",
             "Correct the argument platforms, or remove it to index every platform.".to_owned(),
         ),
-        Error::DigestMismatch { .. } | Error::SizeMismatch { .. } | Error::CorruptLayer { .. } => (
+        Error::DigestMismatch { .. } | Error::SizeMismatch { .. } => (
             "Image content is corrupt",
             "The registry's copy of the image is damaged. Push the image again.".to_owned(),
         ),

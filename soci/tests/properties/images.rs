@@ -330,7 +330,7 @@ async fn check_converting_twice(image: &MemoryImage, options: &Options) {
         .collect();
     assert_eq!(found, built);
     let findings = verify_indexes(&converted, &inspection).await;
-    assert_eq!(findings.expect("its own image"), []);
+    assert_eq!(findings.expect("its own image").findings, []);
     check_freshness(image, &store, &inspection, options, &once.report).await;
 }
 
