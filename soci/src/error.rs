@@ -92,7 +92,7 @@ pub enum Error {
         /// The image.
         image: Digest,
         /// The platform asked for.
-        wanted: Platform,
+        wanted: Box<Platform>,
         /// The platforms that it has.
         found: Vec<Platform>,
     },

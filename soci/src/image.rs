@@ -131,6 +131,7 @@ impl Image {
             root: &root,
             count: 0,
             seen: HashSet::new(),
+            repeated: 0,
             left_out: Vec::new(),
             missing: None,
         };
@@ -184,6 +185,8 @@ struct Reader<'a, S: ?Sized> {
     count: usize,
     /// Manifests with the platforms that they are listed for.
     seen: HashSet<(Digest, Option<String>)>,
+    /// Number of manifests that were passed over because an earlier index lists them.
+    repeated: usize,
     left_out: Vec<LeftOut>,
     /// The error of the first manifest that the source lacks.
     missing: Option<Error>,
@@ -211,6 +214,7 @@ impl<S: ImageSource + ?Sized> Reader<'_, S> {
                 let is_new = self.seen.insert((descriptor.digest, platform));
                 // The image's own index may list one manifest twice; no other adds to that.
                 if !is_new && depth > 0 {
+                    self.repeated += 1;
                     continue;
                 }
                 match self.entry(&descriptor, depth).await {
@@ -232,11 +236,10 @@ impl<S: ImageSource + ?Sized> Reader<'_, S> {
         let kind = if is_soci_index(descriptor) {
             Kind::SociIndex
         } else if [media_type::OCI_INDEX, media_type::DOCKER_LIST].contains(&media_type) {
-            let nested = self.nested(descriptor, depth).await?;
-            if !nested.is_empty() {
-                return Ok(nested);
+            match self.nested(descriptor, depth).await? {
+                Some(nested) => return Ok(nested),
+                None => Kind::Other,
             }
-            Kind::Other
         } else if [media_type::OCI_MANIFEST, media_type::DOCKER_MANIFEST].contains(&media_type) {
             match self.manifest(descriptor).await? {
                 Some(kind) => kind,
@@ -253,26 +256,30 @@ impl<S: ImageSource + ?Sized> Reader<'_, S> {
         }])
     }
 
-    /// Reads an index within the index. Returns nothing if it has no images: it is then kept whole.
-    async fn nested(&mut self, descriptor: &Descriptor, depth: usize) -> Result<Vec<Entry>> {
+    /// Reads an index within the index; `None` if it has no images: it is then kept whole.
+    async fn nested(
+        &mut self,
+        descriptor: &Descriptor,
+        depth: usize,
+    ) -> Result<Option<Vec<Entry>>> {
         if depth == MAX_DEPTH {
             self.leave_out(descriptor, LeftOutReason::TooDeep);
-            return Ok(Vec::new());
+            return Ok(None);
         }
         let bytes = self.source.manifest(descriptor).await?;
         let index = json::from_slice::<ImageIndex>(descriptor.digest, &bytes);
-        let left_out = self.left_out.len();
+        let (left_out, repeated) = (self.left_out.len(), self.repeated);
         let entries = match index {
             Ok(index) => self.entries(index.manifests, depth + 1).await?,
             Err(_) => Vec::new(),
         };
-        if entries.iter().any(Entry::is_image) {
-            return Ok(entries);
+        if entries.iter().any(Entry::is_image) || self.repeated > repeated {
+            return Ok(Some(entries));
         }
         self.left_out.truncate(left_out);
         let found = NO_IMAGES.to_owned();
         self.leave_out(descriptor, LeftOutReason::NotAnImage { found });
-        Ok(Vec::new())
+        Ok(None)
     }
 
     /// Reads a listed image manifest or artifact; `None` if the source lacks one of its blobs.

@@ -267,7 +267,7 @@ impl Image {
         if *docker {
             bail!(UsageError::new(format!(
                 "docker-archive:{}: Docker's format cannot hold a SOCI-enabled image; want \
-                 oci-archive:FILE, which `docker load` takes too",
+                 oci-archive:FILE",
                 path.display()
             )));
         }

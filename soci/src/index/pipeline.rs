@@ -132,7 +132,7 @@ fn check_platforms(image: &Image, wanted: &[Platform]) -> Result<()> {
         None => Ok(()),
         Some(missing) => Err(Error::NoSuchPlatform {
             image: image.root.descriptor.digest,
-            wanted: missing.clone(),
+            wanted: Box::new(missing.clone()),
             found: found.into_iter().cloned().collect(),
         }),
     }

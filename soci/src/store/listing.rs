@@ -89,7 +89,7 @@ pub(super) async fn find(
         let only = images.pop();
         return Ok(Listed::One(only.unwrap_or(first)));
     }
-    if images.iter().any(|image| is_index(image)) {
+    if images.iter().any(is_index) {
         return Err(ambiguous());
     }
     let index = ImageIndex::of(images);

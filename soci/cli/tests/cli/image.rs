@@ -77,7 +77,15 @@ fn an_index_in_an_index_is_copied_with_what_it_lists() {
         .expect("a descriptor")
         .remove("annotations");
     let list = |manifests: Value| serde_json::json!({"schemaVersion": 2, "mediaType": index_type, "manifests": manifests});
-    let inner = store(layout.path(), index_type, &list(serde_json::json!([image])));
+    let config = store(
+        layout.path(),
+        "application/vnd.example.config+json",
+        &serde_json::json!({}),
+    );
+    let chart = serde_json::json!({"schemaVersion": 2, "config": config, "layers": []});
+    let manifest_type = "application/vnd.oci.image.manifest.v1+json";
+    let chart = store(layout.path(), manifest_type, &chart);
+    let inner = store(layout.path(), index_type, &list(serde_json::json!([chart])));
     let outer = store(
         layout.path(),
         index_type,
