@@ -130,7 +130,7 @@ impl Image {
             source,
             root: &root,
             count: 0,
-            seen: HashSet::new(),
+            images: HashSet::new(),
             repeated: 0,
             left_out: Vec::new(),
             missing: None,
@@ -183,9 +183,9 @@ struct Reader<'a, S: ?Sized> {
     root: &'a Manifest,
     /// Number of manifests listed so far, at any depth.
     count: usize,
-    /// Manifests with the platforms that they are listed for.
-    seen: HashSet<(Digest, Option<String>)>,
-    /// Number of manifests that were passed over because an earlier index lists them.
+    /// Images with the platforms that they are listed for.
+    images: HashSet<(Digest, Option<String>)>,
+    /// Number of images that were passed over because an earlier index lists them.
     repeated: usize,
     left_out: Vec<LeftOut>,
     /// The error of the first manifest that the source lacks.
@@ -211,14 +211,19 @@ impl<S: ImageSource + ?Sized> Reader<'_, S> {
             let mut entries = Vec::with_capacity(listed.len());
             for descriptor in listed {
                 let platform = descriptor.platform.as_ref().map(ToString::to_string);
-                let is_new = self.seen.insert((descriptor.digest, platform));
-                // The image's own index may list one manifest twice; no other adds to that.
-                if !is_new && depth > 0 {
+                let key = (descriptor.digest, platform);
+                // The image's own index may list an image twice; no other adds to that.
+                if depth > 0 && self.images.contains(&key) {
                     self.repeated += 1;
                     continue;
                 }
                 match self.entry(&descriptor, depth).await {
-                    Ok(read) => entries.extend(read),
+                    Ok(read) => {
+                        if matches!(&read[..], [only] if only.is_image()) {
+                            self.images.insert(key);
+                        }
+                        entries.extend(read);
+                    }
                     Err(error) if error.is_not_found() && self.source.lacks(&descriptor).await => {
                         self.leave_out(&descriptor, LeftOutReason::Missing);
                         self.missing.get_or_insert(error);
@@ -245,6 +250,9 @@ impl<S: ImageSource + ?Sized> Reader<'_, S> {
                 Some(kind) => kind,
                 None => return Ok(Vec::new()),
             }
+        } else if self.source.lacks(descriptor).await {
+            self.leave_out(descriptor, LeftOutReason::Missing);
+            return Ok(Vec::new());
         } else {
             let found = format!("a document of media type {media_type:?}");
             self.leave_out(descriptor, LeftOutReason::NotAnImage { found });
@@ -273,7 +281,17 @@ impl<S: ImageSource + ?Sized> Reader<'_, S> {
             Ok(index) => self.entries(index.manifests, depth + 1).await?,
             Err(_) => Vec::new(),
         };
-        if entries.iter().any(Entry::is_image) || self.repeated > repeated {
+        let lacks = |left_out: &LeftOut| {
+            let reason = &left_out.reason;
+            matches!(
+                reason,
+                LeftOutReason::Missing | LeftOutReason::MissingBlob { .. }
+            )
+        };
+        if entries.iter().any(Entry::is_image)
+            || self.repeated > repeated
+            || self.left_out[left_out..].iter().any(lacks)
+        {
             return Ok(Some(entries));
         }
         self.left_out.truncate(left_out);
@@ -294,17 +312,17 @@ impl<S: ImageSource + ?Sized> Reader<'_, S> {
         if config == media_type::SOCI_INDEX_V2 || config == media_type::SOCI_INDEX_V1 {
             return Ok(Some(Kind::SociIndex));
         }
-        if !is_image_config(config) {
-            let found = format!("an artifact of type {config:?}");
-            self.leave_out(descriptor, LeftOutReason::NotAnImage { found });
-            return Ok(Some(Kind::Other));
-        }
         for blob in manifest.layers.iter().chain([&manifest.config]) {
             if blob.urls.is_empty() && self.source.lacks(blob).await {
                 let blob = blob.digest;
                 self.leave_out(descriptor, LeftOutReason::MissingBlob { blob });
                 return Ok(None);
             }
+        }
+        if !is_image_config(config) {
+            let found = format!("an artifact of type {config:?}");
+            self.leave_out(descriptor, LeftOutReason::NotAnImage { found });
+            return Ok(Some(Kind::Other));
         }
         let attests = descriptor
             .annotations

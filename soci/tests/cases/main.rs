@@ -23,9 +23,8 @@ fn case(name: &str) -> PathBuf {
 
 /// Returns options with which even the smallest layer is indexed.
 fn all(version: Version) -> Options {
-    Options::default()
-        .with_version(version)
-        .with_min_layer_size(0)
+    let options = Options::default().with_version(version);
+    options.with_min_layer_size(0)
 }
 
 /// Indexes an image and publishes the result.
