@@ -23,6 +23,12 @@ pub const MIN_LAYER_SIZE: &str = "soci_min_layer_size";
 /// layer can be indexed (V2). Where it is not set, it does. Otherwise an output of an earlier image
 /// is an error.
 pub const TAG_UNINDEXED: &str = "soci_tag_unindexed_images";
+/// Index generator: `true` or `false`; whether to index layers of several gzip members, which
+/// soci-snapshotter before v0.14.0 reads wrong. Where it is not set, they are left out.
+pub const MULTI_MEMBER_LAYERS: &str = "soci_multi_member_layers";
+/// Index generator: `true` or `false`; whether layers with Docker's media types get OCI's (V2). Where
+/// it is not set, they keep them.
+pub const OCI_LAYER_TYPES: &str = "soci_oci_layer_types";
 
 /// Maximum bytes of all names and values of a function's environment together (AWS Lambda quota).
 pub const MAX_BYTES: usize = 4096;

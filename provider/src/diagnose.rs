@@ -87,9 +87,16 @@ fn explain(image: &str, error: &Error) -> (&'static str, String) {
             "Platform not in the image",
             "Correct the argument platforms, or remove it to index every platform.".to_owned(),
         ),
-        Error::DigestMismatch { .. } | Error::SizeMismatch { .. } | Error::CorruptLayer { .. } => (
+        Error::DigestMismatch { .. } | Error::SizeMismatch { .. } => (
             "Image content is corrupt",
             "The registry's copy of the image is damaged. Push the image again.".to_owned(),
+        ),
+        Error::NoPlatform { .. } => (
+            "Image without a platform",
+            "Container hosts choose among the images of an image index by their platform, so that \
+             nobody could pull this one. Build it with a platform in its configuration, such as \
+             with `crane mutate --set-platform linux/amd64`, or set index_version = \"V1\"."
+                .to_owned(),
         ),
         Error::NotAnImage { .. } => (
             "Not a container image",

@@ -7,7 +7,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::oci::{Digest, InvalidDigest, InvalidJson, InvalidReference, Platform};
-use crate::ztoc::{CorruptLayer, ExtractError, InvalidZtoc};
+use crate::ztoc::{ExtractError, InvalidZtoc};
 
 pub use credentials::{CredentialsError, Tried};
 pub(crate) use registry::printable;
@@ -70,14 +70,6 @@ pub enum Error {
         /// The limit in bytes.
         limit: u64,
     },
-    /// A layer is not a complete stream of its compression.
-    #[error("layer {layer}: {source}")]
-    CorruptLayer {
-        /// The layer.
-        layer: Digest,
-        /// The position.
-        source: CorruptLayer,
-    },
     /// A manifest, configuration or list is not valid JSON of its form.
     #[error(transparent)]
     Json(#[from] InvalidJson),
@@ -103,9 +95,19 @@ pub enum Error {
         /// The image.
         image: Digest,
         /// The platform asked for.
-        wanted: Platform,
+        wanted: Box<Platform>,
         /// The platforms that it has.
         found: Vec<Platform>,
+    },
+    /// The configuration of an image names no platform, so that nobody could pull the image out of an
+    /// image index.
+    #[error(
+        "{what}: its configuration names no platform, so that it could not be pulled by platform \
+         as a SOCI-enabled image"
+    )]
+    NoPlatform {
+        /// Digest of the manifest or of the index that has no other images.
+        what: Digest,
     },
     /// The reference leads to something other than a container image.
     #[error("{what}: not a container image, but {found}")]
@@ -122,6 +124,34 @@ pub enum Error {
         path: PathBuf,
         /// The name; empty if any image would do.
         name: String,
+    },
+    /// An image layout has several images of a name, or several without one.
+    #[error(
+        "{}: several images {}; want one, or those of different platforms",
+        path.display(),
+        name.as_ref().map_or_else(|| "without a name".to_owned(), |name| format!("named {name}"))
+    )]
+    AmbiguousLayout {
+        /// Path of the layout's index.
+        path: PathBuf,
+        /// The name that they share.
+        name: Option<String>,
+    },
+    /// An archive has several images, and no name is given.
+    #[error("{}: several images; want the name of one: {}", path.display(), names.join(", "))]
+    SeveralImages {
+        /// Path of the archive.
+        path: PathBuf,
+        /// The names.
+        names: Vec<String>,
+    },
+    /// A file is no image layout.
+    #[error("{}: {reason}", path.display())]
+    NotALayout {
+        /// Path of the file.
+        path: PathBuf,
+        /// Description of what it is instead.
+        reason: &'static str,
     },
     /// A zTOC is invalid.
     #[error("zTOC {digest}: {source}")]

@@ -1,15 +1,26 @@
 //! The manifests of an image, and what each of them is.
 
+mod layer_types;
+mod left_out;
+
+use std::collections::HashSet;
+
+use futures_util::future::BoxFuture;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
 use crate::oci::{
-    Descriptor, ImageIndex, ImageManifest, Manifest, Platform, annotation, json, media_type,
+    Descriptor, Digest, ImageIndex, ImageManifest, Manifest, Platform, annotation, json, media_type,
 };
-use crate::store::{ImageSource, MAX_MANIFEST, read_blob};
+use crate::store::{BlobSource, ImageSource, MAX_MANIFEST, read_blob};
+
+pub use left_out::{LeftOut, LeftOutReason};
 
 /// Maximum number of manifests in one image.
 pub(crate) const MAX_MANIFESTS: usize = 1000;
+
+/// Maximum depth of indexes within the image's index.
+const MAX_DEPTH: usize = 4;
 
 /// Consumers would not agree on what such a manifest is.
 const BOTH: &str = "both an image index and an image manifest";
@@ -20,8 +31,10 @@ pub(crate) struct Image {
     pub root: Manifest,
     /// The root, if it is an image index.
     pub index: Option<ImageIndex>,
-    /// The manifests, in the index's order.
+    /// The manifests, in the index's order; those of an index within the index in its place.
     pub entries: Vec<Entry>,
+    /// Manifests that are no images, or that the source is known to lack.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// One manifest of an image.
@@ -107,56 +120,189 @@ impl Image {
                 descriptor,
                 kind: Kind::Image { manifest, platform },
             }],
+            left_out: Vec::new(),
         })
     }
 
     async fn from_index(source: &(impl ImageSource + ?Sized), root: Manifest) -> Result<Self> {
         let index: ImageIndex = root.parse()?;
-        if index.manifests.len() > MAX_MANIFESTS {
-            return Err(Error::TooLarge {
-                what: format!(
-                    "{}: a list of {} manifests",
-                    root.descriptor.digest,
-                    index.manifests.len()
-                ),
-                limit: MAX_MANIFESTS as u64,
-            });
-        }
-        let mut entries = Vec::with_capacity(index.manifests.len());
-        for descriptor in &index.manifests {
-            entries.push(Entry {
-                kind: Kind::of(source, descriptor).await?,
-                descriptor: descriptor.clone(),
-            });
-        }
-        if !entries.iter().any(|e| matches!(e.kind, Kind::Image { .. })) {
-            return Err(Error::NotAnImage {
+        let mut reader = Reader {
+            source,
+            root: &root,
+            count: 0,
+            images: HashSet::new(),
+            repeated: 0,
+            left_out: Vec::new(),
+            missing: None,
+        };
+        let entries = reader.entries(index.manifests.clone(), 0).await?;
+        let Reader {
+            left_out, missing, ..
+        } = reader;
+        if !entries.iter().any(Entry::is_image) {
+            return Err(missing.unwrap_or_else(|| Error::NotAnImage {
                 what: root.descriptor.digest,
-                found: "an index without image manifests".to_owned(),
-            });
+                found: NO_IMAGES.to_owned(),
+            }));
         }
         Ok(Self {
             root,
             index: Some(index),
             entries,
+            left_out,
         })
+    }
+
+    /// Gives layers with Docker's media types OCI's.
+    pub(crate) async fn rename_layer_types(
+        &mut self,
+        source: &(impl BlobSource + ?Sized),
+    ) -> Result<()> {
+        let layers = self
+            .entries
+            .iter_mut()
+            .flat_map(|entry| match &mut entry.kind {
+                Kind::Image { manifest, .. } => manifest.layers.as_mut_slice(),
+                _ => &mut [],
+            });
+        layer_types::rename(source, layers).await
     }
 }
 
-impl Kind {
-    async fn of(source: &(impl ImageSource + ?Sized), descriptor: &Descriptor) -> Result<Self> {
-        let soci = descriptor.artifact_type.as_deref() == Some(media_type::SOCI_INDEX_V2)
-            || descriptor
-                .annotations
-                .contains_key(annotation::IMAGE_MANIFEST_DIGEST);
-        if soci {
-            return Ok(Self::SociIndex);
+impl Entry {
+    fn is_image(&self) -> bool {
+        matches!(self.kind, Kind::Image { .. })
+    }
+}
+
+const NO_IMAGES: &str = "an index without image manifests";
+
+/// Reads what an index lists.
+struct Reader<'a, S: ?Sized> {
+    source: &'a S,
+    root: &'a Manifest,
+    /// Number of manifests listed so far, at any depth.
+    count: usize,
+    /// Images with the platforms that they are listed for.
+    images: HashSet<(Digest, Option<String>)>,
+    /// Number of images that were passed over because an earlier index lists them.
+    repeated: usize,
+    left_out: Vec<LeftOut>,
+    /// The error of the first manifest that the source lacks.
+    missing: Option<Error>,
+}
+
+impl<S: ImageSource + ?Sized> Reader<'_, S> {
+    /// Reads the manifests that an index lists, which is itself `depth` indexes deep.
+    fn entries(
+        &mut self,
+        listed: Vec<Descriptor>,
+        depth: usize,
+    ) -> BoxFuture<'_, Result<Vec<Entry>>> {
+        Box::pin(async move {
+            self.count += listed.len();
+            if self.count > MAX_MANIFESTS {
+                let (root, count) = (self.root.descriptor.digest, self.count);
+                return Err(Error::TooLarge {
+                    what: format!("{root}: a list of {count} manifests"),
+                    limit: MAX_MANIFESTS as u64,
+                });
+            }
+            let mut entries = Vec::with_capacity(listed.len());
+            for descriptor in listed {
+                let platform = descriptor.platform.as_ref().map(ToString::to_string);
+                let key = (descriptor.digest, platform);
+                // The image's own index may list an image twice; no other adds to that.
+                if depth > 0 && self.images.contains(&key) {
+                    self.repeated += 1;
+                    continue;
+                }
+                match self.entry(&descriptor, depth).await {
+                    Ok(read) => {
+                        if matches!(&read[..], [only] if only.is_image()) {
+                            self.images.insert(key);
+                        }
+                        entries.extend(read);
+                    }
+                    Err(error) if error.is_not_found() && self.source.lacks(&descriptor).await => {
+                        self.leave_out(&descriptor, LeftOutReason::Missing);
+                        self.missing.get_or_insert(error);
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(entries)
+        })
+    }
+
+    /// Reads a listed manifest; none if the source lacks one of its blobs.
+    async fn entry(&mut self, descriptor: &Descriptor, depth: usize) -> Result<Vec<Entry>> {
+        let media_type = descriptor.media_type.as_str();
+        let kind = if is_soci_index(descriptor) {
+            Kind::SociIndex
+        } else if [media_type::OCI_INDEX, media_type::DOCKER_LIST].contains(&media_type) {
+            match self.nested(descriptor, depth).await? {
+                Some(nested) => return Ok(nested),
+                None => Kind::Other,
+            }
+        } else if [media_type::OCI_MANIFEST, media_type::DOCKER_MANIFEST].contains(&media_type) {
+            match self.manifest(descriptor).await? {
+                Some(kind) => kind,
+                None => return Ok(Vec::new()),
+            }
+        } else if self.source.lacks(descriptor).await {
+            self.leave_out(descriptor, LeftOutReason::Missing);
+            return Ok(Vec::new());
+        } else {
+            let found = format!("a document of media type {media_type:?}");
+            self.leave_out(descriptor, LeftOutReason::NotAnImage { found });
+            Kind::Other
+        };
+        Ok(vec![Entry {
+            descriptor: descriptor.clone(),
+            kind,
+        }])
+    }
+
+    /// Reads an index within the index; `None` if it has no images: it is then kept whole.
+    async fn nested(
+        &mut self,
+        descriptor: &Descriptor,
+        depth: usize,
+    ) -> Result<Option<Vec<Entry>>> {
+        if depth == MAX_DEPTH {
+            self.leave_out(descriptor, LeftOutReason::TooDeep);
+            return Ok(None);
         }
-        let known = [media_type::OCI_MANIFEST, media_type::DOCKER_MANIFEST];
-        if !known.contains(&descriptor.media_type.as_str()) {
-            return Ok(Self::Other);
+        let bytes = self.source.manifest(descriptor).await?;
+        let index = json::from_slice::<ImageIndex>(descriptor.digest, &bytes);
+        let (left_out, repeated) = (self.left_out.len(), self.repeated);
+        let entries = match index {
+            Ok(index) => self.entries(index.manifests, depth + 1).await?,
+            Err(_) => Vec::new(),
+        };
+        let lacks = |left_out: &LeftOut| {
+            let reason = &left_out.reason;
+            matches!(
+                reason,
+                LeftOutReason::Missing | LeftOutReason::MissingBlob { .. }
+            )
+        };
+        if entries.iter().any(Entry::is_image)
+            || self.repeated > repeated
+            || self.left_out[left_out..].iter().any(lacks)
+        {
+            return Ok(Some(entries));
         }
-        let bytes = source.manifest(descriptor).await?;
+        self.left_out.truncate(left_out);
+        let found = NO_IMAGES.to_owned();
+        self.leave_out(descriptor, LeftOutReason::NotAnImage { found });
+        Ok(None)
+    }
+
+    /// Reads a listed image manifest or artifact; `None` if the source lacks one of its blobs.
+    async fn manifest(&mut self, descriptor: &Descriptor) -> Result<Option<Kind>> {
+        let bytes = self.source.manifest(descriptor).await?;
         let shape: Shape = json::from_slice(descriptor.digest, &bytes)?;
         let manifest: ImageManifest = json::from_slice(descriptor.digest, &bytes)?;
         if shape.manifests.is_some() {
@@ -164,10 +310,19 @@ impl Kind {
         }
         let config = manifest.config.media_type.as_str();
         if config == media_type::SOCI_INDEX_V2 || config == media_type::SOCI_INDEX_V1 {
-            return Ok(Self::SociIndex);
+            return Ok(Some(Kind::SociIndex));
+        }
+        for blob in manifest.layers.iter().chain([&manifest.config]) {
+            if blob.urls.is_empty() && self.source.lacks(blob).await {
+                let blob = blob.digest;
+                self.leave_out(descriptor, LeftOutReason::MissingBlob { blob });
+                return Ok(None);
+            }
         }
         if !is_image_config(config) {
-            return Ok(Self::Other);
+            let found = format!("an artifact of type {config:?}");
+            self.leave_out(descriptor, LeftOutReason::NotAnImage { found });
+            return Ok(Some(Kind::Other));
         }
         let attests = descriptor
             .annotations
@@ -177,14 +332,25 @@ impl Kind {
                 .as_ref()
                 .is_some_and(Platform::is_unknown);
         if attests {
-            return Ok(Self::Attestation(manifest));
+            return Ok(Some(Kind::Attestation(manifest)));
         }
         let platform = match &descriptor.platform {
-            Some(platform) => platform.clone(),
-            None => config_platform(source, &manifest).await?,
+            Some(platform) if platform.is_complete() => platform.clone(),
+            _ => config_platform(self.source, &manifest).await?,
         };
-        Ok(Self::Image { manifest, platform })
+        Ok(Some(Kind::Image { manifest, platform }))
     }
+
+    fn leave_out(&mut self, descriptor: &Descriptor, reason: LeftOutReason) {
+        self.left_out.push(LeftOut::new(descriptor, reason));
+    }
+}
+
+fn is_soci_index(descriptor: &Descriptor) -> bool {
+    descriptor.artifact_type.as_deref() == Some(media_type::SOCI_INDEX_V2)
+        || descriptor
+            .annotations
+            .contains_key(annotation::IMAGE_MANIFEST_DIGEST)
 }
 
 fn is_image_config(media_type: &str) -> bool {

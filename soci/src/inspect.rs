@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use futures_util::StreamExt;
+
 use crate::error::{Error, Result};
 use crate::image::{Image, Kind};
 use crate::oci::{Descriptor, Digest, ImageManifest, annotation, json, media_type};
 use crate::store::{BlobSource, ImageSource, read_blob};
 use crate::version::Version;
-use crate::ztoc::Ztoc;
+use crate::ztoc::{LastSpan, Ztoc};
 
 /// Maximum size of a zTOC in bytes.
 const MAX_ZTOC: u64 = 1 << 30;
@@ -78,6 +80,30 @@ impl ZtocInspection {
             digest: self.descriptor.digest,
             source,
         })
+    }
+
+    /// Whether the layer of this zTOC, which was read from it, has several gzip members. Reads no
+    /// more than the layer's last span.
+    ///
+    /// Readers before soci-snapshotter v0.14.0 return wrong bytes or errors for such a layer.
+    ///
+    /// # Errors
+    /// If the layer cannot be read.
+    pub async fn has_several_members(
+        &self,
+        source: &(impl BlobSource + ?Sized),
+        layer: &Descriptor,
+        ztoc: &Ztoc,
+    ) -> Result<bool> {
+        let Some(mut last) = LastSpan::new(ztoc).filter(|_| layer.size == ztoc.compressed_size)
+        else {
+            return Ok(false);
+        };
+        let mut pieces = source.blob(layer, last.range()).await?;
+        while let Some(piece) = pieces.next().await {
+            last.push(&piece?);
+        }
+        Ok(last.has_several_members())
     }
 }
 

@@ -96,6 +96,8 @@ pub use error::{CredentialsError, Detail, Error, RegistryError, Result, SetupErr
 #[cfg(feature = "images")]
 pub use extract::LayerReader;
 #[cfg(feature = "images")]
+pub use image::{LeftOut, LeftOutReason};
+#[cfg(feature = "images")]
 pub use index::{
     IndexReport, Indexed, Options, Progress, Report, SkippedReport, SourceReport, ZtocReport,
     index, is_fresh,
@@ -114,7 +116,7 @@ pub use remove::{Removal, Removed};
 #[cfg(feature = "images")]
 pub use store::{BlobSource, ByteStream, Destination, ImageSource, LayoutImage};
 #[cfg(feature = "images")]
-pub use verify::{Finding, verify_indexes};
+pub use verify::{Finding, Verification, verify_indexes};
 #[cfg(feature = "images")]
 pub use version::Version;
 

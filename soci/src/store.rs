@@ -1,11 +1,14 @@
 //! Where images come from and where indexes go.
 //!
-//! The traits are implemented here for an OCI image layout on disk, and in `registry` for an image
+//! The traits are implemented here for an OCI image layout on disk or in an archive, and in `registry` for an image
 //! in a registry. The room uses `oci`, and no other.
 
+mod archive;
 mod content;
 mod destination;
 mod layout;
+mod listing;
+mod pack;
 mod source;
 
 pub(crate) use content::{MAX_MANIFEST, read_blob, verify};

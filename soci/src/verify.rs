@@ -16,6 +16,10 @@ use crate::ztoc::{Compression, FileMetadata, Limits, Options, Outcome, Ztoc};
 /// Maximum error of the estimated size of a small zTOC, in bytes.
 const SLACK: u64 = 64 << 20;
 
+/// Description of a layer that old readers stumble over.
+const SEVERAL_MEMBERS: &str =
+    "it has several gzip members, which soci-snapshotter before v0.14.0 reads wrong";
+
 /// A claim of an index that is not true of its image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -38,28 +42,40 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Verifies every index of an image. Returns an empty list if all their claims are true.
+/// The result of comparing the indexes of an image with the image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verification {
+    /// The claims that are not true.
+    pub findings: Vec<Finding>,
+    /// What is true, but read wrong by some readers.
+    pub notes: Vec<Finding>,
+}
+
+/// Verifies every index of an image. There are no findings if all their claims are true.
 ///
 /// # Errors
 /// If the image cannot be read, or does not have its own digests.
 pub async fn verify_indexes(
     source: &(impl BlobSource + ?Sized),
     inspection: &Inspection,
-) -> Result<Vec<Finding>> {
-    let mut findings = Vec::new();
+) -> Result<Verification> {
+    let mut verification = Verification::default();
     for platform in &inspection.platforms {
         for index in &platform.indexes {
             for ztoc in &index.ztocs {
-                for what in verify_ztoc(source, platform, ztoc).await? {
-                    findings.push(Finding {
-                        index: index.digest,
-                        ztoc: Some(ztoc.descriptor.digest),
-                        what,
-                    });
-                }
+                let of_ztoc = |what| Finding {
+                    index: index.digest,
+                    ztoc: Some(ztoc.descriptor.digest),
+                    what,
+                };
+                let verified = verify_ztoc(source, platform, ztoc).await?;
+                let Verified { wrong, note } = verified;
+                verification.findings.extend(wrong.into_iter().map(of_ztoc));
+                verification.notes.extend(note.map(of_ztoc));
             }
             let mut wrong = |what: String| {
-                findings.push(Finding {
+                verification.findings.push(Finding {
                     index: index.digest,
                     ztoc: None,
                     what,
@@ -76,15 +92,25 @@ pub async fn verify_indexes(
             }
         }
     }
-    Ok(findings)
+    Ok(verification)
+}
+
+/// The result of comparing one zTOC with its layer.
+#[derive(Default)]
+struct Verified {
+    wrong: Vec<String>,
+    note: Option<String>,
 }
 
 async fn verify_ztoc(
     source: &(impl BlobSource + ?Sized),
     platform: &PlatformInspection,
     inspected: &ZtocInspection,
-) -> Result<Vec<String>> {
-    let one = |what: String| Ok(vec![what]);
+) -> Result<Verified> {
+    let one = |what: String| {
+        let wrong = vec![what];
+        Ok(Verified { wrong, note: None })
+    };
     let mut layers = platform.layers.iter();
     let Some(layer) = layers.find(|layer| layer.digest == inspected.layer) else {
         return one(format!("the image has no layer {}", inspected.layer));
@@ -103,14 +129,17 @@ async fn verify_ztoc(
         Err(reason) => return one(format!("its layer can have none: {reason}")),
     };
     let span_size = claimed.checkpoints.span_size();
-    let mut wrong = Vec::new();
+    let Verified {
+        mut wrong,
+        mut note,
+    } = Verified::default();
     if inspected.span_size.is_some_and(|named| named != span_size) {
         wrong.push("its span size is not the one that the index names".to_owned());
     }
     if claimed.compressed_size != layer.size {
         let (got, want) = (claimed.compressed_size, layer.size);
         wrong.push(format!("compressed size: got {got} bytes, want {want}"));
-        return Ok(wrong);
+        return Ok(Verified { wrong, note });
     }
     // The zTOC's author chose the span size. If it is true, the real one is no larger.
     let limits = Limits::default().with_max_ztoc_size(2 * inspected.descriptor.size + SLACK);
@@ -137,12 +166,15 @@ async fn verify_ztoc(
                 source,
             })?;
             compare(&claimed, &real, &mut wrong);
+            if built.several_members {
+                note = Some(format!("layer {}: {SEVERAL_MEMBERS}", layer.digest));
+            }
             if without_xattrs && built.needs_xattrs {
                 wrong.push("extended attributes are turned off, but the layer has some".to_owned());
             }
         }
     }
-    Ok(wrong)
+    Ok(Verified { wrong, note })
 }
 
 fn compare(claimed: &Ztoc, real: &Ztoc, wrong: &mut Vec<String>) {

@@ -16,6 +16,8 @@ mod error;
 mod extract;
 mod flatbuffer;
 mod lookup;
+#[cfg(feature = "images")]
+mod members;
 mod model;
 mod options;
 mod read;
@@ -30,6 +32,8 @@ pub use compression::{Checkpoint, Checkpoints, Compression, WINDOW};
 pub use error::{CorruptLayer, InvalidZtoc};
 pub use extract::{ExtractError, SpanReader};
 pub use lookup::LookupError;
+#[cfg(feature = "images")]
+pub(crate) use members::LastSpan;
 pub use model::{DEFAULT_BUILD_TOOL, DEFAULT_SPAN_SIZE, Ztoc};
 pub use options::{Limits, Options};
 pub use skip::SkipReason;

@@ -8,6 +8,7 @@ mod drift;
 mod faults;
 mod import;
 mod interrupt;
+mod layers;
 mod leaving;
 mod lifecycle;
 mod plan;

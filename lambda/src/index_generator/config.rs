@@ -2,7 +2,9 @@
 
 use soci::{Options, Version};
 
-use crate::environment::{ECR_ENDPOINT, MIN_LAYER_SIZE, SPAN_SIZE, TAG_UNINDEXED};
+use crate::environment::{
+    ECR_ENDPOINT, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES, SPAN_SIZE, TAG_UNINDEXED,
+};
 use crate::limits::{DEFAULT_MIN_LAYER_SIZE, DEFAULT_SPAN_SIZE, MAX_SPAN_SIZE, MIN_SPAN_SIZE};
 use crate::scope::{IndexVersion, Scope};
 use crate::variables::{self, InvalidVariable, Lookup, Variable};
@@ -50,8 +52,13 @@ impl Config {
         let memory =
             memory.parse_or(128, "the function's memory in MB", |size| size.parse().ok())?;
         (options.concurrency, options.ztoc.limits.max_ztoc_size) = within(memory);
-        let tag = Variable::read(lookup, TAG_UNINDEXED);
-        let tag_unindexed = tag.parse_or(true, "true or false", |text| text.parse().ok())?;
+        let truth = |name, default| {
+            let variable = Variable::read(lookup, name);
+            variable.parse_or(default, "true or false", |text| text.parse().ok())
+        };
+        let tag_unindexed = truth(TAG_UNINDEXED, true)?;
+        options.multi_member_layers = truth(MULTI_MEMBER_LAYERS, false)?;
+        options.oci_layer_types = truth(OCI_LAYER_TYPES, false)?;
         let endpoint = Variable::read(lookup, ECR_ENDPOINT);
         let want = "an https URL, such as \"https://api.ecr.eu-west-1.amazonaws.com\"";
         Ok(Self {
@@ -110,6 +117,7 @@ mod tests {
         assert_eq!(config.options.ztoc.span_size, soci.ztoc.span_size);
         assert_eq!(config.options.min_layer_size, soci.min_layer_size);
         assert!(config.tag_unindexed);
+        assert!(!config.options.multi_member_layers && !config.options.oci_layer_types);
         assert_eq!(
             (config.scope.suffix.as_str(), config.ecr_endpoint),
             ("-soci", None)
@@ -125,6 +133,8 @@ mod tests {
             (SPAN_SIZE, "65536"),
             (MIN_LAYER_SIZE, "0"),
             (TAG_UNINDEXED, "false"),
+            (MULTI_MEMBER_LAYERS, "true"),
+            (OCI_LAYER_TYPES, "true"),
             ("soci_tag_suffix", ".lazy"),
             (ECR_ENDPOINT, "vpce-1.api.ecr.eu-west-1.vpce.amazonaws.com"),
         ]);
@@ -133,6 +143,7 @@ mod tests {
         assert_eq!(config.options.ztoc.span_size, 65536);
         assert_eq!(config.options.min_layer_size, 0);
         assert!(!config.tag_unindexed);
+        assert!(config.options.multi_member_layers && config.options.oci_layer_types);
         assert_eq!(config.scope.suffix.as_str(), ".lazy");
         let endpoint = config.ecr_endpoint.unwrap();
         assert_eq!(
@@ -149,6 +160,8 @@ mod tests {
             (SPAN_SIZE, "1", "got \"1\""),
             (MIN_LAYER_SIZE, "-1", "want a number of bytes"),
             (TAG_UNINDEXED, "no", "want true or false"),
+            (MULTI_MEMBER_LAYERS, "1", "want true or false"),
+            (OCI_LAYER_TYPES, "yes", "want true or false"),
             ("soci_tag_suffix", "a b", "want 1 to 64 letters"),
             (ECR_ENDPOINT, "http://ecr.test", "want an https URL"),
             (ECR_ENDPOINT, "https://", "want an https URL"),

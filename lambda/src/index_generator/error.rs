@@ -92,7 +92,6 @@ fn is_about_content(error: &soci::Error) -> bool {
         E::DigestMismatch { .. }
             | E::SizeMismatch { .. }
             | E::TooLarge { .. }
-            | E::CorruptLayer { .. }
             | E::Json(_)
             | E::Manifest { .. }
     )

@@ -139,9 +139,20 @@ impl IndexJob<'_> {
                     .finish_without(&root, tags, &reason, Alias::IfOutdated)
                     .await;
             }
+            // Deployed as it is, it runs.
+            Err(error @ SociError::NoPlatform { .. }) => {
+                let reason = error.to_string();
+                return self
+                    .finish_without(&root, tags, &reason, Alias::Always)
+                    .await;
+            }
             indexed => indexed?,
         };
         let report = indexed.report();
+        for left_out in &report.left_out {
+            let (manifest, reason) = (left_out.manifest, &left_out.reason);
+            tracing::warn!(%manifest, platform = left_out.platform, %reason, "not indexed");
+        }
         if report.is_empty() {
             let reason = format!("no layer was indexed: {}", reasons(report));
             return self

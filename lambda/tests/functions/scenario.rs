@@ -1,5 +1,7 @@
 //! Images to index, and the events of their pushes.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tests::fake::lambda::{ACCOUNT, FakeLambda, REGION};
@@ -61,6 +63,14 @@ impl Scenario {
             let manifests = [image(layout, "amd64", 1)?, image(layout, "arm64", 2)?];
             layout.index(MediaTypes::Oci, &manifests)
         })
+    }
+
+    /// Pushes an image whose configuration names no platform. Returns its digest.
+    pub(crate) fn push_without_platform(&self, tag: &str) -> Result<String> {
+        let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases/config-no-platform");
+        let name = format!("{REPOSITORY}:{tag}");
+        skopeo::push(&case, &self.registry, &name, &Interrupt::default())?;
+        Ok(self.manifest(tag)?.digest)
     }
 
     fn push_layout(

@@ -233,3 +233,19 @@ fn expect_remembered(
     ensure!(scenario.proxy.requests().len() > requests, "not tried");
     Ok(())
 }
+
+#[test]
+fn an_image_without_a_platform_is_its_own_output() -> Result<()> {
+    let scenario = Scenario::new()?;
+    let digest = scenario.push_without_platform(TAG)?;
+    let generator = scenario.generator("V2")?;
+    let answer = generator.expect(event(&digest, Some(TAG)))?;
+    let want = "tagged shop/web:1.4 itself as \"1.4-soci\": ";
+    assert!(answer.starts_with(want), "{answer}");
+    assert!(answer.contains("names no platform"), "{answer}");
+    expect_alias(&scenario)?;
+    let v1 = scenario.generator("V1")?;
+    v1.expect(event(&digest, Some(TAG)))?;
+    assert_eq!(scenario.referrers(&digest)?.len(), 1);
+    Ok(())
+}

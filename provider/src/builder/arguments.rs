@@ -104,6 +104,30 @@ macro_rules! with_arguments {
             }),
         }
 
+        /// Whether to index layers of several gzip members, such as those of eStargz and bgzip.
+        /// Container hosts with soci-snapshotter before v0.14.0 read such layers wrong, so set it
+        /// only if no host has one. Otherwise they are downloaded whole.
+        multi_member_layers: bool = false => {
+            schema: |attribute| attribute,
+            refresh: Aws(|seen| {
+                seen.parts.generator.function()?;
+                let variable = seen.parts.generator.variable(environment::MULTI_MEMBER_LAYERS);
+                Some(variable.is_some_and(|value| value == "true"))
+            }),
+        }
+
+        /// Whether layers with Docker's media types get OCI's in the SOCI-enabled image (`V2`).
+        /// Without it they keep Docker's, as in the reference implementation, which some tools
+        /// refuse in an OCI manifest.
+        oci_layer_types: bool = false => {
+            schema: |attribute| attribute,
+            refresh: Aws(|seen| {
+                seen.parts.generator.function()?;
+                let variable = seen.parts.generator.variable(environment::OCI_LAYER_TYPES);
+                Some(variable.is_some_and(|value| value == "true"))
+            }),
+        }
+
         /// Whether to index images that were pushed before the builder existed: once after the
         /// builder is created, and again when the filters, `index_version` or `tag_suffix` change.
         /// Images are passed to the index generator at two per second, so an apply takes about

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use lambda::environment::{
-    FILTERS, GENERATOR_ARN, INDEX_VERSION, MIN_LAYER_SIZE, SPAN_SIZE, TAG_SUFFIX, TAG_UNINDEXED,
+    FILTERS, GENERATOR_ARN, INDEX_VERSION, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES,
+    SPAN_SIZE, TAG_SUFFIX, TAG_UNINDEXED,
 };
 use lambda::filters;
 
@@ -27,13 +28,23 @@ pub(super) fn event_filter(arguments: &Arguments, generator_arn: &str) -> Enviro
 
 /// Returns the environment of the index generator.
 pub(super) fn index_generator(arguments: &Arguments) -> Environment {
-    variables([
+    let mut environment = variables([
         (INDEX_VERSION, arguments.index_version.clone()),
         (TAG_SUFFIX, arguments.tag_suffix.clone()),
         (SPAN_SIZE, arguments.span_size.to_string()),
         (MIN_LAYER_SIZE, arguments.min_layer_size.to_string()),
         (TAG_UNINDEXED, arguments.tag_unindexed_images.to_string()),
-    ])
+    ]);
+    // Left out when off: functions from before these options existed do not drift.
+    for (name, is_on) in [
+        (MULTI_MEMBER_LAYERS, arguments.multi_member_layers),
+        (OCI_LAYER_TYPES, arguments.oci_layer_types),
+    ] {
+        if is_on {
+            environment.insert(name.to_owned(), true.to_string());
+        }
+    }
+    environment
 }
 
 fn variables<const N: usize>(variables: [(&str, String); N]) -> Environment {

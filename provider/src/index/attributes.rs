@@ -29,6 +29,8 @@ pub(super) fn schema() -> Schema {
         .attribute("min_layer_size", min_layer_size())
         .attribute("prefetch_files", prefetch_files())
         .attribute("optimizations", optimizations())
+        .attribute("multi_member_layers", multi_member_layers())
+        .attribute("oci_layer_types", oci_layer_types())
         .attribute(
             "triggers",
             Attribute::map(Type::String).optional().description(
@@ -178,6 +180,24 @@ fn optimizations() -> Attribute {
             "Optimizations to enable. `xattr` marks layers without extended attributes, so that \
              container hosts do not look for them. Default: none.",
         )
+}
+
+// A default would be a change to resources from before these arguments existed.
+
+fn multi_member_layers() -> Attribute {
+    Attribute::bool().optional().description(
+        "Whether to index layers of several gzip members, such as those of eStargz and bgzip. \
+         Container hosts with soci-snapshotter before v0.14.0 read such layers wrong, so set it \
+         only if no host has one. Otherwise they are downloaded whole. Default: `false`.",
+    )
+}
+
+fn oci_layer_types() -> Attribute {
+    Attribute::bool().optional().description(
+        "Whether layers with Docker's media types get OCI's in the SOCI-enabled image; only for \
+         `V2`. Without it they keep Docker's, as in the reference implementation, which some tools \
+         refuse in an OCI manifest. Default: `false`.",
+    )
 }
 
 fn computed_string(description: &str) -> Attribute {

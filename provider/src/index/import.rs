@@ -83,7 +83,8 @@ pub(super) async fn import(
     if indexes.is_empty() {
         return Ok(None);
     }
-    let seen = SeenOptions::of(&found, settings.version);
+    let mut seen = SeenOptions::of(&found, settings.version);
+    seen.look_closer(image, &source, &found).await?;
     let is_fresh = same_layers(&source, &found) && seen.rebuilds(image, &source, &found).await?;
     let exported = Exported {
         source: source.root,

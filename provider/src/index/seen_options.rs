@@ -1,7 +1,9 @@
 //! Options that an existing index was built with, as far as it shows them.
 
-use soci::oci::annotation;
-use soci::{Inspection, Options, PlatformInspection, RegistryImage, Version};
+use std::collections::HashMap;
+
+use soci::oci::{Descriptor, annotation};
+use soci::{Digest, Inspection, Options, PlatformInspection, RegistryImage, Version};
 use tfplugin_sdk::{Diagnostic, Value};
 
 use super::settings::Settings;
@@ -19,6 +21,10 @@ pub(super) struct SeenOptions {
     prefetches: bool,
     /// Whether layers were left out that are not smaller than all indexed ones.
     skips_larger: bool,
+    /// Whether a layer of several gzip members is indexed.
+    has_multi_members: bool,
+    /// Whether layers have other media types than in the source.
+    renames_layer_types: bool,
 }
 
 impl SeenOptions {
@@ -74,7 +80,54 @@ impl SeenOptions {
             }),
             prefetches: indexes().any(|index| !index.prefetch.is_empty()),
             skips_larger,
+            has_multi_members: false,
+            renames_layer_types: false,
         }
+    }
+
+    /// Reads the options that only the zTOCs, the layers and the source show.
+    ///
+    /// # Errors
+    /// When the registry refuses or cannot be reached.
+    pub(super) async fn look_closer(
+        &mut self,
+        image: &RegistryImage,
+        source: &Inspection,
+        found: &Inspection,
+    ) -> soci::Result<()> {
+        let layers = |image: &Inspection| -> HashMap<Digest, Descriptor> {
+            let layers = image.platforms.iter().flat_map(|platform| &platform.layers);
+            let layers = layers.map(|layer| (layer.digest, layer.clone()));
+            layers.collect()
+        };
+        let (theirs, own) = (layers(source), layers(found));
+        let renamed = |(digest, layer): (&Digest, &Descriptor)| {
+            let before = theirs.get(digest);
+            before.is_some_and(|before| before.media_type != layer.media_type)
+        };
+        self.renames_layer_types = self.version == Version::V2 && own.iter().any(renamed);
+        let indexes = found.platforms.iter().flat_map(|found| &found.indexes);
+        let indexes = indexes.filter(|index| index.version == self.version);
+        for inspected in indexes.flat_map(|index| &index.ztocs) {
+            let Some(layer) = own.get(&inspected.layer) else {
+                continue;
+            };
+            let several = async {
+                let ztoc = inspected.read(image).await?;
+                inspected.has_several_members(image, layer, &ztoc).await
+            };
+            match several.await {
+                Ok(true) => {
+                    self.has_multi_members = true;
+                    break;
+                }
+                // An invalid zTOC is none of these options.
+                Ok(false) | Err(soci::Error::Ztoc { .. }) => {}
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Whether indexing the image with these options gives the index that exists. Taken for
@@ -95,6 +148,8 @@ impl SeenOptions {
         options.version = self.version;
         options.min_layer_size = self.min_layer_size;
         options.ztoc.span_size = self.span_size;
+        options.multi_member_layers = self.has_multi_members;
+        options.oci_layer_types = self.renames_layer_types;
         for platform in self.platforms.iter().flatten() {
             options.platforms.extend(platform.parse().ok());
         }
@@ -107,6 +162,14 @@ impl SeenOptions {
         state.set("min_layer_size", self.min_layer_size);
         if let Some(platforms) = &self.platforms {
             state.set("platforms", platforms.clone());
+        }
+        for (name, is_on) in [
+            ("multi_member_layers", self.has_multi_members),
+            ("oci_layer_types", self.renames_layer_types),
+        ] {
+            if is_on {
+                state.set(name, true);
+            }
         }
         if self.optimizes_xattrs {
             state.set("optimizations", vec!["xattr".to_owned()]);

@@ -26,9 +26,11 @@ struct Arguments {
     min_layer_size: Option<u64>,
     prefetch_files: Option<Vec<String>>,
     optimizations: Option<Vec<String>>,
+    multi_member_layers: Option<bool>,
+    oci_layer_types: Option<bool>,
 }
 
-const ARGUMENTS: [&str; 8] = [
+const ARGUMENTS: [&str; 10] = [
     "image",
     "index_version",
     "tag",
@@ -37,6 +39,8 @@ const ARGUMENTS: [&str; 8] = [
     "min_layer_size",
     "prefetch_files",
     "optimizations",
+    "multi_member_layers",
+    "oci_layer_types",
 ];
 
 impl Settings {
@@ -68,6 +72,8 @@ impl Settings {
         options.ztoc.prefetch_files = arguments.prefetch_files.unwrap_or_default();
         let optimizations = arguments.optimizations.unwrap_or_default();
         options.optimize_xattrs = optimizations.iter().any(|name| name == "xattr");
+        options.multi_member_layers = arguments.multi_member_layers.unwrap_or_default();
+        options.oci_layer_types = arguments.oci_layer_types.unwrap_or_default();
         let tag = match version {
             Version::V1 => None,
             Version::V2 => arguments.tag.or_else(|| default_tag(&image)),
@@ -106,7 +112,7 @@ impl Settings {
         platforms.sort();
         let mut files = options.ztoc.prefetch_files.clone();
         files.sort();
-        format!(
+        let mut recipe = format!(
             "soci {} {} span {} min {} platforms {platforms:?} prefetch {files:?} xattr {} by {:?}",
             env!("CARGO_PKG_VERSION"),
             self.version.name(),
@@ -114,7 +120,15 @@ impl Settings {
             options.min_layer_size,
             options.optimize_xattrs,
             options.ztoc.build_tool,
-        )
+        );
+        // Recipes from before these options existed stay what they are.
+        if options.multi_member_layers {
+            recipe.push_str(" multi-member");
+        }
+        if options.oci_layer_types {
+            recipe.push_str(" oci-layer-types");
+        }
+        recipe
     }
 }
 
@@ -195,5 +209,20 @@ mod tests {
         };
         assert_eq!(of(["a", "b"]), of(["b", "a"]));
         assert_ne!(of(["a", "b"]), of(["a", "c"]));
+    }
+
+    #[test]
+    fn a_recipe_names_every_option() {
+        let of = |name, value| {
+            let arguments = [("image", "a".into()), (name, value)];
+            Settings::read(&Value::object(arguments))
+                .expect("valid")
+                .recipe()
+        };
+        let default = of("tag", Value::Null);
+        for name in ["multi_member_layers", "oci_layer_types"] {
+            assert_ne!(of(name, true.into()), default, "{name}");
+            assert_eq!(of(name, false.into()), default, "{name}");
+        }
     }
 }

@@ -52,6 +52,11 @@ pub(super) fn across_arguments(config: &Value) -> Diagnostics {
                           Remove the argument tag, or set index_version = \"V2\".";
             found.push(Diagnostic::error("Conflicting arguments", detail).at("tag"));
         }
+        if config.get("oci_layer_types") == &Value::Bool(true) {
+            let detail = "A V1 index leaves the image unchanged, with the media types that it has. \
+                          Remove the argument oci_layer_types, or set index_version = \"V2\".";
+            found.push(Diagnostic::error("Conflicting arguments", detail).at("oci_layer_types"));
+        }
         return found;
     }
     let image = config.get("image").as_str();

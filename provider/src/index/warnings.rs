@@ -1,5 +1,6 @@
 //! Warnings beside the result of an apply.
 
+use soci::ztoc::SkipReason;
 use soci::{Digest, RegistryImage, Report};
 use tfplugin_sdk::{Context, Diagnostic};
 
@@ -9,8 +10,20 @@ use crate::shared::Shared;
 /// Maximum number of lines in a list.
 const MAX_LINES: usize = 20;
 
-/// Warns of an image without an index and of files that are not prefetched.
+/// Warns of an image without an index, of parts that are left out, and of files that are not
+/// prefetched.
 pub(super) fn of_build(cx: &Context<Shared>, name: &str, report: &Report) {
+    if !report.left_out.is_empty() {
+        let left_out = report.left_out.iter().map(|left_out| {
+            let platform = left_out.platform.as_deref().unwrap_or("no platform");
+            format!("{platform}: {}: {}", left_out.manifest, left_out.reason)
+        });
+        let detail = format!(
+            "These manifests of {name} have no SOCI index:\n{}",
+            list(left_out)
+        );
+        cx.warn(Diagnostic::warning("Parts of the image not indexed", detail).at("image"));
+    }
     if report.is_empty() {
         let skipped = report.indexes.iter().flat_map(|index| {
             let skipped = index.skipped.iter();
@@ -25,6 +38,25 @@ pub(super) fn of_build(cx: &Context<Shared>, name: &str, report: &Report) {
         );
         cx.warn(Diagnostic::warning("Nothing to index", detail).at("image"));
         return;
+    }
+    let odd = report.indexes.iter().flat_map(|index| {
+        let odd = index
+            .skipped
+            .iter()
+            .filter(|skipped| is_odd(&skipped.reason));
+        odd.map(|skipped| {
+            let (platform, layer) = (&index.platform, skipped.layer);
+            format!("{platform}: layer {layer}: {}", skipped.reason)
+        })
+    });
+    let odd: Vec<String> = odd.collect();
+    if !odd.is_empty() {
+        let detail = format!(
+            "These layers of {name} are downloaded whole, because they cannot be read lazily by \
+             every container host:\n{}",
+            list(odd.into_iter())
+        );
+        cx.warn(Diagnostic::warning("Layers not indexed", detail).at("image"));
     }
     let indexed = report.indexes.iter().filter(|index| index.digest.is_some());
     let missing: Vec<String> = indexed
@@ -69,6 +101,14 @@ pub(super) async fn of_moved_tag(
         );
         cx.warn(Diagnostic::warning("Tag has moved", detail).at("image"));
     }
+}
+
+/// Whether a layer is left out for something that its builder may not know.
+fn is_odd(reason: &SkipReason) -> bool {
+    matches!(
+        reason,
+        SkipReason::Corrupt(_) | SkipReason::Mislabelled { .. } | SkipReason::SeveralMembers
+    )
 }
 
 fn list(lines: impl Iterator<Item = String>) -> String {

@@ -19,8 +19,10 @@ const SPAN_SIZES: std::ops::RangeInclusive<u64> = 64 << 10..=1 << 30;
 
 /// Build, inspect and verify SOCI (Seekable OCI) indexes of container images
 ///
-/// SOURCE and DESTINATION are images in a registry (HOST/REPOSITORY:TAG) or in an OCI image
-/// layout: oci:DIR is its first image, oci:DIR:NAME the image of that name.
+/// SOURCE and DESTINATION are images in a registry (HOST/REPOSITORY:TAG), in an OCI image layout
+/// (oci:DIR is its first image, oci:DIR:NAME the image of that name), or in a tar archive
+/// (oci-archive:FILE, docker-archive:FILE, each with :NAME if need be). A path that exists needs no
+/// prefix.
 #[derive(Parser)]
 #[command(name = "soci", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -50,11 +52,14 @@ pub(crate) enum Command {
         /// Image to convert
         source: Location,
         /// Where to write the SOCI-enabled image [default: beside SOURCE, tagged <tag>-soci;
-        /// untagged if SOURCE is given by its digest]
+        /// untagged if SOURCE is given by its digest alone; for FILE.tar, in FILE-soci.tar]
         destination: Option<Location>,
-        /// Allow DESTINATION to be SOURCE, which is replaced
+        /// Allow DESTINATION to be SOURCE or an archive that exists, which is replaced
         #[arg(long)]
         replace: bool,
+        /// Give layers with Docker's media types OCI's, as skopeo and podman want them
+        #[arg(long)]
+        oci_layer_types: bool,
         #[command(flatten)]
         build: Build,
         #[command(flatten)]
@@ -113,6 +118,9 @@ pub(crate) struct Build {
     /// Turn on an optimization; may be repeated
     #[arg(long = "optimization", value_name = "NAME")]
     optimizations: Vec<Optimization>,
+    /// Index layers of several gzip members, which soci-snapshotter before v0.14.0 reads wrong
+    #[arg(long)]
+    multi_member_layers: bool,
     /// List the spans of this file for prefetching; may be repeated
     #[arg(long = "prefetch-file", value_name = "PATH")]
     prefetch_files: Vec<String>,
@@ -156,6 +164,7 @@ impl Build {
             .with_min_layer_size(self.min_layer_size)
             .with_platforms(self.platforms.clone())
             .with_optimize_xattrs(self.optimizations.contains(&Optimization::Xattr))
+            .with_multi_member_layers(self.multi_member_layers)
             .with_concurrency(self.concurrency as usize)
     }
 }

@@ -21,13 +21,16 @@ pub(crate) struct Convert {
     pub destination: Option<Location>,
     /// Whether the destination may be the source.
     pub replace: bool,
+    /// Whether to give layers with Docker's media types OCI's.
+    pub oci_layer_types: bool,
 }
 
 impl Convert {
     /// Converts an image to a SOCI-enabled image (V2).
     pub(crate) async fn run(self, build: &Build, access: &Access, sides: &Sides) -> Result<Exit> {
         let Self { source, .. } = &self;
-        let destination = self.destination.as_ref().unwrap_or(source);
+        let beside = source.beside();
+        let destination = self.destination.as_ref().unwrap_or(&beside);
         if let Some(reference) = self.destination.as_ref().and_then(Location::reference)
             && reference.digest().is_some()
         {
@@ -37,7 +40,7 @@ impl Convert {
         }
         let (from, to) = access.endpoints(sides, source, destination)?;
         let from = Image::open(source, &from).await?;
-        let to = Image::open(destination, &to).await?;
+        let to = Image::open_destination(destination, &to, self.replace).await?;
         let converting = || format!("converting {source}");
         from.store().root().await.with_context(converting)?;
         let tag = self.tag(from.tag().await?)?;
@@ -45,12 +48,14 @@ impl Convert {
             .await
             .with_context(|| format!("writing to {}", destination.repository()))?;
 
-        let options = build.options(Version::V2);
+        let options = build
+            .options(Version::V2)
+            .with_oci_layer_types(self.oci_layer_types);
         let bars = Bars::new(!build.json);
         let indexed = soci::index(from.store(), to.store(), &options, &bars)
             .await
             .with_context(converting)?;
-        if !indexed.report().is_empty() && !source.shares_repository(destination) {
+        if !indexed.report().is_empty() && !source.shares_content(destination) {
             indexed
                 .copy_content(from.store(), to.store())
                 .await
@@ -60,6 +65,9 @@ impl Convert {
             .publish(to.store(), tag.as_deref())
             .await
             .with_context(|| format!("publishing the SOCI-enabled image of {source}"))?;
+        if !indexed.report().is_empty() {
+            to.finish().await?;
+        }
         let destination = Destination::new(destination, tag);
         report::show(indexed.report(), &destination, &options, build.json)
     }
@@ -76,8 +84,11 @@ impl Convert {
             Location::Registry(reference) => reference.tag().map(str::to_owned),
             Location::Layout {
                 name: Some(name), ..
+            }
+            | Location::Archive {
+                name: Some(name), ..
             } => Some(name.clone()),
-            Location::Layout { name: None, .. } => {
+            Location::Layout { name: None, .. } | Location::Archive { name: None, .. } => {
                 let name = source.clone();
                 Some(name.unwrap_or_else(|| DEFAULT_NAME.to_owned()))
             }
@@ -99,18 +110,24 @@ mod tests {
     #[test]
     fn tags() {
         let digest = format!("r.test/a@sha256:{}", "0".repeat(64));
+        let both = format!("r.test/a:1@sha256:{}", "0".repeat(64));
         let tag = |source: &str, tag: Option<&str>, destination: Option<&str>| {
             let location = |text: &str| text.parse().expect("a location");
             let convert = Convert {
                 source: location(source),
                 destination: destination.map(location),
                 replace: false,
+                oci_layer_types: false,
             };
             convert.tag(tag.map(str::to_owned))
         };
         for (source, name, destination, want) in [
             ("r.test/a:1", Some("1"), None, Some("1-soci")),
             (&digest, None, None, None),
+            (&both, Some("1"), None, Some("1-soci")),
+            ("oci-archive:a.tar", None, None, Some("latest-soci")),
+            ("a.tar", Some("1"), Some("oci-archive:b.tar"), Some("1")),
+            ("a.tar", Some("1"), Some("oci-archive:b.tar:x"), Some("x")),
             (&digest, None, Some("r.test/a:1"), Some("1")),
             (&digest, None, Some("oci:l"), Some("latest")),
             ("oci:l", None, None, Some("latest-soci")),

@@ -79,6 +79,9 @@ enum Content {
         span_size: u64,
         files: usize,
         spans: usize,
+        /// Whether the layer has several gzip members.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        several_members: bool,
     },
     Unusable {
         error: String,
@@ -97,7 +100,7 @@ impl Found {
                         layer: ztoc.layer,
                         digest: ztoc.descriptor.digest,
                         size: ztoc.descriptor.size,
-                        content: Content::read(store, ztoc).await?,
+                        content: Content::read(store, ztoc, &platform.layers).await?,
                     });
                 }
                 indexes.push(Index {
@@ -136,8 +139,19 @@ impl Found {
                 for ztoc in &index.ztocs {
                     nodes.push(Node::new(3, format!("layer {}", ztoc.layer)));
                     let content = match &ztoc.content {
-                        Content::Read { files, spans, .. } => {
-                            format!("{} bytes, {files} files, {spans} spans", ztoc.size)
+                        Content::Read {
+                            files,
+                            spans,
+                            several_members,
+                            ..
+                        } => {
+                            let size = ztoc.size;
+                            let members = if *several_members {
+                                SEVERAL_MEMBERS
+                            } else {
+                                ""
+                            };
+                            format!("{size} bytes, {files} files, {spans} spans{members}")
                         }
                         Content::Unusable { error } => error.clone(),
                     };
@@ -159,13 +173,22 @@ impl Blob {
     }
 }
 
+/// The note on a layer that old readers stumble over.
+const SEVERAL_MEMBERS: &str =
+    ", several gzip members (soci-snapshotter before v0.14.0 reads them wrong)";
+
 impl Content {
-    async fn read(store: &dyn Store, ztoc: &ZtocInspection) -> Result<Self> {
-        match ztoc.read(store).await {
+    async fn read(
+        store: &dyn Store,
+        inspected: &ZtocInspection,
+        layers: &[Descriptor],
+    ) -> Result<Self> {
+        match inspected.read(store).await {
             Ok(ztoc) => Ok(Self::Read {
                 span_size: ztoc.checkpoints.span_size(),
                 files: ztoc.files.len(),
                 spans: ztoc.span_digests.len(),
+                several_members: several_members(store, inspected, layers, &ztoc).await?,
             }),
             Err(error) if error.is_not_found() => Ok(Self::Unusable {
                 error: "missing".to_owned(),
@@ -179,5 +202,21 @@ impl Content {
             }),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// Whether the layer of a zTOC has several gzip members; false if the layer is not here.
+async fn several_members(
+    store: &dyn Store,
+    inspected: &ZtocInspection,
+    layers: &[Descriptor],
+    ztoc: &soci::ztoc::Ztoc,
+) -> Result<bool> {
+    let Some(layer) = layers.iter().find(|layer| layer.digest == inspected.layer) else {
+        return Ok(false);
+    };
+    match inspected.has_several_members(store, layer, ztoc).await {
+        Err(error) if error.is_not_found() => Ok(false),
+        found => Ok(found?),
     }
 }

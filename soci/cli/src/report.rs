@@ -50,6 +50,12 @@ pub(crate) fn show(
             note(&format!("{}: {line}", index.platform));
         }
     }
+    for left_out in &report.left_out {
+        let (manifest, reason) = (left_out.manifest, &left_out.reason);
+        let platform = left_out.platform.iter();
+        let platform: String = platform.map(|platform| format!("{platform}: ")).collect();
+        note(&format!("{platform}manifest {manifest} left out: {reason}"));
+    }
     let published = !report.is_empty();
     if json {
         print_json(&Json {

@@ -38,6 +38,7 @@ async fn dispatch(command: Command) -> Result<Exit> {
             source,
             destination,
             replace,
+            oci_layer_types,
             build,
             access,
             sides,
@@ -46,6 +47,7 @@ async fn dispatch(command: Command) -> Result<Exit> {
                 source,
                 destination,
                 replace,
+                oci_layer_types,
             };
             convert.run(&build, &access, &sides).await
         }

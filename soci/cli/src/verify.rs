@@ -2,13 +2,13 @@
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
-use soci::{Digest, Finding, Inspection};
+use soci::{Digest, Finding, Inspection, Verification};
 
 use crate::access::Access;
 use crate::exit::Exit;
 use crate::image::Image;
 use crate::location::Location;
-use crate::output::{error, print_json, print_lines};
+use crate::output::{error, note, print_json, print_lines};
 
 /// Verifies every index of an image, and prints the verdicts.
 pub(crate) async fn run(source: &Location, json: bool, access: &Access) -> Result<Exit> {
@@ -18,16 +18,19 @@ pub(crate) async fn run(source: &Location, json: bool, access: &Access) -> Resul
     if inspection.platforms.iter().all(|p| p.indexes.is_empty()) {
         bail!("{source}: no SOCI index");
     }
-    let findings = soci::verify_indexes(image.store(), &inspection)
+    let verification = soci::verify_indexes(image.store(), &inspection)
         .await
         .with_context(verifying)?;
-    let verdict = Verdict::new(&inspection, &findings);
+    let verdict = Verdict::new(&inspection, &verification);
     if json {
         print_json(&verdict)?;
     } else {
         print_lines(verdict.lines(source))?;
-        for finding in &findings {
+        for finding in &verification.findings {
             error(&finding.to_string());
+        }
+        for line in &verification.notes {
+            note(&line.to_string());
         }
     }
     Ok(if verdict.ok {
@@ -51,26 +54,33 @@ struct Index {
     digest: Digest,
     ok: bool,
     findings: Vec<String>,
+    /// What is true, but read wrong by some readers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 impl Verdict {
-    fn new(inspection: &Inspection, findings: &[Finding]) -> Self {
+    fn new(inspection: &Inspection, verification: &Verification) -> Self {
         let mut indexes = Vec::new();
         for platform in &inspection.platforms {
             for index in &platform.indexes {
-                let own = findings.iter().filter(|f| f.index == index.digest);
-                let findings: Vec<_> = own.map(ToString::to_string).collect();
+                let own = |found: &[Finding]| -> Vec<String> {
+                    let own = found.iter().filter(|found| found.index == index.digest);
+                    own.map(ToString::to_string).collect()
+                };
+                let findings = own(&verification.findings);
                 indexes.push(Index {
                     platform: platform.platform.clone(),
                     version: index.version.name(),
                     digest: index.digest,
                     ok: findings.is_empty(),
                     findings,
+                    notes: own(&verification.notes),
                 });
             }
         }
         Self {
-            ok: findings.is_empty(),
+            ok: verification.findings.is_empty(),
             indexes,
         }
     }

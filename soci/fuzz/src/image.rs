@@ -75,7 +75,9 @@ async fn convert(image: &MemoryImage, version: Version) -> Option<(Digest, Memor
     let mut options = Options::default()
         .with_version(version)
         .with_min_layer_size(0)
-        .with_optimize_xattrs(true);
+        .with_optimize_xattrs(true)
+        .with_multi_member_layers(true)
+        .with_oci_layer_types(true);
     options.ztoc.limits.max_ztoc_size = MAX_ZTOC;
     let store = MemoryStore::default();
     let indexed = index(image, &store, &options, &()).await.ok()?;

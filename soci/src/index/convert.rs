@@ -33,7 +33,11 @@ pub(super) fn convert(image: &Image, indexes: &[Option<Manifest>]) -> Result<Con
                 entries.push(entry.descriptor.clone());
                 continue;
             }
-            Kind::Image { manifest, platform } => (manifest, Some(platform)),
+            Kind::Image { manifest, platform } if platform.is_complete() => {
+                (manifest, Some(platform))
+            }
+            // What is left out for want of a platform gets none.
+            Kind::Image { manifest, .. } => (manifest, entry.descriptor.platform.as_ref()),
             Kind::Attestation(manifest) => (manifest, entry.descriptor.platform.as_ref()),
         };
         let rewritten = rewrite(manifest, index.as_ref())?;

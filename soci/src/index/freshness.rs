@@ -1,4 +1,4 @@
-//! Whether an image is indexed already, decided without reading a layer.
+//! Whether an image is indexed already, decided without reading a whole layer.
 //!
 //! Everything that is published follows from three things: the image's manifests, the options, and
 //! the zTOC of each layer. The first two are at hand and small; the third is in the existing index.
@@ -11,11 +11,11 @@ use super::layers::{Layer, LayerKey, Layers, select};
 use super::options::Options;
 use super::report::ZtocReport;
 use super::soci_index::assemble;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::image::{Image, Kind};
-use crate::inspect::Inspection;
-use crate::oci::{Digest, EMPTY_JSON};
-use crate::store::{Destination, ImageSource};
+use crate::inspect::{Inspection, ZtocInspection};
+use crate::oci::{Descriptor, Digest, EMPTY_JSON};
+use crate::store::{BlobSource, Destination, ImageSource};
 use crate::version::Version;
 
 /// Whether indexing `source` with these options would change nothing: the indexes in `found` are
@@ -23,14 +23,15 @@ use crate::version::Version;
 /// [`inspect`](crate::inspect()) finds for the image itself (V1), or for the SOCI-enabled image
 /// (V2).
 ///
-/// An existing zTOC is trusted to be that of its layer. An image whose index leaves out a layer that
+/// No layer is read, but for the last span of those with a zTOC where the options leave out layers of
+/// several gzip members. An existing zTOC is trusted to be that of its layer. An image whose index leaves out a layer that
 /// cannot be indexed, which only reading tells, is not fresh; neither is one without any index.
 ///
 /// # Errors
 /// If the image cannot be read or the destination refuses.
 pub async fn is_fresh(
     source: &(impl ImageSource + ?Sized),
-    destination: &(impl Destination + ?Sized),
+    destination: &(impl Destination + BlobSource + ?Sized),
     found: &Inspection,
     options: &Options,
 ) -> Result<bool> {
@@ -38,7 +39,10 @@ pub async fn is_fresh(
     if options.optimize_xattrs || !options.ztoc.prefetch_files.is_empty() {
         return Ok(false);
     }
-    let image = Image::read(source).await?;
+    let mut image = Image::read(source).await?;
+    if options.renames_layer_types() {
+        image.rename_layer_types(source).await?;
+    }
     let existing = existing_ztocs(found, options);
     let mut layers = Layers::new();
     for entry in &image.entries {
@@ -52,11 +56,18 @@ pub async fn is_fresh(
             let known = match (select(layer, options), existing.get(&layer.digest)) {
                 (Err(reason), _) => Layer::Skipped(reason),
                 (Ok(_), None) => return Ok(false),
-                (Ok(_), Some(report)) => Layer::Indexed {
-                    report: report.clone(),
-                    needs_xattrs: true,
-                    prefetch: Vec::new(),
-                },
+                (Ok(_), Some(ztoc)) => {
+                    if !options.multi_member_layers
+                        && !has_one_member(source, destination, layer, ztoc).await?
+                    {
+                        return Ok(false);
+                    }
+                    Layer::Indexed {
+                        report: report(ztoc),
+                        needs_xattrs: true,
+                        prefetch: Vec::new(),
+                    }
+                }
             };
             layers.insert(LayerKey::of(layer), known);
         }
@@ -103,8 +114,29 @@ pub async fn is_fresh(
     Ok(true)
 }
 
+/// Whether a layer has one member, as far as its zTOC can be used to tell.
+async fn has_one_member(
+    source: &(impl BlobSource + ?Sized),
+    destination: &(impl BlobSource + ?Sized),
+    layer: &Descriptor,
+    ztoc: &ZtocInspection,
+) -> Result<bool> {
+    let read = match ztoc.read(destination).await {
+        Ok(read) => read,
+        Err(Error::Ztoc { .. } | Error::DigestMismatch { .. } | Error::SizeMismatch { .. }) => {
+            return Ok(false);
+        }
+        Err(error) if error.is_not_found() => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    Ok(!ztoc.has_several_members(source, layer, &read).await?)
+}
+
 /// Returns the zTOCs of indexes of the wanted version and span size, by layer.
-fn existing_ztocs(found: &Inspection, options: &Options) -> HashMap<Digest, ZtocReport> {
+fn existing_ztocs<'a>(
+    found: &'a Inspection,
+    options: &Options,
+) -> HashMap<Digest, &'a ZtocInspection> {
     let indexes = found
         .platforms
         .iter()
@@ -112,15 +144,16 @@ fn existing_ztocs(found: &Inspection, options: &Options) -> HashMap<Digest, Ztoc
     let indexes = indexes.filter(|index| index.version == options.version);
     let ztocs = indexes.flat_map(|index| &index.ztocs);
     let fit = ztocs.filter(|ztoc| ztoc.span_size == Some(options.ztoc.span_size));
-    let reports = fit.map(|ztoc| {
-        let report = ZtocReport {
-            layer: ztoc.layer,
-            digest: ztoc.descriptor.digest,
-            size: ztoc.descriptor.size,
-            files: 0,
-            spans: 0,
-        };
-        (ztoc.layer, report)
-    });
-    reports.collect()
+    fit.map(|ztoc| (ztoc.layer, ztoc)).collect()
+}
+
+/// Reports an existing zTOC, as far as its descriptor tells.
+fn report(ztoc: &ZtocInspection) -> ZtocReport {
+    ZtocReport {
+        layer: ztoc.layer,
+        digest: ztoc.descriptor.digest,
+        size: ztoc.descriptor.size,
+        files: 0,
+        spans: 0,
+    }
 }

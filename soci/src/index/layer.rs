@@ -20,13 +20,13 @@ use super::progress::Progress;
 use crate::error::{Error, Result};
 use crate::oci::{Descriptor, Digest};
 use crate::store::BlobSource;
-use crate::ztoc::{Builder, Compression, CorruptLayer, Options, Outcome};
+use crate::ztoc::{Builder, Compression, CorruptLayer, Options, Outcome, SkipReason};
 
 /// Length of a thread's queue, in pieces.
 const QUEUE: usize = 16;
 
 /// Reads a whole layer, verifies it and builds its zTOC. Without a compression, its first bytes
-/// decide.
+/// decide. A layer that has its digest and size fails nothing, whatever its bytes are.
 pub(crate) async fn build_ztoc(
     source: &(impl BlobSource + ?Sized),
     layer: &Descriptor,
@@ -34,6 +34,18 @@ pub(crate) async fn build_ztoc(
     options: Options,
     progress: &(impl Progress + ?Sized),
 ) -> Result<Outcome> {
+    let what = || format!("layer {}", layer.digest);
+    if layer.size == 0 {
+        // There is nothing to ask for.
+        return match Digest::of(b"") {
+            empty if empty == layer.digest => Ok(Outcome::Skipped(SkipReason::Empty)),
+            got => Err(Error::DigestMismatch {
+                what: what(),
+                got,
+                want: layer.digest,
+            }),
+        };
+    }
     let (to_hasher, mut pieces) = mpsc::channel::<Bytes>(QUEUE);
     let hasher = spawn_blocking(move || {
         let mut hasher = Sha256::new();
@@ -57,7 +69,6 @@ pub(crate) async fn build_ztoc(
     }
     drop((to_builder, to_hasher));
 
-    let what = || format!("layer {}", layer.digest);
     if size != layer.size {
         return Err(Error::SizeMismatch {
             what: what(),
@@ -73,10 +84,8 @@ pub(crate) async fn build_ztoc(
             want: layer.digest,
         });
     }
-    joined(builder).await.map_err(|source| Error::CorruptLayer {
-        layer: layer.digest,
-        source,
-    })
+    let built = joined(builder).await;
+    Ok(built.unwrap_or_else(|corrupt| Outcome::Skipped(corrupt.into())))
 }
 
 /// Returns the result of a thread, or continues its panic.
@@ -93,19 +102,14 @@ fn run_builder(
     options: Options,
 ) -> Result<Outcome, CorruptLayer> {
     let mut head = BytesMut::new();
-    let compression = match compression {
-        Some(compression) => compression,
-        None => {
-            while head.len() < Compression::HEAD
-                && let Some(piece) = pieces.blocking_recv()
-            {
-                head.extend_from_slice(&piece);
-            }
-            match Compression::of_first_bytes(&head) {
-                Ok(compression) => compression,
-                Err(reason) => return Ok(Outcome::Skipped(reason)),
-            }
-        }
+    while head.len() < Compression::HEAD
+        && let Some(piece) = pieces.blocking_recv()
+    {
+        head.extend_from_slice(&piece);
+    }
+    let compression = match Compression::checked(compression, &head) {
+        Ok(compression) => compression,
+        Err(reason) => return Ok(Outcome::Skipped(reason)),
     };
     let mut builder = Builder::new(compression, options);
     builder.push(&head)?;

@@ -122,6 +122,12 @@ async fn index_layer(
         }
         built => built?,
     };
+    let outcome = match outcome {
+        Outcome::Built(ztoc) if ztoc.several_members && !options.multi_member_layers => {
+            Outcome::Skipped(SkipReason::SeveralMembers)
+        }
+        outcome => outcome,
+    };
     match outcome {
         Outcome::Skipped(reason) => {
             progress.layer_finished(layer, Some(&reason));

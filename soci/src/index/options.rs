@@ -18,6 +18,12 @@ pub struct Options {
     pub platforms: Vec<Platform>,
     /// Whether to mark layers that can be mounted without extended attributes.
     pub optimize_xattrs: bool,
+    /// Whether to index layers of several gzip members, such as those of eStargz, which
+    /// soci-snapshotter before v0.14.0 reads wrong.
+    pub multi_member_layers: bool,
+    /// Whether to give layers with Docker's media types OCI's, in a SOCI-enabled image (V2).
+    /// Otherwise they keep them, as in the reference implementation.
+    pub oci_layer_types: bool,
     /// Number of layers read at the same time; at least 1.
     pub concurrency: usize,
 }
@@ -30,6 +36,8 @@ impl Default for Options {
             min_layer_size: 10 << 20,
             platforms: Vec::new(),
             optimize_xattrs: false,
+            multi_member_layers: false,
+            oci_layer_types: false,
             concurrency: 4,
         }
     }
@@ -71,6 +79,20 @@ impl Options {
         self
     }
 
+    /// Sets whether to index layers of several gzip members.
+    #[must_use]
+    pub fn with_multi_member_layers(mut self, include: bool) -> Self {
+        self.multi_member_layers = include;
+        self
+    }
+
+    /// Sets whether to give layers with Docker's media types OCI's (V2).
+    #[must_use]
+    pub fn with_oci_layer_types(mut self, rename: bool) -> Self {
+        self.oci_layer_types = rename;
+        self
+    }
+
     /// Sets the number of layers read at the same time.
     #[must_use]
     pub fn with_concurrency(mut self, layers: usize) -> Self {
@@ -78,8 +100,17 @@ impl Options {
         self
     }
 
-    /// Whether a platform is to be indexed.
+    /// Whether layers with Docker's media types get OCI's.
+    pub(crate) fn renames_layer_types(&self) -> bool {
+        self.oci_layer_types && self.version == Version::V2
+    }
+
+    /// Whether a platform is to be indexed. An incomplete one is not for V2: nobody could pull the
+    /// manifest that the image index would list for it.
     pub(crate) fn wants(&self, platform: &Platform) -> bool {
+        if self.version == Version::V2 && !platform.is_complete() {
+            return false;
+        }
         let mut wanted = self.platforms.iter();
         self.platforms.is_empty() || wanted.any(|wanted| platform.matches(wanted))
     }

@@ -8,7 +8,7 @@ use super::publish::{Indexed, SociIndex};
 use super::report::{Report, SourceReport};
 use super::soci_index::assemble;
 use crate::error::{Error, Result};
-use crate::image::{Image, Kind};
+use crate::image::{Image, Kind, LeftOut, LeftOutReason};
 use crate::oci::Platform;
 use crate::store::{Destination, ImageSource};
 use crate::version::Version;
@@ -25,8 +25,12 @@ pub async fn index(
     options: &Options,
     progress: &(impl Progress + ?Sized),
 ) -> Result<Indexed> {
-    let image = Image::read(source).await?;
+    let mut image = Image::read(source).await?;
+    let without_platform = without_platform(&image, options)?;
     check_platforms(&image, &options.platforms)?;
+    if options.renames_layer_types() {
+        image.rename_layer_types(source).await?;
+    }
     let layers = index_layers(source, destination, &image, options, progress).await?;
     let mut report = Report {
         version: options.version,
@@ -36,7 +40,9 @@ pub async fn index(
         },
         digest: None,
         indexes: Vec::new(),
+        left_out: std::mem::take(&mut image.left_out),
     };
+    report.left_out.extend(without_platform);
     let mut indexes = Vec::new();
     for entry in &image.entries {
         let index = match &entry.kind {
@@ -90,6 +96,30 @@ pub async fn index(
     })
 }
 
+/// Returns the images that are left out of a SOCI-enabled image (V2) because nothing says for which
+/// platform they are. Fails if there are no others.
+fn without_platform(image: &Image, options: &Options) -> Result<Vec<LeftOut>> {
+    if options.version != Version::V2 {
+        return Ok(Vec::new());
+    }
+    let (mut left_out, mut others) = (Vec::new(), false);
+    for entry in &image.entries {
+        match &entry.kind {
+            Kind::Image { platform, .. } if platform.is_complete() => others = true,
+            Kind::Image { .. } => {
+                left_out.push(LeftOut::new(&entry.descriptor, LeftOutReason::NoPlatform));
+            }
+            _ => {}
+        }
+    }
+    if !others {
+        return Err(Error::NoPlatform {
+            what: image.root.descriptor.digest,
+        });
+    }
+    Ok(left_out)
+}
+
 /// Checks that the image has every platform that is asked for, which may be misspelt.
 fn check_platforms(image: &Image, wanted: &[Platform]) -> Result<()> {
     let platforms = image.entries.iter().filter_map(|entry| match &entry.kind {
@@ -102,7 +132,7 @@ fn check_platforms(image: &Image, wanted: &[Platform]) -> Result<()> {
         None => Ok(()),
         Some(missing) => Err(Error::NoSuchPlatform {
             image: image.root.descriptor.digest,
-            wanted: missing.clone(),
+            wanted: Box::new(missing.clone()),
             found: found.into_iter().cloned().collect(),
         }),
     }

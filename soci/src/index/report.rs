@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::image::LeftOut;
 use crate::oci::Digest;
 use crate::version::Version;
 use crate::ztoc::SkipReason;
@@ -19,6 +20,9 @@ pub struct Report {
     pub digest: Option<Digest>,
     /// One for each platform indexed.
     pub indexes: Vec<IndexReport>,
+    /// Manifests of the image that are not indexed, whatever the options say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
 }
 
 impl Report {

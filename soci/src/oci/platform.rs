@@ -82,6 +82,12 @@ impl Platform {
             && (any_variant || own.variant == wanted.variant)
     }
 
+    /// Whether it names both operating system and architecture, without which no image is found by
+    /// platform.
+    pub fn is_complete(&self) -> bool {
+        !self.os.is_empty() && !self.architecture.is_empty()
+    }
+
     /// Whether this is `unknown/unknown`, the platform of attestations.
     pub fn is_unknown(&self) -> bool {
         self.os == "unknown" && self.architecture == "unknown"
@@ -123,6 +129,9 @@ impl FromStr for Platform {
 
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.os.is_empty() && self.architecture.is_empty() {
+            return f.write_str("no platform");
+        }
         write!(f, "{}/{}", self.os, self.architecture)?;
         match &self.variant {
             Some(variant) => write!(f, "/{variant}"),

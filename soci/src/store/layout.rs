@@ -1,8 +1,9 @@
-//! Images in an OCI image layout on disk.
+//! Images in an OCI image layout on disk, or in an archive.
 
 use std::io::SeekFrom;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
@@ -11,8 +12,11 @@ use futures_util::{StreamExt, stream};
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
-use super::content::{MAX_MANIFEST, verify};
+use super::archive::{Archive, Place};
+use super::content::{MAX_MANIFEST, read_blob, verify};
 use super::destination::Destination;
+use super::listing::{self, Listed, REF_NAME, is_named};
+use super::pack::pack;
 use super::source::{BlobSource, ByteStream, ImageSource};
 use crate::error::{Error, Result};
 use crate::oci::{Descriptor, Digest, ImageIndex, ImageManifest, Manifest, json, media_type};
@@ -20,10 +24,12 @@ use crate::oci::{Descriptor, Digest, ImageIndex, ImageManifest, Manifest, json, 
 /// Size of the pieces in which a file is read, in bytes.
 const PIECE: usize = 256 << 10;
 
-/// An image in an OCI image layout directory.
+/// An image in an OCI image layout: in a directory, or (read-only) in an archive.
 #[derive(Debug, Clone)]
 pub struct LayoutImage {
     directory: PathBuf,
+    /// The archive, if the layout is in one, in place of the directory.
+    archive: Option<Arc<Archive>>,
     name: Option<String>,
 }
 
@@ -32,6 +38,7 @@ impl LayoutImage {
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),
+            archive: None,
             name: None,
         }
     }
@@ -40,8 +47,36 @@ impl LayoutImage {
     pub fn named(directory: impl Into<PathBuf>, name: impl Into<String>) -> Self {
         Self {
             directory: directory.into(),
+            archive: None,
             name: Some(name.into()),
         }
+    }
+
+    /// Opens the image of a name, or the only one, in a tar archive: of an image layout, or what
+    /// `docker save` writes. An archive cannot be written to.
+    ///
+    /// Nothing is unpacked. Blobs are read from the archive, which must not change meanwhile.
+    ///
+    /// # Errors
+    /// If it is no such archive, or has several images and no name is given.
+    pub async fn open_archive(path: impl Into<PathBuf>, name: Option<String>) -> Result<Self> {
+        let path = path.into();
+        let opened = {
+            let path = path.clone();
+            tokio::task::spawn_blocking(move || Archive::open(&path)).await
+        };
+        let archive = match opened {
+            Ok(archive) => archive?,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        if name.is_none() {
+            archive.check_one_image()?;
+        }
+        Ok(Self {
+            directory: path,
+            archive: Some(Arc::new(archive)),
+            name,
+        })
     }
 
     /// Returns the name of the image, if the layout gives it one.
@@ -49,19 +84,27 @@ impl LayoutImage {
     /// # Errors
     /// If the directory is not a layout.
     pub async fn name(&self) -> Result<Option<String>> {
-        if self.name.is_some() {
-            return Ok(self.name.clone());
-        }
-        let first = self.index().await?.manifests.into_iter().next();
-        Ok(first.and_then(|mut first| first.annotations.remove(REF_NAME)))
+        let mut listed = self.index().await?.manifests.into_iter();
+        let listed = match &self.name {
+            Some(name) => listed.find(|listed| is_named(listed, name)),
+            None => listed.next(),
+        };
+        let own = listed.and_then(|mut listed| listed.annotations.remove(REF_NAME));
+        Ok(own.or_else(|| self.name.clone()))
     }
 
     fn index_path(&self) -> PathBuf {
-        self.directory.join("index.json")
+        match &self.archive {
+            Some(_) => self.directory.clone(),
+            None => self.directory.join("index.json"),
+        }
     }
 
     /// Reads the list of the layout's manifests.
     async fn index(&self) -> Result<ImageIndex> {
+        if let Some(archive) = &self.archive {
+            return Ok(archive.index.clone());
+        }
         let path = self.index_path();
         Ok(json::from_slice(path.display(), &read_file(&path).await?)?)
     }
@@ -128,28 +171,68 @@ async fn read_range(path: PathBuf, range: Range<u64>) -> Result<ByteStream> {
 #[async_trait]
 impl BlobSource for LayoutImage {
     async fn blob(&self, descriptor: &Descriptor, range: Range<u64>) -> Result<ByteStream> {
-        read_range(self.blob_path(descriptor.digest), range).await
+        let digest = descriptor.digest;
+        let Some(archive) = &self.archive else {
+            return read_range(self.blob_path(digest), range).await;
+        };
+        let (end, place) = match archive.find(digest)? {
+            Place::Made(bytes) => {
+                let end = bytes.len() as u64;
+                (end, Place::Made(bytes.clone()))
+            }
+            Place::File { offset, size } => (
+                *size,
+                Place::File {
+                    offset: *offset,
+                    size: *size,
+                },
+            ),
+        };
+        if range.end > end {
+            return Err(Error::SizeMismatch {
+                what: format!("blob {digest}"),
+                got: end,
+                want: descriptor.size,
+            });
+        }
+        match place {
+            Place::Made(bytes) => {
+                let piece = bytes.slice(range.start as usize..range.end as usize);
+                Ok(stream::iter([Ok(piece)]).boxed())
+            }
+            Place::File { offset, .. } => {
+                let range = offset + range.start..offset + range.end;
+                read_range(archive.path.clone(), range).await
+            }
+        }
+    }
+
+    async fn lacks(&self, descriptor: &Descriptor) -> bool {
+        match &self.archive {
+            Some(archive) => archive.find(descriptor.digest).is_err(),
+            None => !self.blob_path(descriptor.digest).exists(),
+        }
     }
 }
 
 #[async_trait]
 impl ImageSource for LayoutImage {
     async fn root(&self) -> Result<Manifest> {
-        let wanted = |listed: &Descriptor| match &self.name {
-            Some(name) => listed.annotations.get(REF_NAME) == Some(name),
-            None => true,
-        };
-        let listed = self.index().await?.manifests.into_iter().find(wanted);
-        let descriptor = listed.ok_or_else(|| Error::NotInLayout {
-            path: self.index_path(),
-            name: self.name.clone().unwrap_or_default(),
-        })?;
-        let bytes = self.manifest(&descriptor).await?;
-        // The rest of the descriptor, such as the image's name, belongs to the layout.
-        Ok(Manifest::new(&descriptor.media_type, bytes))
+        let (path, index) = (self.index_path(), self.index().await?);
+        match listing::find(self, &path, index, self.name.as_deref()).await? {
+            Listed::Platforms(index) => Ok(index),
+            Listed::One(descriptor) => {
+                let bytes = self.manifest(&descriptor).await?;
+                // The rest of the descriptor, such as the image's name, belongs to the layout.
+                Ok(Manifest::new(&descriptor.media_type, bytes))
+            }
+        }
     }
 
     async fn manifest(&self, descriptor: &Descriptor) -> Result<Bytes> {
+        if self.archive.is_some() {
+            return read_blob(self, descriptor, MAX_MANIFEST).await;
+        }
         let path = self.blob_path(descriptor.digest);
         let bytes = read_file(&path).await?;
         verify(&path.display().to_string(), &bytes, descriptor)?;
@@ -160,6 +243,9 @@ impl ImageSource for LayoutImage {
         // A layout does not list referrers: they are the manifests with that subject.
         let mut referrers = Vec::new();
         for descriptor in self.index().await?.manifests {
+            if self.lacks(&descriptor).await {
+                continue;
+            }
             let bytes = self.manifest(&descriptor).await?;
             let manifest: Result<ImageManifest, _> = serde_json::from_slice(&bytes);
             if let Ok(manifest) = manifest
@@ -174,15 +260,13 @@ impl ImageSource for LayoutImage {
     }
 }
 
-/// Annotation by which a layout names its images.
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
-
 impl LayoutImage {
     /// Makes the directory an empty layout, unless it is one already.
     ///
     /// # Errors
     /// If it cannot be written to.
     pub async fn create(&self) -> Result<()> {
+        self.check_writable()?;
         let blobs = self.directory.join("blobs/sha256");
         tokio::fs::create_dir_all(&blobs)
             .await
@@ -196,6 +280,31 @@ impl LayoutImage {
         Ok(())
     }
 
+    fn check_writable(&self) -> Result<()> {
+        match &self.archive {
+            None => Ok(()),
+            Some(archive) => Err(Error::NotALayout {
+                path: archive.path.clone(),
+                reason: "an archive, which cannot be added to; want another destination",
+            }),
+        }
+    }
+
+    /// Writes the layout to a tar archive, which appears when it is complete. An archive of that
+    /// path is replaced.
+    ///
+    /// # Errors
+    /// If the layout cannot be read or the archive not written.
+    pub async fn pack(&self, to: impl Into<PathBuf>) -> Result<()> {
+        self.check_writable()?;
+        let (from, to) = (self.directory.clone(), to.into());
+        let packed = tokio::task::spawn_blocking(move || pack(&from, &to).map_err(io_error(&to)));
+        match packed.await {
+            Ok(packed) => packed,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
     /// Replaces a file atomically.
     async fn replace(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         let mut partial = self.partial().await?;
@@ -204,6 +313,7 @@ impl LayoutImage {
     }
 
     async fn partial(&self) -> Result<Partial> {
+        self.check_writable()?;
         // Writers of one layout must not share a file, not even if they run in two containers with
         // the same process number.
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -276,7 +386,10 @@ impl Drop for Partial {
 #[async_trait]
 impl Destination for LayoutImage {
     async fn has_blob(&self, digest: Digest) -> Result<bool> {
-        Ok(self.blob_path(digest).exists())
+        Ok(match &self.archive {
+            Some(archive) => archive.find(digest).is_ok(),
+            None => self.blob_path(digest).exists(),
+        })
     }
 
     async fn push_blob(&self, digest: Digest, bytes: Bytes) -> Result<()> {

@@ -18,6 +18,13 @@ pub trait BlobSource: Send + Sync {
     /// Opens a part of a blob. The bytes are not verified, but there are exactly as many as the
     /// range holds, or an error.
     async fn blob(&self, descriptor: &Descriptor, range: Range<u64>) -> Result<ByteStream>;
+
+    /// Whether a blob or manifest is known to be missing, so that an image is indexed without it.
+    /// Image layouts are often incomplete; a registry that does not have what it lists is broken.
+    async fn lacks(&self, descriptor: &Descriptor) -> bool {
+        let _ = descriptor;
+        false
+    }
 }
 
 /// A source of one image: its manifests, and their blobs.

@@ -36,6 +36,9 @@ pub struct BuiltZtoc {
     pub files: usize,
     /// Number of spans.
     pub spans: usize,
+    /// Whether the layer has more than one gzip member. Readers before soci-snapshotter v0.14.0
+    /// return wrong bytes or errors for such a layer.
+    pub several_members: bool,
     /// Whether any file has extended attributes or makes its directory opaque.
     pub needs_xattrs: bool,
     /// Spans of each of [`Options::prefetch_files`]; `None` if it is not in the layer, or empty.
@@ -47,7 +50,7 @@ pub struct BuiltZtoc {
 pub enum Outcome {
     /// The layer has a zTOC.
     Built(BuiltZtoc),
-    /// The layer is intact, but cannot be read lazily.
+    /// The layer cannot be read lazily.
     Skipped(SkipReason),
 }
 
@@ -108,6 +111,7 @@ impl Builder {
             bytes,
             files: ztoc.files.len(),
             spans: ztoc.span_digests.len(),
+            several_members: received.several_members,
             needs_xattrs: ztoc.files.iter().any(needs_xattrs),
             prefetch: wanted.map(|path| spans_of(&ztoc, path)).collect(),
         }))

@@ -78,6 +78,32 @@ impl Compression {
         Ok(Self::ALL.into_iter().find(matches).unwrap_or(Self::NONE))
     }
 
+    /// Compares the compression that a layer's media type names with its first bytes. Without one,
+    /// they decide.
+    ///
+    /// # Errors
+    /// If they are those of another compression, or of one that is not supported.
+    #[cfg(feature = "images")]
+    pub(crate) fn checked(named: Option<Self>, head: &[u8]) -> Result<Self, SkipReason> {
+        let found = Self::of_first_bytes(head);
+        let Some(named) = named else {
+            return found;
+        };
+        let found = match found {
+            Ok(found) if found == named => return Ok(named),
+            Ok(found) if found == Self::NONE => "not",
+            Ok(found) => found.name(),
+            Err(SkipReason::Compression { name }) => name,
+            Err(reason) => return Err(reason),
+        };
+        let named = if named == Self::NONE {
+            "plain tar"
+        } else {
+            named.name()
+        };
+        Err(SkipReason::Mislabelled { named, found })
+    }
+
     /// Number of bytes that [`of_first_bytes`](Self::of_first_bytes) needs, fewer only if the layer
     /// is shorter.
     pub const HEAD: usize = 4;
@@ -140,6 +166,23 @@ mod tests {
             ),
         ] {
             assert_eq!(Compression::of_first_bytes(head), want, "{head:?}");
+        }
+    }
+
+    #[cfg(feature = "images")]
+    #[test]
+    fn labels() {
+        let wrong = |named, found| Err(SkipReason::Mislabelled { named, found });
+        let (gzip, plain) = (Some(Compression::GZIP), Some(Compression::NONE));
+        for (named, head, want) in [
+            (gzip, &[0x1f, 0x8b, 8, 0][..], Ok(Compression::GZIP)),
+            (gzip, b"etc/", wrong("gzip", "not")),
+            (gzip, &[0x28, 0xb5, 0x2f, 0xfd], wrong("gzip", "zstd")),
+            (plain, b"etc/", Ok(Compression::NONE)),
+            (plain, &[0x1f, 0x8b, 8, 0], wrong("plain tar", "gzip")),
+            (None, &[0x1f, 0x8b, 8, 0], Ok(Compression::GZIP)),
+        ] {
+            assert_eq!(Compression::checked(named, head), want, "{head:?}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::flatbuffer::Broken;
 
-/// A layer that is not a complete stream of its compression: its image cannot be right.
+/// A layer that is not a complete stream of its compression, and nothing but that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("corrupt {compression} stream at byte {at}")]
 #[non_exhaustive]

@@ -11,6 +11,7 @@ use crate::tar::{FileMetadata, TarReader};
 pub(super) struct Sink {
     spans: Spans,
     contents: Contents,
+    several_members: bool,
 }
 
 /// The contents and the spans of a whole layer.
@@ -19,6 +20,8 @@ pub(super) struct Received {
     /// Position at which the end of the tar was recognized, in bytes.
     pub uncompressed_size: u64,
     pub span_digests: Vec<Digest>,
+    /// Whether the layer has several members.
+    pub several_members: bool,
 }
 
 impl Sink {
@@ -35,7 +38,13 @@ impl Sink {
                 skip: None,
                 over_limit: false,
             },
+            several_members: false,
         }
+    }
+
+    /// Notes that another member follows the first one.
+    pub(super) fn another_member(&mut self) {
+        self.several_members = true;
     }
 
     /// Returns how many compressed bytes were received.
@@ -91,6 +100,7 @@ impl Sink {
             uncompressed_size: self.contents.tar.finish()?,
             files: self.contents.files,
             span_digests: self.spans.digests,
+            several_members: self.several_members,
         })
     }
 }

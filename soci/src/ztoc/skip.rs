@@ -2,9 +2,10 @@
 
 use serde::{Serialize, Serializer};
 
+use super::error::CorruptLayer;
 use crate::tar::TarError;
 
-/// Reason why an intact layer has no zTOC.
+/// Reason why a layer whose bytes are right has no zTOC.
 ///
 /// Serialized as the text that it prints.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +23,26 @@ pub enum SkipReason {
         /// Name of the compression.
         name: &'static str,
     },
+    /// The media type names another compression than the first bytes.
+    #[error("its media type says {named}, but it is {found}")]
+    Mislabelled {
+        /// Description of what the media type names.
+        named: &'static str,
+        /// Description of what it is.
+        found: &'static str,
+    },
+    /// The layer has no bytes.
+    #[error("it is empty")]
+    Empty,
+    /// The compressed stream is broken, cut off, or followed by something else.
+    #[error("it cannot be decompressed: {0}")]
+    Corrupt(#[from] CorruptLayer),
+    /// The layer has several gzip members, and the options leave out such layers.
+    #[error(
+        "it has several gzip members, which soci-snapshotter before v0.14.0 reads wrong; \
+         multi-member layers are indexed only on request"
+    )]
+    SeveralMembers,
     /// The layer is smaller than asked for.
     #[error("its {size} bytes are fewer than the minimum layer size of {minimum}")]
     TooSmall {

@@ -230,14 +230,16 @@ fn options() -> impl Strategy<Value = Options> {
         span_size(),
         prop::sample::select(vec![0_u64, 1000]),
         platforms,
-        any::<[bool; 3]>(),
+        any::<[bool; 5]>(),
     )
         .prop_map(|(span_size, min_layer_size, platforms, flags)| {
             let mut options = Options::default()
                 .with_version(if flags[0] { Version::V1 } else { Version::V2 })
                 .with_min_layer_size(min_layer_size)
                 .with_platforms(platforms)
-                .with_optimize_xattrs(flags[1]);
+                .with_optimize_xattrs(flags[1])
+                .with_multi_member_layers(flags[3])
+                .with_oci_layer_types(flags[4]);
             options.ztoc.span_size = span_size;
             if flags[2] {
                 options.ztoc.prefetch_files = vec!["f0".to_owned(), "d0/f1".to_owned()];
@@ -331,7 +333,7 @@ async fn check_converting_twice(image: &MemoryImage, options: &Options) {
         .collect();
     assert_eq!(found, built);
     let findings = verify_indexes(&converted, &inspection).await;
-    assert_eq!(findings.expect("its own image"), []);
+    assert_eq!(findings.expect("its own image").findings, []);
     check_freshness(image, &store, &inspection, options, &once.report).await;
 }
 

@@ -1,13 +1,14 @@
 //! A destination in memory.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use soci::oci::Descriptor;
-use soci::{ByteStream, Destination, Digest, Error, Manifest, Result};
+use soci::{BlobSource, ByteStream, Destination, Digest, Error, Manifest, Result};
 
 /// A destination that keeps everything in memory.
 #[derive(Debug, Default)]
@@ -37,6 +38,19 @@ impl MemoryStore {
     #[allow(dead_code, reason = "not every test looks at all of it")]
     pub(crate) fn tags(&self) -> BTreeMap<String, Digest> {
         lock(&self.tags).clone()
+    }
+}
+
+#[async_trait]
+impl BlobSource for MemoryStore {
+    async fn blob(&self, descriptor: &Descriptor, range: Range<u64>) -> Result<ByteStream> {
+        let blob = lock(&self.blobs).get(&descriptor.digest).cloned();
+        let blob = blob.ok_or_else(|| Error::Io {
+            path: descriptor.digest.to_string(),
+            source: std::io::ErrorKind::NotFound.into(),
+        })?;
+        let piece = blob.slice(range.start as usize..range.end as usize);
+        Ok(futures_util::stream::iter([Ok(piece)]).boxed())
     }
 }
 

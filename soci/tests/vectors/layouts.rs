@@ -21,6 +21,10 @@ const DIFFERENT_ON_PURPOSE: &[(&str, &str)] = &[
         "the attestation keeps its annotations and names the rewritten manifest",
     ),
     (
+        "corrupt-layer",
+        "the layer that cannot be decompressed is left out, the other is indexed",
+    ),
+    (
         "one-bad-layer",
         "the layer that cannot be indexed is left out, the other is indexed",
     ),

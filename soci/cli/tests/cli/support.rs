@@ -47,6 +47,20 @@ pub(crate) fn copy(layout: &str) -> tempfile::TempDir {
     directory
 }
 
+/// A copy of a layout, with a layer that is not what its digest says.
+pub(crate) fn damaged(layout: &str) -> tempfile::TempDir {
+    let directory = copy(layout);
+    let blobs = std::fs::read_dir(directory.path().join("blobs/sha256")).expect("blobs");
+    let blobs = blobs.map(|blob| blob.expect("a blob").path());
+    let size = |path: &PathBuf| path.metadata().expect("a file").len();
+    let layer = blobs.max_by_key(size).expect("a layer");
+    let mut bytes = std::fs::read(&layer).expect("a layer");
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(layer, bytes).expect("written");
+    directory
+}
+
 /// Runs the program, which must succeed; returns its standard output.
 pub(crate) fn succeed(arguments: &[&str]) -> String {
     let got = soci(arguments);

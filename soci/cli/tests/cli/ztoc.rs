@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{copy, fail, layout, soci, soci_with, succeed, text, vectors};
+use crate::support::{damaged, fail, layout, soci, soci_with, succeed, text, vectors};
 
 /// A layer of the vectors.
 fn layer(name: &str) -> PathBuf {
@@ -171,10 +171,10 @@ fn causes_are_told_once() {
     assert_eq!(errors.matches("os error 2").count(), 1, "{errors}");
     let errors = fail(&["inspect", "oci:/no/such/directory"], 1);
     assert_eq!(errors.matches("os error 2").count(), 1, "{errors}");
-    let corrupt = copy("corrupt-layer");
+    let damaged = damaged("single-oci");
     let errors = fail(
-        &["create", &layout(corrupt.path()), "--min-layer-size", "0"],
+        &["create", &layout(damaged.path()), "--min-layer-size", "0"],
         1,
     );
-    assert_eq!(errors.matches("corrupt gzip stream").count(), 1, "{errors}");
+    assert_eq!(errors.matches("digest mismatch").count(), 1, "{errors}");
 }

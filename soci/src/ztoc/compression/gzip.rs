@@ -246,6 +246,7 @@ impl Scanner for GzipScanner {
             if std::mem::take(&mut self.between_members) {
                 self.inflater.reset(Wrapping::Gzip);
                 self.complete = false;
+                sink.another_member();
             }
             // The step that consumes the last input byte may leave output pending; it has then
             // filled the buffer, and goes on without input.

@@ -1,0 +1,136 @@
+//! The images that the index of an image layout lists.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::content::{MAX_MANIFEST, read_blob};
+use super::source::ImageSource;
+use crate::error::{Error, Result};
+use crate::oci::{Descriptor, ImageIndex, ImageManifest, Manifest, Platform, json, media_type};
+
+/// Annotation by which a layout names its images, mostly with a tag.
+pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// Annotation by which containerd and Docker give the whole reference.
+pub(super) const IMAGE_NAME: &str = "io.containerd.image.name";
+
+/// Whether a listed manifest has a name.
+pub(super) fn is_named(listed: &Descriptor, name: &str) -> bool {
+    let annotations = &listed.annotations;
+    let mut names = [REF_NAME, IMAGE_NAME].into_iter();
+    names.any(|key| annotations.get(key).is_some_and(|found| found == name))
+}
+
+/// What the index of a layout lists as one image.
+pub(super) enum Listed {
+    /// One manifest or index.
+    One(Descriptor),
+    /// The manifests of several platforms, in an image index that exists nowhere else.
+    Platforms(Manifest),
+}
+
+/// Finds an image: that of the name, or else the first.
+///
+/// # Errors
+/// If there is none, or if several images have the name, or none.
+pub(super) async fn find(
+    source: &(impl ImageSource + ?Sized),
+    path: &Path,
+    index: ImageIndex,
+    name: Option<&str>,
+) -> Result<Listed> {
+    let mut listed = index.manifests;
+    match name {
+        Some(name) => listed.retain(|listed| is_named(listed, name)),
+        None => {
+            let ref_name = |listed: &Descriptor| listed.annotations.get(REF_NAME).cloned();
+            let first = listed.first().and_then(ref_name);
+            listed.retain(|listed| ref_name(listed) == first);
+        }
+    }
+    let Some(first) = listed.first().cloned() else {
+        return Err(Error::NotInLayout {
+            path: path.to_owned(),
+            name: name.unwrap_or_default().to_owned(),
+        });
+    };
+    if listed.len() == 1 {
+        return Ok(Listed::One(first));
+    }
+    let ambiguous = || Error::AmbiguousLayout {
+        path: path.to_owned(),
+        name: name
+            .map(str::to_owned)
+            .or_else(|| first.annotations.get(REF_NAME).cloned()),
+    };
+    let mut images = Vec::new();
+    let mut platforms = BTreeSet::new();
+    for mut image in listed {
+        let platform = match platform(source, &image).await? {
+            Found::Image(platform) => platform.normalized().to_string(),
+            // Two of them, or one and more, are not one image.
+            Found::Index => image.digest.to_string(),
+            Found::Artifact => continue,
+        };
+        if images
+            .iter()
+            .any(|known: &Descriptor| known.digest == image.digest)
+        {
+            continue;
+        }
+        if !platforms.insert(platform) {
+            return Err(ambiguous());
+        }
+        // The names belong to the layout.
+        image.annotations.remove(REF_NAME);
+        image.annotations.remove(IMAGE_NAME);
+        images.push(image);
+    }
+    if images.len() < 2 {
+        let only = images.pop();
+        return Ok(Listed::One(only.unwrap_or(first)));
+    }
+    if images.iter().any(is_index) {
+        return Err(ambiguous());
+    }
+    let index = ImageIndex::of(images);
+    Ok(Listed::Platforms(Manifest::of(
+        media_type::OCI_INDEX,
+        &index,
+    )?))
+}
+
+enum Found {
+    Image(Platform),
+    Index,
+    /// Such as a SOCI index (V1) or a signature.
+    Artifact,
+}
+
+fn is_index(listed: &Descriptor) -> bool {
+    [media_type::OCI_INDEX, media_type::DOCKER_LIST].contains(&listed.media_type.as_str())
+}
+
+/// Finds out whether a listed manifest is an image, and for which platform.
+async fn platform(source: &(impl ImageSource + ?Sized), listed: &Descriptor) -> Result<Found> {
+    if is_index(listed) {
+        return Ok(Found::Index);
+    }
+    let said = listed.platform.clone().filter(Platform::is_complete);
+    if source.lacks(listed).await {
+        return Ok(said.map_or(Found::Artifact, Found::Image));
+    }
+    let bytes = source.manifest(listed).await?;
+    let Ok(manifest) = json::from_slice::<ImageManifest>(listed.digest, &bytes) else {
+        return Ok(Found::Artifact);
+    };
+    let configs = [media_type::OCI_CONFIG, media_type::DOCKER_CONFIG];
+    if manifest.subject.is_some() || !configs.contains(&manifest.config.media_type.as_str()) {
+        return Ok(Found::Artifact);
+    }
+    if let Some(said) = said {
+        return Ok(Found::Image(said));
+    }
+    let config = read_blob(source, &manifest.config, MAX_MANIFEST).await?;
+    let what = format!("config {}", manifest.config.digest);
+    Ok(Found::Image(json::from_slice(what, &config)?))
+}
