@@ -7,6 +7,7 @@ use tests::registry::Registry;
 
 use crate::archive::{Attributes, PLAIN};
 use crate::image::packing::{FAST, Packing};
+use crate::record::{Table, passed};
 use crate::rootfs;
 use crate::scene::{PLATFORM, Scene, Version};
 
@@ -50,8 +51,11 @@ fn a_file_of_two_gigabytes_is_read() -> Result<()> {
         Ok(vec![layer])
     })?;
     scene.index(Version::V2, &[])?;
-    scene.check(PLATFORM, &[true])?;
-    Ok(())
+    let checked = scene.check(PLATFORM, &[true])?;
+    passed(
+        Table::Consumer,
+        &["V2, a file of more than 2 GiB", &checked.to_string()],
+    )
 }
 
 #[test]
@@ -75,6 +79,9 @@ fn a_hundred_thousand_files_are_read() -> Result<()> {
         Ok(vec![layer])
     })?;
     scene.index(Version::V2, &["--min-layer-size=0"])?;
-    scene.check(PLATFORM, &[true])?;
-    Ok(())
+    let checked = scene.check(PLATFORM, &[true])?;
+    passed(
+        Table::Consumer,
+        &["V2, 100,000 files", &checked.to_string()],
+    )
 }

@@ -11,6 +11,8 @@ mod image;
 mod lazy;
 mod machine;
 mod mounts;
+mod page;
+mod record;
 mod registries;
 mod requests;
 mod rootfs;

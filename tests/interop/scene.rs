@@ -1,6 +1,7 @@
 //! An image in a registry, its index, and what the consumer makes of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::Command;
@@ -44,6 +45,31 @@ pub(crate) struct PrefetchArtifact {
     pub(crate) digest: String,
     /// The digest of the layer that it is for.
     pub(crate) layer: String,
+}
+
+/// A comparison that found no defect.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    /// The deviations of the consumer that were seen.
+    pub(crate) deviations: BTreeSet<Deviation>,
+    layers: usize,
+    mounted: usize,
+    files: usize,
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            layers,
+            mounted,
+            files,
+            ..
+        } = self;
+        write!(
+            f,
+            "{mounted} of {layers} layers mounted, {files} files equal"
+        )
+    }
 }
 
 /// An image in a registry with its index.
@@ -188,9 +214,7 @@ impl<R: Store> Scene<R> {
 
     /// Mounts the image lazily, reads everything in it, and compares that with the unpacked
     /// image. `mounted` says which layers have to be mounted rather than unpacked.
-    ///
-    /// Returns the deviations of the consumer that were seen.
-    pub(crate) fn check(&self, platform: &str, mounted: &[bool]) -> Result<BTreeSet<Deviation>> {
+    pub(crate) fn check(&self, platform: &str, mounted: &[bool]) -> Result<Checked> {
         self.check_image(&self.indexed(), platform, mounted)
     }
 
@@ -200,7 +224,7 @@ impl<R: Store> Scene<R> {
         reference: &str,
         platform: &str,
         mounted: &[bool],
-    ) -> Result<BTreeSet<Deviation>> {
+    ) -> Result<Checked> {
         let layers = self.layers(platform)?;
         let mut consumer = Consumer::start_for(&self.registry)?;
         let before = self.requests().len();
@@ -244,7 +268,12 @@ impl<R: Store> Scene<R> {
         ensure!(others.is_empty(), "{others:#?}");
         ensure!(expected.len() == mounted.len() - count, "{expected:#?}");
         consumer.stop()?;
-        Ok(seen)
+        Ok(Checked {
+            deviations: seen,
+            layers: layers.len(),
+            mounted: count,
+            files: want.len(),
+        })
     }
 
     /// What the known deviations of the consumer depend on.

@@ -14,6 +14,7 @@ use tests::{binaries, http, process, wait};
 
 use crate::consumer::{Consumer, Snapshotter};
 use crate::image::packing::Packing;
+use crate::record::{Table, passed};
 use crate::rootfs;
 use crate::scene::{PLATFORM, REPOSITORY, Scene, Version};
 use crate::tree::deviations;
@@ -73,7 +74,13 @@ fn a_changed_span_is_an_error() -> Result<()> {
     }
     // The middle of the layer is in one file; most are whole.
     assert!(defects.len() < 3, "{defects:#?}");
-    Ok(())
+    passed(
+        Table::Consumer,
+        &[
+            "V2, a span changed in the registry",
+            "an I/O error in its file, the others equal",
+        ],
+    )
 }
 
 #[test]
@@ -99,7 +106,14 @@ fn a_changed_ztoc_makes_the_image_be_unpacked() -> Result<()> {
     let want = Tree::read(&eager.root)?;
     let (defects, _) = deviations::compare(&got, &want, &scene.expected(PLATFORM)?);
     assert!(defects.is_empty(), "{defects:#?}");
-    consumer.stop()
+    consumer.stop()?;
+    passed(
+        Table::Consumer,
+        &[
+            "V2, a zTOC changed in the registry",
+            "unpacked, all files equal",
+        ],
+    )
 }
 
 #[test]
@@ -132,7 +146,13 @@ fn a_wrong_ztoc_does_not_pass() -> Result<()> {
     let error = format!("{error:#}");
     assert!(error.contains(r#""srv/prose": Content"#), "{error}");
     assert_eq!(error.matches("got Some(").count(), 1, "{error}");
-    Ok(())
+    passed(
+        Table::Consumer,
+        &[
+            "V1, one offset in the zTOC changed before it is published",
+            "noticed: the file differs",
+        ],
+    )
 }
 
 /// The zTOC with the offset of `srv/prose` one byte too high.

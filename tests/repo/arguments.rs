@@ -44,7 +44,9 @@ fn tests() -> Result<String> {
             let module = tracked::text(&file)?;
             let tests = match file.ends_with("/tests.rs") {
                 true => Some(module.as_str()),
-                false => module.split_once("#[cfg(test)]\nmod tests {").map(|it| it.1),
+                false => module
+                    .split_once("#[cfg(test)]\nmod tests {")
+                    .map(|it| it.1),
             };
             text.push_str(tests.unwrap_or_default());
         }
@@ -55,7 +57,8 @@ fn tests() -> Result<String> {
 /// Returns where an argument is missing.
 fn forgotten(argument: &str, page: &str, tests: &str) -> Vec<String> {
     let mut wrong = Vec::new();
-    if !page.contains(&format!("- `{argument}` (")) && !page.contains(&format!("`{argument}` block"))
+    if !page.contains(&format!("- `{argument}` ("))
+        && !page.contains(&format!("`{argument}` block"))
     {
         wrong.push(format!("{argument}: not in {PAGE}; `make docs` writes it"));
     }
@@ -68,10 +71,14 @@ fn forgotten(argument: &str, page: &str, tests: &str) -> Vec<String> {
 
 #[test]
 fn a_forgotten_argument_is_found() {
-    let table = "        invented: i64 = 1 => {\n            schema: |attribute| attribute,\n        }";
+    let table =
+        "        invented: i64 = 1 => {\n            schema: |attribute| attribute,\n        }";
     assert_eq!(declared(table), ["invented"]);
     let page = "- `invented` (Number) Something.";
     assert!(forgotten("invented", page, "invented = 2").is_empty());
     assert_eq!(forgotten("invented", page, "not_invented = 2").len(), 1);
-    assert_eq!(forgotten("invented", "- `invented_too` (Number)", "").len(), 2);
+    assert_eq!(
+        forgotten("invented", "- `invented_too` (Number)", "").len(),
+        2
+    );
 }

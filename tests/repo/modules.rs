@@ -25,11 +25,7 @@ use serde_json::Value;
 use crate::{expect_only, output_of, tracked};
 
 /// Crates that have circles today. The list may only get shorter.
-const EXPECTED: [&str; 3] = [
-    "provider/sdk/src/",
-    "soci/cli/src/",
-    "soci/tests/",
-];
+const EXPECTED: [&str; 3] = ["provider/sdk/src/", "soci/cli/src/", "soci/tests/"];
 
 #[test]
 fn no_crate_has_circles() -> Result<()> {

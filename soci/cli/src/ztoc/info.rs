@@ -69,7 +69,10 @@ fn lines(Parsed { ztoc, bytes }: &Parsed) -> Vec<String> {
         format!("digest             {}", Digest::of(bytes)),
         format!("size               {} bytes", bytes.len()),
         format!("build tool         {build_tool}"),
-        format!("compression        {}", ztoc.checkpoints.compression().name()),
+        format!(
+            "compression        {}",
+            ztoc.checkpoints.compression().name()
+        ),
         format!("compressed size    {} bytes", ztoc.compressed_size),
         format!("uncompressed size  {} bytes", ztoc.uncompressed_size),
         format!("span size          {} bytes", ztoc.checkpoints.span_size()),
