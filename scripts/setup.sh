@@ -138,6 +138,7 @@ main() {
         ;;
       interop)
         need_rust
+        need_terraform
         need_go
         need_mounts
         need_compressors
