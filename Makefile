@@ -38,8 +38,9 @@ test: bundle ## run the unit, vector and end-to-end tests
 # No part of `test`: it needs Go, root and FUSE. The last step reads what the first two noted.
 interop: export SOCI_INTEROP_BIN_DIR := $(TARGET_DIR)/interop
 interop: export GOCACHE := $(TARGET_DIR)/go-cache
-interop: bundle ## mount, store and copy what is built here with the programs that users have
-	@scripts/setup.sh interop
+interop: ## mount, store and copy what is built here with the programs that users have
+	@scripts/setup.sh bundle interop
+	@scripts/bundle.sh
 	$(CARGO) build --workspace --bins --tests --locked
 	cd tests/interop/go && go build -mod=readonly -buildvcs=false -o "$(SOCI_INTEROP_BIN_DIR)/" ./...
 	@rm -rf "$(SOCI_INTEROP_BIN_DIR)/passed"

@@ -9,6 +9,7 @@ use crate::archive::{Attributes, PLAIN};
 use crate::image::packing::{COMPRESSORS, Packing};
 use crate::image::{Layer, Layout};
 use crate::record::{Table, passed};
+use crate::reference;
 use crate::rootfs;
 use crate::scene::{Checked, PLATFORM, Scene, Version};
 use crate::tree::deviations::Deviation;
@@ -38,6 +39,7 @@ fn v2_mounts_every_layer() -> Result<()> {
     let mut scene = scene(&Packing::Gzip)?;
     scene.left_behind = rootfs::left_behind();
     scene.index(Version::V2, &["--min-layer-size=0"])?;
+    assert_eq!(reference::expect_same(&scene, 4 << 20)?, 3);
     let checked = check(&scene, "V2, gzip", &[true, true, true])?;
     // Each deviation that is excused is there to be seen: none is excused for nothing.
     for deviation in [
@@ -83,6 +85,9 @@ fn plain_layers_are_mounted() -> Result<()> {
         let mut scene = scene(&Packing::Plain)?;
         scene.left_behind = rootfs::left_behind();
         scene.index(version, &["--min-layer-size=0", "--span-size=1048576"])?;
+        if version == Version::V2 {
+            assert_eq!(reference::expect_same(&scene, 1 << 20)?, 3);
+        }
         check(
             &scene,
             &format!("{version:?}, uncompressed"),
@@ -97,6 +102,7 @@ fn layers_of_several_gzip_members_are_mounted() -> Result<()> {
     let mut scene = scene(&Packing::Members(300_000))?;
     scene.left_behind = rootfs::left_behind();
     scene.index(Version::V2, &["--min-layer-size=0", "--span-size=65536"])?;
+    assert_eq!(reference::expect_same(&scene, 65536)?, 3);
     check(&scene, "V2, several gzip members", &[true, true, true])?;
     Ok(())
 }
@@ -137,6 +143,8 @@ fn layers_of_every_compressor_are_mounted() -> Result<()> {
         Ok(layers)
     })?;
     scene.index(Version::V2, &["--min-layer-size=0", "--span-size=65536"])?;
+    let same = reference::expect_same(&scene, 65536)?;
+    assert_eq!(same, COMPRESSORS.len());
     check(
         &scene,
         "V2, one layer of each compressor",

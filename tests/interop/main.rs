@@ -13,6 +13,7 @@ mod machine;
 mod mounts;
 mod page;
 mod record;
+mod reference;
 mod registries;
 mod requests;
 mod rootfs;

@@ -17,6 +17,7 @@ use crate::image::packing::Packing;
 use crate::record::{Table, passed};
 use crate::rootfs;
 use crate::scene::{PLATFORM, REPOSITORY, Scene, Version};
+use crate::store::stored;
 use crate::tree::deviations;
 use crate::tree::{Fact, Property, Tree};
 
@@ -34,14 +35,7 @@ fn scene(version: Version) -> Result<Scene> {
 
 /// Flips the lowest bit of a byte of a blob in the registry's storage.
 fn flip(registry: &Registry, digest: &str, offset: u64) -> Result<()> {
-    let hex = digest.trim_start_matches("sha256:");
-    let blobs = "data/docker/registry/v2/blobs/sha256";
-    let path = registry
-        .directory()
-        .join(blobs)
-        .join(&hex[..2])
-        .join(hex)
-        .join("data");
+    let path = stored(registry, digest);
     let file = File::options().read(true).write(true).open(&path);
     let file = file.with_context(|| format!("{}: cannot open", path.display()))?;
     let mut byte = [0];
