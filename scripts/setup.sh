@@ -144,6 +144,8 @@ main() {
         need_compressors
         need docker-registry docker-registry
         need skopeo skopeo
+        need_python
+        want_python=true
         ;;
       lint)
         need_rust

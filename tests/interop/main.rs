@@ -6,6 +6,7 @@
 
 mod archive;
 mod consumer;
+mod generator;
 mod huge;
 mod image;
 mod lazy;

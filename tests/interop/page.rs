@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, ensure};
 use tests::workspace;
 
-use crate::image::packing::COMPRESSORS;
+use crate::image::packing::{COMPRESSORS, Compressor};
 use crate::record::{self, Table};
 
 const PAGE: &str = "docs/design/interop.md";
@@ -74,17 +74,19 @@ fn lasting(generated: &str) -> Vec<&str> {
 }
 
 fn render() -> Result<String> {
-    let mut page = String::from("\n");
+    let mut page = String::from("\n## Versions\n\n");
     programs(&mut page)?;
+    page.push_str("## Images\n\n");
     table(
         &mut page,
         Table::Consumer,
         &["Image", "What the consumer made of it"],
     )?;
+    page.push_str("## Registries\n\n");
     table(
         &mut page,
         Table::Registries,
-        &["Registry", "Login", "V1 found by"],
+        &["Registry", "Login", "V1 indexes are found by"],
     )?;
     let started = fs::metadata(record::directory().join("started"))
         .and_then(|metadata| metadata.modified())
@@ -112,9 +114,7 @@ fn programs(page: &mut String) -> Result<()> {
         writeln!(page, "| {name} | Go module | {version} |")?;
     }
     let packages = ["docker-registry", "skopeo"];
-    let compressors = COMPRESSORS
-        .iter()
-        .filter_map(|compressor| compressor.package());
+    let compressors = COMPRESSORS.iter().filter_map(Compressor::package);
     for package in packages.into_iter().chain(compressors) {
         writeln!(page, "| {package} | this machine | {} |", debian(package))?;
     }

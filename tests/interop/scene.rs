@@ -25,7 +25,8 @@ pub(crate) const PLATFORM: &str = "linux/amd64";
 
 /// The repository of every image.
 pub(crate) const REPOSITORY: &str = "shop/web";
-const SOURCE: &str = "1";
+/// The tag of every image without an index.
+pub(crate) const SOURCE: &str = "1";
 
 /// The longest that building an index may take.
 const BUILD: Duration = Duration::from_secs(240);
@@ -116,7 +117,8 @@ impl<R: Store> Scene<R> {
         Ok(Self::with(registry, by_platform))
     }
 
-    fn with(registry: R, layers: BTreeMap<String, Vec<Layer>>) -> Self {
+    /// An image that is in the registry already, its layers by platform.
+    pub(crate) fn with(registry: R, layers: BTreeMap<String, Vec<Layer>>) -> Self {
         Self {
             registry,
             layers,
