@@ -11,7 +11,7 @@ use crate::record::{Table, passed};
 use crate::rootfs;
 use crate::scene::{PLATFORM, Scene, Version};
 
-/// More than a signed 32-bit number of bytes.
+/// A size in bytes that no signed 32-bit number holds.
 const LARGE: u64 = (2 << 30) + 4097;
 
 const FILES: usize = 100_000;

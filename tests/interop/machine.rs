@@ -1,4 +1,4 @@
-//! What these tests need of a machine. Whatever is missing is an error that says how to get it.
+//! Requirements of these tests on a machine. Whatever is missing is an error that says how to get it.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! What passed, noted for the page that says what was tried.
+//! Notes on what passed, for the page that says what was tried.
 
 use std::fs;
 use std::path::PathBuf;

@@ -13,7 +13,7 @@ use crate::machine;
 use crate::scene::Scene;
 use crate::store;
 
-/// What a zTOC says that it was made by.
+/// The build tool that a zTOC names.
 const BUILD_TOOL: &str = "AWS SOCI CLI v0.2";
 
 /// Fails unless every zTOC of a V2 image with one platform has the reference's bytes. Returns how

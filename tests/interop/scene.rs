@@ -34,7 +34,7 @@ const BUILD: Duration = Duration::from_secs(240);
 /// The most requests for a layer until it is mounted, before anything in it is read.
 const MOUNTING: usize = 2;
 
-/// What an index is found by.
+/// The version of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Version {
     V1,
@@ -278,7 +278,7 @@ impl<R: Store> Scene<R> {
         })
     }
 
-    /// What the known deviations of the consumer depend on.
+    /// Returns what the known deviations of the consumer depend on.
     pub(crate) fn expected(&self, platform: &str) -> Result<Image> {
         let layers = self.layers(platform)?.iter();
         Ok(Image {

@@ -18,7 +18,7 @@ use crate::machine;
 /// The longest that a copy may take.
 const COPY: Duration = Duration::from_secs(120);
 
-/// What a request for a manifest accepts.
+/// The media types that a request for a manifest accepts.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.oci.image.manifest.v1+json";
 
@@ -30,7 +30,7 @@ pub(crate) trait Store {
     /// Whether it asks for [`USER`] and [`PASSWORD`].
     fn asks(&self) -> bool;
 
-    /// What people call it.
+    /// The name that people call it by.
     fn name(&self) -> &'static str;
 
     /// How it knows who asks.

@@ -1,4 +1,4 @@
-//! What was changed behind the index's back is an error or an unpacked image, never wrong bytes;
+//! Changes behind the index's back give an error or an unpacked image, never wrong bytes;
 //! and a zTOC that is wrong itself does not get past these tests.
 
 use std::fs::{self, File};
