@@ -18,7 +18,7 @@ const OF_ZTOC: f64 = 2.0;
 /// The CPU time of each command is the least of so many runs.
 pub(crate) const RUNS: usize = 3;
 
-pub(crate) const MIB: f64 = (1 << 20) as f64;
+const MIB: f64 = (1 << 20) as f64;
 
 /// The command that is measured; Cargo has built it for this.
 pub(crate) fn soci(layer: &Path) -> (Command, PathBuf) {
