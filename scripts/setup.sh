@@ -138,11 +138,14 @@ main() {
         ;;
       interop)
         need_rust
+        need_terraform
         need_go
         need_mounts
         need_compressors
         need docker-registry docker-registry
         need skopeo skopeo
+        need_python
+        want_python=true
         ;;
       lint)
         need_rust

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use tar::{Builder, EntryType, Header};
 
-/// What an entry says beside its name and content.
+/// The attributes of an entry: everything beside its name and content.
 #[derive(Clone, Debug)]
 pub(crate) struct Attributes {
     pub(crate) mode: u32,

@@ -7,10 +7,11 @@ use tests::registry::Registry;
 
 use crate::archive::{Attributes, PLAIN};
 use crate::image::packing::{FAST, Packing};
+use crate::record::{Table, passed};
 use crate::rootfs;
 use crate::scene::{PLATFORM, Scene, Version};
 
-/// More than a signed 32-bit number of bytes.
+/// A size in bytes that no signed 32-bit number holds.
 const LARGE: u64 = (2 << 30) + 4097;
 
 const FILES: usize = 100_000;
@@ -50,8 +51,11 @@ fn a_file_of_two_gigabytes_is_read() -> Result<()> {
         Ok(vec![layer])
     })?;
     scene.index(Version::V2, &[])?;
-    scene.check(PLATFORM, &[true])?;
-    Ok(())
+    let checked = scene.check(PLATFORM, &[true])?;
+    passed(
+        Table::Consumer,
+        &["V2, a file of more than 2 GiB", &checked.to_string()],
+    )
 }
 
 #[test]
@@ -75,6 +79,9 @@ fn a_hundred_thousand_files_are_read() -> Result<()> {
         Ok(vec![layer])
     })?;
     scene.index(Version::V2, &["--min-layer-size=0"])?;
-    scene.check(PLATFORM, &[true])?;
-    Ok(())
+    let checked = scene.check(PLATFORM, &[true])?;
+    passed(
+        Table::Consumer,
+        &["V2, 100,000 files", &checked.to_string()],
+    )
 }

@@ -140,6 +140,11 @@ impl Layout {
         store.push(directory, name)
     }
 
+    /// Where it is; what was pushed last is its image.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// The file of a blob.
     pub(crate) fn blob(&self, digest: &str) -> PathBuf {
         let blobs = self.directory.path().join("blobs");

@@ -8,9 +8,18 @@ use tests::registry::Registry;
 use crate::archive::{Attributes, PLAIN};
 use crate::image::packing::{COMPRESSORS, Packing};
 use crate::image::{Layer, Layout};
+use crate::record::{Table, passed};
+use crate::reference;
 use crate::rootfs;
-use crate::scene::{PLATFORM, Scene, Version};
+use crate::scene::{Checked, PLATFORM, Scene, Version};
 use crate::tree::deviations::Deviation;
+
+/// Checks the image for one platform, and notes what it is.
+fn check(scene: &Scene, image: &str, mounted: &[bool]) -> Result<Checked> {
+    let checked = scene.check(PLATFORM, mounted)?;
+    passed(Table::Consumer, &[image, &checked.to_string()])?;
+    Ok(checked)
+}
 
 /// The image with everything: three layers, the second without a zTOC unless it is wanted.
 fn everything(layout: &Layout, packing: &Packing) -> Result<Vec<Layer>> {
@@ -30,7 +39,8 @@ fn v2_mounts_every_layer() -> Result<()> {
     let mut scene = scene(&Packing::Gzip)?;
     scene.left_behind = rootfs::left_behind();
     scene.index(Version::V2, &["--min-layer-size=0"])?;
-    let seen = scene.check(PLATFORM, &[true, true, true])?;
+    assert_eq!(reference::expect_same(&scene, 4 << 20)?, 3);
+    let checked = check(&scene, "V2, gzip", &[true, true, true])?;
     // Each deviation that is excused is there to be seen: none is excused for nothing.
     for deviation in [
         Deviation::ImpliedDirectoryTime,
@@ -39,7 +49,10 @@ fn v2_mounts_every_layer() -> Result<()> {
         Deviation::LeftBehindLinks,
         Deviation::TrustedXattr,
     ] {
-        assert!(seen.contains(&deviation), "{deviation:?} was not seen");
+        assert!(
+            checked.deviations.contains(&deviation),
+            "{deviation:?} was not seen"
+        );
     }
     Ok(())
 }
@@ -49,7 +62,7 @@ fn v1_mounts_every_layer_by_the_referrers_tag() -> Result<()> {
     let mut scene = scene(&Packing::Gzip)?;
     scene.left_behind = rootfs::left_behind();
     scene.index(Version::V1, &["--min-layer-size=0"])?;
-    scene.check(PLATFORM, &[true, true, true])?;
+    check(&scene, "V1, gzip", &[true, true, true])?;
     Ok(())
 }
 
@@ -58,7 +71,11 @@ fn layers_below_the_smallest_size_are_unpacked() -> Result<()> {
     let mut scene = scene(&Packing::Gzip)?;
     scene.left_behind = rootfs::left_behind();
     scene.index(Version::V2, &["--min-layer-size=1000000"])?;
-    scene.check(PLATFORM, &[false, false, true])?;
+    check(
+        &scene,
+        "V2, small layers beside a large one",
+        &[false, false, true],
+    )?;
     Ok(())
 }
 
@@ -68,7 +85,14 @@ fn plain_layers_are_mounted() -> Result<()> {
         let mut scene = scene(&Packing::Plain)?;
         scene.left_behind = rootfs::left_behind();
         scene.index(version, &["--min-layer-size=0", "--span-size=1048576"])?;
-        scene.check(PLATFORM, &[true, true, true])?;
+        if version == Version::V2 {
+            assert_eq!(reference::expect_same(&scene, 1 << 20)?, 3);
+        }
+        check(
+            &scene,
+            &format!("{version:?}, uncompressed"),
+            &[true, true, true],
+        )?;
     }
     Ok(())
 }
@@ -78,7 +102,8 @@ fn layers_of_several_gzip_members_are_mounted() -> Result<()> {
     let mut scene = scene(&Packing::Members(300_000))?;
     scene.left_behind = rootfs::left_behind();
     scene.index(Version::V2, &["--min-layer-size=0", "--span-size=65536"])?;
-    scene.check(PLATFORM, &[true, true, true])?;
+    assert_eq!(reference::expect_same(&scene, 65536)?, 3);
+    check(&scene, "V2, several gzip members", &[true, true, true])?;
     Ok(())
 }
 
@@ -89,7 +114,11 @@ fn spans_of_any_size_are_read() -> Result<()> {
         scene.left_behind = rootfs::left_behind();
         let span = format!("--span-size={size}");
         scene.index(Version::V2, &["--min-layer-size=0", &span])?;
-        scene.check(PLATFORM, &[true, true, true])?;
+        check(
+            &scene,
+            &format!("V2, spans of {size} bytes"),
+            &[true, true, true],
+        )?;
     }
     Ok(())
 }
@@ -114,7 +143,13 @@ fn layers_of_every_compressor_are_mounted() -> Result<()> {
         Ok(layers)
     })?;
     scene.index(Version::V2, &["--min-layer-size=0", "--span-size=65536"])?;
-    scene.check(PLATFORM, &[true; COMPRESSORS.len()])?;
+    let same = reference::expect_same(&scene, 65536)?;
+    assert_eq!(same, COMPRESSORS.len());
+    check(
+        &scene,
+        "V2, one layer of each compressor",
+        &[true; COMPRESSORS.len()],
+    )?;
     Ok(())
 }
 
@@ -141,7 +176,7 @@ fn a_layer_without_attributes_is_mounted_without_them() -> Result<()> {
         marked,
         [&serde_json::json!("true"), &serde_json::Value::Null]
     );
-    scene.check(PLATFORM, &[true, true])?;
+    check(&scene, "V2, `xattr` optimization", &[true, true])?;
     Ok(())
 }
 
@@ -165,8 +200,11 @@ fn each_platform_has_its_index_and_attestations_stay() -> Result<()> {
             },
         )?;
         scene.index(version, &["--min-layer-size=0"])?;
-        scene.check("linux/amd64", &[true, true])?;
-        scene.check("linux/arm64", &[true, true])?;
+        for platform in ["linux/amd64", "linux/arm64"] {
+            let checked = scene.check(platform, &[true, true])?;
+            let image = format!("{version:?}, two platforms with attestations: {platform}");
+            passed(Table::Consumer, &[&image, &checked.to_string()])?;
+        }
     }
     Ok(())
 }
@@ -186,7 +224,11 @@ fn layers_that_cannot_be_indexed_are_unpacked_beside_mounted_ones() -> Result<()
         ])
     })?;
     scene.index(Version::V2, &["--min-layer-size=0"])?;
-    scene.check(PLATFORM, &[false, false, true])?;
+    check(
+        &scene,
+        "V2, a zstd layer and one with an odd entry beside gzip",
+        &[false, false, true],
+    )?;
     Ok(())
 }
 
@@ -211,5 +253,8 @@ fn the_prefetch_artifact_is_loaded() -> Result<()> {
     let of_layer: BTreeMap<_, _> = [(&artifact.layer, count(&artifact.layer))].into();
     // Two requests resolve a layer. The rest loads the spans, before anything is read.
     assert!(of_layer.values().all(|&count| count > 2), "{requests:#?}");
-    Ok(())
+    passed(
+        Table::Consumer,
+        &["V2, prefetch artifact", "its spans loaded before a read"],
+    )
 }

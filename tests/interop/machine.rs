@@ -1,4 +1,4 @@
-//! What these tests need of a machine. Whatever is missing is an error that says how to get it.
+//! Requirements of these tests on a machine. Whatever is missing is an error that says how to get it.
 
 use std::path::{Path, PathBuf};
 
@@ -9,11 +9,15 @@ use tests::{binaries, workspace};
 /// Names the directory of the programs of `tests/interop/go`, if it is not `target/interop`.
 const DIRECTORY_VARIABLE: &str = "SOCI_INTEROP_BIN_DIR";
 
+/// The directory of the programs of `tests/interop/go`.
+pub(crate) fn directory() -> PathBuf {
+    std::env::var_os(DIRECTORY_VARIABLE)
+        .map_or_else(|| workspace::root().join("target/interop"), PathBuf::from)
+}
+
 /// A program of `tests/interop/go`.
 pub(crate) fn program(name: &str) -> Result<PathBuf> {
-    let directory = std::env::var_os(DIRECTORY_VARIABLE)
-        .map_or_else(|| workspace::root().join("target/interop"), PathBuf::from);
-    let path = directory.join(name);
+    let path = directory().join(name);
     ensure!(
         path.is_file(),
         "{} is missing: run `make interop`, which builds it, or set {DIRECTORY_VARIABLE}",

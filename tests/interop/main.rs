@@ -6,11 +6,15 @@
 
 mod archive;
 mod consumer;
+mod generator;
 mod huge;
 mod image;
 mod lazy;
 mod machine;
 mod mounts;
+mod page;
+mod record;
+mod reference;
 mod registries;
 mod requests;
 mod rootfs;

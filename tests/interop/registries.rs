@@ -6,13 +6,15 @@ use anyhow::{Result, ensure};
 use serde_json::Value;
 use tests::interrupt::Interrupt;
 use tests::registry::Registry;
+use tests::terraform::{Terraform, configuration};
 use tests::{process, wait};
 
 use crate::archive::PLAIN;
 use crate::image::packing::Packing;
 use crate::machine;
+use crate::record::{Table, passed};
 use crate::rootfs;
-use crate::scene::{PLATFORM, Scene, Version};
+use crate::scene::{PLATFORM, REPOSITORY, Scene, Version};
 use crate::store::{GoRegistry, Kind, Store};
 
 /// Two layers, of which one is large enough to be indexed.
@@ -27,20 +29,116 @@ fn scene<R: Store>(registry: R) -> Result<Scene<R>> {
     })
 }
 
+const SPAN: u64 = 1 << 20;
 const ARGUMENTS: [&str; 2] = ["--min-layer-size=1000000", "--span-size=1048576"];
 
-/// Converts, creates, inspects, verifies, mounts and copies in one registry.
+/// The resource in the configurations.
+const ADDRESS: &str = "soci_index.this";
+
+/// Converts, creates, inspects, verifies, mounts, copies and removes in one registry.
 fn serves<R: Store>(registry: R) -> Result<()> {
     let mut scene = scene(registry)?;
+    let by_terraform = terraform_creates_and_destroys_v1(&scene)?;
     scene.index(Version::V1, &ARGUMENTS)?;
+    let by_command_line = run_client(&scene, &["oras", "referrers", &scene.source()])?;
+    assert!(by_command_line.contains(&by_terraform), "{by_command_line}");
     scene.check(PLATFORM, &[false, true])?;
     expect_verified(&scene, &scene.source())?;
     referrers_are_listed(&scene)?;
+    let found_by = expect_found_by(&scene)?;
 
     scene.index(Version::V2, &ARGUMENTS)?;
     scene.check(PLATFORM, &[false, true])?;
     expect_verified(&scene, &scene.indexed())?;
-    copies_are_mounted(&scene)
+    terraform_creates_updates_and_destroys_v2(&scene)?;
+    copies_are_mounted(&scene)?;
+    let registry = &scene.registry;
+    passed(
+        Table::Registries,
+        &[registry.name(), registry.login_kind(), found_by],
+    )
+}
+
+/// The provider publishes a V1 index, and takes it back. Returns the digest of it.
+fn terraform_creates_and_destroys_v1<R: Store>(scene: &Scene<R>) -> Result<String> {
+    let terraform = terraform(scene, "index_version = \"V1\"", SPAN)?;
+    terraform.apply()?;
+    let resource = terraform.expect_resource(ADDRESS)?;
+    let digest = resource.text("digest")?.to_owned();
+    terraform.expect_empty_plan()?;
+    let listed = run_client(scene, &["oras", "referrers", &scene.source()])?;
+    assert!(listed.contains(&digest), "{listed}");
+    scene.check_image(&scene.source(), PLATFORM, &[false, true])?;
+    terraform.destroy()?;
+    let listed = run_client(scene, &["oras", "referrers", &scene.source()])?;
+    assert_eq!(listed.trim(), "null", "the index is left");
+    Ok(digest)
+}
+
+/// The provider publishes what the command line does, another one in its place, and nothing of
+/// it stays but what the command line published.
+fn terraform_creates_updates_and_destroys_v2<R: Store>(scene: &Scene<R>) -> Result<()> {
+    const TAG: &str = "tag = \"terraform\"";
+    let image = scene
+        .registry
+        .reference_to(&format!("{REPOSITORY}:terraform"));
+    let terraform = terraform(scene, TAG, SPAN)?;
+    terraform.apply()?;
+    let digest = run_client(scene, &["crane", "digest", &image])?;
+    let by_command_line = run_client(scene, &["crane", "digest", &scene.indexed()])?;
+    assert_eq!(digest, by_command_line);
+
+    configure(&terraform, scene, TAG, 2 * SPAN)?;
+    assert_eq!(terraform.planned(ADDRESS)?, ["update"]);
+    terraform.apply()?;
+    assert_ne!(run_client(scene, &["crane", "digest", &image])?, digest);
+    scene.check_image(&image, PLATFORM, &[false, true])?;
+    terraform.destroy()?;
+    let gone = run_client(scene, &["crane", "digest", &image]);
+    ensure!(gone.is_err(), "{image} is left");
+    assert_eq!(
+        run_client(scene, &["crane", "digest", &scene.indexed()])?,
+        digest
+    );
+    Ok(())
+}
+
+fn terraform<R: Store>(scene: &Scene<R>, arguments: &str, span_size: u64) -> Result<Terraform> {
+    let terraform = Terraform::new()?;
+    let docker = tempfile::tempdir()?;
+    scene.registry.login(docker.path())?;
+    let logins = std::fs::read_to_string(docker.path().join("config.json"))?;
+    terraform.docker_config(&logins)?;
+    configure(&terraform, scene, arguments, span_size)?;
+    terraform.init()?;
+    Ok(terraform)
+}
+
+fn configure<R: Store>(
+    terraform: &Terraform,
+    scene: &Scene<R>,
+    arguments: &str,
+    span_size: u64,
+) -> Result<()> {
+    let arguments = format!("{arguments}\n  min_layer_size = 1000000\n  span_size = {span_size}");
+    terraform.write("main.tf", &configuration(&scene.source(), &arguments))
+}
+
+/// How the consumer found the V1 index: by the registry's own list, or by the tag that clients
+/// maintain where there is none, never by both.
+fn expect_found_by<R: Store>(scene: &Scene<R>) -> Result<&'static str> {
+    let source = run_client(scene, &["crane", "digest", &scene.source()])?;
+    let tag = source.trim().replace(':', "-");
+    let tag = scene.registry.reference_to(&format!("{REPOSITORY}:{tag}"));
+    let tagged = run_client(scene, &["crane", "digest", &tag]).is_ok();
+    let request = format!("\"GET /v2/{REPOSITORY}/referrers/sha256:");
+    let log = scene.registry.access_log();
+    let asked: Vec<_> = log.lines().filter(|line| line.contains(&request)).collect();
+    let answered = asked.iter().any(|line| line.contains("\" 200 "));
+    ensure!(!asked.is_empty(), "nobody asked for referrers:\n{log}");
+    let lists = scene.registry.lists_referrers();
+    assert_eq!((answered, tagged), (lists, !lists), "{asked:#?}");
+    Ok(if lists { "referrers API" } else { "tag" })
 }
 
 fn expect_verified<R: Store>(scene: &Scene<R>, reference: &str) -> Result<()> {
@@ -50,9 +148,9 @@ fn expect_verified<R: Store>(scene: &Scene<R>, reference: &str) -> Result<()> {
     Ok(())
 }
 
-/// The client of go-containerregistry and that of ORAS find the V1 index.
+/// Every client finds the V1 index.
 fn referrers_are_listed<R: Store>(scene: &Scene<R>) -> Result<()> {
-    for client in ["crane", "oras"] {
+    for client in ["crane", "oras", "regctl"] {
         let output = run_client(scene, &[client, "referrers", &scene.source()])?;
         let found: Value = serde_json::from_str(&output)?;
         let kinds: Vec<_> = found
@@ -74,7 +172,7 @@ fn referrers_are_listed<R: Store>(scene: &Scene<R>) -> Result<()> {
 fn copies_are_mounted<R: Store>(scene: &Scene<R>) -> Result<()> {
     let from = scene.indexed();
     run_client(scene, &["crane", "validate", &from])?;
-    for client in ["crane", "oras"] {
+    for client in ["crane", "oras", "regctl"] {
         let to = scene.registry.reference_to(&format!("copies/{client}:1"));
         let digest = run_client(scene, &[client, "digest", &from])?;
         run_client(scene, &[client, "copy", &from, &to])?;
@@ -136,4 +234,9 @@ fn crane_serves_indexes_without_the_referrers_api() -> Result<()> {
 #[test]
 fn crane_serves_indexes_with_the_referrers_api() -> Result<()> {
     serves(GoRegistry::start(Kind::CraneReferrers)?)
+}
+
+#[test]
+fn olareg_serves_indexes() -> Result<()> {
+    serves(GoRegistry::start(Kind::Olareg)?)
 }

@@ -1,11 +1,11 @@
-//! What a registry was asked for, from its log.
+//! Requests that a registry was sent, from its log.
 
 /// A request for a blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) digest: String,
     pub(crate) status: u16,
-    /// Of the answer's body, in bytes.
+    /// Size of the answer's body, in bytes.
     pub(crate) size: u64,
 }
 

@@ -1,6 +1,7 @@
 //! An image in a registry, its index, and what the consumer makes of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::Command;
@@ -24,7 +25,8 @@ pub(crate) const PLATFORM: &str = "linux/amd64";
 
 /// The repository of every image.
 pub(crate) const REPOSITORY: &str = "shop/web";
-const SOURCE: &str = "1";
+/// The tag of every image without an index.
+pub(crate) const SOURCE: &str = "1";
 
 /// The longest that building an index may take.
 const BUILD: Duration = Duration::from_secs(240);
@@ -32,7 +34,7 @@ const BUILD: Duration = Duration::from_secs(240);
 /// The most requests for a layer until it is mounted, before anything in it is read.
 const MOUNTING: usize = 2;
 
-/// What an index is found by.
+/// The version of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Version {
     V1,
@@ -44,6 +46,31 @@ pub(crate) struct PrefetchArtifact {
     pub(crate) digest: String,
     /// The digest of the layer that it is for.
     pub(crate) layer: String,
+}
+
+/// A comparison that found no defect.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    /// The deviations of the consumer that were seen.
+    pub(crate) deviations: BTreeSet<Deviation>,
+    layers: usize,
+    mounted: usize,
+    files: usize,
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            layers,
+            mounted,
+            files,
+            ..
+        } = self;
+        write!(
+            f,
+            "{mounted} of {layers} layers mounted, {files} files equal"
+        )
+    }
 }
 
 /// An image in a registry with its index.
@@ -90,7 +117,8 @@ impl<R: Store> Scene<R> {
         Ok(Self::with(registry, by_platform))
     }
 
-    fn with(registry: R, layers: BTreeMap<String, Vec<Layer>>) -> Self {
+    /// An image that is in the registry already, its layers by platform.
+    pub(crate) fn with(registry: R, layers: BTreeMap<String, Vec<Layer>>) -> Self {
         Self {
             registry,
             layers,
@@ -188,9 +216,7 @@ impl<R: Store> Scene<R> {
 
     /// Mounts the image lazily, reads everything in it, and compares that with the unpacked
     /// image. `mounted` says which layers have to be mounted rather than unpacked.
-    ///
-    /// Returns the deviations of the consumer that were seen.
-    pub(crate) fn check(&self, platform: &str, mounted: &[bool]) -> Result<BTreeSet<Deviation>> {
+    pub(crate) fn check(&self, platform: &str, mounted: &[bool]) -> Result<Checked> {
         self.check_image(&self.indexed(), platform, mounted)
     }
 
@@ -200,7 +226,7 @@ impl<R: Store> Scene<R> {
         reference: &str,
         platform: &str,
         mounted: &[bool],
-    ) -> Result<BTreeSet<Deviation>> {
+    ) -> Result<Checked> {
         let layers = self.layers(platform)?;
         let mut consumer = Consumer::start_for(&self.registry)?;
         let before = self.requests().len();
@@ -244,10 +270,15 @@ impl<R: Store> Scene<R> {
         ensure!(others.is_empty(), "{others:#?}");
         ensure!(expected.len() == mounted.len() - count, "{expected:#?}");
         consumer.stop()?;
-        Ok(seen)
+        Ok(Checked {
+            deviations: seen,
+            layers: layers.len(),
+            mounted: count,
+            files: want.len(),
+        })
     }
 
-    /// What the known deviations of the consumer depend on.
+    /// Returns what the known deviations of the consumer depend on.
     pub(crate) fn expected(&self, platform: &str) -> Result<Image> {
         let layers = self.layers(platform)?.iter();
         Ok(Image {

@@ -1,6 +1,6 @@
 //! The registries that images are kept in.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::machine;
 /// The longest that a copy may take.
 const COPY: Duration = Duration::from_secs(120);
 
-/// What a request for a manifest accepts.
+/// The media types that a request for a manifest accepts.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.oci.image.manifest.v1+json";
 
@@ -29,6 +29,15 @@ pub(crate) trait Store {
 
     /// Whether it asks for [`USER`] and [`PASSWORD`].
     fn asks(&self) -> bool;
+
+    /// The name that people call it by.
+    fn name(&self) -> &'static str;
+
+    /// How it knows who asks.
+    fn login_kind(&self) -> &'static str;
+
+    /// Whether it lists referrers itself.
+    fn lists_referrers(&self) -> bool;
 
     /// Its access log so far.
     fn access_log(&self) -> String;
@@ -108,9 +117,30 @@ impl Store for Registry {
         self.authenticated()
     }
 
+    fn name(&self) -> &'static str {
+        "docker-registry (CNCF Distribution 2)"
+    }
+
+    fn login_kind(&self) -> &'static str {
+        if self.asks() { "password" } else { "none" }
+    }
+
+    fn lists_referrers(&self) -> bool {
+        false
+    }
+
     fn access_log(&self) -> String {
         self.log()
     }
+}
+
+/// The file in which Debian's registry keeps a blob.
+pub(crate) fn stored(registry: &Registry, digest: &str) -> PathBuf {
+    let hex = digest.trim_start_matches("sha256:");
+    let blobs = registry
+        .directory()
+        .join("data/docker/registry/v2/blobs/sha256");
+    blobs.join(&hex[..2]).join(hex).join("data")
 }
 
 /// A registry of `tests/interop/go`.
@@ -126,6 +156,8 @@ pub(crate) enum Kind {
     Crane,
     /// The same with the referrers API.
     CraneReferrers,
+    /// olareg, with the referrers API.
+    Olareg,
 }
 
 impl Kind {
@@ -136,6 +168,7 @@ impl Kind {
             Self::DistributionToken => &["-kind=distribution", "-auth=token"],
             Self::Crane => &["-kind=go-containerregistry"],
             Self::CraneReferrers => &["-kind=go-containerregistry", "-referrers"],
+            Self::Olareg => &["-kind=olareg"],
         }
     }
 }
@@ -187,6 +220,29 @@ impl Store for GoRegistry {
 
     fn asks(&self) -> bool {
         matches!(self.kind, Kind::DistributionBasic | Kind::DistributionToken)
+    }
+
+    fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::Distribution | Kind::DistributionBasic | Kind::DistributionToken => {
+                "CNCF Distribution 3"
+            }
+            Kind::Crane => "go-containerregistry",
+            Kind::CraneReferrers => "go-containerregistry with referrers",
+            Kind::Olareg => "olareg",
+        }
+    }
+
+    fn login_kind(&self) -> &'static str {
+        match self.kind {
+            Kind::DistributionBasic => "password",
+            Kind::DistributionToken => "token",
+            _ => "none",
+        }
+    }
+
+    fn lists_referrers(&self) -> bool {
+        matches!(self.kind, Kind::CraneReferrers | Kind::Olareg)
     }
 
     fn access_log(&self) -> String {

@@ -1,4 +1,4 @@
-//! What was changed behind the index's back is an error or an unpacked image, never wrong bytes;
+//! Changes behind the index's back give an error or an unpacked image, never wrong bytes;
 //! and a zTOC that is wrong itself does not get past these tests.
 
 use std::fs::{self, File};
@@ -14,8 +14,10 @@ use tests::{binaries, http, process, wait};
 
 use crate::consumer::{Consumer, Snapshotter};
 use crate::image::packing::Packing;
+use crate::record::{Table, passed};
 use crate::rootfs;
 use crate::scene::{PLATFORM, REPOSITORY, Scene, Version};
+use crate::store::stored;
 use crate::tree::deviations;
 use crate::tree::{Fact, Property, Tree};
 
@@ -33,14 +35,7 @@ fn scene(version: Version) -> Result<Scene> {
 
 /// Flips the lowest bit of a byte of a blob in the registry's storage.
 fn flip(registry: &Registry, digest: &str, offset: u64) -> Result<()> {
-    let hex = digest.trim_start_matches("sha256:");
-    let blobs = "data/docker/registry/v2/blobs/sha256";
-    let path = registry
-        .directory()
-        .join(blobs)
-        .join(&hex[..2])
-        .join(hex)
-        .join("data");
+    let path = stored(registry, digest);
     let file = File::options().read(true).write(true).open(&path);
     let file = file.with_context(|| format!("{}: cannot open", path.display()))?;
     let mut byte = [0];
@@ -73,7 +68,13 @@ fn a_changed_span_is_an_error() -> Result<()> {
     }
     // The middle of the layer is in one file; most are whole.
     assert!(defects.len() < 3, "{defects:#?}");
-    Ok(())
+    passed(
+        Table::Consumer,
+        &[
+            "V2, a span changed in the registry",
+            "an I/O error in its file, the others equal",
+        ],
+    )
 }
 
 #[test]
@@ -99,7 +100,14 @@ fn a_changed_ztoc_makes_the_image_be_unpacked() -> Result<()> {
     let want = Tree::read(&eager.root)?;
     let (defects, _) = deviations::compare(&got, &want, &scene.expected(PLATFORM)?);
     assert!(defects.is_empty(), "{defects:#?}");
-    consumer.stop()
+    consumer.stop()?;
+    passed(
+        Table::Consumer,
+        &[
+            "V2, a zTOC changed in the registry",
+            "unpacked, all files equal",
+        ],
+    )
 }
 
 #[test]
@@ -132,7 +140,13 @@ fn a_wrong_ztoc_does_not_pass() -> Result<()> {
     let error = format!("{error:#}");
     assert!(error.contains(r#""srv/prose": Content"#), "{error}");
     assert_eq!(error.matches("got Some(").count(), 1, "{error}");
-    Ok(())
+    passed(
+        Table::Consumer,
+        &[
+            "V1, one offset in the zTOC changed before it is published",
+            "noticed: the file differs",
+        ],
+    )
 }
 
 /// The zTOC with the offset of `srv/prose` one byte too high.

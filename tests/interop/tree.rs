@@ -17,7 +17,7 @@ use anyhow::{Context, Result, ensure};
 use rustix::fs::{lgetxattr, llistxattr};
 use sha2::{Digest, Sha256};
 
-/// Larger than the kernel lets a list of names or a value be.
+/// A size in bytes that the kernel lets no list of names and no value have.
 const LARGEST_XATTR: usize = 64 * 1024;
 
 /// How much of a file is read at a time, in bytes.
@@ -44,7 +44,7 @@ pub(crate) enum Property {
 /// A file, as the property and what it is: paths differ where a property does.
 type Properties = BTreeMap<Property, Fact>;
 
-/// What a property is.
+/// The value of a property.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Fact {
     Text(String),

@@ -11,6 +11,7 @@ mod images;
 mod layers;
 #[path = "../support/memory.rs"]
 mod memory;
+mod reference;
 mod source;
 mod ztocs;
 

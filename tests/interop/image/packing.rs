@@ -91,6 +91,11 @@ impl Compressor {
         }
     }
 
+    /// The Debian package of the program; none if it is ours.
+    pub(crate) fn package(&self) -> Option<&'static str> {
+        self.program.1
+    }
+
     fn run(&self, tar: &Path, blob: &Path) -> Result<()> {
         let program = match self.program {
             (name, Some(package)) => machine::tool(name, package)?,

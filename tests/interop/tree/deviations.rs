@@ -10,7 +10,7 @@ use super::{Difference, Fact, Property, Tree};
 /// `EIO`.
 const IO_ERROR: i32 = 5;
 
-/// What these deviations depend on, per image.
+/// The parts of an image that these deviations depend on.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Image {
     /// Directories without an entry in the tars.

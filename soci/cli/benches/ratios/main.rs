@@ -2,7 +2,8 @@
 //!
 //! Absolute times say more of a machine than of a program, so every layer is also given to
 //! `gzip -dc`, and to the least that any one-pass program must do (see [`floor`]). The inputs
-//! are made once, out of this machine's files, and kept under `target/bench`.
+//! are made once, out of this machine's files, and kept under `target/bench`. The reference
+//! implementation gets them too if it is there (see [`reference`]).
 //!
 //! - `BENCH_SCALE=N`: inputs of N percent of their usual size;
 //! - `BENCH_ROOT=DIR`: the files that layers are made of (`/usr`).
@@ -10,6 +11,7 @@
 mod floor;
 mod inputs;
 mod measure;
+mod reference;
 mod table;
 
 use std::path::Path;
@@ -22,7 +24,11 @@ fn main() -> ExitCode {
         let layer = arguments.next().expect("a layer");
         return floor::run(Path::new(&layer)).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
-    let met = inputs::make().and_then(|inputs| table::print(&inputs));
+    let met = inputs::make().and_then(|inputs| {
+        let met = table::print(&inputs)?;
+        reference::print(&inputs)?;
+        Ok(met)
+    });
     match met {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {

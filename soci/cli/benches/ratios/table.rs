@@ -16,12 +16,12 @@ const OF_FLOOR: f64 = 1.25;
 /// Memory at the peak, at most so many times the checkpoints and the zTOC.
 const OF_ZTOC: f64 = 2.0;
 /// The CPU time of each command is the least of so many runs.
-const RUNS: usize = 3;
+pub(crate) const RUNS: usize = 3;
 
 const MIB: f64 = (1 << 20) as f64;
 
 /// The command that is measured; Cargo has built it for this.
-fn soci(layer: &Path) -> (Command, PathBuf) {
+pub(crate) fn soci(layer: &Path) -> (Command, PathBuf) {
     let output = layer.with_extension("ztoc");
     let mut command = Command::new(env!("CARGO_BIN_EXE_soci"));
     command

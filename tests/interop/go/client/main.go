@@ -1,5 +1,5 @@
 // Package main works with images as the clients that people have do: go-containerregistry's
-// (crane) and ORAS's (oras). Both take logins from Docker's configuration.
+// (crane), ORAS's (oras) and regclient's (regctl). They take logins from Docker's configuration.
 package main
 
 import (
@@ -28,7 +28,7 @@ type referrer struct {
 	ArtifactType string `json:"artifactType"`
 }
 
-var errUsage = errors.New("usage: client crane|oras digest|referrers|validate REFERENCE, or client crane|oras copy FROM TO")
+var errUsage = errors.New("usage: client crane|oras|regctl digest|referrers REFERENCE, client crane|oras|regctl copy FROM TO, or client crane validate REFERENCE")
 
 func main() {
 	if err := run(context.Background(), os.Args[1:], os.Stdout); err != nil {
@@ -40,7 +40,7 @@ func run(ctx context.Context, arguments []string, output io.Writer) error {
 	if len(arguments) < 3 {
 		return errUsage
 	}
-	clients := map[string]client{"crane": crane{}, "oras": oras{}}
+	clients := map[string]client{"crane": crane{}, "oras": oras{}, "regctl": regclient{}}
 	chosen, ok := clients[arguments[0]]
 	if !ok {
 		return errUsage

@@ -1,17 +1,20 @@
 // Package main builds zTOCs with the reference implementation.
 //
 // It reads requests from standard input and writes an answer to each to standard output, one JSON
-// document a line.
+// document a line. With arguments, it builds one and ends, so that its costs can be measured:
+//
+//	reference LAYER OUTPUT SPAN-SIZE
 package main
 
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
 	"os"
-	"time"
+	"strconv"
 
 	"github.com/awslabs/soci-snapshotter/ztoc"
 )
@@ -25,16 +28,35 @@ type request struct {
 	Compression string `json:"compression"`
 }
 
-// answer says why there is no zTOC in the output, or how long building it took.
+// answer says why there is no zTOC in the output.
 type answer struct {
-	Error       string `json:"error,omitempty"`
-	Nanoseconds int64  `json:"nanoseconds"`
+	Error string `json:"error,omitempty"`
 }
 
 func main() {
-	if err := serve(os.Stdin, os.Stdout); err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		log.Fatal(err)
 	}
+}
+
+func run(arguments []string) error {
+	switch len(arguments) {
+	case 0:
+		return serve(os.Stdin, os.Stdout)
+	case 3:
+		size, err := strconv.ParseInt(arguments[2], 10, 64)
+		if err != nil {
+			return fmt.Errorf("span size: %w", err)
+		}
+		return build(request{
+			Layer:       arguments[0],
+			Output:      arguments[1],
+			SpanSize:    size,
+			BuildTool:   "AWS SOCI CLI v0.2",
+			Compression: "gzip",
+		})
+	}
+	return errors.New("usage: reference [LAYER OUTPUT SPAN-SIZE]")
 }
 
 func serve(reader io.Reader, writer io.Writer) error {
@@ -45,11 +67,9 @@ func serve(reader io.Reader, writer io.Writer) error {
 			return fmt.Errorf("request: %w", err)
 		}
 		var result answer
-		start := time.Now()
 		if err := build(asked); err != nil {
 			result.Error = err.Error()
 		}
-		result.Nanoseconds = time.Since(start).Nanoseconds()
 		if err := output.Encode(result); err != nil {
 			return err
 		}

@@ -21,6 +21,8 @@ import (
 	"github.com/distribution/distribution/v3/configuration"
 	"github.com/distribution/distribution/v3/registry/handlers"
 	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/olareg/olareg"
+	olaregConfig "github.com/olareg/olareg/config"
 	"github.com/sirupsen/logrus"
 
 	_ "github.com/distribution/distribution/v3/registry/auth/htpasswd"
@@ -45,7 +47,7 @@ type greeting struct {
 
 func main() {
 	var asked settings
-	flag.StringVar(&asked.kind, "kind", "distribution", "distribution or go-containerregistry")
+	flag.StringVar(&asked.kind, "kind", "distribution", "distribution, go-containerregistry or olareg")
 	flag.BoolVar(&asked.referrers, "referrers", false, "serve the referrers API (go-containerregistry)")
 	flag.StringVar(&asked.auth, "auth", "none", "none, htpasswd or token (distribution)")
 	flag.StringVar(&asked.root, "root", "", "directory of everything this program writes")
@@ -96,8 +98,17 @@ func handler(asked settings, address string) (http.Handler, error) {
 		), nil
 	case "distribution":
 		return distribution(asked, address)
+	case "olareg":
+		yes := true
+		return olareg.New(olaregConfig.Config{
+			Storage: olaregConfig.ConfigStorage{
+				StoreType: olaregConfig.StoreDir,
+				RootDir:   filepath.Join(asked.root, "data"),
+			},
+			API: olaregConfig.ConfigAPI{DeleteEnabled: &yes},
+		}), nil
 	}
-	return nil, fmt.Errorf("kind %q: want distribution or go-containerregistry", asked.kind)
+	return nil, fmt.Errorf("kind %q: want distribution, go-containerregistry or olareg", asked.kind)
 }
 
 func distribution(asked settings, address string) (http.Handler, error) {

@@ -1,0 +1,63 @@
+//! What the reference implementation costs for the same layers.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use soci::ztoc::DEFAULT_SPAN_SIZE;
+
+use crate::inputs::Inputs;
+use crate::measure::{cheapest, run};
+use crate::table::{RUNS, soci};
+
+/// Prints a table of both. The bytes they write are the same, or this fails.
+pub(crate) fn print(inputs: &Inputs) -> io::Result<()> {
+    let Some(program) = program()? else {
+        println!("\nthe reference implementation is measured too once `make interop` has built it");
+        return Ok(());
+    };
+    println!(
+        "\n{:<20} {:>8} {:>9} {:>12}",
+        "layer", "soci", "reference", "of reference"
+    );
+    for layer in &inputs.layers {
+        let (mut ours, output) = soci(&layer.path);
+        let (mut theirs, their_output) = reference(&program, &layer.path);
+        // One run that does not count: afterwards the layer is in the page cache.
+        run(&mut ours)?;
+        run(&mut theirs)?;
+        if std::fs::read(&output)? != std::fs::read(&their_output)? {
+            let error = format!("{}: the zTOCs differ", layer.name);
+            return Err(io::Error::other(error));
+        }
+        let cost = cheapest(RUNS, [ours, theirs])?;
+        std::fs::remove_file(output)?;
+        std::fs::remove_file(their_output)?;
+        let [soci, reference] = cost.map(|cpu| cpu.as_secs_f64());
+        println!(
+            "{:<20} {soci:>6.2} s {reference:>7.2} s {:>12.2}",
+            layer.name,
+            soci / reference,
+        );
+    }
+    Ok(())
+}
+
+fn reference(program: &Path, layer: &Path) -> (Command, PathBuf) {
+    let output = layer.with_extension("reference");
+    let mut command = Command::new(program);
+    command.arg(layer).arg(&output);
+    command.arg(DEFAULT_SPAN_SIZE.to_string());
+    (command, output)
+}
+
+/// The program, if `make interop` has built it: beside the build's other output.
+fn program() -> io::Result<Option<PathBuf>> {
+    let executable = std::env::current_exe()?;
+    let target = executable
+        .ancestors()
+        .nth(3)
+        .ok_or(io::ErrorKind::NotFound)?;
+    let program = target.join("interop/reference");
+    Ok(program.is_file().then_some(program))
+}
