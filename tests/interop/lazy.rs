@@ -101,7 +101,14 @@ fn plain_layers_are_mounted() -> Result<()> {
 fn layers_of_several_gzip_members_are_mounted() -> Result<()> {
     let mut scene = scene(&Packing::Members(300_000))?;
     scene.left_behind = rootfs::left_behind();
-    scene.index(Version::V2, &["--min-layer-size=0", "--span-size=65536"])?;
+    scene.index(
+        Version::V2,
+        &[
+            "--min-layer-size=0",
+            "--span-size=65536",
+            "--multi-member-layers",
+        ],
+    )?;
     assert_eq!(reference::expect_same(&scene, 65536)?, 3);
     check(&scene, "V2, several gzip members", &[true, true, true])?;
     Ok(())
