@@ -3,7 +3,7 @@
 use serde_json::json;
 use soci::{Destination, Digest, Error};
 
-use crate::double::{Answer, Asked, Double};
+use crate::fake::{Answer, Asked, FakeRegistry};
 use crate::{content, download, refusal};
 
 /// `user:secret`.
@@ -22,8 +22,8 @@ fn challenge(asked: &Asked) -> Answer {
 }
 
 /// A registry that wants the token `t`, which the token server's answer may hold.
-async fn guarded(token_server: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Double {
-    Double::new(move |asked| match asked.key() {
+async fn guarded(token_server: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> FakeRegistry {
+    FakeRegistry::new(move |asked| match asked.key() {
         ("GET", "/token", _) => token_server(asked),
         _ if asked.header("authorization") == Some("Bearer t") => tags(),
         _ => challenge(asked),
@@ -33,7 +33,7 @@ async fn guarded(token_server: impl Fn(&Asked) -> Answer + Send + Sync + 'static
 
 #[tokio::test]
 async fn a_token_is_exchanged_and_used_until_it_expires() {
-    let double = Double::new(|asked| match (asked.key(), asked.header("authorization")) {
+    let fake = FakeRegistry::new(|asked| match (asked.key(), asked.header("authorization")) {
         (("GET", "/token", before), Some(BASIC)) => {
             Answer::json(&json!({"token": format!("t{before}"), "expires_in": 300}))
         }
@@ -42,12 +42,12 @@ async fn a_token_is_exchanged_and_used_until_it_expires() {
         _ => challenge(asked),
     })
     .await;
-    let image = double.image_as_user();
+    let image = fake.image_as_user();
     for _ in 0..3 {
         image.tags().await.expect("tags");
     }
     assert_eq!(
-        double.shown(),
+        fake.shown(),
         [
             "-",
             BASIC,
@@ -59,12 +59,12 @@ async fn a_token_is_exchanged_and_used_until_it_expires() {
         ]
     );
     let query = "account=a&service=registry.test&scope=repository%3Ashop%2Fweb%3Apull";
-    assert_eq!(double.asked()[1].query, query);
+    assert_eq!(fake.asked()[1].query, query);
 }
 
 #[tokio::test]
 async fn pushing_wants_more_rights() {
-    let double = Double::new(|asked| match (asked.key(), asked.header("authorization")) {
+    let fake = FakeRegistry::new(|asked| match (asked.key(), asked.header("authorization")) {
         (("GET", "/token", _), None) if asked.query.ends_with("%3Apull%2Cpush") => {
             Answer::json(&json!({"access_token": "w"}))
         }
@@ -76,7 +76,7 @@ async fn pushing_wants_more_rights() {
     })
     .await;
     let bytes = content(1000);
-    let image = double.image();
+    let image = fake.image();
     let pushed = image.push_blob(Digest::of(&bytes), bytes.into());
     pushed.await.expect("uploaded");
 }
@@ -85,93 +85,93 @@ async fn pushing_wants_more_rights() {
 #[tokio::test]
 async fn a_token_may_have_both_its_names() {
     let answer = json!({"token": "t", "access_token": "t", "expires_in": 300});
-    let double = guarded(move |_| Answer::json(&answer)).await;
-    double.image().tags().await.expect("tags");
+    let fake = guarded(move |_| Answer::json(&answer)).await;
+    fake.image().tags().await.expect("tags");
 }
 
 #[tokio::test]
 async fn a_busy_token_server_is_asked_again() {
-    let double = guarded(|asked| match asked.before {
+    let fake = guarded(|asked| match asked.before {
         0 => Answer::new(503),
         _ => Answer::json(&json!({"token": "t"})),
     })
     .await;
-    double.image_as_user().tags().await.expect("tags");
-    let tokens = double.lines();
+    fake.image_as_user().tags().await.expect("tags");
+    let tokens = fake.lines();
     let tokens = tokens.iter().filter(|line| *line == "GET /token");
     assert_eq!(tokens.count(), 2);
 }
 
 #[tokio::test]
 async fn a_token_server_that_stays_busy_is_temporary() {
-    let double = guarded(|_| Answer::new(503)).await;
-    let error = refusal(double.image_as_user().tags().await);
+    let fake = guarded(|_| Answer::new(503)).await;
+    let error = refusal(fake.image_as_user().tags().await);
     assert!(error.is_temporary() && !error.is_unauthorized(), "{error}");
     assert_eq!(error.status_code(), Some(503));
 }
 
 #[tokio::test]
 async fn a_token_may_be_refused() {
-    let double = guarded(|_| {
+    let fake = guarded(|_| {
         let details = json!({"details": "incorrect username or password"});
         Answer::new(401).body(details.to_string())
     })
     .await;
-    let error = refusal(double.image_as_user().tags().await);
+    let error = refusal(fake.image_as_user().tags().await);
     assert!(error.is_unauthorized() && !error.is_temporary());
     let text = error.to_string();
     let words = "no token granted: 401 Unauthorized, incorrect username or password";
     assert!(text.ends_with(words), "{text}");
     assert!(!text.contains("account=a"), "{text}");
-    assert_eq!(double.lines(), ["GET tags", "GET /token"]);
+    assert_eq!(fake.lines(), ["GET tags", "GET /token"]);
 }
 
 #[tokio::test]
 async fn nonsense_is_no_token() {
     let long = json!({"token": "t".repeat(300 << 10)}).to_string();
     for body in [long, "{}".to_owned(), "<html>".to_owned()] {
-        let double = guarded(move |_| Answer::ok(body.clone())).await;
-        let error = refusal(double.image().tags().await);
+        let fake = guarded(move |_| Answer::ok(body.clone())).await;
+        let error = refusal(fake.image().tags().await);
         assert!(error.to_string().ends_with("holds no token"), "{error}");
-        assert_eq!(double.lines(), ["GET tags", "GET /token"]);
+        assert_eq!(fake.lines(), ["GET tags", "GET /token"]);
     }
-    let double = guarded(|_| Answer::new(200).endless()).await;
-    let error = refusal(double.image().tags().await);
+    let fake = guarded(|_| Answer::new(200).endless()).await;
+    let error = refusal(fake.image().tags().await);
     assert!(error.to_string().ends_with("holds no token"), "{error}");
-    assert!(double.sent() < 64 << 20, "{}", double.sent());
+    assert!(fake.sent() < 64 << 20, "{}", fake.sent());
 }
 
 #[tokio::test]
 async fn a_registry_may_take_the_credentials_themselves() {
-    let double = Double::new(|asked| match asked.header("authorization") {
+    let fake = FakeRegistry::new(|asked| match asked.header("authorization") {
         Some(BASIC) => tags(),
         _ => Answer::new(401).header("WWW-Authenticate", r#"Basic realm="r""#),
     })
     .await;
-    let image = double.image_as_user();
+    let image = fake.image_as_user();
     for _ in 0..2 {
         image.tags().await.expect("tags");
     }
-    assert_eq!(double.shown(), ["-", BASIC, BASIC]);
+    assert_eq!(fake.shown(), ["-", BASIC, BASIC]);
 
     // Nobody has nothing to show, and is not asked twice.
-    let error = refusal(double.image().tags().await);
+    let error = refusal(fake.image().tags().await);
     assert!(error.is_unauthorized());
-    assert_eq!(double.shown()[3..], ["-"]);
+    assert_eq!(fake.shown()[3..], ["-"]);
 }
 
 #[tokio::test]
 async fn nobody_is_told_who_does_not_ask() {
-    let double = Double::new(|_| tags()).await;
-    double.image().tags().await.expect("tags");
-    double.image_as_user().tags().await.expect("tags");
-    assert_eq!(double.shown(), ["-", "-"]);
+    let fake = FakeRegistry::new(|_| tags()).await;
+    fake.image().tags().await.expect("tags");
+    fake.image_as_user().tags().await.expect("tags");
+    assert_eq!(fake.shown(), ["-", "-"]);
 }
 
 /// A registry that takes the credentials and leaves the blob to another host.
-async fn redirecting(storage: &Double) -> Double {
+async fn redirecting(storage: &FakeRegistry) -> FakeRegistry {
     let target = format!("{}/bucket/blob?X-Amz-Signature=SECRET", storage.origin());
-    Double::new(move |asked| match asked.header("authorization") {
+    FakeRegistry::new(move |asked| match asked.header("authorization") {
         Some(BASIC) => Answer::new(307).header("Location", target.clone()),
         _ => Answer::new(401).header("WWW-Authenticate", r#"Basic realm="r""#),
     })
@@ -180,9 +180,9 @@ async fn redirecting(storage: &Double) -> Double {
 
 #[tokio::test]
 async fn storage_is_not_told_who_asks() {
-    let storage = Double::new(|_| Answer::ok(content(1000))).await;
-    let double = redirecting(&storage).await;
-    let image = double.image_as_user();
+    let storage = FakeRegistry::new(|_| Answer::ok(content(1000))).await;
+    let fake = redirecting(&storage).await;
+    let image = fake.image_as_user();
     let got = download(&image, &content(1000), 0..1000).await;
     assert_eq!(got.expect("a blob"), content(1000));
     assert_eq!(storage.shown(), ["-"]);
@@ -191,9 +191,9 @@ async fn storage_is_not_told_who_asks() {
 
 #[tokio::test]
 async fn storage_that_refuses_is_quoted_without_signatures() {
-    let storage = Double::new(|_| Answer::new(403).body("<Error>Expired</Error>")).await;
-    let double = redirecting(&storage).await;
-    let error = refusal(double.image_as_user().pull_manifest("1.4").await);
+    let storage = FakeRegistry::new(|_| Answer::new(403).body("<Error>Expired</Error>")).await;
+    let fake = redirecting(&storage).await;
+    let error = refusal(fake.image_as_user().pull_manifest("1.4").await);
     assert!(error.is_unauthorized());
     let start = format!("GET {}/bucket/blob", storage.origin());
     assert!(error.to_string().starts_with(&start), "{error}");
@@ -202,13 +202,13 @@ async fn storage_that_refuses_is_quoted_without_signatures() {
 /// A server that answers in the registry's place does not get its credentials by asking for them.
 #[tokio::test]
 async fn storage_that_asks_is_not_told() {
-    let storage = Double::new(|asked| match asked.kind() {
+    let storage = FakeRegistry::new(|asked| match asked.kind() {
         "/token" => Answer::json(&json!({"token": "t"})),
         _ => challenge(asked),
     })
     .await;
-    let double = redirecting(&storage).await;
-    let image = double.image_as_user();
+    let fake = redirecting(&storage).await;
+    let image = fake.image_as_user();
     // At first it is the registry that asks.
     for _ in 0..2 {
         let error = refusal(image.pull_manifest("1.4").await);
@@ -219,13 +219,13 @@ async fn storage_that_asks_is_not_told() {
 
 #[tokio::test]
 async fn a_redirect_into_nothing_shows_no_signature() {
-    let double = Double::new(|_| {
+    let fake = FakeRegistry::new(|_| {
         // Nobody listens on port 9 of this machine.
         let target = "http://127.0.0.1:9/bucket/blob?X-Amz-Signature=SECRET";
         Answer::new(307).header("Location", target)
     })
     .await;
-    let error = double
+    let error = fake
         .image()
         .pull_manifest("1.4")
         .await

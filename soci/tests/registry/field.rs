@@ -9,7 +9,7 @@ use serde_json::json;
 use soci::oci::media_type;
 use soci::{Destination, Digest, ImageSource};
 
-use crate::double::{Answer, Asked, Double};
+use crate::fake::{Answer, Asked, FakeRegistry};
 use crate::{content, download, manifest, refusal};
 
 /// `user:secret`.
@@ -219,9 +219,10 @@ impl Way {
 async fn every_way() {
     for way in WAYS {
         let kept = Mutex::new(Kept::default());
-        let double =
-            Double::new(move |asked| way.answer(&mut kept.lock().expect("no panic"), asked)).await;
-        let image = double.image_as_user();
+        let fake =
+            FakeRegistry::new(move |asked| way.answer(&mut kept.lock().expect("no panic"), asked))
+                .await;
+        let image = fake.image_as_user();
         let (blob, document) = (content(SIZE), manifest("pushed"));
         let digest = Digest::of(&blob);
         let what = format!("{way:?}");
@@ -262,8 +263,8 @@ async fn every_way() {
 /// HEAD says nothing of why: the registry's own words decide.
 #[tokio::test]
 async fn a_refusal_of_both_is_a_refusal() {
-    let double = Double::new(|_| Answer::error(403, "DENIED", "not for you")).await;
-    let image = double.image();
+    let fake = FakeRegistry::new(|_| Answer::error(403, "DENIED", "not for you")).await;
+    let image = fake.image();
     let digest = Digest::of(content(SIZE));
     for error in [
         refusal(image.has_blob(digest).await),
@@ -277,13 +278,13 @@ async fn a_refusal_of_both_is_a_refusal() {
 /// A registry that creates nothing has not stored the blob.
 #[tokio::test]
 async fn created_is_not_believed() {
-    let double = Double::new(|asked| match asked.method.as_str() {
+    let fake = FakeRegistry::new(|asked| match asked.method.as_str() {
         "HEAD" => unknown("BLOB_UNKNOWN"),
         _ => Answer::new(201),
     })
     .await;
     let blob = content(SIZE);
-    let image = double.image();
+    let image = fake.image();
     let pushed = image.push_blob(Digest::of(&blob), blob.into());
     let error = refusal(pushed.await);
     assert!(error.to_string().contains("Location"), "{error}");
@@ -292,15 +293,16 @@ async fn created_is_not_believed() {
 /// A page for people is no image, and where it leads is not asked.
 #[tokio::test]
 async fn a_page_for_people_is_not_followed() {
-    let elsewhere = Double::new(|_| Answer::ok("<html>")).await;
+    let elsewhere = FakeRegistry::new(|_| Answer::ok("<html>")).await;
     let target = format!("{}/login", elsewhere.origin());
-    let double = Double::new(move |_| Answer::new(303).header("Location", target.clone())).await;
-    let error = refusal(double.image().pull_manifest("1.4").await);
+    let fake =
+        FakeRegistry::new(move |_| Answer::new(303).header("Location", target.clone())).await;
+    let error = refusal(fake.image().pull_manifest("1.4").await);
     assert_eq!(error.status_code(), Some(303));
     assert!(elsewhere.asked().is_empty());
     let described = media_type::OCI_MANIFEST;
     assert!(
-        double.asked()[0]
+        fake.asked()[0]
             .header("accept")
             .is_some_and(|a| a.contains(described))
     );

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::json;
 use soci::{CredentialChain, CredentialSource, Credentials, ImageReference};
 
-use crate::double::{Answer, Asked, Double};
+use crate::fake::{Answer, Asked, FakeRegistry};
 use crate::refusal;
 
 /// A source of a test: what it has, and how often it was asked.
@@ -55,11 +55,11 @@ fn source(
 }
 
 /// A chain of no sources.
-async fn nothing(double: &Double) -> CredentialChain {
+async fn nothing(fake: &FakeRegistry) -> CredentialChain {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("config.json");
     std::fs::write(&file, "").expect("written");
-    let chain = CredentialChain::file(&file, &double.reference()).await;
+    let chain = CredentialChain::file(&file, &fake.reference()).await;
     chain.expect("an empty file is one")
 }
 
@@ -83,31 +83,31 @@ fn ecr(asked: &Asked) -> Answer {
 
 #[tokio::test]
 async fn what_is_refused_gives_way_to_the_next() {
-    let double = Double::new(ecr).await;
+    let fake = FakeRegistry::new(ecr).await;
     let (old, _) = source("an old log-in", Ok(Some(user("old"))));
     let (empty, _) = source("an empty file", Ok(None));
     let (broken, _) = source("a broken helper", Err("it is locked"));
     let (right, right_asked) = source("AWS", Ok(Some(user("right"))));
     let (last, last_asked) = source("another", Ok(Some(user("other"))));
-    let chain = nothing(&double).await.then(old).then(empty).then(broken);
-    let image = double.image_as(chain.then(right).then(last).then_anonymous());
+    let chain = nothing(&fake).await.then(old).then(empty).then(broken);
+    let image = fake.image_as(chain.then(right).then(last).then_anonymous());
     for _ in 0..3 {
         assert_eq!(image.tags().await.expect("tags"), ["1.4"]);
     }
     // What was accepted is kept; nobody is asked twice, or without need.
-    assert_eq!(double.shown(), ["-", OLD, RIGHT, RIGHT, RIGHT]);
+    assert_eq!(fake.shown(), ["-", OLD, RIGHT, RIGHT, RIGHT]);
     assert_eq!(right_asked.load(Ordering::Relaxed), 1);
     assert_eq!(last_asked.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test]
 async fn every_source_is_named_in_the_end() {
-    let double = Double::new(ecr).await;
+    let fake = FakeRegistry::new(ecr).await;
     let (old, _) = source("an old log-in", Ok(Some(user("old"))));
     let (empty, _) = source("an empty file", Ok(None));
     let (broken, _) = source("a broken helper", Err("it is locked"));
-    let chain = nothing(&double).await.then(old).then(empty).then(broken);
-    let image = double.image_as(chain.then_anonymous());
+    let chain = nothing(&fake).await.then(old).then(empty).then(broken);
+    let image = fake.image_as(chain.then_anonymous());
     let error = refusal(image.tags().await);
     assert!(error.is_unauthorized());
     assert_eq!(error.status_code(), Some(403));
@@ -135,7 +135,7 @@ async fn every_source_is_named_in_the_end() {
 
 #[tokio::test]
 async fn a_public_image_needs_nobody() {
-    let double = Double::new(
+    let fake = FakeRegistry::new(
         |asked| match (asked.kind(), asked.header("authorization")) {
             ("/token", None) => Answer::json(&json!({"token": "anonymous"})),
             ("/token", Some(_)) => Answer::new(401).body(r#"{"details":"wrong password"}"#),
@@ -148,10 +148,10 @@ async fn a_public_image_needs_nobody() {
     )
     .await;
     let (old, _) = source("an old log-in", Ok(Some(user("old"))));
-    let chain = nothing(&double).await.then(old).then_anonymous();
-    double.image_as(chain).tags().await.expect("public");
+    let chain = nothing(&fake).await.then(old).then_anonymous();
+    fake.image_as(chain).tags().await.expect("public");
     // Whoever names credentials wants no others.
-    let error = refusal(double.image_as(user("old")).tags().await);
+    let error = refusal(fake.image_as(user("old")).tags().await);
     assert!(error.to_string().ends_with("wrong password"), "{error}");
     assert!(error.tried().is_empty());
 }
@@ -159,7 +159,7 @@ async fn a_public_image_needs_nobody() {
 /// Scopes that are refused to nobody in particular are granted to somebody.
 #[tokio::test]
 async fn somebody_comes_before_nobody() {
-    let double = Double::new(
+    let fake = FakeRegistry::new(
         |asked| match (asked.kind(), asked.header("authorization")) {
             ("/token", Some(RIGHT)) => Answer::json(&json!({"access_token": "t"})),
             ("/token", _) => {
@@ -174,11 +174,10 @@ async fn somebody_comes_before_nobody() {
     )
     .await;
     let (right, _) = source("a log-in", Ok(Some(user("right"))));
-    let chain = nothing(&double).await.then(right).then_anonymous();
-    double.image_as(chain).tags().await.expect("tags");
+    let chain = nothing(&fake).await.then(right).then_anonymous();
+    fake.image_as(chain).tags().await.expect("tags");
     let error = refusal(
-        double
-            .image_as(nothing(&double).await.then_anonymous())
+        fake.image_as(nothing(&fake).await.then_anonymous())
             .tags()
             .await,
     );
@@ -188,7 +187,7 @@ async fn somebody_comes_before_nobody() {
 
 #[tokio::test]
 async fn identity_tokens_are_exchanged() {
-    let double = Double::new(|asked| match (asked.method.as_str(), asked.kind()) {
+    let fake = FakeRegistry::new(|asked| match (asked.method.as_str(), asked.kind()) {
         ("POST", "/token") => {
             let want = "grant_type=refresh_token&refresh_token=a%2Fb&service=s&\
                         scope=repository%3Ashop%2Fweb%3Apull&client_id=soci";
@@ -205,16 +204,16 @@ async fn identity_tokens_are_exchanged() {
     .await;
     let token = Credentials::IdentityToken("a/b".to_owned());
     assert!(!format!("{token:?}").contains("a/b"));
-    double.image_as(token).tags().await.expect("tags");
+    fake.image_as(token).tags().await.expect("tags");
     let token = Credentials::AccessToken("t".to_owned());
-    double.image_as(token).tags().await.expect("tags");
-    assert_eq!(double.lines()[3..], ["GET tags", "GET tags"]);
+    fake.image_as(token).tags().await.expect("tags");
+    assert_eq!(fake.lines()[3..], ["GET tags", "GET tags"]);
 }
 
 /// A policy that forbids one request is none for the next.
 #[tokio::test]
 async fn a_policy_does_not_change_who_asks() {
-    let double = Double::new(|asked| match asked.kind() {
+    let fake = FakeRegistry::new(|asked| match asked.kind() {
         "manifests" if asked.header("authorization").is_some() => {
             Answer::error(403, "DENIED", "deleting is forbidden")
         }
@@ -222,7 +221,7 @@ async fn a_policy_does_not_change_who_asks() {
     })
     .await;
     let (right, _) = source("a log-in", Ok(Some(user("right"))));
-    let image = double.image_as(nothing(&double).await.then(right).then_anonymous());
+    let image = fake.image_as(nothing(&fake).await.then(right).then_anonymous());
     image.tags().await.expect("tags");
     let error = refusal(image.delete_manifest("1.4").await);
     assert!(
@@ -230,5 +229,5 @@ async fn a_policy_does_not_change_who_asks() {
         "{error}"
     );
     image.tags().await.expect("tags");
-    assert_eq!(double.shown().last().map(String::as_str), Some(RIGHT));
+    assert_eq!(fake.shown().last().map(String::as_str), Some(RIGHT));
 }

@@ -1,10 +1,10 @@
 //! Images in a registry that breaks off, refuses, redirects and asks who is there.
 //!
-//! The registry is a [double](double::Double) in this process, asked through the public API
+//! The registry is a [fake](fake::FakeRegistry) in this process, asked through the public API
 //! only. Waiting before a retry is real, so few tests wait more than once.
 
 mod authorization;
-mod double;
+mod fake;
 mod field;
 mod log_ins;
 mod reading;

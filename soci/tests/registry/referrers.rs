@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use soci::oci::media_type;
 use soci::{Destination, Digest, ImageSource};
 
-use crate::double::{Answer, Asked, Double};
+use crate::fake::{Answer, Asked, FakeRegistry};
 use crate::{manifest, refusal};
 
 fn unknown() -> Answer {
@@ -42,8 +42,8 @@ fn list(index: &Value) -> Answer {
 }
 
 /// Manifests that were stored, by name.
-fn stored(double: &Double) -> Vec<String> {
-    let asked = double.asked();
+fn stored(fake: &FakeRegistry) -> Vec<String> {
+    let asked = fake.asked();
     let put = asked.iter().filter(|asked| asked.method == "PUT");
     put.map(|asked| asked.name().to_owned()).collect()
 }
@@ -56,7 +56,7 @@ async fn a_registry_lists_them_in_pages() {
         json!({"schemaVersion": 2, "manifests": [one]}),
         json!({"schemaVersion": 2, "manifests": [two]}),
     ];
-    let double = Double::new(move |asked| match (asked.kind(), asked.query.as_str()) {
+    let fake = FakeRegistry::new(move |asked| match (asked.kind(), asked.query.as_str()) {
         ("referrers", "") => {
             let next = format!("<{}?last=one>; rel=\"next\"", asked.path);
             list(&pages[0]).header("Link", next)
@@ -65,15 +65,15 @@ async fn a_registry_lists_them_in_pages() {
         other => panic!("{other:?}"),
     })
     .await;
-    let referrers = double.image().referrers(subject).await;
+    let referrers = fake.image().referrers(subject).await;
     assert_eq!(referrers.expect("referrers"), [one, two]);
-    assert_eq!(double.lines(), ["GET referrers", "GET referrers"]);
+    assert_eq!(fake.lines(), ["GET referrers", "GET referrers"]);
 }
 
 #[tokio::test]
 async fn a_list_that_breaks_off_is_no_list() {
     let subject = manifest("subject").descriptor.digest;
-    let double = Double::new(|asked| match asked.query.as_str() {
+    let fake = FakeRegistry::new(|asked| match asked.query.as_str() {
         "" => {
             let next = format!("<{}?last=one>; rel=\"next\"", asked.path);
             list(&json!({"schemaVersion": 2, "manifests": []})).header("Link", next)
@@ -81,7 +81,7 @@ async fn a_list_that_breaks_off_is_no_list() {
         _ => Answer::new(404),
     })
     .await;
-    let error = refusal(double.image().referrers(subject).await);
+    let error = refusal(fake.image().referrers(subject).await);
     assert_eq!(error.status_code(), Some(404));
 }
 
@@ -93,16 +93,16 @@ async fn without_the_api_there_is_a_tag() {
         format!("sha256-{}", subject.hex()),
     );
     let index = json!({"schemaVersion": 2, "manifests": [listed]});
-    let double = Double::new(move |asked| match asked.kind() {
+    let fake = FakeRegistry::new(move |asked| match asked.kind() {
         "manifests" if asked.name() == tag => list(&index),
         "manifests" => unknown(),
         _ => Answer::new(404).body("404 page not found"),
     })
     .await;
-    let image = double.image();
+    let image = fake.image();
     let referrers = image.referrers(subject).await;
     assert_eq!(referrers.expect("referrers"), [listed]);
-    assert_eq!(double.lines(), ["GET referrers", "GET manifests"]);
+    assert_eq!(fake.lines(), ["GET referrers", "GET manifests"]);
     let none = image.referrers(manifest("other").descriptor.digest).await;
     assert_eq!(none.expect("referrers"), []);
 }
@@ -112,24 +112,24 @@ async fn a_registry_may_keep_the_list() {
     let (subject, referrer) = (manifest("subject"), manifest("referrer"));
     let digest = subject.descriptor.digest.to_string();
     let keeping = keeping();
-    let double = Double::new(move |asked| match asked.method.as_str() {
+    let fake = FakeRegistry::new(move |asked| match asked.method.as_str() {
         "PUT" => keeping(asked).header("OCI-Subject", digest.clone()),
         _ => keeping(asked),
     })
     .await;
-    let pushed = double
+    let pushed = fake
         .image()
         .push_referrer(&referrer, &subject.descriptor)
         .await;
     pushed.expect("stored");
-    assert_eq!(stored(&double), [referrer.descriptor.digest.to_string()]);
+    assert_eq!(stored(&fake), [referrer.descriptor.digest.to_string()]);
 }
 
 #[tokio::test]
 async fn a_registry_may_leave_the_list_to_its_clients() {
     let (subject, referrer, other) = (manifest("subject"), manifest("one"), manifest("two"));
-    let double = Double::new(keeping()).await;
-    let image = double.image();
+    let fake = FakeRegistry::new(keeping()).await;
+    let image = fake.image();
     let tag = format!("sha256-{}", subject.descriptor.digest.hex());
     for manifest in [&referrer, &other, &referrer] {
         let pushed = image.push_referrer(manifest, &subject.descriptor).await;
@@ -138,8 +138,8 @@ async fn a_registry_may_leave_the_list_to_its_clients() {
     // Each with the list after it; the third is there already.
     let digests = [&referrer, &other].map(|manifest| manifest.descriptor.digest.to_string());
     let [one, two] = digests.clone();
-    assert_eq!(stored(&double), [one, tag.clone(), two, tag]);
-    let asked = double.asked();
+    assert_eq!(stored(&fake), [one, tag.clone(), two, tag]);
+    let asked = fake.asked();
     let list = asked.iter().rfind(|asked| asked.method == "PUT");
     let list = list.expect("a list");
     let list: Value = serde_json::from_slice(&list.body).expect("JSON");
@@ -213,12 +213,12 @@ async fn without_the_api_nothing_is_lost() {
     for kind in KINDS {
         let (subject, one, two) = (manifest("subject"), manifest("one"), manifest("two"));
         let keeping = keeping();
-        let double = Double::new(move |asked| match asked.kind() {
+        let fake = FakeRegistry::new(move |asked| match asked.kind() {
             "referrers" => kind.answer(),
             _ => keeping(asked),
         })
         .await;
-        let image = double.image();
+        let image = fake.image();
         let what = format!("{kind:?}");
         let digest = subject.descriptor.digest;
         assert_eq!(image.referrers(digest).await.expect(&what), [], "{what}");
@@ -233,7 +233,7 @@ async fn without_the_api_nothing_is_lost() {
             "{what}"
         );
         let tag = format!("sha256-{}", digest.hex());
-        assert!(stored(&double).contains(&tag), "{what}");
+        assert!(stored(&fake).contains(&tag), "{what}");
         image
             .remove_referrer(one.descriptor.digest, digest)
             .await
@@ -249,14 +249,13 @@ async fn without_the_api_nothing_is_lost() {
 #[tokio::test]
 async fn a_registry_that_fails_has_not_said_that_there_are_none() {
     let keeping = keeping();
-    let double = Double::new(move |asked| match asked.kind() {
+    let fake = FakeRegistry::new(move |asked| match asked.kind() {
         "referrers" => Answer::new(503).header("Retry-After", "0"),
         _ => keeping(asked),
     })
     .await;
     let error = refusal(
-        double
-            .image()
+        fake.image()
             .referrers(manifest("subject").descriptor.digest)
             .await,
     );
@@ -268,16 +267,16 @@ async fn a_registry_that_fails_has_not_said_that_there_are_none() {
 async fn a_list_shows_what_the_answer_leaves_out() {
     let (subject, referrer) = (manifest("subject"), manifest("referrer"));
     let (keeping, descriptor) = (keeping(), referrer.descriptor.clone());
-    let double = Double::new(move |asked| match asked.kind() {
+    let fake = FakeRegistry::new(move |asked| match asked.kind() {
         "referrers" if asked.before == 0 => list(&json!({"schemaVersion": 2, "manifests": []})),
         "referrers" => list(&json!({"schemaVersion": 2, "manifests": [descriptor]})),
         _ => keeping(asked),
     })
     .await;
-    let image = double.image();
+    let image = fake.image();
     let pushed = image.push_referrer(&referrer, &subject.descriptor).await;
     pushed.expect("stored");
-    assert_eq!(stored(&double), [referrer.descriptor.digest.to_string()]);
+    assert_eq!(stored(&fake), [referrer.descriptor.digest.to_string()]);
 }
 
 /// Some registries take the tag for the digest that it resembles.
@@ -287,7 +286,7 @@ async fn a_tag_that_is_the_subject_is_no_list() {
         let (subject, referrer) = (manifest("subject"), manifest("referrer"));
         let tag = format!("sha256-{}", subject.descriptor.digest.hex());
         let (keeping, bytes, name) = (keeping(), subject.bytes.clone(), tag.clone());
-        let double = Double::new(move |asked| {
+        let fake = FakeRegistry::new(move |asked| {
             if asked.kind() == "tags" {
                 let tags = if listed_tag { vec![&name] } else { Vec::new() };
                 return Answer::json(&json!({"tags": tags}));
@@ -306,7 +305,7 @@ async fn a_tag_that_is_the_subject_is_no_list() {
             }
         })
         .await;
-        let image = double.image();
+        let image = fake.image();
         let referrers = image.referrers(subject.descriptor.digest).await;
         assert_eq!(referrers.expect("no list is no error"), []);
         let pushed = image.push_referrer(&referrer, &subject.descriptor).await;
@@ -319,7 +318,7 @@ async fn a_tag_that_is_the_subject_is_no_list() {
         // Not lost in silence, and nothing of others is overwritten.
         let error = pushed.expect_err("no list").to_string();
         assert!(error.contains("V2 needs none"), "{error}");
-        let puts = stored(&double);
+        let puts = stored(&fake);
         assert_eq!(puts.contains(&tag), !listed_tag, "{puts:?}");
     }
 }
@@ -336,12 +335,12 @@ async fn a_tag_that_is_no_index_is_no_list() {
         ),
         (media_type::OCI_INDEX, Bytes::from_static(b"<html>")),
     ] {
-        let double = Double::new(move |asked| match asked.kind() {
+        let fake = FakeRegistry::new(move |asked| match asked.kind() {
             "manifests" => Answer::ok(body.clone()).header("Content-Type", media_type),
             _ => Answer::new(404).body("404 page not found"),
         })
         .await;
-        let referrers = double.image().referrers(subject).await;
+        let referrers = fake.image().referrers(subject).await;
         assert_eq!(referrers.expect("no list is no error"), [], "{media_type}");
     }
 }

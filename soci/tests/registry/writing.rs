@@ -2,7 +2,7 @@
 
 use soci::{Destination, Digest, Result};
 
-use crate::double::{Answer, Asked, Double};
+use crate::fake::{Answer, Asked, FakeRegistry};
 use crate::{content, manifest, refusal};
 
 const UPLOAD: [&str; 3] = ["HEAD blobs", "POST uploads", "PUT uploads"];
@@ -13,9 +13,9 @@ fn session(asked: &Asked) -> Answer {
     Answer::new(202).header("Location", session)
 }
 
-async fn push(double: &Double, bytes: &[u8]) -> Result<()> {
+async fn push(fake: &FakeRegistry, bytes: &[u8]) -> Result<()> {
     let (digest, bytes) = (Digest::of(bytes), bytes.to_vec());
-    double.image().push_blob(digest, bytes.into()).await
+    fake.image().push_blob(digest, bytes.into()).await
 }
 
 fn unknown() -> Answer {
@@ -24,7 +24,7 @@ fn unknown() -> Answer {
 
 #[tokio::test]
 async fn a_broken_upload_begins_again() {
-    let double = Double::breaking(1, |asked| match asked.key() {
+    let fake = FakeRegistry::breaking(1, |asked| match asked.key() {
         ("HEAD", "blobs", _) => unknown(),
         ("POST", "uploads", _) => session(asked),
         ("PUT", "uploads", _) => Answer::new(201),
@@ -33,9 +33,9 @@ async fn a_broken_upload_begins_again() {
     .await;
     let bytes = content(4 << 20);
     let digest = Digest::of(&bytes);
-    push(&double, &bytes).await.expect("uploaded");
-    assert_eq!(double.lines(), [UPLOAD, UPLOAD].concat());
-    let asked = double.asked();
+    push(&fake, &bytes).await.expect("uploaded");
+    assert_eq!(fake.lines(), [UPLOAD, UPLOAD].concat());
+    let asked = fake.asked();
     assert_eq!((asked[2].name(), asked[5].name()), ("s0", "s1"));
     assert_eq!(asked[2].body.len(), bytes.len() / 2);
     assert!(asked[5].body == bytes);
@@ -46,7 +46,7 @@ async fn a_broken_upload_begins_again() {
 
 #[tokio::test]
 async fn an_upload_whose_answer_was_lost_counts() {
-    let double = Double::new(|asked| match asked.key() {
+    let fake = FakeRegistry::new(|asked| match asked.key() {
         ("HEAD", "blobs", 0) => unknown(),
         ("HEAD", "blobs", _) => Answer::new(200),
         ("POST", "uploads", _) => session(asked),
@@ -55,21 +55,21 @@ async fn an_upload_whose_answer_was_lost_counts() {
     })
     .await;
     let bytes = content(1000);
-    push(&double, &bytes).await.expect("uploaded");
-    assert_eq!(double.lines(), [&UPLOAD[..], &UPLOAD[..1]].concat());
+    push(&fake, &bytes).await.expect("uploaded");
+    assert_eq!(fake.lines(), [&UPLOAD[..], &UPLOAD[..1]].concat());
 }
 
 #[tokio::test]
 async fn a_blob_that_exists_is_not_uploaded() {
-    let double = Double::new(|_| Answer::new(200)).await;
+    let fake = FakeRegistry::new(|_| Answer::new(200)).await;
     let bytes = content(1000);
-    push(&double, &bytes).await.expect("there");
-    assert_eq!(double.lines(), UPLOAD[..1]);
+    push(&fake, &bytes).await.expect("there");
+    assert_eq!(fake.lines(), UPLOAD[..1]);
 }
 
 #[tokio::test]
 async fn a_busy_registry_gets_the_blob_later() {
-    let double = Double::new(|asked| match asked.key() {
+    let fake = FakeRegistry::new(|asked| match asked.key() {
         ("HEAD", "blobs", _) => unknown(),
         ("POST", "uploads", _) => session(asked),
         ("PUT", "uploads", _) if asked.name() == "s0" => {
@@ -84,48 +84,48 @@ async fn a_busy_registry_gets_the_blob_later() {
     })
     .await;
     let bytes = content(1000);
-    push(&double, &bytes).await.expect("uploaded");
-    assert_eq!(double.lines(), [UPLOAD, UPLOAD, UPLOAD].concat());
+    push(&fake, &bytes).await.expect("uploaded");
+    assert_eq!(fake.lines(), [UPLOAD, UPLOAD, UPLOAD].concat());
 }
 
 #[tokio::test]
 async fn a_refused_upload_is_not_repeated() {
-    let double = Double::new(|asked| match asked.key() {
+    let fake = FakeRegistry::new(|asked| match asked.key() {
         ("HEAD", "blobs", _) => unknown(),
         ("POST", "uploads", _) => session(asked),
         _ => Answer::error(400, "DIGEST_INVALID", "provided digest did not match"),
     })
     .await;
     let bytes = content(1000);
-    let error = refusal(push(&double, &bytes).await);
+    let error = refusal(push(&fake, &bytes).await);
     assert!(error.is_write() && !error.is_temporary());
     let words = "400 Bad Request, DIGEST_INVALID: provided digest did not match";
     assert!(error.to_string().ends_with(words), "{error}");
-    assert_eq!(double.lines(), UPLOAD);
+    assert_eq!(fake.lines(), UPLOAD);
 }
 
 #[tokio::test]
 async fn an_upload_needs_somewhere_to_go() {
-    let double = Double::new(|asked| match asked.key() {
+    let fake = FakeRegistry::new(|asked| match asked.key() {
         ("HEAD", "blobs", _) => unknown(),
         _ => Answer::new(202),
     })
     .await;
     let bytes = content(1000);
-    let error = refusal(push(&double, &bytes).await);
+    let error = refusal(push(&fake, &bytes).await);
     assert!(error.to_string().contains("Location"), "{error}");
 }
 
 #[tokio::test]
 async fn another_host_takes_the_blob_but_not_the_credentials() {
-    let storage = Double::new(|asked| match asked.key() {
+    let storage = FakeRegistry::new(|asked| match asked.key() {
         ("PUT", "/bucket/1", _) => Answer::new(201),
         ("PUT", "/bucket/2", _) => Answer::new(403).body("<Error>Expired</Error>"),
         other => panic!("{other:?}"),
     })
     .await;
     let bucket = format!("{}/bucket", storage.origin());
-    let double = Double::new(move |asked| match asked.key() {
+    let fake = FakeRegistry::new(move |asked| match asked.key() {
         _ if asked.header("authorization").is_none() => {
             Answer::new(401).header("WWW-Authenticate", r#"Basic realm="r""#)
         }
@@ -137,7 +137,7 @@ async fn another_host_takes_the_blob_but_not_the_credentials() {
         other => panic!("{other:?}"),
     })
     .await;
-    let image = double.image_as_user();
+    let image = fake.image_as_user();
     let bytes = content(1000);
     let pushed = image.push_blob(Digest::of(&bytes), bytes.clone().into());
     pushed.await.expect("uploaded");
@@ -153,14 +153,14 @@ async fn another_host_takes_the_blob_but_not_the_credentials() {
 
 #[tokio::test]
 async fn a_stream_is_sent_once() {
-    let double = Double::breaking(1, |asked| match asked.key() {
+    let fake = FakeRegistry::breaking(1, |asked| match asked.key() {
         ("HEAD", "blobs", _) => unknown(),
         ("POST", "uploads", _) => session(asked),
         ("PUT", "uploads", _) => Answer::new(201),
         other => panic!("{other:?}"),
     })
     .await;
-    let image = double.image();
+    let image = fake.image();
     let bytes = content(4 << 20);
     let descriptor = soci::oci::Descriptor::of("", &bytes);
     let stream = || -> soci::ByteStream {
@@ -170,29 +170,29 @@ async fn a_stream_is_sent_once() {
     };
     let error = refusal(image.push_stream(&descriptor, stream()).await);
     assert!(error.is_temporary() && error.is_unreachable());
-    assert_eq!(double.lines(), UPLOAD);
+    assert_eq!(fake.lines(), UPLOAD);
     let pushed = image.push_stream(&descriptor, stream()).await;
     pushed.expect("uploaded");
-    assert!(double.asked()[5].body == bytes);
+    assert!(fake.asked()[5].body == bytes);
 }
 
 #[tokio::test]
 async fn a_tag_that_cannot_be_moved() {
     let (ours, theirs) = (manifest("ours"), manifest("theirs"));
     let digest = ours.descriptor.digest.to_string();
-    let double = Double::new(move |asked| match asked.key() {
+    let fake = FakeRegistry::new(move |asked| match asked.key() {
         ("HEAD", "manifests", _) => Answer::new(200)
             .header("Docker-Content-Digest", digest.clone())
             .header("Content-Length", "2"),
         _ => Answer::error(400, "TAG_INVALID", "the tag 1.4 is immutable"),
     })
     .await;
-    let image = double.image();
+    let image = fake.image();
     image.tag(&ours, "1.4").await.expect("there");
-    assert_eq!(double.lines(), ["HEAD manifests"]);
+    assert_eq!(fake.lines(), ["HEAD manifests"]);
     let error = refusal(image.tag(&theirs, "1.4").await);
     let words = "400 Bad Request, TAG_INVALID: the tag 1.4 is immutable";
     assert!(error.to_string().ends_with(words), "{error}");
     assert_eq!(error.details()[0].code, "TAG_INVALID");
-    assert_eq!(double.lines()[1..], ["HEAD manifests", "PUT manifests"]);
+    assert_eq!(fake.lines()[1..], ["HEAD manifests", "PUT manifests"]);
 }

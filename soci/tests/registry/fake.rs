@@ -201,7 +201,7 @@ type Script = dyn Fn(&Asked) -> Answer + Send + Sync;
 
 /// The registry.
 #[derive(Clone)]
-pub(crate) struct Double {
+pub(crate) struct FakeRegistry {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
     /// Bytes of endless answers that the other side has taken.
@@ -211,7 +211,7 @@ pub(crate) struct Double {
     script: Arc<Script>,
 }
 
-impl Double {
+impl FakeRegistry {
     /// A registry that answers by a script.
     pub(crate) async fn new(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
         Self::breaking(0, script).await
@@ -223,14 +223,14 @@ impl Double {
         script: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-        let double = Self {
+        let fake = Self {
             address: listener.local_addr().expect("an address"),
             asked: Arc::default(),
             sent: Arc::default(),
             breaking: Arc::new(uploads.into()),
             script: Arc::new(script),
         };
-        let serving = double.clone();
+        let serving = fake.clone();
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
                 let serving = serving.clone();
@@ -238,7 +238,7 @@ impl Double {
                 tokio::spawn(async move { drop(serving.serve(connection).await) });
             }
         });
-        double
+        fake
     }
 
     async fn serve(&self, connection: TcpStream) -> std::io::Result<()> {
