@@ -261,7 +261,7 @@ mod tests {
                 "r.test/web?x:1",
                 "'?' at position 11: a repository has lower-case",
             ),
-            ("r_x.test/web:1", "'_' at position 2: a host has letters"),
+            ("r!x.test/web:1", "'!' at position 2: a host has letters"),
         ] {
             let error = bad.parse::<ImageReference>().expect_err(bad).to_string();
             let want = format!("image reference {bad:?}: {want}");
