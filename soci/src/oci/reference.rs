@@ -160,7 +160,7 @@ fn outside_its_part(text: &str) -> Option<Reason> {
     let path = &name[after_host..];
     let (repository, tag) = path.split_once(':').unwrap_or((path, ""));
     let in_host = |c: char| {
-        let allowed = c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':');
+        let allowed = c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
         (!allowed).then_some("a host has letters, digits, \".\", \"-\" and a port")
     };
     let in_repository = |c: char| match c {
@@ -261,7 +261,7 @@ mod tests {
                 "r.test/web?x:1",
                 "'?' at position 11: a repository has lower-case",
             ),
-            ("r_x.test/web:1", "'_' at position 2: a host has letters"),
+            ("r!x.test/web:1", "'!' at position 2: a host has letters"),
         ] {
             let error = bad.parse::<ImageReference>().expect_err(bad).to_string();
             let want = format!("image reference {bad:?}: {want}");

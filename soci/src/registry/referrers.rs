@@ -3,7 +3,7 @@
 //! Registries with the referrers API maintain that list themselves. For others the clients maintain
 //! an image index under the tag `sha256-<hex>` (OCI distribution 1.1, "referrers tag schema").
 //!
-//! What registries without the API answer when it is called is anything: pages for people, statuses of
+//! Registries without the API answer anything when it is called: pages for people, statuses of
 //! all kinds, lists that are always empty. So only an image index with something in it counts as
 //! their list, and whether an artifact is in it is said by the answer to its upload.
 
@@ -20,7 +20,7 @@ use crate::oci::{Descriptor, Digest, ImageIndex, Manifest, media_type};
 /// Attempts at adding an artifact to a list that other clients change too.
 const MAX_ATTEMPTS: usize = 5;
 
-/// What the tag names under which clients maintain the list.
+/// The manifest that the referrers tag names.
 enum Tagged {
     Nothing,
     List {

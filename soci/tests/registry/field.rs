@@ -17,7 +17,7 @@ const BASIC: &str = "Basic dXNlcjpzZWNyZXQ=";
 /// Size of the blob.
 const SIZE: u32 = 1000;
 
-/// What a registry does in its own way.
+/// A way of a registry that is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     AsSpecified,
@@ -29,7 +29,7 @@ enum Way {
     LocationWithQuery,
     /// The session is answered 201 at once, and the blob is there.
     CreatedAtOnce,
-    /// What stores something is answered with this status.
+    /// Uploads are answered with this status.
     Stored(u16),
     /// DELETE is answered with this status.
     Deleted(u16),
@@ -40,7 +40,7 @@ enum Way {
     RealmWithQuery,
     /// Challenges in one header or several, of which one can be answered.
     Challenges(&'static [&'static str]),
-    /// Who shows nothing is forbidden, without a challenge.
+    /// A request without credentials is forbidden, without a challenge.
     ForbiddenAtOnce,
 }
 

@@ -151,7 +151,7 @@ async fn a_registry_may_leave_the_list_to_its_clients() {
     );
 }
 
-/// What registries without the API answer when it is called.
+/// Answers of registries without the API when it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Status(u16),

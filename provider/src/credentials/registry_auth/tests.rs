@@ -92,7 +92,7 @@ fn blocks_are_whole_and_different() {
     assert!(validate(&Value::object([(NAME, Value::Unknown)])).is_empty());
 }
 
-/// What the block for the registry of an image has.
+/// Returns the credentials in the block for the registry of an image.
 async fn found(entries: &Entries, image: &str) -> Result<Option<Credentials>, Diagnostic> {
     let image = image.parse().expect(image);
     Ok(match entries.find(&image).await? {

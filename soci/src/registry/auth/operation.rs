@@ -1,4 +1,4 @@
-//! What is done with a repository.
+//! Operations on a repository.
 
 /// An operation on the repository. A token is requested with the rights for it and no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

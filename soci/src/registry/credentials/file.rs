@@ -29,7 +29,7 @@ pub(super) struct LoginFile {
     helpers: Option<BTreeMap<String, String>>,
     #[serde(rename = "credsStore")]
     store: Option<String>,
-    /// What the file is, for messages.
+    /// Name of the file in messages.
     #[serde(skip)]
     name: String,
 }

@@ -19,7 +19,7 @@ const MAX_ANSWER: u64 = 256 << 10;
 const MAX_QUOTE: usize = 200;
 /// The user name in whose place there is an identity token.
 const TOKEN_USER: &str = "<token>";
-/// What helpers say if they have no entry, in lower case.
+/// Words of helpers that have no entry, in lower case.
 const NOT_FOUND: [&str; 2] = [
     "credentials not found",
     "could not be found in the keychain",

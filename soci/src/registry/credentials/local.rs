@@ -14,7 +14,7 @@ use crate::oci::ImageReference;
 /// A file that may have log-ins.
 struct Place {
     path: PathBuf,
-    /// What it is, for messages.
+    /// Its name in messages.
     name: String,
     /// Whether somebody names this very file, so that it has to exist.
     named: bool,
@@ -37,7 +37,7 @@ impl CredentialChain {
     /// Docker's configuration (`$DOCKER_CONFIG/config.json` or `~/.docker/config.json`), each with
     /// its credential helpers. Then comes the attempt without credentials.
     ///
-    /// Of several entries of one file, the one with the longest match wins: `host/team/app` before
+    /// The longest match wins among the entries of one file: `host/team/app` before
     /// `host/team` before `host`.
     ///
     /// # Errors
