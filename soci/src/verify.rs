@@ -48,7 +48,7 @@ impl fmt::Display for Finding {
 pub struct Verification {
     /// The claims that are not true.
     pub findings: Vec<Finding>,
-    /// What is true, but read wrong by some readers.
+    /// Facts that are right, but that some readers read wrong.
     pub notes: Vec<Finding>,
 }
 

@@ -31,22 +31,27 @@ pub(super) enum Error {
         got: Digest,
         want: Digest,
     },
-    #[error(
-        "the tag {tag:?} names {got}, made of an earlier image of {source_tag:?}: {digest} has no \
-         index ({reason}), and the function is configured not to tag such images"
-    )]
-    Outdated {
-        tag: String,
-        source_tag: String,
-        got: Digest,
-        digest: Digest,
-        reason: String,
-    },
+    #[error(transparent)]
+    Outdated(Box<Outdated>),
     #[error(
         "stopped after {seconds} s, before the function's time limit: {progress}; allow the \
          function more time or more memory (which brings more CPU)"
     )]
     Deadline { seconds: u64, progress: String },
+}
+
+/// An output's tag that may not follow its source.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the tag {tag:?} names {got}, made of an earlier image of {source_tag:?}: {digest} has no \
+     index ({reason}), and the function is configured not to tag such images"
+)]
+pub(super) struct Outdated {
+    pub tag: String,
+    pub source_tag: String,
+    pub got: Digest,
+    pub digest: Digest,
+    pub reason: String,
 }
 
 impl Error {
@@ -57,7 +62,7 @@ impl Error {
     /// AWS itself may mend it before Lambda tries again.
     pub(super) fn is_final(&self) -> bool {
         match self {
-            Self::Event(_) | Self::Immutable { .. } | Self::Outdated { .. } => true,
+            Self::Event(_) | Self::Immutable { .. } | Self::Outdated(_) => true,
             Self::Soci(error) => is_about_content(error),
             Self::Configuration(_)
             | Self::Authorization(_)
@@ -78,7 +83,7 @@ impl Error {
             Self::Soci(_) => "IndexingFailed",
             Self::Moving { .. } => "TagKeepsMoving",
             Self::Immutable { .. } => "TagImmutable",
-            Self::Outdated { .. } => "TagOutdated",
+            Self::Outdated(_) => "TagOutdated",
             Self::Deadline { .. } => "DeadlineExceeded",
         }
     }

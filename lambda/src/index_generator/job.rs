@@ -18,7 +18,7 @@ use soci::{Destination, Digest, Error as SociError, ImageSource, Manifest, Regis
 use soci::{Version, inspect, is_fresh};
 
 use super::config::Config;
-use super::error::Error;
+use super::error::{Error, Outdated};
 use super::progress::LayerProgress;
 use crate::event::PushEvent;
 
@@ -234,13 +234,13 @@ impl IndexJob<'_> {
             if self.is_made_of(found.digest, digest).await? {
                 return Ok(self.skipped(reason));
             }
-            return Err(Error::Outdated {
+            return Err(Error::Outdated(Box::new(Outdated {
                 tag: tags.output.clone(),
                 source_tag: tags.source.to_owned(),
                 got: found.digest,
                 digest,
                 reason: reason.to_owned(),
-            });
+            })));
         }
         self.tag(root, &tags.output).await?;
         Ok(Outcome::Aliased(format!(

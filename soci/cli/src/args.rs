@@ -37,6 +37,7 @@ pub(crate) struct Cli {
 }
 
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "a process has one")]
 pub(crate) enum Command {
     /// Create the index of an image (V1), which refers to the image and leaves it unchanged
     Create {

@@ -54,7 +54,7 @@ struct Index {
     digest: Digest,
     ok: bool,
     findings: Vec<String>,
-    /// What is true, but read wrong by some readers.
+    /// Facts that are right, but that some readers read wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
 }

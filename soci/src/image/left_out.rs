@@ -31,7 +31,7 @@ pub enum LeftOutReason {
         /// The blob.
         blob: Digest,
     },
-    /// Nothing says for which platform it is, so that it could not be pulled by platform.
+    /// No platform is named, so it could not be pulled by platform.
     #[error("its configuration names no platform")]
     NoPlatform,
     /// It is something other than an image.

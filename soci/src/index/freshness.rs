@@ -1,4 +1,4 @@
-//! Whether an image is indexed already, decided without reading a whole layer.
+//! Whether an image is indexed already, decided without reading a layer.
 //!
 //! Everything that is published follows from three things: the image's manifests, the options, and
 //! the zTOC of each layer. The first two are at hand and small; the third is in the existing index.
@@ -11,11 +11,11 @@ use super::layers::{Layer, LayerKey, Layers, select};
 use super::options::Options;
 use super::report::ZtocReport;
 use super::soci_index::assemble;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::image::{Image, Kind};
 use crate::inspect::{Inspection, ZtocInspection};
-use crate::oci::{Descriptor, Digest, EMPTY_JSON};
-use crate::store::{BlobSource, Destination, ImageSource};
+use crate::oci::{Digest, EMPTY_JSON};
+use crate::store::{Destination, ImageSource};
 use crate::version::Version;
 
 /// Whether indexing `source` with these options would change nothing: the indexes in `found` are
@@ -23,15 +23,15 @@ use crate::version::Version;
 /// [`inspect`](crate::inspect()) finds for the image itself (V1), or for the SOCI-enabled image
 /// (V2).
 ///
-/// No layer is read, but for the last span of those with a zTOC where the options leave out layers of
-/// several gzip members. An existing zTOC is trusted to be that of its layer. An image whose index leaves out a layer that
-/// cannot be indexed, which only reading tells, is not fresh; neither is one without any index.
+/// No layer is read. An existing zTOC is trusted to be that of its layer, and to be wanted if the layer
+/// has several gzip members. An image whose index leaves out a layer that cannot be indexed, which only
+/// reading tells, is not fresh; neither is one without any index.
 ///
 /// # Errors
 /// If the image cannot be read or the destination refuses.
 pub async fn is_fresh(
     source: &(impl ImageSource + ?Sized),
-    destination: &(impl Destination + BlobSource + ?Sized),
+    destination: &(impl Destination + ?Sized),
     found: &Inspection,
     options: &Options,
 ) -> Result<bool> {
@@ -56,18 +56,11 @@ pub async fn is_fresh(
             let known = match (select(layer, options), existing.get(&layer.digest)) {
                 (Err(reason), _) => Layer::Skipped(reason),
                 (Ok(_), None) => return Ok(false),
-                (Ok(_), Some(ztoc)) => {
-                    if !options.multi_member_layers
-                        && !has_one_member(source, destination, layer, ztoc).await?
-                    {
-                        return Ok(false);
-                    }
-                    Layer::Indexed {
-                        report: report(ztoc),
-                        needs_xattrs: true,
-                        prefetch: Vec::new(),
-                    }
-                }
+                (Ok(_), Some(ztoc)) => Layer::Indexed {
+                    report: report(ztoc),
+                    needs_xattrs: true,
+                    prefetch: Vec::new(),
+                },
             };
             layers.insert(LayerKey::of(layer), known);
         }
@@ -112,24 +105,6 @@ pub async fn is_fresh(
         }
     }
     Ok(true)
-}
-
-/// Whether a layer has one member, as far as its zTOC can be used to tell.
-async fn has_one_member(
-    source: &(impl BlobSource + ?Sized),
-    destination: &(impl BlobSource + ?Sized),
-    layer: &Descriptor,
-    ztoc: &ZtocInspection,
-) -> Result<bool> {
-    let read = match ztoc.read(destination).await {
-        Ok(read) => read,
-        Err(Error::Ztoc { .. } | Error::DigestMismatch { .. } | Error::SizeMismatch { .. }) => {
-            return Ok(false);
-        }
-        Err(error) if error.is_not_found() => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    Ok(!ztoc.has_several_members(source, layer, &read).await?)
 }
 
 /// Returns the zTOCs of indexes of the wanted version and span size, by layer.

@@ -49,9 +49,8 @@ impl RegistryImage {
     pub(super) async fn stat_blob(&self, digest: Digest) -> Result<bool> {
         let url = self.connection.url(&format!("blobs/{digest}"))?;
         let mut request = Request::new(Method::HEAD, url);
-        let refused = match self.connection.send(Pull, &request).await {
-            Ok(_) => return Ok(true),
-            Err(error) => error,
+        let Err(refused) = self.connection.send(Pull, &request).await else {
+            return Ok(true);
         };
         if refused.status_code() == Some(404) {
             return Ok(false);

@@ -25,7 +25,7 @@ enum Tagged {
     Nothing,
     List {
         digest: Digest,
-        index: ImageIndex,
+        index: Box<ImageIndex>,
     },
     /// Something else, such as the subject itself.
     Other,
@@ -130,7 +130,7 @@ impl RegistryImage {
         for attempt in 0..MAX_ATTEMPTS {
             let (replaced, mut index) = match self.tagged(subject).await? {
                 Tagged::List { digest, index } => (Some(digest), index),
-                Tagged::Nothing => (None, ImageIndex::of(Vec::new())),
+                Tagged::Nothing => (None, Box::new(ImageIndex::of(Vec::new()))),
                 Tagged::Other if attempt > 0 => {
                     return fail(
                         "the registry keeps no list of them, and does not let clients keep one; \
@@ -145,7 +145,7 @@ impl RegistryImage {
                          else; an index of version V2 needs none",
                     );
                 }
-                Tagged::Other => (None, ImageIndex::of(Vec::new())),
+                Tagged::Other => (None, Box::new(ImageIndex::of(Vec::new()))),
             };
             let listed = |listed: &Descriptor| listed.digest == referrer.digest;
             if index.manifests.iter().any(listed) {
@@ -184,7 +184,10 @@ impl RegistryImage {
             ..
         } = manifest.descriptor;
         Ok(match index_of(media_type, &manifest.bytes) {
-            Some(index) if digest != subject => Tagged::List { digest, index },
+            Some(index) if digest != subject => Tagged::List {
+                digest,
+                index: Box::new(index),
+            },
             _ => Tagged::Other,
         })
     }

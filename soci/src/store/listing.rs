@@ -20,7 +20,7 @@ pub(super) fn is_named(listed: &Descriptor, name: &str) -> bool {
     names.any(|key| annotations.get(key).is_some_and(|found| found == name))
 }
 
-/// What the index of a layout lists as one image.
+/// An image as the index of a layout lists it.
 pub(super) enum Listed {
     /// One manifest or index.
     One(Descriptor),

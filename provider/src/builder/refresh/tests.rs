@@ -244,7 +244,7 @@ fn every_change_shows() {
                     .as_mut()
                     .unwrap()
                     .properties
-                    .forget_role()
+                    .forget_role();
             },
             "function \"x-generator\": role changed",
         ),

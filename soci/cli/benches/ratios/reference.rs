@@ -1,4 +1,4 @@
-//! What the reference implementation costs for the same layers.
+//! Costs of the reference implementation for the same layers.
 
 use std::io;
 use std::path::{Path, PathBuf};

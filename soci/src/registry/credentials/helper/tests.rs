@@ -52,7 +52,7 @@ async fn a_program_that_does_not_exist() {
         ("docker-credential-of-nobody", "not found on PATH"),
         ("docker-credential-../evil", "no slash"),
     ] {
-        let error = get(program, "r.test").await.err().expect("an error");
+        let error = get(program, "r.test").await.expect_err("an error");
         let text = error.to_string();
         assert!(text.starts_with(program) && text.contains(want), "{text}");
     }
