@@ -12,7 +12,7 @@
 //!
 //! One invocation is one event. It is checked as a whole ([`PushEvent`]) and left alone if it does
 //! not concern the builder ([`Scope`](crate::scope::Scope)), both without a request. The
-//! authorization token names the registry; no event ever does. The rest is an [`IndexJob`] within
+//! authorization token names the registry; no event ever does. The rest is an `IndexJob` within
 //! the time that Lambda allows, less a margin, so that the reason is told before Lambda ends it.
 //!
 //! An invocation ends in one of three ways:
@@ -20,8 +20,8 @@
 //! - It was indexed, or there is no index to be built, and the answer says why. Trying again would
 //!   change nothing, so neither is an error.
 //! - It failed, and another attempt may succeed: Lambda tries again, as often as it is told to.
-//! - It failed for good ([`Error::is_final`]). Only an error reaches the failure destination, and
-//!   only after all retries, so this is an error too; [`FinalFailures`] answers the retries.
+//! - It failed for good (`Error::is_final`). Only an error reaches the failure destination, and
+//!   only after all retries, so this is an error too; `FinalFailures` answers the retries.
 
 mod config;
 mod error;
