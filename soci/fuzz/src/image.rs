@@ -9,12 +9,14 @@ use super::memory_image::{MemoryImage, block_on};
 
 /// Maximum number of documents in an image; the rest is ignored.
 const MAX_DOCUMENTS: usize = 10;
+/// Size of a block of a tar in bytes.
+const BLOCK: usize = 512;
 
 /// Converts an image, and checks that converting the result again gives the same.
 ///
 /// The image is documents with a NUL between them, of which the last is the root. In each, `#0`
 /// stands for the digest of the first document, `%0` for its size, and so on: no fuzzer would find a
-/// digest.
+/// digest. `@2` stands for two blocks of NULs, the end of a tar.
 pub fn image(data: &[u8]) -> bool {
     let mut image = MemoryImage::default();
     let mut known = Vec::new();
@@ -36,9 +38,11 @@ fn substitute(text: &[u8], known: &[(Digest, usize)]) -> Vec<u8> {
         let digit = rest
             .peek()
             .map(|digit| usize::from(digit.wrapping_sub(b'0')));
-        match (byte, digit.and_then(|digit| known.get(digit))) {
-            (b'#', Some((digest, _))) => bytes.extend_from_slice(digest.to_string().as_bytes()),
-            (b'%', Some((_, size))) => bytes.extend_from_slice(size.to_string().as_bytes()),
+        let document = digit.and_then(|digit| known.get(digit));
+        match (byte, document, digit) {
+            (b'#', Some((digest, _)), _) => bytes.extend_from_slice(digest.to_string().as_bytes()),
+            (b'%', Some((_, size)), _) => bytes.extend_from_slice(size.to_string().as_bytes()),
+            (b'@', _, Some(blocks @ 0..=9)) => bytes.resize(bytes.len() + blocks * BLOCK, 0),
             _ => {
                 bytes.push(byte);
                 continue;

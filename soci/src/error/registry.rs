@@ -109,7 +109,8 @@ impl RegistryError {
         details.truncate(4);
         for detail in &mut details {
             detail.code = printable(&detail.code);
-            detail.message = printable(&detail.message);
+            // It becomes part of a sentence.
+            detail.message = printable(detail.message.trim_end_matches('.'));
         }
         Self::new(method, url, Kind::Status { status, details })
     }
