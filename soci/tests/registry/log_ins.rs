@@ -112,10 +112,10 @@ async fn every_source_is_named_in_the_end() {
     assert!(error.is_unauthorized());
     assert_eq!(error.status_code(), Some(403));
     let text = error.to_string();
-    let want = "403 Forbidden, DENIED: Your authorization token has expired.; credentials tried: ";
+    let want = "403 Forbidden, DENIED: Your authorization token has expired; credentials tried: ";
     assert!(text.contains(want), "{text}");
     for want in [
-        "an old log-in: 403 Forbidden, DENIED: Your authorization token has expired.; ",
+        "an old log-in: 403 Forbidden, DENIED: Your authorization token has expired; ",
         "an empty file: nothing for this registry; ",
         "a broken helper: it is locked; ",
         "no credentials: refused",
