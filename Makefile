@@ -29,7 +29,9 @@ demo: bundle ## push an image to a local AWS, and watch it get its index
 	$(CARGO) build --workspace --bins --locked
 	@"$(TARGET_DIR)/debug/demo"
 
-# `cargo test` alone would leave the provider's binary as it was: the end-to-end tests run it.
+# `cargo test` alone would leave the provider's binary as it was: the end-to-end tests run it. They
+# spend half of their time waiting for other programs, so there are two of them for each core.
+test: export RUST_TEST_THREADS ?= $(shell expr 2 \* "$$(getconf _NPROCESSORS_ONLN)")
 test: bundle ## run the unit, vector and end-to-end tests
 	@scripts/setup.sh test
 	$(CARGO) build --workspace --bins --tests --locked
