@@ -210,6 +210,30 @@ async fn identity_tokens_are_exchanged() {
     assert_eq!(fake.lines()[3..], ["GET tags", "GET tags"]);
 }
 
+#[tokio::test]
+async fn an_identity_token_follows_no_redirect() {
+    let other = FakeRegistry::new(|_| Answer::json(&json!({"access_token": "t"}))).await;
+    let elsewhere = format!("{}/token", other.origin());
+    for status in [301, 302, 307, 308] {
+        let elsewhere = elsewhere.clone();
+        let fake = FakeRegistry::new(move |asked| match asked.method.as_str() {
+            "POST" => Answer::new(status).header("Location", elsewhere.as_str()),
+            _ => {
+                let challenge = format!(r#"Bearer realm="{}/token",service="s""#, asked.origin());
+                Answer::new(401).header("WWW-Authenticate", challenge)
+            }
+        })
+        .await;
+        let token = Credentials::IdentityToken("secret".to_owned());
+        let error = refusal(fake.image_as(token).tags().await);
+        assert!(!error.to_string().contains("secret"), "{status}: {error}");
+    }
+    for asked in other.asked() {
+        let body = String::from_utf8_lossy(&asked.body);
+        assert!(!body.contains("secret"), "{}: {body}", asked.method);
+    }
+}
+
 /// A policy that forbids one request is none for the next.
 #[tokio::test]
 async fn a_policy_does_not_change_who_asks() {

@@ -1,6 +1,9 @@
 //! Tokens: what a token server gives for credentials.
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use std::convert::Infallible;
+
+use futures_util::stream;
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use url::{Url, form_urlencoded};
@@ -67,7 +70,11 @@ impl TokenServer<'_> {
                     .finish();
                 let form_type = "application/x-www-form-urlencoded";
                 let request = self.http.post(url.clone());
-                request.header(CONTENT_TYPE, form_type).body(form)
+                let request = request.header(CONTENT_TYPE, form_type);
+                let request = request.header(CONTENT_LENGTH, form.len());
+                // A stream is sent only once: a redirect must not take the token to another server.
+                let once = stream::iter([Ok::<_, Infallible>(form)]);
+                request.body(reqwest::Body::wrap_stream(once))
             }
             credentials => {
                 url.query_pairs_mut()
