@@ -30,8 +30,7 @@ pub(crate) fn diagnose(doing: &str, image: &str, error: &Error) -> Diagnostic {
 
 /// Returns the diagnostic of a removal that failed while `doing` something with an image.
 pub(crate) fn diagnose_removal(doing: &str, image: &str, error: &Error) -> Diagnostic {
-    let denied = |error: &soci::RegistryError| error.is_write() && error.status_code() == Some(403);
-    if !error.registry().is_some_and(denied) {
+    if !error.registry().is_some_and(denies_writing) {
         return diagnose(doing, image, error);
     }
     let detail = format!(
@@ -50,15 +49,16 @@ fn diagnosed(error: &soci::RegistryError) -> Option<&Diagnostic> {
     diagnosed.next().map(|failure| &failure.0)
 }
 
+/// Whether a registry lets the credentials read, but not write.
+fn denies_writing(error: &soci::RegistryError) -> bool {
+    error.is_write() && error.status_code() == Some(403)
+}
+
 /// Whether a registry refused to move a tag.
 pub(crate) fn is_immutable(error: &Error) -> bool {
-    let details = error
+    error
         .registry()
-        .map_or(&[][..], soci::RegistryError::details);
-    details.iter().any(|detail| {
-        let message = detail.message.to_lowercase();
-        message.contains("immutable") || message.contains("immutability")
-    })
+        .is_some_and(soci::RegistryError::is_immutable_tag)
 }
 
 /// Returns a summary and the next step.
@@ -112,7 +112,7 @@ fn explain(image: &str, error: &Error) -> (&'static str, String) {
 }
 
 fn explain_registry(host: &str, error: &soci::RegistryError) -> (&'static str, String) {
-    if error.is_write() && error.status_code() == Some(403) {
+    if denies_writing(error) {
         let advice = "The credentials lack the right to push to this repository (for Amazon ECR: \
                       ecr:PutImage and the actions to upload layers), or a policy of the registry \
                       forbids to overwrite the tag. Grant the right, or choose another tag."

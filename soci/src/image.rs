@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::oci::{
     Descriptor, Digest, ImageIndex, ImageManifest, Manifest, Platform, annotation, json, media_type,
 };
-use crate::store::{BlobSource, ImageSource, MAX_MANIFEST, read_blob};
+use crate::store::{BlobSource, ImageSource, config_platform};
 
 pub use left_out::{LeftOut, LeftOutReason};
 
@@ -84,12 +84,12 @@ impl Image {
             root.descriptor.media_type = media_type;
         }
         let media_type = root.descriptor.media_type.as_str();
-        let known = if is_index {
-            &[media_type::OCI_INDEX, media_type::DOCKER_LIST]
+        let is_known = if is_index {
+            media_type::is_index(media_type)
         } else {
-            &[media_type::OCI_MANIFEST, media_type::DOCKER_MANIFEST]
+            media_type::is_manifest(media_type)
         };
-        if !known.contains(&media_type) {
+        if !is_known {
             return Err(Error::NotAnImage {
                 what,
                 found: format!("a document of media type {media_type:?}"),
@@ -104,7 +104,7 @@ impl Image {
 
     async fn from_manifest(source: &(impl ImageSource + ?Sized), root: Manifest) -> Result<Self> {
         let manifest: ImageManifest = root.parse()?;
-        if !is_image_config(&manifest.config.media_type) {
+        if !media_type::is_image_config(&manifest.config.media_type) {
             return Err(Error::NotAnImage {
                 what: root.descriptor.digest,
                 found: format!("an artifact of type {:?}", manifest.config.media_type),
@@ -238,14 +238,14 @@ impl<S: ImageSource + ?Sized> Reader<'_, S> {
     /// Reads a listed manifest; none if the source lacks one of its blobs.
     async fn entry(&mut self, descriptor: &Descriptor, depth: usize) -> Result<Vec<Entry>> {
         let media_type = descriptor.media_type.as_str();
-        let kind = if is_soci_index(descriptor) {
+        let kind = if descriptor.is_soci_index() {
             Kind::SociIndex
-        } else if [media_type::OCI_INDEX, media_type::DOCKER_LIST].contains(&media_type) {
+        } else if media_type::is_index(media_type) {
             match self.nested(descriptor, depth).await? {
                 Some(nested) => return Ok(nested),
                 None => Kind::Other,
             }
-        } else if [media_type::OCI_MANIFEST, media_type::DOCKER_MANIFEST].contains(&media_type) {
+        } else if media_type::is_manifest(media_type) {
             match self.manifest(descriptor).await? {
                 Some(kind) => kind,
                 None => return Ok(Vec::new()),
@@ -319,7 +319,7 @@ impl<S: ImageSource + ?Sized> Reader<'_, S> {
                 return Ok(None);
             }
         }
-        if !is_image_config(config) {
+        if !media_type::is_image_config(config) {
             let found = format!("an artifact of type {config:?}");
             self.leave_out(descriptor, LeftOutReason::NotAnImage { found });
             return Ok(Some(Kind::Other));
@@ -344,26 +344,4 @@ impl<S: ImageSource + ?Sized> Reader<'_, S> {
     fn leave_out(&mut self, descriptor: &Descriptor, reason: LeftOutReason) {
         self.left_out.push(LeftOut::new(descriptor, reason));
     }
-}
-
-fn is_soci_index(descriptor: &Descriptor) -> bool {
-    descriptor.artifact_type.as_deref() == Some(media_type::SOCI_INDEX_V2)
-        || descriptor
-            .annotations
-            .contains_key(annotation::IMAGE_MANIFEST_DIGEST)
-}
-
-fn is_image_config(media_type: &str) -> bool {
-    media_type == media_type::OCI_CONFIG || media_type == media_type::DOCKER_CONFIG
-}
-
-/// Reads the platform in an image's configuration.
-async fn config_platform(
-    source: &(impl ImageSource + ?Sized),
-    manifest: &ImageManifest,
-) -> Result<Platform> {
-    let bytes = read_blob(source, &manifest.config, MAX_MANIFEST).await?;
-    let what = format!("config {}", manifest.config.digest);
-    let platform: Platform = json::from_slice(what, &bytes)?;
-    Ok(platform.normalized())
 }

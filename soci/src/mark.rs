@@ -65,12 +65,6 @@ impl RegistryImage {
         annotations: Annotations,
     ) -> Result<()> {
         let subject = self.pull_manifest(subject).await?.descriptor;
-        let subject = Descriptor {
-            annotations: Annotations::new(),
-            artifact_type: None,
-            platform: None,
-            ..subject
-        };
         let manifest = ImageManifest {
             schema_version: 2,
             media_type: Some(media_type::OCI_MANIFEST.to_owned()),

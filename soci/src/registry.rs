@@ -34,3 +34,4 @@ mod storage;
 pub use client::Client;
 pub use credentials::{CredentialChain, CredentialSource, Credentials};
 pub use image::RegistryImage;
+pub(crate) use referrers::is_referrers_tag;

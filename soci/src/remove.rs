@@ -11,7 +11,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::error::{Error, RegistryError, Result};
 use crate::oci::{Annotations, Digest, ImageIndex, Manifest, media_type};
-use crate::registry::RegistryImage;
+use crate::registry::{RegistryImage, is_referrers_tag};
 
 /// Number of tags that are looked up at the same time.
 const CONCURRENCY: usize = 8;
@@ -96,7 +96,7 @@ impl RegistryImage {
     /// # Errors
     /// If the registry refuses or cannot be reached.
     pub async fn remove_converted(&self, removal: &Removal<'_>) -> Result<Removed> {
-        let mut used = self.used(removal.root, removal.tags).await?;
+        let mut used = self.used(Some(removal.root), removal.tags).await?;
         for kept in removal.kept {
             used.extend(self.tree_of(*kept).await?);
         }
@@ -169,12 +169,25 @@ impl RegistryImage {
         }
     }
 
-    /// Removes a SOCI index (V1) of the manifest `subject`, unless a tag leads to it.
+    /// Returns everything that the tags of the repository lead to.
     ///
     /// # Errors
     /// If the registry refuses or cannot be reached.
-    pub async fn remove_index(&self, index: Digest, subject: Digest) -> Result<Removed> {
-        if self.used(index, &[]).await?.contains(&index) {
+    pub async fn all_tagged(&self) -> Result<BTreeSet<Digest>> {
+        self.used(None, &[]).await
+    }
+
+    /// Removes a SOCI index (V1) of the manifest `subject`, unless it is among the `tagged`.
+    ///
+    /// # Errors
+    /// If the registry refuses or cannot be reached.
+    pub async fn remove_index(
+        &self,
+        index: Digest,
+        subject: Digest,
+        tagged: &BTreeSet<Digest>,
+    ) -> Result<Removed> {
+        if tagged.contains(&index) {
             return Ok(Removed::InUse);
         }
         self.remove_referrer(index, subject).await?;
@@ -187,14 +200,16 @@ impl RegistryImage {
 
     /// Returns everything that the repository's tags lead to, except those of `own` that name
     /// `root`.
-    async fn used(&self, root: Digest, own: &[String]) -> Result<BTreeSet<Digest>> {
+    async fn used(&self, root: Option<Digest>, own: &[String]) -> Result<BTreeSet<Digest>> {
         let tags = self.tags().await?.into_iter();
         // Lists of referrers use nothing.
         let tags = tags.filter(|tag| !is_referrers_tag(tag));
         let tagged: Vec<Option<Digest>> = stream::iter(tags)
             .map(|tag| async move {
                 let named = self.resolve(&tag).await?.map(|named| named.digest);
-                Ok::<_, Error>(named.filter(|&digest| !(digest == root && own.contains(&tag))))
+                Ok::<_, Error>(
+                    named.filter(|&digest| !(Some(digest) == root && own.contains(&tag))),
+                )
             })
             .buffer_unordered(CONCURRENCY)
             .try_collect()
@@ -222,10 +237,4 @@ impl RegistryImage {
         tree.insert(root);
         Ok(tree)
     }
-}
-
-/// Whether clients list the referrers of a manifest under this tag.
-fn is_referrers_tag(tag: &str) -> bool {
-    tag.strip_prefix("sha256-")
-        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }

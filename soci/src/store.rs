@@ -1,7 +1,7 @@
 //! Where images come from and where indexes go.
 //!
-//! The traits are implemented here for an OCI image layout on disk or in an archive, and in `registry` for an image
-//! in a registry. The room uses `oci`, and no other.
+//! The traits are implemented here for an OCI image layout on disk or in an archive, and in
+//! `registry` for an image in a registry. The room uses `oci`, and no other.
 
 mod archive;
 mod content;
@@ -11,7 +11,7 @@ mod listing;
 mod pack;
 mod source;
 
-pub(crate) use content::{MAX_MANIFEST, read_blob, verify};
+pub(crate) use content::{MAX_MANIFEST, config_platform, read_blob, verify};
 pub use destination::Destination;
 pub use layout::LayoutImage;
 pub use source::{BlobSource, ByteStream, ImageSource};

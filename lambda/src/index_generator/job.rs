@@ -13,8 +13,10 @@
 //! Whoever deploys `<tag>-soci` must get the image of `<tag>`. So where an image has no layer to
 //! index, the output's tag becomes an alias: it names the source image itself.
 
-use soci::oci::{ImageIndex, ImageManifest, annotation, media_type};
-use soci::{Destination, Digest, Error as SociError, ImageSource, Manifest, RegistryImage, Report};
+use soci::{
+    Destination, Digest, Error as SociError, ImageSource, Manifest, RegistryError, RegistryImage,
+    Report,
+};
 use soci::{Version, inspect, is_fresh};
 
 use super::config::Config;
@@ -122,7 +124,7 @@ impl IndexJob<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        if carries_index(&root) {
+        if root.is_soci_enabled() {
             let reason = "it is a SOCI-enabled image";
             return self
                 .finish_without(&root, tags, reason, Alias::IfOutdated)
@@ -276,7 +278,10 @@ impl IndexJob<'_> {
         let Err(error) = self.image.tag(manifest, tag).await else {
             return Ok(());
         };
-        if !is_immutable(&error) {
+        if !error
+            .registry()
+            .is_some_and(RegistryError::is_immutable_tag)
+        {
             return Err(error.into());
         }
         let want = manifest.descriptor.digest;
@@ -296,31 +301,6 @@ impl IndexJob<'_> {
     fn skipped(&self, reason: &str) -> Outcome {
         Outcome::Skipped(format!("skipped {}: {reason}", self.push.image()))
     }
-}
-
-/// Whether a registry refused to move a tag: Amazon ECR answers TAG_INVALID, and like others says
-/// why in words.
-fn is_immutable(error: &SociError) -> bool {
-    let Some(error) = error.registry().filter(|error| error.is_write()) else {
-        return false;
-    };
-    error.details().iter().any(|detail| {
-        detail.code == "TAG_INVALID" || detail.message.to_ascii_lowercase().contains("immutable")
-    })
-}
-
-/// Whether a manifest is a SOCI-enabled image, or an image manifest of one.
-fn carries_index(root: &Manifest) -> bool {
-    if let Ok(index) = serde_json::from_slice::<ImageIndex>(&root.bytes) {
-        return index.manifests.iter().any(|entry| {
-            entry.artifact_type.as_deref() == Some(media_type::SOCI_INDEX_V2)
-                || entry
-                    .annotations
-                    .contains_key(annotation::IMAGE_MANIFEST_DIGEST)
-        });
-    }
-    let manifest = serde_json::from_slice::<ImageManifest>(&root.bytes);
-    manifest.is_ok_and(|manifest| manifest.annotations.contains_key(annotation::INDEX_DIGEST))
 }
 
 fn reasons(report: &Report) -> String {

@@ -33,15 +33,15 @@ pub(super) fn index_generator(arguments: &Arguments) -> Environment {
         (TAG_SUFFIX, arguments.tag_suffix.clone()),
         (SPAN_SIZE, arguments.span_size.to_string()),
         (MIN_LAYER_SIZE, arguments.min_layer_size.to_string()),
-        (TAG_UNINDEXED, arguments.tag_unindexed_images.to_string()),
     ]);
-    // Left out when off: functions from before these options existed do not drift.
-    for (name, is_on) in [
-        (MULTI_MEMBER_LAYERS, arguments.multi_member_layers),
-        (OCI_LAYER_TYPES, arguments.oci_layer_types),
+    // Left out where it is the default: functions from before these options existed do not drift.
+    for (name, value, default) in [
+        (TAG_UNINDEXED, arguments.tag_unindexed_images, true),
+        (MULTI_MEMBER_LAYERS, arguments.multi_member_layers, false),
+        (OCI_LAYER_TYPES, arguments.oci_layer_types, false),
     ] {
-        if is_on {
-            environment.insert(name.to_owned(), true.to_string());
+        if value != default {
+            environment.insert(name.to_owned(), value.to_string());
         }
     }
     environment

@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use soci::oci::{ImageIndex, media_type};
 use soci::ztoc::SkipReason;
 use soci::{Digest, ImageSource, Indexed, RegistryImage, Version, inspect};
 use tfplugin_sdk::{Context, Diagnostic, Failure, Value};
@@ -191,14 +190,8 @@ async fn index(
 
 /// Whether an image carries SOCI indexes (V2). Leaves errors to whoever reads the image next.
 async fn is_enabled(source: &RegistryImage) -> bool {
-    let Ok(root) = source.root().await else {
-        return false;
-    };
-    let index: Result<ImageIndex, _> = serde_json::from_slice(&root.bytes);
-    index.is_ok_and(|index| {
-        let mut listed = index.manifests.iter();
-        listed.any(|listed| listed.artifact_type.as_deref() == Some(media_type::SOCI_INDEX_V2))
-    })
+    let root = source.root().await;
+    root.is_ok_and(|root| root.is_soci_enabled())
 }
 
 fn already_enabled(settings: &Settings) -> Diagnostic {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use soci::{Digest, RegistryError, RegistryImage, Removal, Removed, Version};
 use tfplugin_sdk::{Context, Diagnostic};
+use tokio::sync::OnceCell;
 
 use super::build::Build;
 use super::claims::{Claims, Marks};
@@ -96,6 +97,8 @@ impl Remover<'_> {
     /// Removes the SOCI indexes. Returns the digests that the registry still serves.
     async fn remove_v1(&self, build: &Build, kept: &BTreeSet<Digest>) -> soci::Result<Vec<String>> {
         let mut left = Vec::new();
+        // A repository may have many tags, and an image many platforms.
+        let tagged = OnceCell::new();
         for (index, subject) in &build.indexes {
             if kept.contains(index) {
                 continue;
@@ -104,7 +107,8 @@ impl Remover<'_> {
             if !self.leave(build, *index, &marks, &[]).await? {
                 continue;
             }
-            match self.image.remove_index(*index, *subject).await? {
+            let tagged = tagged.get_or_try_init(|| self.image.all_tagged()).await?;
+            match self.image.remove_index(*index, *subject, tagged).await? {
                 Removed::Deleted => {}
                 Removed::InUse => {
                     tracing::info!(%index, "a tag leads to the SOCI index, which stays");
@@ -304,17 +308,12 @@ impl Remover<'_> {
         build: &Build,
         is_former: impl Fn(&String) -> bool,
     ) -> soci::Result<Vec<String>> {
-        let former: Vec<String> = build
-            .tags
-            .iter()
-            .filter(|tag| is_former(tag))
-            .cloned()
-            .collect();
+        let former = build.tags.iter().filter(|tag| is_former(tag));
+        let mut former: Vec<String> = former.cloned().collect();
         let Some(root) = build.digest.filter(|_| !former.is_empty()) else {
             return Ok(Vec::new());
         };
         let marks = self.claims.marks(root).await?;
-        let mut former = former;
         former.retain(|tag| !marks.claims_tag(tag));
         self.untag(build, &former).await
     }

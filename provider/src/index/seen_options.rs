@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use soci::oci::{Descriptor, annotation};
+use soci::ztoc::Compression;
 use soci::{Digest, Inspection, Options, PlatformInspection, RegistryImage, Version};
 use tfplugin_sdk::{Diagnostic, Value};
 
@@ -212,5 +213,5 @@ impl SeenOptions {
 
 /// Whether layers of this media type can have a zTOC.
 fn may_be_indexed(layer: &str) -> bool {
-    layer.ends_with("tar") || layer.ends_with("gzip")
+    Compression::of_media_type(layer).is_ok()
 }

@@ -1,7 +1,5 @@
 //! Access to registries: credentials, certificates, plain HTTP.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +8,7 @@ use clap::Args;
 use soci::{Client, CredentialChain, Credentials, ImageReference, RegistryImage};
 
 use crate::exit::UsageError;
+use crate::files::{bounded, read};
 use crate::location::Location;
 use crate::output;
 
@@ -217,20 +216,4 @@ fn password_in(bytes: Vec<u8>) -> Result<String> {
         bail!("the password is empty");
     }
     Ok(password.to_owned())
-}
-
-fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    File::open(path)
-        .map_err(anyhow::Error::new)
-        .and_then(|file| bounded(file, limit))
-        .with_context(|| format!("reading {}", path.display()))
-}
-
-fn bounded(from: impl Read, limit: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    from.take(limit + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit {
-        bail!("larger than the {limit} bytes allowed");
-    }
-    Ok(bytes)
 }

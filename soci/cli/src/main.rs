@@ -5,6 +5,7 @@ mod args;
 mod convert;
 mod create;
 mod exit;
+mod files;
 mod image;
 mod inspect;
 mod location;

@@ -212,6 +212,18 @@ impl RegistryError {
         !matches!(self.method, Method::GET | Method::HEAD)
     }
 
+    /// Whether the registry refuses to move or delete a tag because it is immutable: Amazon ECR
+    /// answers TAG_INVALID, and like others says why in words.
+    pub fn is_immutable_tag(&self) -> bool {
+        self.is_write()
+            && self.details().iter().any(|detail| {
+                let message = detail.message.to_lowercase();
+                detail.code == "TAG_INVALID"
+                    || message.contains("immutable")
+                    || message.contains("immutability")
+            })
+    }
+
     /// Whether the credentials are missing, wrong, or not sufficient.
     pub fn is_unauthorized(&self) -> bool {
         matches!(self.kind, Kind::Authentication { .. })

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::digest::Digest;
 use super::lenient::{not_empty, null};
 use super::platform::Platform;
+use super::{annotation, media_type};
 
 /// Annotations of a manifest or a descriptor, sorted by key.
 pub type Annotations = BTreeMap<String, String>;
@@ -73,5 +74,14 @@ impl Descriptor {
             platform: None,
             artifact_type: None,
         }
+    }
+
+    /// Whether this lists a SOCI index beside its image manifest (V2). Copies made by some tools lose
+    /// the artifact type and keep the annotation.
+    pub fn is_soci_index(&self) -> bool {
+        self.artifact_type.as_deref() == Some(media_type::SOCI_INDEX_V2)
+            || self
+                .annotations
+                .contains_key(annotation::IMAGE_MANIFEST_DIGEST)
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::descriptor::{Annotations, Descriptor};
 use super::json::{self, InvalidJson};
 use super::lenient::{not_empty, null};
-use super::media_type;
+use super::{annotation, media_type};
 
 /// Configuration of artifacts, which have none.
 #[cfg(feature = "images")]
@@ -49,6 +49,15 @@ impl Manifest {
     /// If they are not JSON of the form of `T`.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, InvalidJson> {
         json::from_slice(self.descriptor.digest, &self.bytes)
+    }
+
+    /// Whether this is a SOCI-enabled image, or an image manifest of one.
+    pub fn is_soci_enabled(&self) -> bool {
+        if let Ok(index) = self.parse::<ImageIndex>() {
+            return index.manifests.iter().any(Descriptor::is_soci_index);
+        }
+        let manifest = self.parse::<ImageManifest>();
+        manifest.is_ok_and(|manifest| manifest.annotations.contains_key(annotation::INDEX_DIGEST))
     }
 }
 

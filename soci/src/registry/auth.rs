@@ -202,21 +202,7 @@ impl Passage<'_> {
                 }
             };
             let anonymous = credentials == Credentials::Anonymous;
-            let mut value = None;
-            for challenge in &challenges {
-                value = match (challenge.scheme.as_str(), &credentials) {
-                    ("basic", Credentials::Basic { username, password }) => {
-                        Some(Ok(basic(username, password)))
-                    }
-                    ("bearer", Credentials::AccessToken(token)) => Some(Ok(bearer(token))),
-                    ("bearer", credentials) => {
-                        let token = server.token(credentials, challenge, &url).await;
-                        Some(token.map(|token| bearer(&token)))
-                    }
-                    _ => continue,
-                };
-                break;
-            }
+            let value = answer(&server, &credentials, &challenges, &url).await;
             match value {
                 Some(Ok(value)) => {
                     let Ok(mut header) = HeaderValue::try_from(value) else {
@@ -280,4 +266,26 @@ impl Passage<'_> {
         let name = self.authorization.chain.name(source);
         self.tried.push(Tried::refused(name, refusal));
     }
+}
+
+/// Answers the first challenge that credentials can answer with the value of a header; `None` if
+/// there is none.
+async fn answer(
+    server: &TokenServer<'_>,
+    credentials: &Credentials,
+    challenges: &[Challenge],
+    asked: &Url,
+) -> Option<Result<String, RegistryError>> {
+    for challenge in challenges {
+        return Some(match (challenge.scheme.as_str(), credentials) {
+            ("basic", Credentials::Basic { username, password }) => Ok(basic(username, password)),
+            ("bearer", Credentials::AccessToken(token)) => Ok(bearer(token)),
+            ("bearer", credentials) => {
+                let token = server.token(credentials, challenge, asked).await;
+                token.map(|token| bearer(&token))
+            }
+            _ => continue,
+        });
+    }
+    None
 }

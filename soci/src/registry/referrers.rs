@@ -216,3 +216,9 @@ fn index_of(media_type: &str, bytes: &[u8]) -> Option<ImageIndex> {
 fn referrers_tag(subject: Digest) -> String {
     format!("sha256-{}", subject.hex())
 }
+
+/// Whether clients list the referrers of a manifest under this tag.
+pub(crate) fn is_referrers_tag(tag: &str) -> bool {
+    tag.strip_prefix("sha256-")
+        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+}

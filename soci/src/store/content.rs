@@ -5,7 +5,7 @@ use futures_util::StreamExt;
 
 use super::source::BlobSource;
 use crate::error::{Error, Result};
-use crate::oci::{Descriptor, Digest};
+use crate::oci::{Descriptor, Digest, ImageManifest, Platform, json};
 
 /// Maximum size of a manifest or configuration in bytes. Registries accept at most 4 MiB.
 pub(crate) const MAX_MANIFEST: u64 = 8 << 20;
@@ -32,6 +32,17 @@ pub(crate) async fn read_blob(
     let bytes = bytes.freeze();
     verify(&what(), &bytes, descriptor)?;
     Ok(bytes)
+}
+
+/// Reads the platform in an image's configuration.
+pub(crate) async fn config_platform(
+    source: &(impl BlobSource + ?Sized),
+    manifest: &ImageManifest,
+) -> Result<Platform> {
+    let bytes = read_blob(source, &manifest.config, MAX_MANIFEST).await?;
+    let what = format!("config {}", manifest.config.digest);
+    let platform: Platform = json::from_slice(what, &bytes)?;
+    Ok(platform.normalized())
 }
 
 /// Compares bytes with their descriptor.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::content::{MAX_MANIFEST, read_blob};
+use super::content::config_platform;
 use super::source::ImageSource;
 use crate::error::{Error, Result};
 use crate::oci::{Descriptor, ImageIndex, ImageManifest, Manifest, Platform, json, media_type};
@@ -107,7 +107,7 @@ enum Found {
 }
 
 fn is_index(listed: &Descriptor) -> bool {
-    [media_type::OCI_INDEX, media_type::DOCKER_LIST].contains(&listed.media_type.as_str())
+    media_type::is_index(&listed.media_type)
 }
 
 /// Finds out whether a listed manifest is an image, and for which platform.
@@ -123,14 +123,12 @@ async fn platform(source: &(impl ImageSource + ?Sized), listed: &Descriptor) -> 
     let Ok(manifest) = json::from_slice::<ImageManifest>(listed.digest, &bytes) else {
         return Ok(Found::Artifact);
     };
-    let configs = [media_type::OCI_CONFIG, media_type::DOCKER_CONFIG];
-    if manifest.subject.is_some() || !configs.contains(&manifest.config.media_type.as_str()) {
+    if manifest.subject.is_some() || !media_type::is_image_config(&manifest.config.media_type) {
         return Ok(Found::Artifact);
     }
     if let Some(said) = said {
         return Ok(Found::Image(said));
     }
-    let config = read_blob(source, &manifest.config, MAX_MANIFEST).await?;
-    let what = format!("config {}", manifest.config.digest);
-    Ok(Found::Image(json::from_slice(what, &config)?))
+    let platform = config_platform(source, &manifest).await?;
+    Ok(Found::Image(platform))
 }

@@ -50,11 +50,12 @@ impl Client {
         let sent = answer("PlanResourceChange", sent)?;
         let replace = sent.requires_replace.iter();
         Ok(Planned {
-            planned: Instance {
-                state: unpack(sent.planned_state, &schema.ty())?,
-                private: sent.planned_private,
-                identity: unpack_identity(schema, sent.planned_identity)?,
-            },
+            planned: unpack_instance(
+                schema,
+                sent.planned_state,
+                sent.planned_private,
+                sent.planned_identity,
+            )?,
             replace: replace.map(AttributePath::from_proto).collect(),
             diagnostics: Diagnostics::from_proto(sent.diagnostics),
         })
@@ -90,11 +91,7 @@ impl Client {
         let sent = self.rpc().apply_resource_change(request).await;
         let sent = answer("ApplyResourceChange", sent)?;
         Ok(Answer {
-            value: Instance {
-                state: unpack(sent.new_state, &schema.ty())?,
-                private: sent.private,
-                identity: unpack_identity(schema, sent.new_identity)?,
-            },
+            value: unpack_instance(schema, sent.new_state, sent.private, sent.new_identity)?,
             diagnostics: Diagnostics::from_proto(sent.diagnostics),
         })
     }
@@ -116,11 +113,7 @@ impl Client {
         let sent = self.rpc().read_resource(request).await;
         let sent = answer("ReadResource", sent)?;
         Ok(Answer {
-            value: Instance {
-                state: unpack(sent.new_state, &schema.ty())?,
-                private: sent.private,
-                identity: unpack_identity(schema, sent.new_identity)?,
-            },
+            value: unpack_instance(schema, sent.new_state, sent.private, sent.new_identity)?,
             diagnostics: Diagnostics::from_proto(sent.diagnostics),
         })
     }
@@ -159,11 +152,7 @@ impl Client {
         let sent = answer("ImportResourceState", sent)?;
         let imported = sent.imported_resources.into_iter().map(|imported| {
             let schema = self.resource(&imported.type_name)?;
-            Ok(Instance {
-                state: unpack(imported.state, &schema.ty())?,
-                private: imported.private,
-                identity: unpack_identity(schema, imported.identity)?,
-            })
+            unpack_instance(schema, imported.state, imported.private, imported.identity)
         });
         Ok(Answer {
             value: imported.collect::<Result<_, Error>>()?,
@@ -219,6 +208,20 @@ impl Client {
         let schema = self.schemas.resources.get(name);
         schema.ok_or_else(|| not_found("resource type", name))
     }
+}
+
+/// Unpacks what an answer says of a resource.
+fn unpack_instance(
+    schema: &Schema,
+    state: Option<proto::DynamicValue>,
+    private: Vec<u8>,
+    identity: Option<proto::ResourceIdentityData>,
+) -> Result<Instance, Error> {
+    Ok(Instance {
+        state: unpack(state, &schema.ty())?,
+        private,
+        identity: unpack_identity(schema, identity)?,
+    })
 }
 
 fn raw(json: &[u8]) -> Option<proto::RawState> {
