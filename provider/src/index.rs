@@ -56,7 +56,8 @@ impl Resource<Shared> for Index {
     }
 
     async fn modify_plan(&self, cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagnostics> {
-        plan::modify(cx, plan)
+        plan::modify(cx, plan)?;
+        Ok(plan::log_in(cx, plan).await?)
     }
 
     async fn create(&self, cx: &Context<Shared>, request: Create) -> Result<Value, Failure> {

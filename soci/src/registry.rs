@@ -24,11 +24,13 @@ mod download;
 mod image;
 mod list;
 mod manifest;
+mod pace;
 mod pull;
 mod push;
 mod referrers;
 mod resolve;
 mod retry;
+mod route;
 mod storage;
 
 pub use client::Client;

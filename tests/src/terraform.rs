@@ -101,7 +101,7 @@ impl Terraform {
     /// Like [`Terraform::new`], for a given version of terraform.
     pub fn with(version: Version) -> Result<Self> {
         let program = version.program()?;
-        let provider = binaries::built(PROVIDER)?;
+        let provider = binaries::stripped(PROVIDER)?;
         let home = tempfile::Builder::new()
             .prefix("soci-terraform-")
             .tempdir()?;
@@ -296,9 +296,19 @@ impl Terraform {
     /// Runs an apply that must fail. Returns its errors from the machine-readable output, because
     /// the text for people is wrapped at 78 columns.
     pub fn failing_apply(&self) -> Result<(Vec<Diagnostic>, Output)> {
-        let output = self.run(&["apply", "-json", "-input=false", "-auto-approve"])?;
+        self.failing(&["apply", "-json", "-input=false", "-auto-approve"])
+    }
+
+    /// Runs a plan that must fail. Returns its errors.
+    pub fn failing_plan(&self) -> Result<Vec<Diagnostic>> {
+        let (errors, _) = self.failing(&["plan", "-json", "-input=false"])?;
+        Ok(errors)
+    }
+
+    fn failing(&self, arguments: &[&str]) -> Result<(Vec<Diagnostic>, Output)> {
+        let output = self.run(arguments)?;
         if output.status.success() {
-            bail!("apply succeeded, want an error\n{output}");
+            bail!("{} succeeded, want an error\n{output}", output.command);
         }
         let errors = diagnostic::errors(&output.stdout)?;
         Ok((errors, output))

@@ -1,18 +1,25 @@
 //! Planning.
 //!
 //! Terraform plans again while it applies, and known planned values must come out the same. So
-//! nothing here depends on the registry: a refresh resolves the image's tag, once, and Terraform
+//! none of them depends on the registry: a refresh resolves the image's tag, once, and Terraform
 //! keeps the result beside the plan. A plan can then promise the digest that will be indexed, and
 //! the apply keeps the promise.
 
-use soci::{Digest, Version};
+use std::time::Duration;
+
+use soci::{Digest, RegistryError, Version};
 use tfplugin_sdk::{Context, Diagnostic, Diagnostics, Plan, Value};
 
 use super::build::Build;
 use super::private_state::PrivateState;
+use super::registry::open;
 use super::settings::{Settings, planned_tag};
+use crate::diagnose::diagnose;
 use crate::planned_tags::PlannedTag;
-use crate::shared::Shared;
+use crate::shared::{CallContext, Shared};
+
+/// Time limit of a look at the registry.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Refines the plan of a create or an update.
 pub(super) fn modify(cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagnostics> {
@@ -67,6 +74,40 @@ pub(super) fn modify(cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagno
         if settings.version == Version::V1 {
             plan.set("image_uri", format!("{}@{source}", settings.image.name()));
         }
+    }
+    Ok(())
+}
+
+/// Checks that the registry of a new image can be talked to and accepts the log-in, before an apply
+/// creates other resources and then fails on this one.
+///
+/// Everything else is left to the apply, which may itself push the image, make its repository or start
+/// the registry, or make what the configuration of the provider depends on.
+///
+/// # Errors
+/// If the registry refuses the log-in, has no certificate to trust, or speaks plain HTTP.
+pub(super) async fn log_in(cx: &Context<Shared>, plan: &Plan) -> Result<(), Diagnostic> {
+    let known = |prior| same(plan.planned(), prior, &["image"]);
+    let Ok(settings) = Settings::read(plan.planned()) else {
+        return Ok(());
+    };
+    if plan.prior().is_some_and(known) {
+        return Ok(());
+    }
+    let look = async {
+        let image = open(cx.data(), &settings.image).await.ok()?;
+        image.resolve(settings.source_name()).await.err()
+    };
+    let call = CallContext::new(cx, LOOK);
+    let Ok(Some(error)) = call.within(Box::pin(look)).await else {
+        return Ok(());
+    };
+    let fails_always = |error: &RegistryError| {
+        error.refuses_log_in() || error.is_untrusted() || error.is_plain_http()
+    };
+    if error.registry().is_some_and(fails_always) {
+        let image = settings.image.to_string();
+        return Err(diagnose("looking for", &image, &error));
     }
     Ok(())
 }

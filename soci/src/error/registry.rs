@@ -32,6 +32,7 @@ pub struct RegistryError {
     kind: Kind,
     /// Sources of credentials, if several were tried.
     tried: Vec<Tried>,
+    refuses_log_in: bool,
 }
 
 #[derive(Debug)]
@@ -53,6 +54,8 @@ enum Kind {
     Authentication { status: StatusCode, reason: String },
     /// The response makes no sense.
     Answer { reason: &'static str },
+    /// The response arrives too slowly.
+    Slow { reason: &'static str },
     /// The reference makes no URL.
     Url(url::ParseError),
 }
@@ -120,6 +123,10 @@ impl RegistryError {
         Self::new(&Method::GET, url, Kind::Authentication { status, reason })
     }
 
+    pub(crate) fn slow(method: &Method, url: &Url, reason: &'static str) -> Self {
+        Self::new(method, url, Kind::Slow { reason })
+    }
+
     pub(crate) fn answer(method: &Method, url: &Url, reason: &'static str) -> Self {
         Self::new(method, url, Kind::Answer { reason })
     }
@@ -131,6 +138,7 @@ impl RegistryError {
             url: printable(reference),
             kind: Kind::Url(error),
             tried: Vec::new(),
+            refuses_log_in: false,
         }
     }
 
@@ -140,7 +148,20 @@ impl RegistryError {
             url: redacted(url),
             kind,
             tried: Vec::new(),
+            refuses_log_in: false,
         }
+    }
+
+    /// Notes that credentials were sent to log in with, if the response refuses them rather than what
+    /// they were to be used for.
+    pub(crate) fn logging_in(mut self) -> Self {
+        self.refuses_log_in = match &self.kind {
+            Kind::Status { status, .. } | Kind::Authentication { status, .. } => {
+                *status == StatusCode::UNAUTHORIZED
+            }
+            _ => false,
+        };
+        self
     }
 
     /// Adds the sources of credentials that were tried.
@@ -230,6 +251,12 @@ impl RegistryError {
             || matches!(self.status_code(), Some(401 | 403))
     }
 
+    /// Whether a user name and password, or whatever else was sent to log in with, were refused, so
+    /// that nothing could be done with them anywhere in the registry.
+    pub fn refuses_log_in(&self) -> bool {
+        self.refuses_log_in
+    }
+
     /// Whether the registry refuses whoever asks: with other credentials the request may succeed.
     pub(crate) fn is_forbidden(&self) -> bool {
         let status = match &self.kind {
@@ -256,9 +283,9 @@ impl RegistryError {
         }
     }
 
-    /// Whether no response arrived.
+    /// Whether no response arrived, or none in a time worth waiting for.
     pub fn is_unreachable(&self) -> bool {
-        matches!(self.kind, Kind::Transport { .. })
+        matches!(self.kind, Kind::Transport { .. } | Kind::Slow { .. })
     }
 
     /// Whether the same request may succeed a little later.
@@ -268,6 +295,7 @@ impl RegistryError {
             Kind::Status { status, .. } => {
                 matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
             }
+            Kind::Slow { .. } => true,
             Kind::Authentication { .. } | Kind::Answer { .. } | Kind::Url(_) => false,
         }
     }
@@ -317,7 +345,7 @@ impl RegistryError {
                     reason => write!(f, ", {reason}"),
                 }
             }
-            Kind::Answer { reason } => f.write_str(reason),
+            Kind::Answer { reason } | Kind::Slow { reason } => f.write_str(reason),
             Kind::Url(error) => write!(f, "{error}"),
         }
     }

@@ -17,6 +17,7 @@ use reqwest::{Response, StatusCode};
 use url::Url;
 
 use super::credentials::{CredentialChain, Credentials};
+use super::route::PlainTokenServers;
 use crate::error::{RegistryError, Tried};
 use crate::oci::ImageReference;
 use challenge::Challenge;
@@ -29,14 +30,25 @@ use token::TokenServer;
 struct Shown {
     source: usize,
     header: HeaderValue,
-    anonymous: bool,
+    sent: Sent,
+}
+
+/// The part of credentials that a registry or its token server was shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// None.
+    Nothing,
+    /// A token that somebody granted.
+    Token,
+    /// The credentials themselves.
+    LogIn,
 }
 
 /// The credentials for one repository, and what the registry accepted of them, by operation.
 pub(super) struct Authorization {
     image: ImageReference,
     chain: CredentialChain,
-    plain_http: bool,
+    plain_token_servers: PlainTokenServers,
     accepted: Mutex<[Option<Shown>; 3]>,
     /// The last challenges: a registry that refuses credentials need not repeat them.
     challenges: Mutex<Vec<Challenge>>,
@@ -79,11 +91,15 @@ pub(super) struct Passage<'a> {
 type Weight = (bool, bool);
 
 impl Authorization {
-    pub(super) fn new(image: &ImageReference, chain: CredentialChain, plain_http: bool) -> Self {
+    pub(super) fn new(
+        image: &ImageReference,
+        chain: CredentialChain,
+        plain_token_servers: PlainTokenServers,
+    ) -> Self {
         Self {
             image: image.clone(),
             chain,
-            plain_http,
+            plain_token_servers,
             accepted: Mutex::default(),
             challenges: Mutex::default(),
         }
@@ -176,11 +192,11 @@ impl Passage<'_> {
                     self.left.push_front(shown.source);
                     expired = Some(error);
                 } else {
-                    self.note(shown.source, shown.anonymous, error);
+                    self.note(shown.source, shown.sent, error);
                 }
             }
         } else if let Some(shown) = &shown {
-            self.note(shown.source, shown.anonymous, error);
+            self.note(shown.source, shown.sent, error);
         }
         if self.left.is_empty() {
             return Ok(false);
@@ -191,7 +207,7 @@ impl Passage<'_> {
             http,
             repository: authorization.image.repository(),
             operation: self.operation,
-            plain_http: authorization.plain_http,
+            plain: authorization.plain_token_servers,
         };
         while let Some(source) = self.left.pop_front() {
             let credentials = match authorization.chain.get(source, &authorization.image).await {
@@ -205,6 +221,11 @@ impl Passage<'_> {
             let value = answer(&server, &credentials, &challenges, &url).await;
             match value {
                 Some(Ok(value)) => {
+                    let sent = match credentials {
+                        Credentials::Anonymous => Sent::Nothing,
+                        Credentials::Basic { .. } if value.starts_with("Basic ") => Sent::LogIn,
+                        _ => Sent::Token,
+                    };
                     let Ok(mut header) = HeaderValue::try_from(value) else {
                         let reason = "the credentials make no header".to_owned();
                         self.push_refused(source, reason);
@@ -214,18 +235,22 @@ impl Passage<'_> {
                     let same = |shown: &Shown| shown.header == header;
                     if let Some(error) = expired.take_if(|_| shown.as_ref().is_some_and(same)) {
                         // What was refused just now would be again.
-                        self.note(source, anonymous, error);
+                        self.note(source, sent, error);
                         continue;
                     }
                     self.shown = Some(Shown {
                         source,
                         header,
-                        anonymous,
+                        sent,
                     });
                     return Ok(true);
                 }
                 Some(Err(error)) if error.is_unauthorized() => {
-                    self.note(source, anonymous, error);
+                    let sent = match anonymous {
+                        true => Sent::Nothing,
+                        false => Sent::LogIn,
+                    };
+                    self.note(source, sent, error);
                 }
                 Some(Err(error)) => return Err(error),
                 None => {
@@ -250,9 +275,13 @@ impl Passage<'_> {
     }
 
     /// Notes that the registry or its token server refuses what a source has.
-    fn note(&mut self, source: usize, anonymous: bool, error: RegistryError) {
+    fn note(&mut self, source: usize, sent: Sent, error: RegistryError) {
         self.push_refused(source, error.refusal());
-        let weight = (!anonymous, error.is_forbidden());
+        let weight = (sent != Sent::Nothing, error.is_forbidden());
+        let error = match sent {
+            Sent::LogIn => error.logging_in(),
+            Sent::Nothing | Sent::Token => error,
+        };
         if self
             .refusal
             .as_ref()

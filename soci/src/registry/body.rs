@@ -1,8 +1,10 @@
 //! Bounded reading of bodies.
 
 use bytes::{Bytes, BytesMut};
-use reqwest::{Method, Response};
+use futures_util::StreamExt as _;
+use reqwest::Response;
 
+use super::pace;
 use crate::error::RegistryError;
 
 /// The part of a body that arrived, up to a limit.
@@ -16,23 +18,21 @@ pub(super) struct Body {
 
 impl Body {
     /// Reads the body of a response, up to `limit` bytes.
-    pub(super) async fn read(mut response: Response, limit: u64) -> Self {
+    pub(super) async fn read(response: Response, limit: u64) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut bytes = BytesMut::new();
+        let mut chunks = pace::body(response);
         let (whole, error) = loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) => {
+            match chunks.next().await {
+                Some(Ok(chunk)) => {
                     let room = limit - bytes.len();
                     bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
                     if chunk.len() > room {
                         break (false, None);
                     }
                 }
-                Ok(None) => break (true, None),
-                Err(error) => {
-                    let error = RegistryError::transport(&Method::GET, response.url(), error);
-                    break (false, Some(error));
-                }
+                None => break (true, None),
+                Some(Err(error)) => break (false, Some(error)),
             }
         };
         let bytes = bytes.freeze();

@@ -8,6 +8,8 @@ use reqwest::{Certificate, StatusCode};
 use crate::error::Result;
 use crate::error::SetupError;
 
+use super::route;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection on which nothing arrives for so long is dead.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(60);
@@ -24,7 +26,12 @@ fn redirect(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     } else if attempt.previous().len() > MAX_REDIRECTS {
         attempt.error("too many redirects")
     } else {
-        attempt.follow()
+        let previous = attempt.previous();
+        let ends = previous.first().zip(previous.last());
+        match ends.and_then(|(first, from)| route::refusal(first, from, attempt.url())) {
+            Some(reason) => attempt.error(reason),
+            None => attempt.follow(),
+        }
     }
 }
 
@@ -67,6 +74,7 @@ impl Client {
                 .user_agent(USER_AGENT)
                 .connect_timeout(CONNECT_TIMEOUT)
                 .redirect(Policy::custom(redirect))
+                .dns_resolver(route::Resolver)
                 .tls_certs_merge(certificates.iter().cloned())
         };
         let build = |builder: reqwest::ClientBuilder| builder.build().map_err(SetupError::Tls);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LINK};
 use reqwest::{Method, Response};
 use url::Url;
@@ -12,9 +13,12 @@ use super::body::Body;
 use super::client::{Client, READ_TIMEOUT};
 use super::credentials::CredentialChain;
 use super::retry::{Failure, MAX_ATTEMPTS, retry_after};
+use super::route::PlainTokenServers;
 use crate::error::RegistryError;
 use crate::oci::ImageReference;
 
+/// Maximum time until a response begins, with redirects, once the request is sent.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 /// Minimum speed of an upload, in bytes per second.
 const SLOWEST_UPLOAD: u64 = 64 << 10;
 /// Maximum size of an error's body.
@@ -69,11 +73,16 @@ impl Connection {
         credentials: CredentialChain,
     ) -> Self {
         let plain = client.plain_http.unwrap_or_else(|| reference.is_loopback());
+        let token_servers = match client.plain_http {
+            Some(true) => PlainTokenServers::Any,
+            None if plain => PlainTokenServers::Loopback,
+            _ => PlainTokenServers::Never,
+        };
         Self {
             http: client.http.clone(),
             uploads: client.uploads.clone(),
             reference: reference.clone(),
-            authorization: Authorization::new(reference, credentials, plain),
+            authorization: Authorization::new(reference, credentials, token_servers),
             scheme: if plain { "http" } else { "https" },
         }
     }
@@ -130,94 +139,115 @@ impl Connection {
             .map_err(|error| RegistryError::url(&self.reference.to_string(), error))
     }
 
+    // These are boxed so that they are compiled here, once: whoever awaits an `async fn` compiles it
+    // anew, and every program, test and function awaits these.
+
     /// Makes a request until it succeeds or is finally refused.
-    pub(super) async fn send(
-        &self,
+    pub(super) fn send<'a>(
+        &'a self,
         operation: Operation,
-        request: &Request,
-    ) -> Result<Response, RegistryError> {
-        let mut attempt = 1;
-        loop {
-            let failure = match self.send_once(operation, request, None).await {
-                Ok(response) => return Ok(response),
-                Err(failure) => failure,
-            };
-            if !failure.error.is_temporary() || attempt == MAX_ATTEMPTS {
-                return Err(failure.error);
+        request: &'a Request,
+    ) -> BoxFuture<'a, Result<Response, RegistryError>> {
+        Box::pin(async move {
+            let mut attempt = 1;
+            loop {
+                let failure = match self.send_once(operation, request, None).await {
+                    Ok(response) => return Ok(response),
+                    Err(failure) => failure,
+                };
+                if !failure.error.is_temporary() || attempt == MAX_ATTEMPTS {
+                    return Err(failure.error);
+                }
+                failure.pause(attempt).await;
+                attempt += 1;
             }
-            failure.pause(attempt).await;
-            attempt += 1;
-        }
+        })
     }
 
     /// Makes a request and reads the response, and repeats both if need be.
-    pub(super) async fn read(
-        &self,
+    pub(super) fn read<'a>(
+        &'a self,
         operation: Operation,
-        request: &Request,
+        request: &'a Request,
         limit: u64,
-    ) -> Result<Answer, RegistryError> {
-        let mut attempt = 1;
-        loop {
-            let response = self.send(operation, request).await?;
-            let (url, headers) = (response.url().clone(), response.headers().clone());
-            let body = Body::read(response, limit).await;
-            match body.error {
-                None => {
-                    return Ok(Answer {
-                        url,
-                        headers,
-                        body: body.whole.then_some(body.bytes),
-                    });
+    ) -> BoxFuture<'a, Result<Answer, RegistryError>> {
+        Box::pin(async move {
+            let mut attempt = 1;
+            loop {
+                let response = self.send(operation, request).await?;
+                let (url, headers) = (response.url().clone(), response.headers().clone());
+                let body = Body::read(response, limit).await;
+                match body.error {
+                    None => {
+                        return Ok(Answer {
+                            url,
+                            headers,
+                            body: body.whole.then_some(body.bytes),
+                        });
+                    }
+                    Some(error) if error.is_temporary() && attempt < MAX_ATTEMPTS => {
+                        Failure::from(error).pause(attempt).await;
+                        attempt += 1;
+                    }
+                    Some(error) => return Err(error),
                 }
-                Some(error) if error.is_temporary() && attempt < MAX_ATTEMPTS => {
-                    Failure::from(error).pause(attempt).await;
-                    attempt += 1;
-                }
-                Some(error) => return Err(error),
             }
-        }
+        })
     }
 
     /// Makes a request once, and again for every source of credentials that the registry refuses. An
     /// `upload` takes the place of the request's own body, and is sent only once.
-    pub(super) async fn send_once(
-        &self,
+    pub(super) fn send_once<'a>(
+        &'a self,
         operation: Operation,
-        request: &Request,
+        request: &'a Request,
         mut upload: Option<Upload>,
-    ) -> Result<Response, Failure> {
-        let (method, url) = (&request.method, &request.url);
-        let transport = |error| RegistryError::transport(method, url, error);
-        let replayable = upload.is_none();
-        let mut passage = self.authorization.begin(operation);
-        loop {
-            let request = self.prepare(passage.header(), request, upload.take());
-            let response = request.send().await.map_err(transport)?;
-            let status = response.status();
-            if status.is_success() {
-                passage.accepted();
-                return Ok(response);
-            }
-            let retry_after = retry_after(&response);
-            // Storage to which the registry redirects gets no credentials.
-            let refusal =
-                Refusal::of(&response).filter(|_| replayable && self.is_registry(response.url()));
-            let url = response.url().clone();
-            let body = Body::read(response, MAX_ERROR_BODY).await.bytes;
-            let error = || RegistryError::status(method, &url, status, &body);
-            let Some(refusal) = refusal else {
-                passage.accepted();
-                let error = error();
-                return Err(Failure { error, retry_after });
+    ) -> BoxFuture<'a, Result<Response, Failure>> {
+        Box::pin(async move {
+            let (method, url) = (&request.method, &request.url);
+            let transport = |error| RegistryError::transport(method, url, error);
+            let replayable = upload.is_none();
+            let sent = match (&upload, &request.body) {
+                (Some(upload), _) => upload.size,
+                (None, Some(body)) => body.len() as u64,
+                (None, None) => 0,
             };
-            let front_door = self.front_door()?;
-            // Rare, and its state is large.
-            let known = Box::pin(passage.refused(&self.http, &front_door, refusal, error()));
-            if !known.await? {
-                return Err(passage.exhausted(error()).into());
+            let limit = ANSWER_TIMEOUT + Duration::from_secs(sent / SLOWEST_UPLOAD);
+            let mut passage = self.authorization.begin(operation);
+            loop {
+                let request = self.prepare(passage.header(), request, upload.take());
+                let response = match tokio::time::timeout(limit, request.send()).await {
+                    Ok(response) => response.map_err(transport)?,
+                    Err(_) => {
+                        let reason = "no answer, but parts of one, in two minutes";
+                        return Err(RegistryError::slow(method, url, reason).into());
+                    }
+                };
+                let status = response.status();
+                if status.is_success() {
+                    passage.accepted();
+                    return Ok(response);
+                }
+                let retry_after = retry_after(&response);
+                // Storage to which the registry redirects gets no credentials.
+                let refusal = Refusal::of(&response)
+                    .filter(|_| replayable && self.is_registry(response.url()));
+                let url = response.url().clone();
+                let body = Body::read(response, MAX_ERROR_BODY).await.bytes;
+                let error = || RegistryError::status(method, &url, status, &body);
+                let Some(refusal) = refusal else {
+                    passage.accepted();
+                    let error = error();
+                    return Err(Failure { error, retry_after });
+                };
+                let front_door = self.front_door()?;
+                // Rare, and its state is large.
+                let known = Box::pin(passage.refused(&self.http, &front_door, refusal, error()));
+                if !known.await? {
+                    return Err(passage.exhausted(error()).into());
+                }
             }
-        }
+        })
     }
 
     fn prepare(

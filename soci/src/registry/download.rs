@@ -10,6 +10,7 @@ use reqwest::{Method, StatusCode};
 use super::auth::Operation::Pull;
 use super::connection::Request;
 use super::image::RegistryImage;
+use super::pace;
 use super::retry::backoff;
 use crate::error::RegistryError;
 use crate::error::{Error, Result};
@@ -68,14 +69,10 @@ impl RegistryImage {
             // The whole blob arrives, whatever was requested.
             range.start
         };
-        let url = response.url().clone();
-        let body = response
-            .bytes_stream()
-            .map(move |piece| {
-                piece.map_err(|error| RegistryError::transport(&Method::GET, &url, error))
-            })
-            .boxed();
-        Ok(Opened { body, skip })
+        Ok(Opened {
+            body: pace::body(response),
+            skip,
+        })
     }
 }
 

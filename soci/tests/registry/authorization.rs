@@ -233,3 +233,38 @@ async fn a_redirect_into_nothing_shows_no_signature() {
     assert!(matches!(error, Error::Registry(_)));
     assert!(refusal::<()>(Err(error)).is_unreachable());
 }
+
+#[tokio::test]
+async fn a_registry_leads_to_no_link_local_address() {
+    for target in [
+        "http://169.254.169.254/latest/api/token",
+        "http://[fe80::1]/",
+    ] {
+        let fake = FakeRegistry::new(move |_| Answer::new(307).header("Location", target)).await;
+        let error = refusal(fake.image().pull_manifest("1.4").await);
+        let text = error.to_string();
+        assert!(text.contains("redirect to a link-local address"), "{text}");
+        assert!(!error.is_temporary(), "{text}");
+        let fake = FakeRegistry::new(move |_| {
+            let challenge = format!(r#"Bearer realm="{target}""#);
+            Answer::new(401).header("WWW-Authenticate", challenge)
+        })
+        .await;
+        let error = refusal(fake.image_as_user().pull_manifest("1.4").await);
+        let text = error.to_string();
+        assert!(text.contains("names a link-local address"), "{text}");
+    }
+}
+
+/// A registry on this machine is asked over plain HTTP, but its token server elsewhere is not.
+#[tokio::test]
+async fn a_token_server_elsewhere_has_tls() {
+    let fake = FakeRegistry::new(|_| {
+        let challenge = r#"Bearer realm="http://192.0.2.1/token""#;
+        Answer::new(401).header("WWW-Authenticate", challenge)
+    })
+    .await;
+    let error = refusal(fake.image_as_user().pull_manifest("1.4").await);
+    let text = error.to_string();
+    assert!(text.contains("a token server without TLS"), "{text}");
+}

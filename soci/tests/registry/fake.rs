@@ -222,13 +222,17 @@ impl FakeRegistry {
         uploads: usize,
         script: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
     ) -> Self {
+        Self::start(uploads, Arc::new(script)).await
+    }
+
+    async fn start(uploads: usize, script: Arc<Script>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let fake = Self {
             address: listener.local_addr().expect("an address"),
             asked: Arc::default(),
             sent: Arc::default(),
             breaking: Arc::new(uploads.into()),
-            script: Arc::new(script),
+            script,
         };
         let serving = fake.clone();
         tokio::spawn(async move {

@@ -255,3 +255,41 @@ async fn a_policy_does_not_change_who_asks() {
     image.tags().await.expect("tags");
     assert_eq!(fake.shown().last().map(String::as_str), Some(RIGHT));
 }
+
+#[tokio::test]
+async fn a_refused_log_in_is_not_a_missing_right() {
+    // The statuses of the token server and of the registry.
+    for (scheme, granted, asked, want) in [
+        ("Basic", 200, 401, true),
+        ("Basic", 200, 403, false),
+        ("Bearer", 401, 200, true),
+        ("Bearer", 200, 401, false),
+        ("Bearer", 200, 403, false),
+    ] {
+        let fake =
+            FakeRegistry::new(
+                move |seen| match (seen.kind(), seen.header("authorization")) {
+                    ("/token", _) if granted == 200 => Answer::json(&json!({"token": "t"})),
+                    ("/token", _) => Answer::new(granted),
+                    (_, Some(_)) => Answer::new(asked),
+                    (_, None) => {
+                        let challenge = format!(r#"{scheme} realm="{}/token""#, seen.origin());
+                        Answer::new(401).header("WWW-Authenticate", challenge)
+                    }
+                },
+            )
+            .await;
+        let error = refusal(fake.image_as(user("old")).tags().await);
+        assert!(error.is_unauthorized(), "{error}");
+        assert_eq!(error.refuses_log_in(), want, "{scheme}, {granted}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_no_log_in() {
+    let fake = FakeRegistry::new(ecr).await;
+    let chain = nothing(&fake).await.then_anonymous();
+    let error = refusal(fake.image_as(chain).tags().await);
+    assert!(error.is_unauthorized(), "{error}");
+    assert!(!error.refuses_log_in(), "{error}");
+}

@@ -120,6 +120,8 @@ fn a_wrong_password_is_not_shown() -> Result<()> {
     let wrong = "dGVzdGVyOm5vdC10aGUtcGFzc3dvcmQ=";
     let host = registry.host();
     terraform.docker_config(&format!(r#"{{"auths":{{"{host}":{{"auth":"{wrong}"}}}}}}"#))?;
+    let errors = terraform.failing_plan()?;
+    assert_eq!(errors[0].summary, "Registry refused the credentials");
     terraform.env("TF_LOG", "TRACE");
     let (_, output) = expect_error(
         &terraform,

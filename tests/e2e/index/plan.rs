@@ -3,7 +3,9 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, Scenario, TAG, image, push};
+use tests::registry::{CREDENTIALS, Registry};
+
+use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, Scenario, TAG, image, initialised, push};
 
 /// Saves a plan; returns the planned values of the resource.
 fn save(scenario: &Scenario) -> Result<Value> {
@@ -73,6 +75,19 @@ fn a_create_resolves_the_tag_during_apply() -> Result<()> {
     assert_eq!(scenario.resource()?.text("source_digest")?, second);
     scenario.expect_enabled()?;
     scenario.expect_empty_plan()
+}
+
+#[test]
+fn an_image_may_be_pushed_after_the_plan() -> Result<()> {
+    let registry = Registry::start_authenticated()?;
+    let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));
+    let terraform = initialised(&reference, "")?;
+    let host = registry.host();
+    terraform.docker_config(&format!(
+        r#"{{"auths":{{"{host}":{{"auth":"{CREDENTIALS}"}}}}}}"#
+    ))?;
+    ensure!(terraform.plan()?.changes, "nothing to create");
+    Ok(())
 }
 
 #[test]

@@ -235,7 +235,7 @@ fn a_certificate_authority_of_one_registry() -> Result<()> {
     let reference = format!("{host}/{REPOSITORY}:{TAG}");
     let mut terraform = provided("", &reference)?;
     terraform.env("HTTPS_PROXY", tunnel.url());
-    let (errors, _) = terraform.failing_apply()?;
+    let errors = terraform.failing_plan()?;
     assert_eq!(errors[0].summary, "Registry certificate not trusted");
     for wanted in [host, "ca_file", "custom_ca_bundle", "AWS_CA_BUNDLE"] {
         ensure!(
@@ -270,12 +270,13 @@ fn a_registry_of_plain_http() -> Result<()> {
         format!("registry_auth {{\n address = \"{address}\"\n plain_http = {plain}\n}}")
     };
     let mut terraform = provided(&block(&registry.host(), false), &local)?;
-    let (errors, output) = terraform.failing_apply()?;
+    let errors = terraform.failing_plan()?;
     assert_eq!(errors[0].summary, "Registry speaks plain HTTP");
     ensure!(
         errors[0].detail.contains("plain_http = true"),
         "{errors:#?}"
     );
+    let (_, output) = terraform.failing_apply()?;
     ensure!(!output.all().contains("InvalidContentType"), "{output}");
     // A name that only the proxy knows: the registry takes what was meant for the proxy.
     let named = format!("registry.example.com/{REPOSITORY}:{TAG}");

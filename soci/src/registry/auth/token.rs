@@ -14,6 +14,7 @@ use super::operation::Operation;
 use crate::error::RegistryError;
 use crate::registry::body::Body;
 use crate::registry::credentials::Credentials;
+use crate::registry::route::{self, PlainTokenServers};
 
 /// Maximum size of a token response.
 const MAX_TOKEN: u64 = 256 << 10;
@@ -32,8 +33,8 @@ pub(super) struct TokenServer<'a> {
     pub http: &'a reqwest::Client,
     pub repository: &'a str,
     pub operation: Operation,
-    /// Whether credentials may go to a token server without TLS.
-    pub plain_http: bool,
+    /// Token servers without TLS that credentials may go to.
+    pub plain: PlainTokenServers,
 }
 
 impl TokenServer<'_> {
@@ -49,7 +50,15 @@ impl TokenServer<'_> {
         let Some(mut url) = realm.and_then(|realm| realm.parse::<Url>().ok()) else {
             return nonsense(asked, "the challenge names no token server");
         };
-        if url.scheme() != "https" && !self.plain_http {
+        if route::is_refused(&url) {
+            return nonsense(asked, "the challenge names a link-local address");
+        }
+        let goes = match self.plain {
+            PlainTokenServers::Never => false,
+            PlainTokenServers::Loopback => route::is_loopback(&url),
+            PlainTokenServers::Any => true,
+        };
+        if url.scheme() != "https" && !goes {
             return nonsense(asked, "the challenge names a token server without TLS");
         }
         let scope = format!(

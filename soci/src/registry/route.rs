@@ -1,0 +1,156 @@
+//! Where a registry may lead a request: by a redirect, or to its token server.
+//!
+//! Link-local addresses are refused. What answers there, such as the metadata services of clouds,
+//! takes a request from this machine for permission.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::{Host, Url};
+
+/// Metadata services that are not link-local: of Alibaba Cloud, of Amazon EC2 and of pods on Amazon
+/// EKS.
+const METADATA: [IpAddr; 3] = [
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+];
+
+/// Token servers without TLS that credentials may go to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum PlainTokenServers {
+    /// None.
+    Never,
+    /// Those on this machine, as the registry is.
+    Loopback,
+    /// Any, because the user wants the registry to be asked over plain HTTP.
+    Any,
+}
+
+/// Returns why a redirect is refused, if it is.
+pub(super) fn refusal(first: &Url, from: &Url, to: &Url) -> Option<&'static str> {
+    if is_refused(to) {
+        Some("redirect to a link-local address")
+    } else if from.scheme() == "https" && to.scheme() != "https" && !names_digest(first) {
+        Some("redirect from HTTPS to plain HTTP")
+    } else {
+        None
+    }
+}
+
+/// Whether a URL has an address that no registry may lead to.
+pub(super) fn is_refused(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => is_refused_address(address.into()),
+        Some(Host::Ipv6(address)) => is_refused_address(address.into()),
+        Some(Host::Domain(_)) | None => false,
+    }
+}
+
+/// Whether a URL leads to this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+fn is_refused_address(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    let link_local = match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    link_local || METADATA.contains(&address)
+}
+
+/// Whether what a URL of a registry names is known by its digest, so that nobody on the way can
+/// change it unnoticed.
+fn names_digest(url: &Url) -> bool {
+    let name = url.path_segments().and_then(|mut path| path.next_back());
+    name.is_some_and(|name| name.contains(':'))
+}
+
+/// The system's resolver, without the addresses that are refused.
+pub(super) struct Resolver;
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let look_up = move || {
+                let all = (name.as_str(), 0).to_socket_addrs()?;
+                let good = all.filter(|address| !is_refused_address(address.ip()));
+                match good.collect::<Vec<SocketAddr>>() {
+                    none if none.is_empty() => Err(io::Error::other(format!(
+                        "{}: has only link-local addresses",
+                        name.as_str()
+                    ))),
+                    good => Ok(good),
+                }
+            };
+            let addresses = tokio::task::spawn_blocking(look_up).await??;
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        text.parse().expect("a URL")
+    }
+
+    #[test]
+    fn redirects() {
+        let blob = "https://r.test/v2/a/blobs/sha256:00";
+        let tag = "https://r.test/v2/a/manifests/1.4";
+        let plain_tag = "http://r.test/v2/a/manifests/1.4";
+        for (first, to, want) in [
+            (blob, "https://s.test/x", None),
+            (blob, "http://s.test/x", None),
+            (tag, "https://s.test/x", None),
+            (tag, "http://s.test/x", Some("HTTPS to plain HTTP")),
+            (plain_tag, "http://s.test/x", None),
+            (blob, "http://169.254.169.254/latest", Some("link-local")),
+            (tag, "https://[fe80::1]/x", Some("link-local")),
+            (tag, "https://[::ffff:169.254.170.2]/x", Some("link-local")),
+            (tag, "https://[fd00:ec2::254]/x", Some("link-local")),
+            (tag, "https://100.100.100.200/x", Some("link-local")),
+            // As other spellings of an address are read.
+            (tag, "https://0xa9fea9fe/x", Some("link-local")),
+            (tag, "https://10.0.0.1/x", None),
+        ] {
+            let got = refusal(&url(first), &url(first), &url(to));
+            let fits = match (got, want) {
+                (Some(got), Some(want)) => got.contains(want),
+                (got, want) => got == want,
+            };
+            assert!(fits, "{first} to {to}: {got:?}");
+        }
+        // What matters is the step, not where it began.
+        let (first, from, to) = (
+            url(plain_tag),
+            url("https://s.test/x"),
+            url("http://s.test/"),
+        );
+        assert!(refusal(&first, &from, &to).is_some());
+    }
+
+    #[test]
+    fn this_machine() {
+        for (text, want) in [
+            ("http://localhost:5000/token", true),
+            ("http://127.0.0.2/token", true),
+            ("http://[::1]/token", true),
+            ("http://localhost.example.com/token", false),
+            ("http://10.0.0.1/token", false),
+        ] {
+            assert_eq!(is_loopback(&url(text)), want, "{text}");
+        }
+    }
+}
