@@ -5,45 +5,45 @@ SHELL := bash
 .PHONY: help build bundle demo test interop bench docs lint clean
 
 CARGO ?= cargo
+# By package: in the whole workspace they would get the features that tests ask for.
+RELEASED := --package soci-cli --package terraform-provider-soci --bins
 TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
-
-# The provider's build looks for the bundle in target/bundle, unless it is told otherwise.
-ifdef CARGO_TARGET_DIR
-export SOCI_BUNDLE_DIR ?= $(abspath $(CARGO_TARGET_DIR))/bundle
-endif
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-bundle: ## build the Lambda functions and pack them into target/bundle
+bundle: ## build the Lambda functions as they are shipped and pack them into target/bundle
 	@scripts/setup.sh bundle
-	@scripts/bundle.sh
+	@scripts/bundle.sh shipped
 
 build: bundle ## build target/release/soci and target/release/terraform-provider-soci
 	@scripts/setup.sh build
-	$(CARGO) build --workspace --bin soci --bin terraform-provider-soci --release --locked
+	$(CARGO) build $(RELEASED) --release --locked
 
 # Unoptimized, like `test`: nearly all of the time goes into compiling, and the two share it.
-demo: bundle ## push an image to a local AWS, and watch it get its index
+demo: ## push an image to a local AWS, and watch it get its index
 	@scripts/setup.sh test
+	@scripts/bundle.sh debug
 	$(CARGO) build --workspace --bins --locked
 	@"$(TARGET_DIR)/debug/demo"
 
 # `cargo test` alone would leave the provider's binary as it was: the end-to-end tests run it. They
 # spend half of their time waiting for other programs, so there are two of them for each core.
 test: export RUST_TEST_THREADS ?= $(shell expr 2 \* "$$(getconf _NPROCESSORS_ONLN)")
-test: bundle ## run the unit, vector and end-to-end tests
+test: ## run the unit, vector and end-to-end tests
 	@scripts/setup.sh test
+	@scripts/bundle.sh debug
 	$(CARGO) build --workspace --bins --tests --locked
 	$(CARGO) test --workspace --locked
 
 # No part of `test`: it needs Go, root and FUSE. Its tests are those that `test` leaves out or ignores;
 # the last one reads what the others noted.
 interop: export SOCI_INTEROP_BIN_DIR := $(TARGET_DIR)/interop
+interop: export SOCI_BUNDLE_DIR := $(TARGET_DIR)/bundle
 interop: export GOCACHE := $(TARGET_DIR)/go-cache
 interop: ## mount, store and copy what is built here with the programs that users have
 	@scripts/setup.sh bundle interop
-	@scripts/bundle.sh
+	@scripts/bundle.sh shipped
 	$(CARGO) build --workspace --bins --tests --locked
 	cd tests/interop/go && go build -mod=readonly -buildvcs=false -o "$(SOCI_INTEROP_BIN_DIR)/" ./...
 	@rm -rf "$(SOCI_INTEROP_BIN_DIR)/passed"
@@ -56,11 +56,12 @@ interop: ## mount, store and copy what is built here with the programs that user
 bench: ## measure zTOC builds against gzip and the start of the provider; fail where a target is missed
 	@scripts/setup.sh build
 	$(CARGO) bench --package soci --package soci-cli --bench kernels --bench ratios --locked
-	$(CARGO) build --workspace --bin soci --bin terraform-provider-soci --release --locked
+	$(CARGO) build $(RELEASED) --release --locked
 	$(CARGO) bench --package tfplugin-sdk --bench startup --locked -- "$(TARGET_DIR)/release/terraform-provider-soci"
 
 docs: ## write the reference pages' schemas, examples and signatures anew
 	@scripts/setup.sh test
+	@scripts/bundle.sh debug
 	$(CARGO) build --workspace --bins --tests --locked
 	@"$(TARGET_DIR)/debug/docs"
 

@@ -1,8 +1,9 @@
 //! Embeds the bundle of the Lambda functions, if there is one.
 //!
-//! It is looked for in the directory that `SOCI_BUNDLE_DIR` names, or else in `target/bundle`,
-//! where `make bundle` leaves it. A provider without a bundle works, but for the resource that
-//! deploys it.
+//! It is looked for in the directory that `SOCI_BUNDLE_DIR` names. Otherwise a debug build takes
+//! its own functions, from `target/debug/functions`, and any other build those that are shipped, from
+//! `target/bundle`, where `make bundle` leaves them. A provider without a bundle works, but for the
+//! resource that deploys it.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -22,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-env-changed={DIRECTORY}");
     let directory = match env::var_os(DIRECTORY) {
         Some(directory) => PathBuf::from(directory),
-        None => Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../target/bundle"),
+        None => default_directory(Path::new(&env::var("OUT_DIR")?), &env::var("TARGET")?),
     };
     // Cargo can only watch what exists. An empty directory is no bundle yet.
     fs::create_dir_all(&directory)?;
@@ -31,13 +32,28 @@ fn main() -> Result<(), Box<dyn Error>> {
     let list = directory.join("bundle.json");
     let bundle = if list.is_file() {
         let embedded = embed(&directory, &fs::read(&list)?);
-        embedded.map_err(|error| format!("{}: {error}; run `make bundle`", list.display()))?
+        embedded.map_err(|error| {
+            format!(
+                "{}: {error}; run `make bundle`, or `scripts/bundle.sh debug` for a debug build",
+                list.display()
+            )
+        })?
     } else {
         "None".to_owned()
     };
     let out = PathBuf::from(env::var("OUT_DIR")?).join("bundle.rs");
     fs::write(out, format!("const BUNDLE: Option<Bundle> = {bundle};\n"))?;
     Ok(())
+}
+
+/// Returns the directory of the bundle. `out` is `target[/TRIPLE]/PROFILE/build/PACKAGE/out`.
+fn default_directory(out: &Path, triple: &str) -> PathBuf {
+    let ancestor = |n| out.ancestors().nth(n).unwrap_or(out);
+    match ancestor(3) {
+        profile if profile.ends_with("debug") => profile.join("functions"),
+        _ if ancestor(4).ends_with(triple) => ancestor(5).join("bundle"),
+        _ => ancestor(4).join("bundle"),
+    }
 }
 
 /// Copies the zips that the list names, each of which must be what the list says, to where the
@@ -83,9 +99,13 @@ fn embed(directory: &Path, list: &[u8]) -> Result<String, Box<dyn Error>> {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let version = format!("{}+{content}", env!("CARGO_PKG_VERSION"));
-    if list["version"] != version.as_str() {
-        return Err(format!("version: got {}, want {version:?}", list["version"]).into());
+    let versions = ["", "-debug"].map(|build| {
+        let version = env!("CARGO_PKG_VERSION");
+        format!("{version}{build}+{content}")
+    });
+    let version = list["version"].as_str().unwrap_or_default();
+    if !versions.iter().any(|known| known == version) {
+        return Err(format!("version: got {version:?}, want {:?}", versions[0]).into());
     }
     Ok(format!(
         "Some(Bundle {{ version: {version:?}, zips: &[{zips}] }})"

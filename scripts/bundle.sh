@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
-# Builds the Lambda functions for Lambda's operating system and packs them into target/bundle,
-# from where the provider's build embeds them:
+# Builds the Lambda functions and packs them, so that the provider's build can embed them:
 #
 #   event-filter-x86_64.zip  index-generator-x86_64.zip  bundle.json
 #
-# and the same for arm64 if the Rust target aarch64-unknown-linux-gnu is installed. Without changes
-# it writes nothing and ends within two seconds.
+# scripts/bundle.sh shipped: for Lambda's operating system and optimized, into target/bundle, and the
+# same for arm64 if the Rust target aarch64-unknown-linux-gnu is installed.
+#
+# scripts/bundle.sh debug: as everything else of a debug build, into target/debug/functions. They run
+# here, which is all that the local AWS wants, and share their compilation with the tests. Where
+# SOCI_BUNDLE_DIR names another bundle, that one is used and nothing is built.
+#
+# Without changes either writes nothing and ends within two seconds.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -35,7 +40,7 @@ has_target() {
   [ -d "$(rustc --print target-libdir --target "$1" 2>/dev/null)" ]
 }
 
-main() {
+shipped() {
   install_tools
   local pair architecture triple built=()
   for pair in x86_64:x86_64-unknown-linux-gnu arm64:aarch64-unknown-linux-gnu; do
@@ -52,7 +57,29 @@ main() {
   fi
   # Builds in seconds, because it leaves out the functions themselves.
   "$CARGO" run --quiet --package lambda --no-default-features --features bundle --bin bundle \
-    --locked -- "$TARGET/bundle" "$GLIBC" "${built[@]}"
+    --locked -- shipped "$TARGET/bundle" "$GLIBC" "${built[@]}"
 }
 
-main
+debug() {
+  [ -z "${SOCI_BUNDLE_DIR:-}" ] || return 0
+  # All of the workspace's features, as when the rest is built: nothing is compiled twice.
+  "$CARGO" build --workspace --bin event-filter --bin index-generator --bin bundle --locked
+  local name architecture=x86_64 functions=$TARGET/debug/functions
+  [ "$(uname -m)" != aarch64 ] || architecture=arm64
+  for name in event-filter index-generator; do
+    if [ "$TARGET/debug/$name" -nt "$functions/stripped/$name" ]; then
+      mkdir -p "$functions/stripped"
+      strip -o "$functions/stripped/$name" "$TARGET/debug/$name"
+    fi
+  done
+  "$TARGET/debug/bundle" debug "$functions" "$(getconf GNU_LIBC_VERSION | cut -d ' ' -f 2)" \
+    "$architecture=$functions/stripped"
+}
+
+case ${1:-} in
+  shipped | debug) "$1" ;;
+  *)
+    echo "usage: scripts/bundle.sh shipped|debug" >&2
+    exit 2
+    ;;
+esac

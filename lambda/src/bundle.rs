@@ -22,10 +22,20 @@ pub const FUNCTIONS: [&str; 2] = ["event-filter", "index-generator"];
 /// File name of a bundle's list.
 pub const LIST: &str = "bundle.json";
 
+/// How the programs were built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Build {
+    /// For Lambda: optimized, small.
+    Shipped,
+    /// For the machine that built them, in the time of its tests.
+    Debug,
+}
+
 /// The content of `bundle.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bundle {
-    /// The version of this crate, `+`, and twelve hex digits that depend on the content.
+    /// The version of this crate, with `-debug` after it if the programs are not the ones to be
+    /// shipped, `+`, and twelve hex digits that depend on the content.
     pub version: String,
     /// The newest version of glibc that the programs need.
     pub glibc: String,
@@ -81,8 +91,14 @@ pub enum Error {
 /// `output`. Files that would not change are not written again.
 ///
 /// # Errors
-/// If a program is missing or would not run with this version of glibc.
-pub fn pack(output: &Path, glibc: &str, built: &[(String, PathBuf)]) -> Result<Bundle, Error> {
+/// If a program is missing, would not run with this version of glibc, or is larger than its build
+/// should be.
+pub fn pack(
+    output: &Path,
+    build: Build,
+    glibc: &str,
+    built: &[(String, PathBuf)],
+) -> Result<Bundle, Error> {
     fs::create_dir_all(output).map_err(|source| io(output, source))?;
     let mut functions = Vec::new();
     let mut content = Sha256::new();
@@ -90,11 +106,11 @@ pub fn pack(output: &Path, glibc: &str, built: &[(String, PathBuf)]) -> Result<B
         for function in FUNCTIONS {
             let path = directory.join(function);
             let program = fs::read(&path).map_err(|source| io(&path, source))?;
-            check(&program, architecture, glibc).map_err(|source| Error::Program {
+            check(&program, build, architecture, glibc).map_err(|source| Error::Program {
                 path: path.display().to_string(),
                 source,
             })?;
-            let zip = zip(&program).map_err(|source| Error::Zip {
+            let zip = zip(&program, build).map_err(|source| Error::Zip {
                 path: path.display().to_string(),
                 source,
             })?;
@@ -113,7 +129,7 @@ pub fn pack(output: &Path, glibc: &str, built: &[(String, PathBuf)]) -> Result<B
     }
     let content = hex::encode(content.finalize());
     let bundle = Bundle {
-        version: format!("{}+{}", env!("CARGO_PKG_VERSION"), &content[..12]),
+        version: format!("{}+{}", build.version(), &content[..12]),
         glibc: glibc.to_owned(),
         functions,
     };
@@ -126,16 +142,40 @@ pub fn pack(output: &Path, glibc: &str, built: &[(String, PathBuf)]) -> Result<B
 ///
 /// # Errors
 /// If the program is too large for a zip.
-pub fn zip(program: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
+pub fn zip(program: &[u8], build: Build) -> zip::result::ZipResult<Vec<u8>> {
+    let level = match build {
+        Build::Shipped => 9,
+        Build::Debug => 6,
+    };
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
-        .compression_level(Some(9))
+        .compression_level(Some(level))
         .last_modified_time(DateTime::default())
         .unix_permissions(0o755);
     zip.start_file("bootstrap", options)?;
     zip.write_all(program)?;
     Ok(zip.finish()?.into_inner())
+}
+
+impl Build {
+    /// Returns the version of programs that were built in this way.
+    #[must_use]
+    pub const fn version(self) -> &'static str {
+        match self {
+            Self::Shipped => env!("CARGO_PKG_VERSION"),
+            Self::Debug => concat!(env!("CARGO_PKG_VERSION"), "-debug"),
+        }
+    }
+
+    /// Returns the maximum size of a program in bytes. Lambda accepts 250 MB; larger programs start
+    /// slower, and have something in them that should not be there.
+    const fn max_size(self) -> usize {
+        match self {
+            Self::Shipped => 16 << 20,
+            Self::Debug => 64 << 20,
+        }
+    }
 }
 
 /// Keeps the time of a file that does not change: builds that depend on it go by that.
@@ -160,8 +200,8 @@ mod tests {
     #[test]
     fn a_zip_is_reproducible() {
         let program = b"program".repeat(10_000);
-        let one = zip(&program).unwrap();
-        assert_eq!(one, zip(&program).unwrap());
+        let one = zip(&program, Build::Shipped).unwrap();
+        assert_eq!(one, zip(&program, Build::Shipped).unwrap());
         assert!(one.len() < program.len() / 10);
         let mut archive = zip::ZipArchive::new(Cursor::new(one)).unwrap();
         assert_eq!(archive.len(), 1);
@@ -175,7 +215,9 @@ mod tests {
     fn a_missing_program_is_an_error() {
         let directory = std::env::temp_dir();
         let built = [("x86_64".to_owned(), directory.join("no-such-directory"))];
-        let error = pack(&directory, "2.34", &built).unwrap_err().to_string();
+        let error = pack(&directory, Build::Shipped, "2.34", &built)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("no-such-directory"), "{error}");
     }
 }

@@ -110,13 +110,15 @@ fn features<'a>(tree: &'a str, package: &str) -> BTreeSet<&'a str> {
 
 #[test]
 fn the_provider_is_built_without_the_client_for_tests() -> Result<()> {
-    // The whole workspace: `make build` builds it at once, which unites the features.
+    // As `make build` builds it: in the whole workspace, its features would be united with those
+    // that tests ask for.
     let tree = output_of(
         "cargo",
         &[
             "tree",
             "--locked",
-            "--workspace",
+            "--package=soci-cli",
+            "--package=terraform-provider-soci",
             "--edges=normal,build,features",
             "--invert=tfplugin-sdk",
             "--prefix=none",

@@ -1,8 +1,10 @@
 //! Finds programs: the binaries of this workspace, and those of the machine.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::workspace;
 
@@ -25,6 +27,30 @@ pub fn built(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// Returns the path of a copy of a binary without its symbols, which is made when there is none of
+/// this build. Terraform hashes a provider's whole file whenever it runs, so half of it is half of
+/// the work.
+pub fn stripped(name: &str) -> Result<PathBuf> {
+    let built = built(name)?;
+    let modified = |path: &Path| path.metadata().and_then(|file| file.modified());
+    let folder = built.with_file_name("stripped");
+    let copy = folder.join(built.file_name().context("a path without a name")?);
+    if modified(&copy).is_ok_and(|copied| modified(&built).is_ok_and(|built| built < copied)) {
+        return Ok(copy);
+    }
+    fs::create_dir_all(&folder)?;
+    // Others may be doing the same: what has the name is always whole.
+    let temporary = tempfile::NamedTempFile::new_in(&folder)?.into_temp_path();
+    let status = Command::new("strip")
+        .arg("-o")
+        .args([temporary.as_ref() as &Path, &built])
+        .status()
+        .context("strip: cannot run: install binutils")?;
+    ensure!(status.success(), "strip {}: {status}", built.display());
+    temporary.persist(&copy)?;
+    Ok(copy)
+}
+
 /// Returns the path of the Python that has the packages of `tests/requirements.txt`.
 pub fn python() -> Result<PathBuf> {
     let path = workspace::root().join("target/python/bin/python");
@@ -45,7 +71,8 @@ pub fn on_path(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-fn directory() -> Result<PathBuf> {
+/// Returns the directory of the binaries of this workspace.
+pub fn directory() -> Result<PathBuf> {
     if let Some(directory) = std::env::var_os(DIRECTORY_VARIABLE) {
         return Ok(directory.into());
     }

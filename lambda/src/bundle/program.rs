@@ -3,9 +3,7 @@
 use object::read::elf::{ElfFile64, FileHeader as _};
 use object::{Architecture, LittleEndian, Object as _};
 
-/// Maximum size of a program in bytes. Lambda accepts 250 MB; larger programs start slower, and
-/// have something in them that should not be there.
-const MAX_SIZE: usize = 16 << 20;
+use super::Build;
 
 /// Reasons why a program would not run on Lambda, or not well.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,16 +31,26 @@ pub enum InvalidProgram {
     #[error("its symbols are not stripped")]
     Symbols,
     /// It is too large.
-    #[error("{0} bytes, want at most 16 MiB")]
-    Size(usize),
+    #[error("{got} bytes, want at most {want}")]
+    Size {
+        /// The program's size in bytes.
+        got: usize,
+        /// The largest size in bytes.
+        want: usize,
+    },
 }
 
 /// Checks that a program is for this architecture, needs no newer glibc, is stripped, and is
-/// small.
+/// as small as its build should be.
 ///
 /// # Errors
 /// If it is not.
-pub fn check(program: &[u8], architecture: &str, glibc: &str) -> Result<(), InvalidProgram> {
+pub fn check(
+    program: &[u8],
+    build: Build,
+    architecture: &str,
+    glibc: &str,
+) -> Result<(), InvalidProgram> {
     let format = |error: object::Error| InvalidProgram::Format(error.to_string());
     let elf = ElfFile64::<LittleEndian>::parse(program).map_err(format)?;
     let got = match elf.architecture() {
@@ -69,8 +77,9 @@ pub fn check(program: &[u8], architecture: &str, glibc: &str) -> Result<(), Inva
     if elf.symbol_table().is_some() || elf.section_by_name(".debug_info").is_some() {
         return Err(InvalidProgram::Symbols);
     }
-    if program.len() > MAX_SIZE {
-        return Err(InvalidProgram::Size(program.len()));
+    let (got, want) = (program.len(), build.max_size());
+    if got > want {
+        return Err(InvalidProgram::Size { got, want });
     }
     Ok(())
 }
@@ -117,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_script_is_refused() {
-        let error = check(b"#!/bin/sh\n", "x86_64", "2.34").unwrap_err();
+        let error = check(b"#!/bin/sh\n", Build::Shipped, "x86_64", "2.34").unwrap_err();
         assert!(matches!(error, InvalidProgram::Format(_)), "{error}");
     }
 
@@ -125,7 +134,8 @@ mod tests {
     #[test]
     fn a_test_binary_is_refused() {
         let program = std::env::current_exe().and_then(std::fs::read).unwrap();
-        let check = |architecture, glibc| check(&program, architecture, glibc).unwrap_err();
+        let check =
+            |architecture, glibc| check(&program, Build::Debug, architecture, glibc).unwrap_err();
         assert!(matches!(
             check("arm64", "2.99"),
             InvalidProgram::Architecture { .. }

@@ -97,8 +97,7 @@ pub(super) fn bundle_for(
         return Err(Diagnostic::error(
             "Provider without functions",
             "This provider was built without the Lambda functions that a builder deploys. Use a \
-             released version, or build it with them: `make build`, or `make bundle` and then \
-             build the provider again.",
+             released version, or build it with them: `make build`.",
         ));
     };
     let has = bundle.architectures();
