@@ -4,6 +4,7 @@
 //! A zip holds a program under the name `bootstrap`, as the runtime `provided.al2023` expects it.
 //! The same programs give the same bytes, so that a digest tells whether anything has changed.
 
+mod build;
 mod program;
 
 use std::fs;
@@ -15,21 +16,13 @@ use sha2::{Digest as _, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
+pub use build::Build;
 pub use program::{InvalidProgram, check};
 
 /// Names of the programs.
 pub const FUNCTIONS: [&str; 2] = ["event-filter", "index-generator"];
 /// File name of a bundle's list.
 pub const LIST: &str = "bundle.json";
-
-/// How the programs were built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Build {
-    /// For Lambda: optimized, small.
-    Shipped,
-    /// For the machine that built them, in the time of its tests.
-    Debug,
-}
 
 /// The content of `bundle.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,26 +149,6 @@ pub fn zip(program: &[u8], build: Build) -> zip::result::ZipResult<Vec<u8>> {
     zip.start_file("bootstrap", options)?;
     zip.write_all(program)?;
     Ok(zip.finish()?.into_inner())
-}
-
-impl Build {
-    /// Returns the version of programs that were built in this way.
-    #[must_use]
-    pub const fn version(self) -> &'static str {
-        match self {
-            Self::Shipped => env!("CARGO_PKG_VERSION"),
-            Self::Debug => concat!(env!("CARGO_PKG_VERSION"), "-debug"),
-        }
-    }
-
-    /// Returns the maximum size of a program in bytes. Lambda accepts 250 MB; larger programs start
-    /// slower, and have something in them that should not be there.
-    const fn max_size(self) -> usize {
-        match self {
-            Self::Shipped => 16 << 20,
-            Self::Debug => 64 << 20,
-        }
-    }
 }
 
 /// Keeps the time of a file that does not change: builds that depend on it go by that.

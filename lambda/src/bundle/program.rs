@@ -3,7 +3,7 @@
 use object::read::elf::{ElfFile64, FileHeader as _};
 use object::{Architecture, LittleEndian, Object as _};
 
-use super::Build;
+use super::build::Build;
 
 /// Reasons why a program would not run on Lambda, or not well.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
