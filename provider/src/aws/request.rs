@@ -22,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const PROPAGATION: Duration = Duration::from_secs(120);
 /// Something just created that is still not found by then is gone.
 const SETTLING: Duration = Duration::from_secs(30);
-/// What is still in use by then is used by something that nobody here removes.
+/// Time after which what is still in use is used by something that nobody here removes.
 const RELEASING: Duration = Duration::from_secs(60);
 
 impl<D> CallContext<'_, D> {

@@ -1,4 +1,4 @@
-//! Whose a part is.
+//! Owners: whose a part is.
 //!
 //! The owner tag of a part holds the builder's name and the unique name of the resource that made
 //! it, which the private state keeps. So a part of another configuration is told from an own one of

@@ -12,7 +12,7 @@ pub(super) struct PrivateState {
     /// The last image of the backfill that was passed on; `None` if nothing is left to do.
     #[serde(default)]
     pub existing: Option<Cursor>,
-    /// What tells the parts of this resource from another's; `None` until a refresh finds it.
+    /// The owner of this resource's parts; `None` until a refresh finds it.
     #[serde(default)]
     pub owner: Option<Owner>,
 }

@@ -1,4 +1,4 @@
-//! Whose a builder is: parts of others are neither taken over, changed nor deleted.
+//! Owners of builders: parts of others are neither taken over, changed nor deleted.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
