@@ -16,11 +16,14 @@ mod backfill;
 mod checks;
 mod environment;
 mod names;
+mod network;
+mod owner;
 mod part;
 mod parts;
 mod pattern;
 mod plan;
 mod policy;
+mod private_state;
 mod refresh;
 mod schema;
 mod state;
@@ -36,7 +39,9 @@ use tfplugin_sdk::{
 
 use crate::shared::{CallContext, Session, Shared};
 use arguments::{Arguments, DEFAULT_BUS};
-use parts::Parts;
+use owner::Owner;
+use parts::{Observed, Parts};
+use private_state::PrivateState;
 
 /// The resource `soci_index_builder`.
 pub(crate) struct IndexBuilder;
@@ -68,15 +73,22 @@ impl Resource<Shared> for IndexBuilder {
         let arguments = Arguments::read(&request.planned)?;
         let session = open(cx, limit).await?;
         let parts = name_parts(&session, &arguments);
-        let (state, desired) = state::applied(&session, &parts, &arguments, request.planned)?;
         let observed = parts.observe(&session).await?;
-        parts.check_owner(&observed, &arguments.name)?;
+        let owner = Owner::of_new(&parts, &observed, &arguments)?;
+        let (state, desired) =
+            state::applied(&session, &parts, &arguments, &owner, request.planned)?;
+        let private = PrivateState {
+            owner: Some(owner),
+            ..PrivateState::default()
+        };
+        private.save(cx);
         if arguments.index_existing {
             backfill::request(cx);
         }
         // From here on, some parts exist.
         cx.checkpoint(&state);
         parts.apply(&session, &desired, observed).await?;
+        complete(cx);
         backfill::run(&session, &arguments).await;
         Ok(state)
     }
@@ -93,18 +105,30 @@ impl Resource<Shared> for IndexBuilder {
         let arguments = Arguments::read(&request.planned)?;
         let session = open(cx, limit).await?;
         let parts = name_parts(&session, &arguments);
-        let (state, desired) = state::applied(&session, &parts, &arguments, request.planned)?;
+        let observed = parts.observe(&session).await?;
+        let owner = owner_of(cx, &parts, &observed, &arguments.name);
+        owner.check(&arguments.name, &parts.existing(&observed))?;
+        let old_rule = match before.event_bus_name == arguments.event_bus_name {
+            true => None,
+            false => Some(name_parts(&session, &before).rule),
+        };
+        if let Some(rule) = &old_rule {
+            let observed = part::observe(&session, rule).await?;
+            let existing = Vec::from_iter(part::existing(rule, &observed));
+            owner.check(&arguments.name, &existing)?;
+        }
+        let (state, desired) =
+            state::applied(&session, &parts, &arguments, &owner, request.planned)?;
         if !arguments.index_existing {
             backfill::dismiss(cx);
         } else if backfill::is_needed(&before, &arguments) {
             backfill::request(cx);
         }
-        let observed = parts.observe(&session).await?;
         parts.apply(&session, &desired, observed).await?;
-        if before.event_bus_name != arguments.event_bus_name {
-            let before = name_parts(&session, &before);
-            part::delete(&session, &before.rule).await?;
+        if let Some(rule) = &old_rule {
+            part::delete(&session, rule).await?;
         }
+        complete(cx);
         backfill::run(&session, &arguments).await;
         Ok(state)
     }
@@ -114,7 +138,10 @@ impl Resource<Shared> for IndexBuilder {
         let arguments = Arguments::read(&state)?;
         let session = open(cx, limit).await?;
         let parts = name_parts(&session, &arguments);
-        Ok(parts.delete(&session).await?)
+        let observed = parts.observe(&session).await?;
+        let owner = owner_of(cx, &parts, &observed, &arguments.name);
+        owner.check(&arguments.name, &parts.existing(&observed))?;
+        Ok(parts.delete(&session, &observed).await?)
     }
 
     async fn import_state(&self, _: &Context<Shared>, id: &str) -> Result<Value, Diagnostics> {
@@ -142,6 +169,24 @@ impl Resource<Shared> for IndexBuilder {
         let name = state.get("name").as_str().unwrap_or_default();
         self.import_state(cx, name).await
     }
+}
+
+/// Returns the owner that the state keeps, or, where it does not know one yet, the one that the
+/// parts name.
+fn owner_of(cx: &Context<Shared>, parts: &Parts, observed: &Observed, name: &str) -> Owner {
+    let kept = PrivateState::load(cx).owner;
+    let owner = kept.unwrap_or_else(|| Owner::found(&parts.existing(observed), name));
+    PrivateState::update(cx, |state| state.owner = Some(owner.clone()));
+    owner
+}
+
+/// Notes that all parts are as desired.
+fn complete(cx: &Context<Shared>) {
+    PrivateState::update(cx, |state| {
+        if let Some(owner) = &mut state.owner {
+            owner.has_all();
+        }
+    });
 }
 
 async fn open(cx: &Context<Shared>, limit: Duration) -> Result<Session<'_>, Diagnostic> {

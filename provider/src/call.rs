@@ -34,6 +34,11 @@ impl<'a, D> CallContext<'a, D> {
         Self { grace, ..*self }
     }
 
+    /// Returns how much time the call has left.
+    pub(crate) fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
     /// Awaits `work` until the call is interrupted or its time is up.
     pub(crate) async fn within<T>(&self, work: impl Future<Output = T>) -> Result<T, Stopped> {
         let interrupted = async {

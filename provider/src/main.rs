@@ -8,9 +8,11 @@ mod credentials;
 mod diagnose;
 mod functions;
 mod index;
+mod planned_builders;
 mod planned_tags;
 mod provider;
 mod shared;
+mod unique_name;
 
 use std::process::ExitCode;
 

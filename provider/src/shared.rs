@@ -9,6 +9,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::aws::Aws;
 use crate::credentials::Registries;
+use crate::planned_builders::PlannedBuilders;
 use crate::planned_tags::PlannedTags;
 
 /// State shared by all resources.
@@ -19,6 +20,8 @@ pub(crate) struct Shared {
     pub registries: Registries,
     /// Tags that resources plan to publish.
     pub planned_tags: PlannedTags,
+    /// Builders that resources plan.
+    pub planned_builders: PlannedBuilders,
     /// One lock per repository, by name.
     repositories: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -39,6 +42,7 @@ impl Shared {
             registries: Registries::new(config, &aws)?,
             aws,
             planned_tags: PlannedTags::default(),
+            planned_builders: PlannedBuilders::default(),
             repositories: Mutex::default(),
         })
     }

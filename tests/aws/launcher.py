@@ -7,6 +7,7 @@ started, when its standard input closes, so it does not outlive its parent.
 Additions to ministack, all of them behaviour of AWS:
 - every push of a manifest sends an "ECR Image Action" event to the default event bus;
 - a rule invokes a function only if the function's policy allows it, and is retried on errors;
+- a rule with targets, and a log group with deletion protection, are not deleted;
 - a function logs only to an existing log group, because its role lacks logs:CreateLogGroup;
 - the registry serves ranges of blobs and the referrers of a manifest;
 - deleting a tag keeps the image, unless it is the last tag;
@@ -300,6 +301,54 @@ def enforce_permissions():
     lambda_svc._emit_lambda_logs = emit_logs
 
 
+def refuse_deletions():
+    """Refuses to delete rules with targets, and log groups with deletion protection."""
+    from ministack.services import cloudwatch_logs, eventbridge
+
+    delete_rule = eventbridge._delete_rule
+    delete_group, describe = cloudwatch_logs._delete_log_group, cloudwatch_logs._describe_log_groups
+    handle = cloudwatch_logs.handle_request
+    key = "deletionProtectionEnabled"
+
+    def delete_unless_targeted(data):
+        bus = data.get("EventBusName", "default")
+        if eventbridge._targets.get(eventbridge._rule_key(data.get("Name"), bus)):
+            return eventbridge.error_response_json(
+                "ValidationException", "Rule can't be deleted since it has targets.", 400
+            )
+        return delete_rule(data)
+
+    def delete_unless_protected(data):
+        group = cloudwatch_logs._log_groups.get(data.get("logGroupName"))
+        if group and group.get(key):
+            return cloudwatch_logs.error_response_json(
+                "ValidationException", "The log group has deletion protection enabled.", 400
+            )
+        return delete_group(data)
+
+    def describe_with_protection(data):
+        status, headers, body = describe(data)
+        if status != 200:
+            return status, headers, body
+        answer = json.loads(body)
+        for group in answer["logGroups"]:
+            group[key] = bool(cloudwatch_logs._log_groups[group["logGroupName"]].get(key))
+        return cloudwatch_logs.json_response(answer)
+
+    async def handle_protection(method, path, headers, body, query):
+        if headers.get("x-amz-target", "").endswith(".PutLogGroupDeletionProtection"):
+            data = json.loads(body)
+            name = data["logGroupIdentifier"].split(":log-group:")[-1]
+            cloudwatch_logs._log_groups[name][key] = data[key]
+            return cloudwatch_logs.json_response({})
+        return await handle(method, path, headers, body, query)
+
+    eventbridge._delete_rule = delete_unless_targeted
+    cloudwatch_logs._delete_log_group = delete_unless_protected
+    cloudwatch_logs._describe_log_groups = describe_with_protection
+    cloudwatch_logs.handle_request = handle_protection
+
+
 class Anything:
     """Contains everything."""
 
@@ -331,6 +380,7 @@ def main():
 
     Registry(port)
     enforce_permissions()
+    refuse_deletions()
 
     async def application(scope, receive, send):
         async def watched(message):

@@ -7,6 +7,8 @@ mod import;
 mod interrupt;
 mod lifecycle;
 mod module;
+mod network;
+mod ownership;
 mod pushes;
 mod sharing;
 mod upgrade;
@@ -52,17 +54,16 @@ impl Scenario {
         let aws = LocalAws::start()?;
         aws.create_repository(REPOSITORY)?;
         let proxy = Proxy::start(aws.address())?;
-        let mut terraform = Terraform::new()?;
-        for (name, value) in aws::environment(proxy.address()) {
-            terraform.env(name, value);
-        }
-        terraform.write("main.tf", &configuration(arguments))?;
-        terraform.init()?;
         Ok(Self {
+            terraform: initialised(&proxy, arguments)?,
             aws,
             proxy,
-            terraform,
         })
+    }
+
+    /// Prepares another configuration with a state of its own in the same account.
+    fn another(&self, arguments: &str) -> Result<Terraform> {
+        initialised(&self.proxy, arguments)
     }
 
     /// Like [`Scenario::new`], after an apply.
@@ -194,6 +195,16 @@ impl Scenario {
             log(GENERATOR)
         )
     }
+}
+
+fn initialised(proxy: &Proxy, arguments: &str) -> Result<Terraform> {
+    let mut terraform = Terraform::new()?;
+    for (name, value) in aws::environment(proxy.address()) {
+        terraform.env(name, value);
+    }
+    terraform.write("main.tf", &configuration(arguments))?;
+    terraform.init()?;
+    Ok(terraform)
 }
 
 fn configuration(arguments: &str) -> String {

@@ -38,7 +38,8 @@ const DENIED: [&str; 4] = [
     "AuthorizationError",
     "UnauthorizedOperation",
 ];
-const THROTTLED: [&str; 6] = [
+const THROTTLED: [&str; 7] = [
+    "EC2ThrottledException",
     "RequestLimitExceeded",
     "RequestThrottled",
     "ThrottledException",
@@ -71,6 +72,9 @@ const NOT_FOUND: [&str; 3] = [
     "RepositoryNotFoundException",
     "ResourceNotFoundException",
 ];
+
+/// Lambda's code for what may be wrong with an argument, or with what it names.
+const INVALID: &str = "InvalidParameterValueException";
 
 /// Why a request to AWS failed.
 #[derive(Debug, Clone)]
@@ -168,27 +172,52 @@ impl AwsError {
         }
     }
 
+    /// Whether what was to be deleted is in use: for good, or because AWS has not noticed yet that
+    /// what used it was removed.
+    pub(crate) fn is_in_use(&self) -> bool {
+        match self.code() {
+            "DeleteConflict" => true,
+            "ValidationException" => self.message().contains("since it has targets"),
+            _ => false,
+        }
+    }
+
+    /// Whether the service, or one that it relies on, has had too many requests.
+    fn is_throttled(&self) -> bool {
+        // Lambda passes on as an invalid parameter that EC2 throttles it.
+        THROTTLED.contains(&self.code())
+            || self.code() == INVALID && self.message().contains("throttled by EC2")
+    }
+
     /// Whether it passes by itself.
     pub(crate) fn is_temporary(&self) -> bool {
         let code = self.code();
-        THROTTLED.contains(&code)
+        self.is_throttled()
             || BUSY.contains(&code)
             || code == "ResourceConflictException" && !self.is_taken()
     }
 
-    /// Whether it passes when a role that was just created, or its policy, is known everywhere.
+    /// Whether Lambda does not know the destination of failures, or may not use it, as far as it
+    /// knows.
+    fn is_unknown_destination(&self) -> bool {
+        self.code() == INVALID && self.message().contains("destination ARN")
+    }
+
+    /// Whether it passes when what was just created, a role, its policy or a destination, is known
+    /// everywhere.
     pub(crate) fn is_propagation(&self) -> bool {
         let message = self.message();
-        self.code() == "InvalidParameterValueException"
-            && [
-                "cannot be assumed by Lambda",
-                "does not have permissions to call",
-                "execution role does not have permission",
-                "KMS key is invalid for",
-                "unable to configure access to your environment variables",
-            ]
-            .iter()
-            .any(|part| message.contains(part))
+        self.is_unknown_destination()
+            || self.code() == INVALID
+                && [
+                    "cannot be assumed by Lambda",
+                    "does not have permissions to call",
+                    "execution role does not have permission",
+                    "KMS key is invalid for",
+                    "unable to configure access to your environment variables",
+                ]
+                .iter()
+                .any(|part| message.contains(part))
     }
 
     /// Returns the diagnostic. `doing` is such as `creating the role "x"`.
@@ -221,8 +250,9 @@ impl AwsError {
             Self::Stopped { stopped, .. } => match stopped {
                 Stopped::Interrupted => (
                     "Interrupted",
-                    "What was done so far stays and is kept in the state; the next apply \
-                     continues from there.",
+                    "What was done so far stays and is kept in the state. The next apply continues \
+                     an update or a destroy; what an interrupted create left it destroys and \
+                     creates anew, unless `terraform untaint` comes first: then it completes that.",
                 ),
                 Stopped::TimedOut { .. } => (
                     "Timed out",
@@ -252,12 +282,21 @@ impl AwsError {
             let advice = "Remove what is no longer needed, or request a higher quota in the \
                           Service Quotas console, then apply again.";
             ("AWS quota reached", advice)
+        } else if self.is_unknown_destination() {
+            let advice = "Check that the destination exists in the region of the builder, and that \
+                          its policy and that of its key let the functions' roles send to it. Then \
+                          apply again.";
+            ("Destination not usable by Lambda", advice)
         } else if self.is_propagation() {
             let advice = "A new role is normally usable within seconds. Check what restricts it: \
                           its permissions boundary, service control policies, and the policies \
                           of the key or the destination that it is to use. Then apply again.";
             ("Role not usable by Lambda", advice)
-        } else if THROTTLED.contains(&code) {
+        } else if self.is_in_use() {
+            let advice = "Something that this builder did not make uses it: remove that, then apply \
+                          again. What was done so far stays.";
+            ("Still in use", advice)
+        } else if self.is_throttled() {
             let advice = "AWS kept throttling. Apply again later, with a smaller -parallelism or \
                           a larger max_retries.";
             ("AWS throttled the request", advice)

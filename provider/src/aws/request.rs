@@ -22,6 +22,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const PROPAGATION: Duration = Duration::from_secs(120);
 /// Something just created that is still not found by then is gone.
 const SETTLING: Duration = Duration::from_secs(30);
+/// Time after which what is still in use is used by something that nobody here removes.
+const RELEASING: Duration = Duration::from_secs(60);
 
 impl<D> CallContext<'_, D> {
     /// Sends a request. Repeats it while AWS is busy or does not know a new role yet.
@@ -69,6 +71,45 @@ impl<D> CallContext<'_, D> {
             }
             tracing::debug!(%error, "repeating a request to AWS");
             self.pause(&mut pause, Some(error)).await?;
+        }
+    }
+
+    /// Deletes something, again while AWS still counts what belonged to it.
+    pub(crate) async fn delete<F>(&self, delete: impl Fn() -> F) -> Result<(), AwsError>
+    where
+        F: Future<Output = Result<(), AwsError>>,
+    {
+        let started = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match delete().await {
+                Err(error) if error.is_in_use() && started.elapsed() < RELEASING => {
+                    tracing::debug!(%error, "deleting again");
+                    self.pause(&mut pause, Some(error)).await?;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Looks for something that AWS says was created and may not show yet. `None` if it does not
+    /// show in time.
+    pub(crate) async fn find_new<T, F>(&self, find: impl Fn() -> F) -> Result<Option<T>, AwsError>
+    where
+        F: Future<Output = Result<Option<T>, AwsError>>,
+    {
+        let started = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match find().await {
+                Ok(None) => {}
+                Err(error) if error.is_not_found() => {}
+                found => return found,
+            }
+            if started.elapsed() >= SETTLING {
+                return Ok(None);
+            }
+            self.pause(&mut pause, None).await?;
         }
     }
 

@@ -273,8 +273,8 @@ macro_rules! with_arguments {
         }
 
         /// Tags of all parts: functions, roles, log groups and the rule. They override the
-        /// provider's `default_tags`. Each part also has the tag `soci-index-builder` with the
-        /// builder's name, by which the builder recognizes its parts.
+        /// provider's `default_tags`. Each part also has the tag `soci-index-builder`, by which the
+        /// builder recognizes its parts: its name, a slash, and a unique name of the resource.
         tags: Option<ConfiguredTags> = None => {
             schema: |attribute| attribute.validate(checks::tags()),
             refresh: Aws(|seen| Some(tags::configured(

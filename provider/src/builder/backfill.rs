@@ -12,11 +12,11 @@ use aws_sdk_lambda::types::InvocationType;
 use aws_smithy_types::date_time::{DateTime, Format};
 use lambda::event::PushEvent;
 use lambda::filters::{self, Filter, Filters};
-use serde::{Deserialize, Serialize};
 use tfplugin_sdk::{Context, Diagnostic};
 
 use super::arguments::Arguments;
 use super::names;
+use super::private_state::{Cursor, PrivateState};
 use crate::aws::{Account, AwsError};
 use crate::bundle::Function;
 use crate::shared::{Session, Shared};
@@ -27,31 +27,6 @@ const PACE: Duration = Duration::from_millis(500);
 const PAGE: i32 = 1000;
 /// Maximum pages of repositories, and of images in one: as many as a registry may have.
 const MAX_PAGES: usize = 100;
-
-/// Content of the private state.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct PrivateState {
-    /// The last image that was passed on; `None` if nothing is left to do.
-    existing: Option<Cursor>,
-}
-
-/// A repository and tag, both empty before the first image.
-#[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Cursor {
-    repository: String,
-    tag: String,
-}
-
-impl PrivateState {
-    fn load(cx: &Context<Shared>) -> Self {
-        serde_json::from_slice(&cx.private()).unwrap_or_default()
-    }
-
-    fn save(&self, cx: &Context<Shared>) {
-        // Strings always serialize.
-        cx.set_private(serde_json::to_vec(self).unwrap_or_default());
-    }
-}
 
 /// Returns whether an update changes which images match, or which index they get.
 pub(super) fn is_needed(before: &Arguments, after: &Arguments) -> bool {
@@ -68,13 +43,12 @@ pub(super) fn is_needed(before: &Arguments, after: &Arguments) -> bool {
 
 /// Notes that all images are to be passed on.
 pub(super) fn request(cx: &Context<Shared>) {
-    let existing = Some(Cursor::default());
-    PrivateState { existing }.save(cx);
+    PrivateState::update(cx, |state| state.existing = Some(Cursor::default()));
 }
 
 /// Notes that nothing is left to do.
 pub(super) fn dismiss(cx: &Context<Shared>) {
-    PrivateState::default().save(cx);
+    PrivateState::update(cx, |state| state.existing = None);
 }
 
 /// Returns a line of `drift` if images are still to be passed on.
@@ -149,8 +123,8 @@ async fn pass_on(
             let image = image.image();
             tracing::info!(image, "existing image passed to the index generator");
             cursor = here;
-            let existing = Some(cursor.clone());
-            PrivateState { existing }.save(session.call.cx);
+            let reached = Some(cursor.clone());
+            PrivateState::update(session.call.cx, |state| state.existing = reached);
             session.call.sleep(PACE).await?;
         }
     }
@@ -333,6 +307,7 @@ mod tests {
         assert!(at("a", "1") < at("a", "2"));
         let record = PrivateState {
             existing: Some(at("a", "1")),
+            ..PrivateState::default()
         };
         let bytes = serde_json::to_vec(&record).unwrap();
         assert_eq!(

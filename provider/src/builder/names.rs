@@ -9,7 +9,7 @@ use crate::bundle::Function;
 /// for the region.
 pub(super) const MAX_NAME: usize = 36;
 
-/// Key of the tag that holds the name of the builder that a part belongs to.
+/// Key of the tag that tells whose a part is.
 pub(super) const OWNER_TAG: &str = "soci-index-builder";
 
 /// Returns whether a builder can have the name.

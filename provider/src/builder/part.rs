@@ -47,7 +47,7 @@ pub(super) trait Part: Sync {
     /// Returns whether the part exists, with a single request.
     fn exists(&self, session: &Session<'_>) -> impl Future<Output = Result<bool, AwsError>> + Send;
 
-    /// Creates the part with its tags, and returns what it is then: [`change`](Self::change)
+    /// Asks for the part with its tags, and returns what it is then: [`change`](Self::change)
     /// completes it.
     fn create(
         &self,
@@ -55,6 +55,15 @@ pub(super) trait Part: Sync {
         desired: &Self::Desired,
         tags: &Tags,
     ) -> impl Future<Output = Result<Self::Observed, AwsError>> + Send;
+
+    /// Waits until the part that was just created can be used.
+    fn wait_until_created(
+        &self,
+        session: &Session<'_>,
+    ) -> impl Future<Output = Result<(), AwsError>> + Send {
+        let _ = session;
+        std::future::ready(Ok(()))
+    }
 
     /// Changes what differs.
     fn change(
@@ -128,10 +137,7 @@ pub(super) async fn apply<P: Part>(
     let reconcile = async {
         let observed = match observed {
             Some(observed) => observed,
-            None => Observed {
-                properties: part.create(session, desired, tags).await?,
-                tags: tags.clone(),
-            },
+            None => create(session, part, desired, tags).await?,
         };
         part.change(session, desired, &observed.properties).await?;
         retag(session, part, tags, &observed.tags).await
@@ -140,6 +146,30 @@ pub(super) async fn apply<P: Part>(
         Ok(()) => Ok(applied),
         Err(error) => Err(diagnose(doing, part, &error)),
     }
+}
+
+/// Creates the part. If it exists already because an answer of AWS was lost, it is the part that was
+/// asked for, and is taken as such.
+async fn create<P: Part>(
+    session: &Session<'_>,
+    part: &P,
+    desired: &P::Desired,
+    tags: &Tags,
+) -> Result<Observed<P>, AwsError> {
+    let created = match part.create(session, desired, tags).await {
+        Ok(properties) => Observed {
+            properties,
+            tags: tags.clone(),
+        },
+        Err(taken) if taken.is_taken() => {
+            let found = session.call.find_new(|| part.observe(session)).await?;
+            let own = found.filter(|found| tags::have_one_owner(&found.tags, tags));
+            own.ok_or(taken)?
+        }
+        Err(error) => return Err(error),
+    };
+    part.wait_until_created(session).await?;
+    Ok(created)
 }
 
 async fn retag<P: Part>(
@@ -163,7 +193,7 @@ async fn retag<P: Part>(
 /// Deletes a part, and waits until it is gone.
 pub(super) async fn delete<P: Part>(session: &Session<'_>, part: &P) -> Result<(), Diagnostic> {
     let delete = async {
-        part.delete(session).await?;
+        session.call.delete(|| part.delete(session)).await?;
         let gone = async || Ok(!part.exists(session).await?);
         session.call.until(gone).await
     };

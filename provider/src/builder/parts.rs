@@ -4,7 +4,8 @@ use tfplugin_sdk::Diagnostic;
 
 use super::arguments::Arguments;
 use super::environment;
-use super::names::{self, OWNER_TAG};
+use super::names;
+use super::network;
 use super::part::function::{self, Function, Surroundings};
 use super::part::log_group::{self, LogGroup};
 use super::part::role::{self, Role};
@@ -122,16 +123,37 @@ impl Parts {
         Ok(())
     }
 
-    /// Deletes all parts, starting with those that set others in motion.
-    pub(super) async fn delete(&self, session: &Session<'_>) -> Result<(), Diagnostic> {
+    /// Deletes all parts, starting with those that set others in motion. Roles go last: with them
+    /// Lambda gives back the network interfaces of functions.
+    ///
+    /// # Errors
+    /// Before anything is deleted, if a log group is protected.
+    pub(super) async fn delete(
+        &self,
+        session: &Session<'_>,
+        observed: &Observed,
+    ) -> Result<(), Diagnostic> {
         let units = [&self.filter, &self.generator];
+        for unit in units {
+            unit.check_protection(session).await?;
+        }
         part::delete(session, &self.rule).await?;
+        tokio::try_join!(
+            network::release(session, &self.filter.function, observed.filter.function()),
+            network::release(
+                session,
+                &self.generator.function,
+                observed.generator.function()
+            ),
+        )?;
         for unit in units {
             part::delete(session, &unit.function).await?;
         }
         for unit in units {
-            part::delete(session, &unit.role).await?;
             part::delete(session, &unit.log_group).await?;
+        }
+        for unit in units {
+            part::delete(session, &unit.role).await?;
         }
         Ok(())
     }
@@ -164,29 +186,6 @@ impl Parts {
         let rule = observed.rule.as_ref();
         lines.extend(part::drift(&self.rule, &desired.rule, tags, rule));
         lines
-    }
-
-    /// Refuses to take over parts that another owner created.
-    ///
-    /// # Errors
-    /// If a part exists without the tag of the builder of that name.
-    pub(super) fn check_owner(&self, observed: &Observed, name: &str) -> Result<(), Diagnostic> {
-        let existing = self.existing(observed).into_iter();
-        let foreign: Vec<String> = existing
-            .filter(|part| !tags::is_owned(part.tags, name))
-            .map(|part| format!("  - {} {:?}", part.kind, part.name))
-            .collect();
-        if foreign.is_empty() {
-            return Ok(());
-        }
-        let detail = format!(
-            "These exist already and are not marked as parts of this builder (by the tag \
-             {OWNER_TAG:?} = {name:?}):\n{}\n\nChoose another name, or remove them. If they \
-             belong to a builder whose state was lost, import it: terraform import \
-             soci_index_builder.<name> {name}",
-            foreign.join("\n")
-        );
-        Err(Diagnostic::error("Name is taken", detail).at("name"))
     }
 }
 
@@ -222,7 +221,25 @@ impl FunctionUnit {
         })
     }
 
-    /// Reconciles what the function relies on. After its role is recreated, the function is sent
+    /// Refuses to delete a log group that CloudWatch Logs keeps.
+    async fn check_protection(&self, session: &Session<'_>) -> Result<(), Diagnostic> {
+        let name = &self.log_group.name;
+        let protected = self.log_group.is_protected(session).await;
+        let protected = protected
+            .map_err(|error| error.diagnose(&format!("reading the log group {name:?}")))?;
+        if !protected {
+            return Ok(());
+        }
+        let detail = format!(
+            "The log group {name:?} has deletion protection. Nothing was deleted. Turn the \
+             protection off and apply again: aws logs put-log-group-deletion-protection \
+             --log-group-identifier {name} --no-deletion-protection-enabled"
+        );
+        Err(Diagnostic::error("Log group is protected", detail))
+    }
+
+    /// Reconciles what the function relies on. The function leaves a VPC first, because Lambda needs
+    /// the role's right to the network interfaces for that. After its role is recreated, the function is sent
     /// its role again.
     async fn prepare(
         &self,
@@ -231,6 +248,10 @@ impl FunctionUnit {
         tags: &Tags,
         observed: &mut ObservedUnit,
     ) -> Result<(), Diagnostic> {
+        if let (Some(_), Some(function)) = (&observed.role, &mut observed.function) {
+            let function = &mut function.properties;
+            network::leave(session, &self.function, &desired.function, function).await?;
+        }
         let log_group = observed.log_group.take();
         part::apply(
             session,
@@ -263,32 +284,39 @@ impl FunctionUnit {
 }
 
 impl Desired {
-    /// Returns what the arguments ask for. `tags` are those of the configuration.
+    /// Returns what the arguments ask for, in parts with these tags.
     pub(super) fn new(parts: &Parts, arguments: &Arguments, account: &Account, tags: Tags) -> Self {
         Self::derived(parts, arguments, arguments, account, tags)
     }
 
-    /// Returns what some arguments ask for, but roles and event pattern as others do.
+    /// Returns what arguments that a refresh found in AWS ask for. What a part has no attribute for
+    /// follows from those that the state `recorded` instead: roles, pattern, and all of the event
+    /// filter but the filters that it has. So a change to one part is not missed in another.
     pub(super) fn derived(
         parts: &Parts,
         arguments: &Arguments,
-        of_roles_and_pattern: &Arguments,
+        recorded: &Arguments,
         account: &Account,
         tags: Tags,
     ) -> Self {
-        let unit = |of, unit: &FunctionUnit, environment, rule_arn| DesiredUnit {
-            log_group: log_group::Properties::desired(arguments),
-            role: role::Properties::desired(of, of_roles_and_pattern, account),
-            function: function::Desired::new(
-                of,
-                arguments,
-                Surroundings {
-                    role_arn: account.role_arn(&arguments.role_path, &unit.role.name),
-                    log_group: &unit.log_group.name,
-                    environment,
-                    rule_arn,
-                },
-            ),
+        let unit =
+            |of, unit: &FunctionUnit, arguments: &Arguments, environment, rule_arn| DesiredUnit {
+                log_group: log_group::Properties::desired(arguments),
+                role: role::Properties::desired(of, recorded, account),
+                function: function::Desired::new(
+                    of,
+                    arguments,
+                    Surroundings {
+                        role_arn: account.role_arn(&arguments.role_path, &unit.role.name),
+                        log_group: &unit.log_group.name,
+                        environment,
+                        rule_arn,
+                    },
+                ),
+            };
+        let of_filter = Arguments {
+            repository_image_tag_filters: arguments.repository_image_tag_filters.clone(),
+            ..recorded.clone()
         };
         let Parts {
             filter,
@@ -299,17 +327,19 @@ impl Desired {
             filter: unit(
                 Which::EventFilter,
                 filter,
-                environment::event_filter(arguments, &generator.function.arn),
+                &of_filter,
+                environment::event_filter(&of_filter, &generator.function.arn),
                 Some(&*rule.arn),
             ),
             generator: unit(
                 Which::IndexGenerator,
                 generator,
+                arguments,
                 environment::index_generator(arguments),
                 None,
             ),
-            rule: rule::Properties::desired(of_roles_and_pattern, &filter.function.arn),
-            tags: tags::with_owner(tags, &arguments.name),
+            rule: rule::Properties::desired(recorded, &filter.function.arn),
+            tags,
         }
     }
 }

@@ -3,6 +3,8 @@
 use tfplugin_sdk::{AttributePath, Context, Diagnostic, Plan, Value};
 
 use super::arguments::{parse_filters, scope};
+use super::owner::Owner;
+use super::private_state::PrivateState;
 use super::{checks, pattern, state, tags};
 use crate::bundle::bundle;
 use crate::shared::Shared;
@@ -10,8 +12,8 @@ use crate::shared::Shared;
 /// Plans the computed attributes.
 ///
 /// # Errors
-/// If the tags are invalid together with the provider's, or the provider has no functions for the
-/// architecture.
+/// If the tags are invalid together with the provider's, another resource plans a builder of the same
+/// name, or the provider has no functions for the architecture.
 pub(super) fn modify(cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagnostic> {
     let aws = &cx.data().aws;
     let tags = if aws.default_tags_unknown() {
@@ -20,12 +22,34 @@ pub(super) fn modify(cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagno
         tags::planned(plan.planned().get("tags"), aws.default_tags())
     };
     checks::all_tags(&tags)?;
+    one_resource(cx, plan)?;
     plan.set("tags_all", tags);
     plan.set("drift", Vec::<String>::new());
     code(plan)?;
     event_pattern(plan);
     names(plan);
     Ok(())
+}
+
+/// Refuses a second resource for the builder of one name.
+fn one_resource(cx: &Context<Shared>, plan: &Plan) -> Result<(), Diagnostic> {
+    let Some(name) = plan.planned().get("name").as_str() else {
+        return Ok(());
+    };
+    let owner = PrivateState::load(cx).owner;
+    if plan.prior().is_some() && owner.is_none() {
+        // Which resource this is shows at its next refresh.
+        return Ok(());
+    }
+    let resource = owner.as_ref().map(Owner::resource);
+    if !cx.data().planned_builders.plan(name, resource) {
+        return Ok(());
+    }
+    let detail = format!(
+        "Two resources of this configuration want the builder {name:?}. A name belongs to one \
+         builder of an account and region: choose another one for one of them."
+    );
+    Err(Diagnostic::error("Two resources of one name", detail).at("name"))
 }
 
 /// Plans what will be deployed, which is known because the functions come with the provider.

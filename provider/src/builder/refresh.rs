@@ -4,15 +4,17 @@
 //! from the attributes, and shows as a line of `drift`.
 
 use lambda::environment;
-use tfplugin_sdk::{Diagnostic, Value};
+use tfplugin_sdk::{Context, Diagnostic, Value};
 
 use super::arguments::{Arguments, VpcConfig, with_arguments};
+use super::owner::Owner;
 use super::part::rule::is_same_pattern;
 use super::parts::{Desired, Observed, ObservedUnit, Parts};
+use super::private_state::PrivateState;
 use super::tags::{self, ConfiguredTags, Tags};
 use super::{backfill, state};
 use crate::bundle::bundle;
-use crate::shared::Session;
+use crate::shared::{Session, Shared};
 
 /// Where a refresh finds the value of an argument.
 enum Source<T> {
@@ -83,6 +85,9 @@ pub(super) async fn refresh(
     if !observed.stands() {
         return Ok(None);
     }
+    let Some(owner) = own(cx, &parts, &observed, &recorded.name) else {
+        return Ok(None);
+    };
     if imported {
         check_is_builder(&parts, &observed, &recorded.name)?;
     }
@@ -97,10 +102,11 @@ pub(super) async fn refresh(
     let recorded_tags = || state.get("tags_all").to().unwrap_or_default();
     let tags: Tags = observed.tags().unwrap_or_else(recorded_tags);
     state.set("tags_all", tags.clone());
-    // Roles and pattern follow from the filters: where somebody changed the filters alone, the
-    // filters are what differs.
-    let of_roles_and_pattern = if imported { &arguments } else { &recorded };
-    let desired = Desired::derived(&parts, &arguments, of_roles_and_pattern, account, tags);
+    let tags = tags::with_owner(tags, owner.tag(&recorded.name));
+    // Where somebody changed one part alone, that part is what differs: others that follow from the
+    // same arguments do so from what is recorded.
+    let recorded = if imported { &arguments } else { &recorded };
+    let desired = Desired::derived(&parts, &arguments, recorded, account, tags);
 
     state::set_names(&mut state, &parts, &arguments, account);
     set_code(&mut state, &arguments, &observed);
@@ -111,6 +117,27 @@ pub(super) async fn refresh(
     drift.extend(backfill::outstanding(cx, &arguments));
     state.set("drift", drift);
     Ok(Some(state))
+}
+
+/// Returns the owner of the parts, which the state keeps from then on. `None` if all that stands
+/// under the names of this builder is another resource's.
+fn own(cx: &Context<Shared>, parts: &Parts, observed: &Observed, name: &str) -> Option<Owner> {
+    let existing = parts.existing(observed);
+    let Some(owner) = PrivateState::load(cx).owner else {
+        let owner = Owner::found(&existing, name);
+        PrivateState::update(cx, |state| state.owner = Some(owner.clone()));
+        return Some(owner);
+    };
+    if !owner.lost_all(name, &existing) {
+        return Some(owner);
+    }
+    let detail = format!(
+        "The parts of the builder {name:?} were deleted, or taken over before it was complete, and \
+         what has their names now is marked as another resource's. The builder of this state is \
+         gone. Choose another name, or remove the resource from the configuration."
+    );
+    cx.warn(Diagnostic::warning("Builder is another's", detail));
+    None
 }
 
 /// Refuses to look for a builder where it is not: it would seem to be gone.

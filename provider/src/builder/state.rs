@@ -4,6 +4,7 @@ use tfplugin_sdk::{Diagnostic, Value};
 
 use super::arguments::Arguments;
 use super::names;
+use super::owner::Owner;
 use super::parts::{Desired, Parts};
 use super::tags;
 use crate::aws::Account;
@@ -71,13 +72,15 @@ pub(super) fn applied(
     session: &Session<'_>,
     parts: &Parts,
     arguments: &Arguments,
+    owner: &Owner,
     planned: Value,
 ) -> Result<(Value, Desired), Diagnostic> {
     let account = &session.account;
     let bundle = bundle_for(bundle(), arguments.architecture())?;
     let defaults = session.call.cx.data().aws.default_tags();
     let tags = tags::all(arguments.tags.as_ref(), defaults);
-    let desired = Desired::new(parts, arguments, account, tags.clone());
+    let owned = tags::with_owner(tags.clone(), owner.tag(&arguments.name));
+    let desired = Desired::new(parts, arguments, account, owned);
     let mut state = planned;
     state.set("tags_all", tags);
     set_names(&mut state, parts, arguments, account);

@@ -37,15 +37,16 @@ fn merge(own: impl Iterator<Item = (String, String)>, defaults: &Tags) -> Tags {
     all
 }
 
-/// Adds the owner tag of the builder of that name.
-pub(super) fn with_owner(mut tags: Tags, builder: &str) -> Tags {
-    tags.insert(OWNER_TAG.to_owned(), builder.to_owned());
+/// Adds the owner tag.
+pub(super) fn with_owner(mut tags: Tags, owner: String) -> Tags {
+    tags.insert(OWNER_TAG.to_owned(), owner);
     tags
 }
 
-/// Returns whether a part belongs to the builder of that name.
-pub(super) fn is_owned(tags: &Tags, builder: &str) -> bool {
-    tags.get(OWNER_TAG).is_some_and(|owner| owner == builder)
+/// Returns whether parts with these tags belong to the same resource.
+pub(super) fn have_one_owner(one: &Tags, other: &Tags) -> bool {
+    let owner = one.get(OWNER_TAG);
+    owner.is_some() && owner == other.get(OWNER_TAG)
 }
 
 /// Returns the tags of a part that a configuration can set.
@@ -149,13 +150,10 @@ mod tests {
 
     #[test]
     fn tags_of_aws_and_the_owner_tag_are_not_the_configurations() {
-        let all = with_owner(
-            tags([("aws:cloudformation:stack-name", "s"), ("a", "1")]),
-            "x",
-        );
-        assert!(is_owned(&all, "x"));
-        assert!(!is_owned(&all, "y"));
+        let aws = tags([("aws:cloudformation:stack-name", "s"), ("a", "1")]);
+        let all = with_owner(aws, "x/1".to_owned());
         assert_eq!(settable(&all), tags([("a", "1")]));
-        assert_eq!(without_aws(&all), with_owner(tags([("a", "1")]), "x"));
+        let own = with_owner(tags([("a", "1")]), "x/1".to_owned());
+        assert_eq!(without_aws(&all), own);
     }
 }

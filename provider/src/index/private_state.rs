@@ -4,15 +4,13 @@
 //! that somebody deleted, so it cannot tell what should be there, nor what this resource may
 //! remove.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use serde::{Deserialize, Serialize};
 use soci::Digest;
 use tfplugin_sdk::Context;
 
 use super::build::Build;
 use crate::shared::Shared;
+use crate::unique_name::unique_name;
 
 /// The builds of one resource.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -28,15 +26,6 @@ pub(super) struct PrivateState {
     /// Unique name of the resource.
     #[serde(default)]
     pub resource: String,
-}
-
-/// Returns a name that no other resource has.
-fn unique_name() -> String {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let nanoseconds = now.map_or(0, |now| now.as_nanos());
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("{nanoseconds:x}-{:x}-{count:x}", std::process::id())
 }
 
 impl PrivateState {

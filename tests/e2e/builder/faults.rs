@@ -1,7 +1,12 @@
 //! Slow, throttled and denied requests to AWS.
 
 use anyhow::{Result, ensure};
-use tests::fake::proxy::{DENIED, Fault, IN_PROGRESS, NOT_ASSUMABLE, Rule, THROTTLED};
+use serde_json::json;
+use tests::aws::{ACCOUNT, REGION, Service};
+use tests::fake::proxy::{
+    DELETE_CONFLICT, DENIED, Fault, HAS_TARGETS, IN_PROGRESS, NOT_ASSUMABLE, Rule, THROTTLED,
+    THROTTLED_BY_EC2, UNKNOWN_DESTINATION,
+};
 
 use super::{ARGUMENTS, BUILDER, FILTER, Scenario};
 use crate::scenario::{ENABLED, REPOSITORY, TAG, image};
@@ -48,6 +53,75 @@ fn retries_throttled_requests_and_updates_in_progress() -> Result<()> {
     scenario.terraform.apply()?;
     scenario.expect_empty_plan()?;
     scenario.expect_nothing_after_destroy()
+}
+
+#[test]
+fn waits_for_what_was_just_made_or_removed() -> Result<()> {
+    let scenario = Scenario::new(&format!(
+        "{ARGUMENTS}\n  on_failure_destination_arn = \"arn:aws:sqs:{REGION}:{ACCOUNT}:failed\""
+    ))?;
+    let queue = json!({"QueueName": "failed"});
+    scenario.aws.call(Service::Queues, "CreateQueue", &queue)?;
+    let refused = |method, path, refusal| Rule::new(method, path, Fault::Refuse(refusal)).times(2);
+    for rule in [
+        refused("POST", "/functions", THROTTLED_BY_EC2),
+        refused("PUT", "/event-invoke-config", UNKNOWN_DESTINATION),
+    ] {
+        scenario.proxy.add(rule);
+    }
+    scenario.terraform.apply()?;
+    scenario.expect_empty_plan()?;
+    for (action, refusal) in [("DeleteRule", HAS_TARGETS), ("DeleteRole", DELETE_CONFLICT)] {
+        let rule = Rule::action(action, Fault::Refuse(refusal)).times(2);
+        scenario.proxy.add(rule);
+    }
+    scenario.expect_nothing_after_destroy()
+}
+
+#[test]
+fn lost_answers_are_looked_up() -> Result<()> {
+    let scenario = Scenario::new(ARGUMENTS)?;
+    let lost = |action| Rule::action(action, Fault::LoseAnswer).times(1);
+    for action in ["CreateRole", "CreateLogGroup", "PutRule", "PutTargets"] {
+        scenario.proxy.add(lost(action));
+    }
+    for path in ["/policy", "/functions"] {
+        let lost = Rule::new("POST", path, Fault::LoseAnswer).times(1);
+        scenario.proxy.add(lost);
+    }
+    scenario.terraform.apply()?;
+    ensure!(!scenario.builder()?.tainted, "a lost answer taints");
+    scenario.expect_empty_plan()?;
+    for action in ["DeleteRole", "DeleteLogGroup", "DeleteRule"] {
+        scenario.proxy.add(lost(action));
+    }
+    let function = format!("/functions/{FILTER}");
+    let lost = Rule::new("DELETE", &function, Fault::LoseAnswer).times(1);
+    scenario.proxy.add(lost);
+    scenario.expect_nothing_after_destroy()
+}
+
+#[test]
+fn a_failed_create_is_replaced_unless_it_is_untainted() -> Result<()> {
+    for untaint in [false, true] {
+        let scenario = Scenario::new(ARGUMENTS)?;
+        scenario
+            .proxy
+            .add(Rule::action("PutTargets", Fault::Refuse(DENIED)));
+        scenario.terraform.failing_apply()?;
+        scenario.proxy.heal();
+        let mut want = vec!["delete", "create"];
+        if untaint {
+            let untaint = ["untaint", "-no-color", BUILDER];
+            scenario.terraform.run(&untaint)?.success()?;
+            want = vec!["update"];
+        }
+        assert_eq!(scenario.terraform.planned(BUILDER)?, want);
+        scenario.terraform.apply()?;
+        scenario.expect_empty_plan()?;
+        scenario.expect_nothing_after_destroy()?;
+    }
+    Ok(())
 }
 
 /// Rules that deny one request for each kind of part.

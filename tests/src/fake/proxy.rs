@@ -31,6 +31,8 @@ pub enum Fault {
     HoldRequest,
     /// Forwards the request, and the response once the proxy is released.
     HoldAnswer,
+    /// Forwards the request, and closes the connection instead of responding.
+    LoseAnswer,
     /// Stops the response after this many bytes of its body until the proxy is released.
     HoldBody(u64),
     /// Closes the connection after this many bytes of the body of the response.
@@ -63,6 +65,35 @@ pub const IN_PROGRESS: Refusal = Refusal {
     status: 409,
     code: "ResourceConflictException",
     message: "The operation cannot be performed at this time. An update is in progress",
+};
+
+/// Lambda's error while EC2 throttles it.
+pub const THROTTLED_BY_EC2: Refusal = Refusal {
+    status: 400,
+    code: "InvalidParameterValueException",
+    message: "Your request has been throttled by EC2, please make sure you have enough API rate \
+              limit.",
+};
+
+/// Lambda's error for a destination that it does not know yet.
+pub const UNKNOWN_DESTINATION: Refusal = Refusal {
+    status: 400,
+    code: "InvalidParameterValueException",
+    message: "The destination ARN arn:aws:sqs:eu-west-1:000000000000:failed is invalid.",
+};
+
+/// EventBridge's error for a rule whose targets it still counts.
+pub const HAS_TARGETS: Refusal = Refusal {
+    status: 400,
+    code: "ValidationException",
+    message: "Rule can't be deleted since it has targets.",
+};
+
+/// IAM's error for a role whose policies it still counts.
+pub const DELETE_CONFLICT: Refusal = Refusal {
+    status: 409,
+    code: "DeleteConflict",
+    message: "Cannot delete entity, must detach all policies first.",
 };
 
 /// A fault and the requests that it affects.
@@ -259,8 +290,10 @@ impl Shared {
 
         let mut from_upstream = BufReader::new(&upstream);
         let answer = Head::read_final(&mut from_upstream)?;
-        if matches!(fault, Some(Fault::HoldAnswer)) {
-            self.hold();
+        match fault {
+            Some(Fault::HoldAnswer) => self.hold(),
+            Some(Fault::LoseAnswer) => return Ok(()),
+            _ => {}
         }
         to_client.write_all(&answer.for_one_request())?;
         match fault {

@@ -76,6 +76,28 @@ fn errors_are_told_apart() {
 }
 
 #[test]
+fn what_passes_in_time_is_repeated() {
+    let ec2 = "Your request has been throttled by EC2, please make sure you have enough API rate \
+               limit.";
+    assert!(service("InvalidParameterValueException", ec2).is_temporary());
+    assert!(service("EC2ThrottledException", "").is_temporary());
+    let destination = "The destination ARN arn:aws:sqs:r:1:q is invalid.";
+    assert!(service("InvalidParameterValueException", destination).is_propagation());
+    for (code, message, in_use) in [
+        ("DeleteConflict", "must detach all policies first", true),
+        (
+            "ValidationException",
+            "Rule can't be deleted since it has targets.",
+            true,
+        ),
+        ("ValidationException", "Member must have length", false),
+        ("ResourceNotFoundException", "", false),
+    ] {
+        assert_eq!(service(code, message).is_in_use(), in_use, "{message}");
+    }
+}
+
+#[test]
 fn each_kind_has_its_summary() {
     let limit = Duration::from_secs(1);
     for (error, want) in [
@@ -92,6 +114,11 @@ fn each_kind_has_its_summary() {
         ),
         (service("ServiceUnavailable", ""), "AWS too busy"),
         (service("ValidationError", ""), "AWS request failed"),
+        (service("DeleteConflict", ""), "Still in use"),
+        (
+            service("InvalidParameterValueException", "The destination ARN a"),
+            "Destination not usable by Lambda",
+        ),
         (
             AwsError::NoCredentials("none".to_owned()),
             "No AWS credentials found",

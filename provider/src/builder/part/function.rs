@@ -145,7 +145,6 @@ impl Part for Function {
             .set_tags(Some(tags.clone().into_iter().collect()));
         let create = with_config!(create, desired.config.to_create());
         session.call.send(|| create.clone().send()).await?;
-        self.settle(session).await?;
         Ok(Observed {
             config: desired.config.clone(),
             architecture: desired.architecture.clone(),
@@ -154,6 +153,10 @@ impl Part for Function {
             invocation: Invocation::default(),
             permissions: BTreeMap::new(),
         })
+    }
+
+    async fn wait_until_created(&self, session: &Session<'_>) -> Result<(), AwsError> {
+        self.settle(session).await
     }
 
     async fn change(
@@ -241,6 +244,19 @@ impl Part for Function {
 }
 
 impl Function {
+    /// Takes the function out of its VPC, and waits until Lambda has done so.
+    pub(in crate::builder) async fn leave_vpc(
+        &self,
+        session: &Session<'_>,
+    ) -> Result<(), AwsError> {
+        let update = session.lambda.update_function_configuration();
+        let update = update
+            .function_name(&self.name)
+            .vpc_config(config::no_vpc());
+        session.call.send(|| update.clone().send()).await?;
+        self.settle(session).await
+    }
+
     async fn update_config(&self, session: &Session<'_>, config: &Config) -> Result<(), AwsError> {
         let update = session.lambda.update_function_configuration();
         let update = update.function_name(&self.name);

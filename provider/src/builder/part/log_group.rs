@@ -136,6 +136,15 @@ impl Part for LogGroup {
 }
 
 impl LogGroup {
+    /// Returns whether CloudWatch Logs refuses to delete the group.
+    pub(in crate::builder) async fn is_protected(
+        &self,
+        session: &Session<'_>,
+    ) -> Result<bool, AwsError> {
+        let group = self.describe(session).await?;
+        Ok(group.is_some_and(|group| group.deletion_protection_enabled == Some(true)))
+    }
+
     async fn describe(
         &self,
         session: &Session<'_>,

@@ -94,6 +94,14 @@ fn a_response_is_cut() {
 }
 
 #[test]
+fn an_answer_is_lost() {
+    let proxy = Proxy::start(server("hello")).unwrap();
+    proxy.add(Rule::new("GET", "/", Fault::LoseAnswer).times(1));
+    assert!(get(&proxy, "/").is_err());
+    assert_eq!(get(&proxy, "/").unwrap().body, b"hello");
+}
+
+#[test]
 fn healing_releases_whatever_is_held() {
     for fault in [Fault::HoldRequest, Fault::HoldAnswer, Fault::HoldBody(2)] {
         let proxy = Proxy::start(server("hello")).unwrap();

@@ -216,7 +216,7 @@ impl Config {
     /// Converts the configuration for an existing function, from which an empty key removes the
     /// key, and a VPC without subnets the VPC.
     pub(super) fn to_update(&self) -> SdkConfig {
-        self.to_sdk(Some(String::new()), Some(vpc_to_sdk(VpcConfig::default())))
+        self.to_sdk(Some(String::new()), Some(no_vpc()))
     }
 
     fn to_sdk(&self, no_key: Option<String>, no_vpc: Option<SdkVpcConfig>) -> SdkConfig {
@@ -306,6 +306,11 @@ impl Logging {
             .log_group(group)
             .build()
     }
+}
+
+/// Returns the configuration that takes a function out of its VPC.
+pub(super) fn no_vpc() -> SdkVpcConfig {
+    vpc_to_sdk(VpcConfig::default())
 }
 
 fn vpc_to_sdk(vpc: VpcConfig) -> SdkVpcConfig {

@@ -98,7 +98,16 @@ pub(super) async fn permit(
             .action(ACTION)
             .principal(EVENTBRIDGE)
             .source_arn(arn);
-        session.call.send_to_new(|| add.clone().send()).await?;
+        match session.call.send_to_new(|| add.clone().send()).await {
+            // An earlier attempt added it, whose answer was lost.
+            Err(taken) if taken.is_taken() => {
+                let added = self::observe(session, function).await?;
+                if added.get(id) != Some(permission) {
+                    return Err(taken);
+                }
+            }
+            added => drop(added?),
+        }
     }
     Ok(())
 }

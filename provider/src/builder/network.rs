@@ -1,0 +1,79 @@
+//! Network interfaces: Lambda makes them for functions in a VPC, and gives them back by the right of
+//! the functions' roles.
+//!
+//! Those that are left keep security groups and subnets from being deleted. So a function leaves
+//! its VPC while its role can still do so. Lambda does not tell when the interfaces are gone, only
+//! when the function is done with them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tfplugin_sdk::Diagnostic;
+use tokio::time::timeout;
+
+use super::arguments::VpcConfig;
+use super::part::function::{Desired, Function, Observed};
+use crate::aws::AwsError;
+use crate::shared::Session;
+
+/// How long a function that is to be deleted has for leaving its VPC.
+const LEAVING: Duration = Duration::from_secs(10 * 60);
+
+/// Takes a function out of its VPC if it is to run outside.
+pub(super) async fn leave(
+    session: &Session<'_>,
+    function: &Function,
+    desired: &Desired,
+    observed: &mut Observed,
+) -> Result<(), Diagnostic> {
+    if observed.config.vpc.is_none() || desired.config.vpc.is_some() {
+        return Ok(());
+    }
+    let left = function.leave_vpc(session).await;
+    left.map_err(|error| error.diagnose(&doing(function)))?;
+    observed.config.vpc = None;
+    Ok(())
+}
+
+/// Takes a function that is to be deleted out of its VPC. Warns if that fails, or takes more than
+/// half of the time that is left.
+///
+/// # Errors
+/// Only if the call is interrupted.
+pub(super) async fn release(
+    session: &Session<'_>,
+    function: &Function,
+    observed: Option<&Observed>,
+) -> Result<(), Diagnostic> {
+    let Some(vpc) = observed.and_then(|observed| observed.config.vpc.as_ref()) else {
+        return Ok(());
+    };
+    let limit = LEAVING.min(session.call.time_left() / 2);
+    let reason = match timeout(limit, function.leave_vpc(session)).await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) if error.is_not_found() => return Ok(()),
+        Ok(Err(error @ AwsError::Stopped { .. })) => return Err(error.diagnose(&doing(function))),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("not done within {limit:.0?}"),
+    };
+    session.call.cx.warn(warning(&function.name, vpc, &reason));
+    Ok(())
+}
+
+fn doing(function: &Function) -> String {
+    format!("taking the function {:?} out of its VPC", function.name)
+}
+
+fn warning(function: &str, vpc: &VpcConfig, reason: &str) -> Diagnostic {
+    let join = |ids: &BTreeSet<String>| ids.iter().cloned().collect::<Vec<_>>().join(", ");
+    let detail = format!(
+        "The function {function:?} was deleted before it had left its VPC: {reason}.\n\nIts network \
+         interfaces may be left in {} with {}, and keep these from being deleted. Lambda removes \
+         them within 20 minutes as long as it can; after that, delete what this shows: aws ec2 \
+         describe-network-interfaces --filters \"Name=description,Values=AWS Lambda VPC \
+         ENI-{function}-*\"",
+        join(&vpc.subnet_ids),
+        join(&vpc.security_group_ids),
+    );
+    Diagnostic::warning("Network interfaces may be left", detail)
+}

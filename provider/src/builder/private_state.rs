@@ -1,0 +1,43 @@
+//! Private state: what a builder keeps beside its attributes.
+
+use serde::{Deserialize, Serialize};
+use tfplugin_sdk::Context;
+
+use super::owner::Owner;
+use crate::shared::Shared;
+
+/// Content of the private state.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PrivateState {
+    /// The last image of the backfill that was passed on; `None` if nothing is left to do.
+    #[serde(default)]
+    pub existing: Option<Cursor>,
+    /// The owner of this resource's parts; `None` until a refresh finds it.
+    #[serde(default)]
+    pub owner: Option<Owner>,
+}
+
+/// A repository and tag, both empty before the first image.
+#[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Cursor {
+    pub repository: String,
+    pub tag: String,
+}
+
+impl PrivateState {
+    pub(super) fn load(cx: &Context<Shared>) -> Self {
+        serde_json::from_slice(&cx.private()).unwrap_or_default()
+    }
+
+    pub(super) fn save(&self, cx: &Context<Shared>) {
+        // Strings always serialize.
+        cx.set_private(serde_json::to_vec(self).unwrap_or_default());
+    }
+
+    /// Changes the private state of the call's resource.
+    pub(super) fn update(cx: &Context<Shared>, change: impl FnOnce(&mut Self)) {
+        let mut state = Self::load(cx);
+        change(&mut state);
+        state.save(cx);
+    }
+}
