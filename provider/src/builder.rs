@@ -114,7 +114,7 @@ impl Resource<Shared> for IndexBuilder {
         let arguments = Arguments::read(&state)?;
         let session = open(cx, limit).await?;
         let parts = name_parts(&session, &arguments);
-        Ok(parts.delete(&session).await?)
+        Ok(parts.delete(&session, arguments.log_skip_destroy).await?)
     }
 
     async fn import_state(&self, _: &Context<Shared>, id: &str) -> Result<Value, Diagnostics> {

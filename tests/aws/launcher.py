@@ -8,6 +8,7 @@ Additions to ministack, all of them behaviour of AWS:
 - every push of a manifest sends an "ECR Image Action" event to the default event bus;
 - a rule invokes a function only if the function's policy allows it, and is retried on errors;
 - a function logs only to an existing log group, because its role lacks logs:CreateLogGroup;
+- a function is created with its code signing configuration;
 - the registry serves ranges of blobs and the referrers of a manifest;
 - deleting a tag keeps the image, unless it is the last tag;
 - the authorisation token names the endpoint of this registry.
@@ -300,6 +301,22 @@ def enforce_permissions():
     lambda_svc._emit_lambda_logs = emit_logs
 
 
+def keep_code_signing():
+    """Keeps the code signing configuration that a function is created with."""
+    from ministack.services import lambda_svc
+
+    create = lambda_svc._create_function
+
+    def create_function(data):
+        answer = create(data)
+        if answer[0] == 201 and data.get("CodeSigningConfigArn"):
+            function = lambda_svc._functions[data["FunctionName"]]
+            function["code_signing_config_arn"] = data["CodeSigningConfigArn"]
+        return answer
+
+    lambda_svc._create_function = create_function
+
+
 class Anything:
     """Contains everything."""
 
@@ -331,6 +348,7 @@ def main():
 
     Registry(port)
     enforce_permissions()
+    keep_code_signing()
 
     async def application(scope, receive, send):
         async def watched(message):

@@ -66,10 +66,24 @@ const BUSY: [&str; 11] = [
     "ServiceUnavailable",
     "ServiceUnavailableException",
 ];
-const NOT_FOUND: [&str; 3] = [
+const NOT_FOUND: [&str; 4] = [
+    "CodeSigningConfigNotFoundException",
     "NoSuchEntity",
     "RepositoryNotFoundException",
     "ResourceNotFoundException",
+];
+
+/// Codes of a service that does not know an operation, in partitions where it lags behind.
+const UNSUPPORTED: [&str; 4] = [
+    "InvalidAction",
+    "UnknownOperationException",
+    "UnsupportedOperation",
+    "UnsupportedOperationException",
+];
+/// Codes of Lambda for code that a code signing configuration does not allow.
+const UNSIGNED: [&str; 2] = [
+    "CodeVerificationFailedException",
+    "InvalidCodeSignatureException",
 ];
 
 /// Why a request to AWS failed.
@@ -168,6 +182,16 @@ impl AwsError {
         }
     }
 
+    /// Whether the permission for it is missing.
+    pub(crate) fn is_denied(&self) -> bool {
+        DENIED.contains(&self.code())
+    }
+
+    /// Whether the service does not know the operation where the account is.
+    pub(crate) fn is_unsupported(&self) -> bool {
+        UNSUPPORTED.contains(&self.code())
+    }
+
     /// Whether it passes by itself.
     pub(crate) fn is_temporary(&self) -> bool {
         let code = self.code();
@@ -248,6 +272,11 @@ impl AwsError {
                           other credentials. A service control policy or a permissions boundary \
                           may also forbid it.";
             ("AWS access denied", advice)
+        } else if UNSIGNED.contains(&code) {
+            let advice = "The functions' code comes with the provider and is not signed by a \
+                          publisher of yours. Set untrusted_artifact_on_deployment of the code \
+                          signing configuration to \"Warn\", or remove code_signing_config_arn.";
+            ("AWS refused unsigned code", advice)
         } else if QUOTA.contains(&code) {
             let advice = "Remove what is no longer needed, or request a higher quota in the \
                           Service Quotas console, then apply again.";

@@ -237,7 +237,30 @@ pub(super) fn key_arn() -> Validator {
     })
 }
 
-pub(super) fn permissions_boundary() -> Validator {
+pub(super) fn code_signing_config() -> Validator {
+    validators::string(|text| match arn(text) {
+        Some(("lambda", region, account, resource))
+            if !region.is_empty()
+                && account.len() == 12
+                && resource.starts_with("code-signing-config:csc-") =>
+        {
+            Ok(())
+        }
+        _ => {
+            let detail = format!(
+                "Got {}, want the ARN of a code signing configuration, such as \
+                 \"arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0123456789abcdefg\".",
+                quote(text)
+            );
+            Err(Diagnostic::error(
+                "Invalid code signing configuration",
+                detail,
+            ))
+        }
+    })
+}
+
+pub(super) fn policy_arn() -> Validator {
     validators::string(|text| match arn(text) {
         Some(("iam", "", account, resource))
             if !account.is_empty() && resource.starts_with("policy/") && resource.len() > 7 =>
@@ -247,10 +270,10 @@ pub(super) fn permissions_boundary() -> Validator {
         _ => {
             let detail = format!(
                 "Got {}, want the ARN of a managed policy, such as \
-                 \"arn:aws:iam::123456789012:policy/boundary\".",
+                 \"arn:aws:iam::123456789012:policy/images\".",
                 quote(text)
             );
-            Err(Diagnostic::error("Invalid permissions boundary", detail))
+            Err(Diagnostic::error("Invalid policy ARN", detail))
         }
     })
 }

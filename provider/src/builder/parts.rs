@@ -122,8 +122,13 @@ impl Parts {
         Ok(())
     }
 
-    /// Deletes all parts, starting with those that set others in motion.
-    pub(super) async fn delete(&self, session: &Session<'_>) -> Result<(), Diagnostic> {
+    /// Deletes all parts, starting with those that set others in motion; log groups unless they
+    /// are to be kept.
+    pub(super) async fn delete(
+        &self,
+        session: &Session<'_>,
+        keep_logs: bool,
+    ) -> Result<(), Diagnostic> {
         let units = [&self.filter, &self.generator];
         part::delete(session, &self.rule).await?;
         for unit in units {
@@ -131,7 +136,9 @@ impl Parts {
         }
         for unit in units {
             part::delete(session, &unit.role).await?;
-            part::delete(session, &unit.log_group).await?;
+            if !keep_logs {
+                part::delete(session, &unit.log_group).await?;
+            }
         }
         Ok(())
     }

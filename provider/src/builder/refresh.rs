@@ -3,14 +3,17 @@
 //! What has an attribute is taken over into it. What has none is compared with what should follow
 //! from the attributes, and shows as a line of `drift`.
 
+use std::collections::BTreeSet;
+
 use lambda::environment;
 use tfplugin_sdk::{Diagnostic, Value};
 
 use super::arguments::{Arguments, VpcConfig, with_arguments};
+use super::part::role::POLICY;
 use super::part::rule::is_same_pattern;
 use super::parts::{Desired, Observed, ObservedUnit, Parts};
 use super::tags::{self, ConfiguredTags, Tags};
-use super::{backfill, state};
+use super::{backfill, policy, state};
 use crate::bundle::bundle;
 use crate::shared::Session;
 
@@ -63,10 +66,10 @@ with_arguments!(sources);
 /// The facts from which arguments are refreshed.
 struct Observation<'a> {
     parts: &'a Observed,
+    /// The arguments in the state.
+    recorded: &'a Arguments,
     /// The provider's `default_tags`.
     default_tags: &'a Tags,
-    /// The argument `tags` in the state.
-    recorded_tags: Option<&'a ConfiguredTags>,
 }
 
 /// Returns the state after a refresh, or `None` if nothing of the builder is left.
@@ -89,8 +92,8 @@ pub(super) async fn refresh(
 
     let arguments = recorded.refreshed(&Observation {
         parts: &observed,
+        recorded: &recorded,
         default_tags: cx.data().aws.default_tags(),
-        recorded_tags: recorded.tags.as_ref(),
     });
     arguments.write(&mut state);
     // Without any function, the tags are still those of the state.

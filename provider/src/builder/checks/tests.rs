@@ -52,9 +52,14 @@ fn messages_repair() {
             "want the ARN of a KMS key",
         ),
         (
-            permissions_boundary(),
+            policy_arn(),
             "boundary".into(),
             "want the ARN of a managed policy",
+        ),
+        (
+            code_signing_config(),
+            "arn:aws:lambda:r:123456789012:function:csc-1".into(),
+            "want the ARN of a code signing configuration",
         ),
         (
             destination(),
@@ -118,12 +123,14 @@ fn good_values_pass() {
             "arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-1".into(),
         ),
         (
-            permissions_boundary(),
+            policy_arn(),
             "arn:aws:iam::aws:policy/PowerUserAccess".into(),
         ),
+        (policy_arn(), "arn:aws:iam::123456789012:policy/a/b".into()),
         (
-            permissions_boundary(),
-            "arn:aws:iam::123456789012:policy/a/b".into(),
+            code_signing_config(),
+            "arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0123456789abcdefg"
+                .into(),
         ),
         (destination(), "arn:aws:sqs:eu-west-1:123456789012:q".into()),
         (destination(), "arn:aws:sns:eu-west-1:123456789012:t".into()),

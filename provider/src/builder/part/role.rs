@@ -49,7 +49,7 @@ impl Properties {
             trust: policy::trust(),
             boundary: arguments.permissions_boundary.clone(),
             policies: [(POLICY.to_owned(), policy)].into(),
-            attached: policy::attached(arguments, account).into_iter().collect(),
+            attached: policy::attached(of, arguments, account),
         }
     }
 }

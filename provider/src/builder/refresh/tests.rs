@@ -4,8 +4,8 @@ use lambda::environment::GENERATOR_ARN;
 use serde_json::json;
 
 use super::super::names::OWNER_TAG;
-use super::super::part::function;
 use super::super::part::function::permission::{Permission, STATEMENT};
+use super::super::part::function::{self, CodeSigning};
 use super::super::part::role::{self, POLICY};
 use super::super::part::rule::{self, TARGET, Target};
 use super::super::part::{self, Part};
@@ -46,6 +46,7 @@ fn observed(desired: &Desired) -> Observed {
                     config: function.config,
                     architecture: function.architecture,
                     code_sha256: "x".to_owned(),
+                    code_signing: CodeSigning::Known(function.code_signing),
                     reserved: function.reserved,
                     invocation: function.invocation,
                     permissions: function.permissions,
@@ -64,8 +65,8 @@ fn observed(desired: &Desired) -> Observed {
 fn refreshed(recorded: &Arguments, observed: &Observed) -> Arguments {
     recorded.refreshed(&Observation {
         parts: observed,
+        recorded,
         default_tags: &Tags::new(),
-        recorded_tags: recorded.tags.as_ref(),
     })
 }
 
@@ -90,7 +91,12 @@ fn every_argument_is_observed_or_says_why_not() {
             assert_eq!(refreshed, want, "{name}");
         }
     }
-    let want = ["event_bus_name", "index_existing", "name"];
+    let want = [
+        "event_bus_name",
+        "index_existing",
+        "log_skip_destroy",
+        "name",
+    ];
     assert_eq!(kept.into_iter().collect::<Vec<_>>(), want);
 }
 
@@ -226,6 +232,13 @@ fn every_change_shows() {
             "function \"x-generator\": runtime changed",
         ),
         (
+            |seen| {
+                let signing = CodeSigning::Known(Some("arn".to_owned()));
+                function(&mut seen.filter).code_signing = signing;
+            },
+            "function \"x-filter\": code signing changed",
+        ),
+        (
             |seen| function(&mut seen.filter).invocation.retries = 0,
             "function \"x-filter\": asynchronous invocation changed",
         ),
@@ -281,6 +294,19 @@ fn tags_of_aws_are_no_drift() {
     assert_eq!(observed.tags(), Some(Tags::new()));
     observed.filter.function = None;
     assert_eq!(observed.tags(), None);
+}
+
+#[test]
+fn a_hidden_code_signing_configuration_is_no_drift() {
+    let mut arguments = Arguments::named("x");
+    arguments.code_signing_config_arn = Some("arn".to_owned());
+    let desired = desired(&arguments);
+    let mut observed = observed(&desired);
+    for unit in [&mut observed.filter, &mut observed.generator] {
+        unit.function.as_mut().unwrap().properties.code_signing = CodeSigning::Hidden;
+    }
+    assert!(parts().drift(&desired, &observed).is_empty());
+    assert_eq!(refreshed(&arguments, &observed), arguments);
 }
 
 #[test]

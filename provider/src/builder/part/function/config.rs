@@ -162,6 +162,7 @@ impl Config {
                 .unwrap_or_default()
                 .into_iter()
                 .collect(),
+            ipv6_allowed_for_dual_stack: vpc.ipv6_allowed_for_dual_stack.unwrap_or_default(),
         });
         let tracing = function.tracing_config.and_then(|found| found.mode);
         let layers = function.layers.unwrap_or_default().into_iter();
@@ -312,10 +313,12 @@ fn vpc_to_sdk(vpc: VpcConfig) -> SdkVpcConfig {
     let VpcConfig {
         subnet_ids,
         security_group_ids,
+        ipv6_allowed_for_dual_stack,
     } = vpc;
     SdkVpcConfig::builder()
         .set_subnet_ids(Some(subnet_ids.into_iter().collect()))
         .set_security_group_ids(Some(security_group_ids.into_iter().collect()))
+        .ipv6_allowed_for_dual_stack(ipv6_allowed_for_dual_stack)
         .build()
 }
 
