@@ -3,12 +3,14 @@
 mod backfill;
 mod drift;
 mod faults;
+mod hidden;
 mod import;
 mod interrupt;
 mod lifecycle;
 mod module;
 mod pushes;
 mod sharing;
+mod tags;
 mod upgrade;
 
 use std::time::Duration;

@@ -153,6 +153,19 @@ impl AwsError {
         }
     }
 
+    /// Returns the error of an answer that leaves something out, for want of a permission.
+    pub(crate) fn hidden(permission: &str, code: &str, message: &str) -> Self {
+        let code = match code.contains("AccessDenied") {
+            true => "AccessDeniedException",
+            false => code,
+        };
+        let message = one_line(message);
+        Self::service(
+            code,
+            format!("it takes {permission} to read it whole: {message}"),
+        )
+    }
+
     fn code(&self) -> &str {
         match self {
             Self::Service { code, .. } => code,

@@ -290,10 +290,11 @@ macro_rules! with_arguments {
         }
 
         /// Number of days to keep the functions' logs: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180,
-        /// 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653; 0 keeps them forever.
+        /// 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653; 0 keeps them forever. A
+        /// retention policy of the account overrides it.
         log_retention_in_days: i64 = 30 => {
             schema: |attribute| attribute.validate(checks::retention()),
-            refresh: Aws(|seen| Some(seen.parts.generator.log_group()?.retention)),
+            refresh: Aws(|seen| seen.parts.generator.log_group()?.own_retention()),
         }
 
         /// ARN of the KMS key that encrypts the log groups. The key policy must allow CloudWatch
@@ -326,6 +327,7 @@ macro_rules! with_arguments {
             refresh: Aws(|seen| Some(tags::configured(
                 &seen.parts.tags()?,
                 seen.default_tags,
+                seen.ignored_tags,
                 seen.recorded.tags.as_ref(),
             ))),
         }

@@ -18,7 +18,7 @@ use std::future::Future;
 
 use tfplugin_sdk::Diagnostic;
 
-use super::tags::{self, Tags};
+use super::tags::{DesiredTags, Tags};
 use crate::aws::AwsError;
 use crate::shared::Session;
 
@@ -90,7 +90,8 @@ pub(super) trait Part: Sync {
 #[derive(Debug, Clone)]
 pub(super) struct Observed<P: Part + ?Sized> {
     pub properties: P::Observed,
-    pub tags: Tags,
+    /// `None` where the service does not know tags, as in some isolated regions.
+    pub tags: Option<Tags>,
 }
 
 /// Whether [`apply`] had to create the part.
@@ -118,7 +119,7 @@ pub(super) async fn apply<P: Part>(
     session: &Session<'_>,
     part: &P,
     desired: &P::Desired,
-    tags: &Tags,
+    tags: &DesiredTags,
     observed: Option<Observed<P>>,
 ) -> Result<Applied, Diagnostic> {
     let (applied, doing) = match &observed {
@@ -129,12 +130,12 @@ pub(super) async fn apply<P: Part>(
         let observed = match observed {
             Some(observed) => observed,
             None => Observed {
-                properties: part.create(session, desired, tags).await?,
-                tags: tags.clone(),
+                properties: part.create(session, desired, tags.of_new()).await?,
+                tags: Some(tags.of_new().clone()),
             },
         };
         part.change(session, desired, &observed.properties).await?;
-        retag(session, part, tags, &observed.tags).await
+        retag(session, part, tags, observed.tags.as_ref()).await
     };
     match reconcile.await {
         Ok(()) => Ok(applied),
@@ -142,22 +143,26 @@ pub(super) async fn apply<P: Part>(
     }
 }
 
+/// Changes what differs in the tags. Surplus ones go first: IAM does not tell keys apart that differ
+/// in case alone, and allows no more than 50.
 async fn retag<P: Part>(
     session: &Session<'_>,
     part: &P,
-    desired: &Tags,
-    observed: &Tags,
+    desired: &DesiredTags,
+    observed: Option<&Tags>,
 ) -> Result<(), AwsError> {
-    let observed = tags::without_aws(observed);
-    if observed == *desired {
+    let Some(observed) = observed else {
         return Ok(());
+    };
+    let surplus = desired.surplus(observed);
+    if !surplus.is_empty() {
+        part.untag(session, surplus).await?;
     }
-    part.tag(session, desired).await?;
-    let surplus = tags::surplus(&observed, desired);
-    if surplus.is_empty() {
-        return Ok(());
+    let missing = desired.missing(observed);
+    if !missing.is_empty() {
+        part.tag(session, &missing).await?;
     }
-    part.untag(session, surplus).await
+    Ok(())
 }
 
 /// Deletes a part, and waits until it is gone.
@@ -178,7 +183,7 @@ fn diagnose<P: Part>(doing: &str, part: &P, error: &AwsError) -> Diagnostic {
 pub(super) fn drift<P: Part>(
     part: &P,
     desired: &P::Desired,
-    tags: &Tags,
+    tags: &DesiredTags,
     observed: Option<&Observed<P>>,
 ) -> Vec<String> {
     let mut differences = Vec::new();
@@ -186,7 +191,8 @@ pub(super) fn drift<P: Part>(
         None => differences.push("missing".to_owned()),
         Some(observed) => {
             differences.extend(P::differences(desired, &observed.properties));
-            if tags::without_aws(&observed.tags) != *tags {
+            let observed = observed.tags.as_ref();
+            if observed.is_some_and(|observed| !tags.are_those_of(observed)) {
                 differences.push("tags changed".to_owned());
             }
         }
@@ -200,7 +206,7 @@ pub(super) fn drift<P: Part>(
 pub(super) struct Existing<'a> {
     pub kind: &'static str,
     pub name: &'a str,
-    pub tags: &'a Tags,
+    pub tags: Option<&'a Tags>,
 }
 
 /// Returns the part if it exists.
@@ -211,7 +217,7 @@ pub(super) fn existing<'a, P: Part>(
     observed.as_ref().map(|observed| Existing {
         kind: P::KIND,
         name: part.name(),
-        tags: &observed.tags,
+        tags: observed.tags.as_ref(),
     })
 }
 
@@ -220,6 +226,15 @@ fn exists<T>(result: Result<T, AwsError>) -> Result<bool, AwsError> {
     match result {
         Ok(_) => Ok(true),
         Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Turns the answer to a request for tags into `None` where the service does not know tags.
+fn if_supported<T>(result: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
+    match result {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.is_unsupported() => Ok(None),
         Err(error) => Err(error),
     }
 }

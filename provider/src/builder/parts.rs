@@ -10,7 +10,7 @@ use super::part::log_group::{self, LogGroup};
 use super::part::role::{self, Role};
 use super::part::rule::{self, Rule};
 use super::part::{self, Applied, Existing};
-use super::tags::{self, Tags};
+use super::tags::{self, DesiredTags, Tags};
 use crate::aws::Account;
 use crate::bundle::Function as Which;
 use crate::shared::Session;
@@ -37,7 +37,7 @@ pub(super) struct Desired {
     pub generator: DesiredUnit,
     pub rule: rule::Properties,
     /// The tags of every part.
-    pub tags: Tags,
+    pub tags: DesiredTags,
 }
 
 pub(super) struct DesiredUnit {
@@ -178,9 +178,18 @@ impl Parts {
     /// # Errors
     /// If a part exists without the tag of the builder of that name.
     pub(super) fn check_owner(&self, observed: &Observed, name: &str) -> Result<(), Diagnostic> {
-        let existing = self.existing(observed).into_iter();
+        let existing = self.existing(observed);
+        // Where a service does not know tags, the rest of the builder tells.
+        let others_are_owned = existing
+            .iter()
+            .any(|part| part.tags.is_some_and(|tags| tags::is_owned(tags, name)));
+        let is_owned = |tags: Option<&Tags>| match tags {
+            Some(tags) => tags::is_owned(tags, name),
+            None => others_are_owned,
+        };
+        let existing = existing.into_iter();
         let foreign: Vec<String> = existing
-            .filter(|part| !tags::is_owned(part.tags, name))
+            .filter(|part| !is_owned(part.tags))
             .map(|part| format!("  - {} {:?}", part.kind, part.name))
             .collect();
         if foreign.is_empty() {
@@ -235,7 +244,7 @@ impl FunctionUnit {
         &self,
         session: &Session<'_>,
         desired: &DesiredUnit,
-        tags: &Tags,
+        tags: &DesiredTags,
         observed: &mut ObservedUnit,
     ) -> Result<(), Diagnostic> {
         let log_group = observed.log_group.take();
@@ -257,7 +266,12 @@ impl FunctionUnit {
         Ok(())
     }
 
-    fn drift(&self, desired: &DesiredUnit, tags: &Tags, observed: &ObservedUnit) -> Vec<String> {
+    fn drift(
+        &self,
+        desired: &DesiredUnit,
+        tags: &DesiredTags,
+        observed: &ObservedUnit,
+    ) -> Vec<String> {
         let (log_group, role) = (observed.log_group.as_ref(), observed.role.as_ref());
         let function = observed.function.as_ref();
         [
@@ -270,8 +284,13 @@ impl FunctionUnit {
 }
 
 impl Desired {
-    /// Returns what the arguments ask for. `tags` are those of the configuration.
-    pub(super) fn new(parts: &Parts, arguments: &Arguments, account: &Account, tags: Tags) -> Self {
+    /// Returns what the arguments ask for.
+    pub(super) fn new(
+        parts: &Parts,
+        arguments: &Arguments,
+        account: &Account,
+        tags: DesiredTags,
+    ) -> Self {
         Self::derived(parts, arguments, arguments, account, tags)
     }
 
@@ -281,7 +300,7 @@ impl Desired {
         arguments: &Arguments,
         of_roles_and_pattern: &Arguments,
         account: &Account,
-        tags: Tags,
+        tags: DesiredTags,
     ) -> Self {
         let unit = |of, unit: &FunctionUnit, environment, rule_arn| DesiredUnit {
             log_group: log_group::Properties::desired(arguments),
@@ -316,7 +335,7 @@ impl Desired {
                 None,
             ),
             rule: rule::Properties::desired(of_roles_and_pattern, &filter.function.arn),
-            tags: tags::with_owner(tags, &arguments.name),
+            tags,
         }
     }
 }
@@ -333,7 +352,7 @@ impl Observed {
     pub(super) fn tags(&self) -> Option<Tags> {
         let functions = [&self.generator.function, &self.filter.function];
         let function = functions.into_iter().flatten().next()?;
-        Some(tags::settable(&function.tags))
+        Some(tags::settable(function.tags.as_ref()?))
     }
 }
 

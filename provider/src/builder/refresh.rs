@@ -12,8 +12,9 @@ use super::arguments::{Arguments, VpcConfig, with_arguments};
 use super::part::role::POLICY;
 use super::part::rule::is_same_pattern;
 use super::parts::{Desired, Observed, ObservedUnit, Parts};
-use super::tags::{self, ConfiguredTags, Tags};
+use super::tags::{self, ConfiguredTags, DesiredTags, Tags};
 use super::{backfill, policy, state};
+use crate::aws::IgnoredTags;
 use crate::bundle::bundle;
 use crate::shared::Session;
 
@@ -70,6 +71,8 @@ struct Observation<'a> {
     recorded: &'a Arguments,
     /// The provider's `default_tags`.
     default_tags: &'a Tags,
+    /// The provider's `ignore_tags`.
+    ignored_tags: &'a IgnoredTags,
 }
 
 /// Returns the state after a refresh, or `None` if nothing of the builder is left.
@@ -90,16 +93,30 @@ pub(super) async fn refresh(
         check_is_builder(&parts, &observed, &recorded.name)?;
     }
 
+    // What is not known yet of the provider's configuration is as at the last apply; and as long as
+    // nobody knows which tags are ignored, nothing is said about any.
+    let aws = &cx.data().aws;
+    let recorded_all: Tags = state.get("tags_all").to().unwrap_or_default();
+    let defaults = aws
+        .default_tags()
+        .cloned()
+        .unwrap_or_else(|| tags::applied_defaults(recorded_all.clone(), recorded.tags.as_ref()));
+    let ignored = aws.ignored_tags().cloned();
+    let ignored = ignored.unwrap_or_else(IgnoredTags::every);
     let arguments = recorded.refreshed(&Observation {
         parts: &observed,
         recorded: &recorded,
-        default_tags: cx.data().aws.default_tags(),
+        default_tags: &defaults,
+        ignored_tags: &ignored,
     });
     arguments.write(&mut state);
     // Without any function, the tags are still those of the state.
-    let recorded_tags = || state.get("tags_all").to().unwrap_or_default();
-    let tags: Tags = observed.tags().unwrap_or_else(recorded_tags);
+    let tags = match observed.tags() {
+        Some(tags) if aws.ignored_tags().is_some() => tags::without_ignored(tags, &ignored),
+        _ => recorded_all,
+    };
     state.set("tags_all", tags.clone());
+    let tags = DesiredTags::new(tags, &arguments.name, ignored);
     // Roles and pattern follow from the filters: where somebody changed the filters alone, the
     // filters are what differs.
     let of_roles_and_pattern = if imported { &arguments } else { &recorded };

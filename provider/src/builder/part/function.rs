@@ -110,6 +110,14 @@ impl Part for Function {
         let Some(mut function) = output.configuration else {
             return Ok(None);
         };
+        // Both come with status 200, and would read as drift.
+        if let Some(error) = &output.tags_error {
+            let (code, message) = (error.error_code(), error.message());
+            return Err(AwsError::hidden("lambda:ListTags", code, message));
+        }
+        if let Some(error) = config::hidden_environment(&function) {
+            return Err(error);
+        }
         let architectures = function.architectures.take().unwrap_or_default();
         let concurrency = output.concurrency;
         let reserved = concurrency.and_then(|found| found.reserved_concurrent_executions);
@@ -126,7 +134,7 @@ impl Part for Function {
                 invocation: Invocation::observe(session, &self.name).await?,
                 permissions: permission::observe(session, &self.name).await?,
             },
-            tags: output.tags.unwrap_or_default().into_iter().collect(),
+            tags: Some(output.tags.unwrap_or_default().into_iter().collect()),
         }))
     }
 

@@ -85,7 +85,7 @@ impl Part for Role {
                 policies,
                 attached: self.attached(session).await?,
             },
-            tags: tags.map(|tag| (tag.key, tag.value)).collect(),
+            tags: Some(tags.map(|tag| (tag.key, tag.value)).collect()),
         }))
     }
 

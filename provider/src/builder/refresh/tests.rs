@@ -27,13 +27,14 @@ fn parts() -> Parts {
 
 fn desired(arguments: &Arguments) -> Desired {
     let tags = tags::all(arguments.tags.as_ref(), &Tags::new());
+    let tags = DesiredTags::new(tags, &arguments.name, IgnoredTags::default());
     Desired::new(&parts(), arguments, &account(), tags)
 }
 
 /// Returns what AWS has when nothing differs.
 fn observed(desired: &Desired) -> Observed {
     fn part<P: Part>(properties: P::Observed, desired: &Desired) -> Option<part::Observed<P>> {
-        let tags = desired.tags.clone();
+        let tags = Some(desired.tags.of_new().clone());
         Some(part::Observed { properties, tags })
     }
     let unit = |unit: &DesiredUnit| {
@@ -67,6 +68,7 @@ fn refreshed(recorded: &Arguments, observed: &Observed) -> Arguments {
         parts: observed,
         recorded,
         default_tags: &Tags::new(),
+        ignored_tags: &IgnoredTags::default(),
     })
 }
 
@@ -174,7 +176,7 @@ fn every_change_shows() {
             "rule \"x\": target changed",
         ),
         (
-            |seen| seen.rule.as_mut().unwrap().tags.clear(),
+            |seen| seen.rule.as_mut().unwrap().tags = Some(Tags::new()),
             "rule \"x\": tags changed",
         ),
         (
@@ -270,18 +272,20 @@ fn every_change_shows() {
     }
 }
 
+fn tags_of<P: Part>(part: &mut Option<part::Observed<P>>) -> &mut Tags {
+    part.as_mut().unwrap().tags.as_mut().unwrap()
+}
+
 #[test]
 fn tags_of_aws_are_no_drift() {
     let desired = desired(&Arguments::named("x"));
     let mut observed = observed(&desired);
     let tag = || ("aws:cloudformation:stack-name".to_owned(), "s".to_owned());
-    observed.rule.as_mut().unwrap().tags.extend([tag()]);
+    tags_of(&mut observed.rule).extend([tag()]);
     assert!(parts().drift(&desired, &observed).is_empty());
 
-    let function = observed.generator.function.as_mut().unwrap();
-    function
-        .tags
-        .extend([tag(), ("a".to_owned(), "1".to_owned())]);
+    let more = [tag(), ("a".to_owned(), "1".to_owned())];
+    tags_of(&mut observed.generator.function).extend(more);
     let lines = parts().drift(&desired, &observed);
     assert_eq!(lines, ["function \"x-generator\": tags changed"]);
     let want = [("a".to_owned(), "1".to_owned())];
@@ -294,6 +298,20 @@ fn tags_of_aws_are_no_drift() {
     assert_eq!(observed.tags(), Some(Tags::new()));
     observed.filter.function = None;
     assert_eq!(observed.tags(), None);
+}
+
+#[test]
+fn a_retention_policy_of_the_account_is_no_drift() {
+    let arguments = Arguments::named("x");
+    let desired = desired(&arguments);
+    let mut observed = observed(&desired);
+    for unit in [&mut observed.filter, &mut observed.generator] {
+        let properties = &mut unit.log_group.as_mut().unwrap().properties;
+        properties.retention = 7;
+        properties.retention_policy = Some("organization".to_owned());
+    }
+    assert!(parts().drift(&desired, &observed).is_empty());
+    assert_eq!(refreshed(&arguments, &observed), arguments);
 }
 
 #[test]
@@ -330,8 +348,8 @@ fn a_builder_of_another_region_is_not_gone() {
 fn foreign_parts_are_named() {
     let mut observed = observed(&desired(&Arguments::named("x")));
     assert!(parts().check_owner(&observed, "x").is_ok());
-    observed.rule.as_mut().unwrap().tags.clear();
-    let owner = &mut observed.filter.role.as_mut().unwrap().tags;
+    tags_of(&mut observed.rule).clear();
+    let owner = tags_of(&mut observed.filter.role);
     owner.insert(OWNER_TAG.to_owned(), "another".to_owned());
     let error = parts().check_owner(&observed, "x").unwrap_err();
     assert_eq!(error.path.to_string(), "name");
@@ -343,4 +361,23 @@ fn foreign_parts_are_named() {
         assert!(error.detail.contains(part), "{}", error.detail);
     }
     assert!(!error.detail.contains("function \"x"), "{}", error.detail);
+}
+
+#[test]
+fn parts_without_tags_belong_to_the_rest_of_the_builder() {
+    let desired = desired(&Arguments::named("x"));
+    let mut observed = observed(&desired);
+    observed.rule.as_mut().unwrap().tags = None;
+    for unit in [&mut observed.filter, &mut observed.generator] {
+        unit.log_group.as_mut().unwrap().tags = None;
+    }
+    assert!(parts().drift(&desired, &observed).is_empty());
+    assert!(parts().check_owner(&observed, "x").is_ok());
+
+    for unit in [&mut observed.filter, &mut observed.generator] {
+        unit.function = None;
+        unit.role = None;
+    }
+    let error = parts().check_owner(&observed, "x").unwrap_err();
+    assert!(error.detail.contains("rule \"x\""), "{}", error.detail);
 }
