@@ -23,6 +23,11 @@ provider "soci" {
     }
   }
 
+  # Tags that somebody else manages
+  ignore_tags {
+    key_prefixes = ["c7n:"]
+  }
+
   # Only for a registry that Docker's configuration has no login for. Amazon ECR needs none.
   registry_auth {
     address  = "registry.example.com"

@@ -14,6 +14,7 @@ mod roles;
 pub(crate) mod schema;
 mod session;
 mod settings;
+mod tags;
 
 pub(crate) use account::{Account, Aws};
 pub(crate) use check::{is_account_id, is_region};
@@ -22,6 +23,7 @@ pub(crate) use http::read_certificates;
 pub(crate) use request::FIRST_PAUSE;
 pub(crate) use session::Session;
 pub(crate) use settings::expand;
+pub(crate) use tags::{IgnoredTags, is_reserved, tag_fault};
 
 #[cfg(test)]
 pub(crate) mod testing;

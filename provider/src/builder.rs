@@ -107,16 +107,19 @@ impl Resource<Shared> for IndexBuilder {
         let parts = name_parts(&session, &arguments);
         let observed = parts.observe(&session).await?;
         let owner = owner_of(cx, &parts, &observed, &arguments.name);
-        owner.check(&arguments.name, &parts.existing(&observed))?;
         let old_rule = match before.event_bus_name == arguments.event_bus_name {
             true => None,
             false => Some(name_parts(&session, &before).rule),
         };
+        let observed_old = match &old_rule {
+            Some(rule) => part::observe(&session, rule).await?,
+            None => None,
+        };
+        let mut existing = parts.existing(&observed);
         if let Some(rule) = &old_rule {
-            let observed = part::observe(&session, rule).await?;
-            let existing = Vec::from_iter(part::existing(rule, &observed));
-            owner.check(&arguments.name, &existing)?;
+            existing.extend(part::existing(rule, &observed_old));
         }
+        owner.check(&arguments.name, &existing)?;
         let (state, desired) =
             state::applied(&session, &parts, &arguments, &owner, request.planned)?;
         if !arguments.index_existing {
@@ -141,7 +144,8 @@ impl Resource<Shared> for IndexBuilder {
         let observed = parts.observe(&session).await?;
         let owner = owner_of(cx, &parts, &observed, &arguments.name);
         owner.check(&arguments.name, &parts.existing(&observed))?;
-        Ok(parts.delete(&session, &observed).await?)
+        let keep_logs = arguments.log_skip_destroy;
+        Ok(parts.delete(&session, &observed, keep_logs).await?)
     }
 
     async fn import_state(&self, _: &Context<Shared>, id: &str) -> Result<Value, Diagnostics> {

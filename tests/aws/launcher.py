@@ -9,6 +9,7 @@ Additions to ministack, all of them behaviour of AWS:
 - a rule invokes a function only if the function's policy allows it, and is retried on errors;
 - a rule with targets, and a log group with deletion protection, are not deleted;
 - a function logs only to an existing log group, because its role lacks logs:CreateLogGroup;
+- a function is created with its code signing configuration;
 - the registry serves ranges of blobs and the referrers of a manifest;
 - deleting a tag keeps the image, unless it is the last tag;
 - the authorisation token names the endpoint of this registry.
@@ -349,6 +350,22 @@ def refuse_deletions():
     cloudwatch_logs.handle_request = handle_protection
 
 
+def keep_code_signing():
+    """Keeps the code signing configuration that a function is created with."""
+    from ministack.services import lambda_svc
+
+    create = lambda_svc._create_function
+
+    def create_function(data):
+        answer = create(data)
+        if answer[0] == 201 and data.get("CodeSigningConfigArn"):
+            function = lambda_svc._functions[data["FunctionName"]]
+            function["code_signing_config_arn"] = data["CodeSigningConfigArn"]
+        return answer
+
+    lambda_svc._create_function = create_function
+
+
 class Anything:
     """Contains everything."""
 
@@ -381,6 +398,7 @@ def main():
     Registry(port)
     enforce_permissions()
     refuse_deletions()
+    keep_code_signing()
 
     async def application(scope, receive, send):
         async def watched(message):

@@ -3,6 +3,7 @@
 mod backfill;
 mod drift;
 mod faults;
+mod hidden;
 mod import;
 mod interrupt;
 mod lifecycle;
@@ -11,6 +12,7 @@ mod network;
 mod ownership;
 mod pushes;
 mod sharing;
+mod tags;
 mod upgrade;
 
 use std::time::Duration;

@@ -233,6 +233,12 @@ impl Terraform {
     /// Plans, and returns the actions for `address`: `["create"]`, `["delete", "create"]`,
     /// `["no-op"]`.
     pub fn planned(&self, address: &str) -> Result<Vec<String>> {
+        let change = self.planned_change(address)?;
+        Ok(serde_json::from_value(change["actions"].clone())?)
+    }
+
+    /// Plans, and returns the change of `address`, with the refreshed resource as `before`.
+    pub fn planned_change(&self, address: &str) -> Result<Value> {
         self.succeed(&["plan", "-no-color", "-input=false", "-out=plan.tfplan"])?;
         let plan = self.json(&["show", "-no-color", "-json", "plan.tfplan"])?;
         let changes = plan["resource_changes"].as_array().into_iter().flatten();
@@ -240,7 +246,7 @@ impl Terraform {
             .into_iter()
             .find(|change| change["address"] == address);
         let change = change.with_context(|| format!("{address} is not in the plan {plan}"))?;
-        Ok(serde_json::from_value(change["change"]["actions"].clone())?)
+        Ok(change["change"].clone())
     }
 
     /// Runs `terraform apply`, which must succeed.

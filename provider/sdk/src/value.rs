@@ -8,7 +8,7 @@ mod msgpack;
 mod number;
 mod ser;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use field::Field;
 pub use number::Number;
@@ -338,6 +338,12 @@ impl<T: Into<Self>> From<Option<T>> for Value {
 
 impl<T: Into<Self>> From<Vec<T>> for Value {
     fn from(items: Vec<T>) -> Self {
+        Self::List(items.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<T: Into<Self>> From<BTreeSet<T>> for Value {
+    fn from(items: BTreeSet<T>) -> Self {
         Self::List(items.into_iter().map(Into::into).collect())
     }
 }

@@ -20,6 +20,7 @@ use super::check::{is_account_id, is_region};
 use super::error::AwsError;
 use super::http::Http;
 use super::settings::{self, Settings, expand};
+use super::tags::{self, IgnoredTags};
 use super::{diagnostics, roles};
 
 /// Default number of attempts of a request. The SDK's own three are too few for resources that
@@ -41,6 +42,7 @@ pub(crate) struct Account {
 pub(crate) struct Aws {
     settings: Result<Settings, Diagnostic>,
     default_tags: Option<BTreeMap<String, String>>,
+    ignored_tags: Option<IgnoredTags>,
     http: Http,
     base: OnceCell<Result<SdkConfig, Diagnostic>>,
     account: OnceCell<Result<Account, Diagnostic>>,
@@ -89,9 +91,11 @@ impl Aws {
         let environment = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
+        let environment = environment.collect();
         Ok(Self {
             settings: Settings::read(config),
-            default_tags: settings::default_tags(config, environment),
+            default_tags: tags::default_tags(config, &environment),
+            ignored_tags: IgnoredTags::read(config, &environment),
             http,
             base: OnceCell::new(),
             account: OnceCell::new(),
@@ -103,15 +107,14 @@ impl Aws {
         })
     }
 
-    /// Returns the provider's `default_tags`; none while they are not known.
-    pub(crate) fn default_tags(&self) -> &BTreeMap<String, String> {
-        static NONE: BTreeMap<String, String> = BTreeMap::new();
-        self.default_tags.as_ref().unwrap_or(&NONE)
+    /// Returns the provider's `default_tags`, unless they are only known after an apply.
+    pub(crate) fn default_tags(&self) -> Option<&BTreeMap<String, String>> {
+        self.default_tags.as_ref()
     }
 
-    /// Whether the `default_tags` are only known after an apply.
-    pub(crate) fn default_tags_unknown(&self) -> bool {
-        self.default_tags.is_none()
+    /// Returns the provider's `ignore_tags`, unless they are only known after an apply.
+    pub(crate) fn ignored_tags(&self) -> Option<&IgnoredTags> {
+        self.ignored_tags.as_ref()
     }
 
     /// Returns the additional certificate authorities to trust, in PEM form.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tfplugin_sdk::{AttributePath, Diagnostic, Diagnostics, Value, timeouts};
 
 use super::settings::ENDPOINTS;
+use super::tags::tag_fault;
 
 type Checked = Result<(), Diagnostic>;
 
@@ -178,32 +179,11 @@ pub(super) fn session_duration(text: &str) -> Checked {
     }
 }
 
-/// Returns what is wrong with a tag's key.
-fn key_fault(key: &str) -> Option<&'static str> {
-    if key.is_empty() {
-        return Some("is empty");
-    }
-    if key.chars().count() > 128 {
-        return Some("is longer than 128 characters");
-    }
-    let reserved = key.get(..4).is_some_and(|p| p.eq_ignore_ascii_case("aws:"));
-    reserved.then_some("starts with aws:, which is reserved for AWS")
-}
-
 pub(super) fn tags(value: &Value) -> Checked {
     for (key, value) in value.as_map().into_iter().flatten() {
-        let path = AttributePath::new().key(key);
-        if let Some(fault) = key_fault(key) {
-            let detail = format!("The key {} {fault}. Choose another.", quote(key));
-            return refuse("Invalid tag", detail).map_err(|d| d.at(path));
-        }
-        let length = value.as_str().map_or(0, |text| text.chars().count());
-        if length > 256 {
-            let detail = format!(
-                "The value of {} has {length} characters, want at most 256.",
-                quote(key)
-            );
-            return refuse("Invalid tag", detail).map_err(|d| d.at(path));
+        if let Some(fault) = tag_fault(key, value.as_str().unwrap_or_default()) {
+            let path = AttributePath::new().key(key);
+            return refuse("Invalid tag", fault).map_err(|d| d.at(path));
         }
     }
     Ok(())

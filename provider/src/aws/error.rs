@@ -67,7 +67,8 @@ const BUSY: [&str; 11] = [
     "ServiceUnavailable",
     "ServiceUnavailableException",
 ];
-const NOT_FOUND: [&str; 3] = [
+const NOT_FOUND: [&str; 4] = [
+    "CodeSigningConfigNotFoundException",
     "NoSuchEntity",
     "RepositoryNotFoundException",
     "ResourceNotFoundException",
@@ -75,6 +76,18 @@ const NOT_FOUND: [&str; 3] = [
 
 /// Lambda's code for what may be wrong with an argument, or with what it names.
 const INVALID: &str = "InvalidParameterValueException";
+/// Codes of a service that does not know an operation, in partitions where it lags behind.
+const UNSUPPORTED: [&str; 4] = [
+    "InvalidAction",
+    "UnknownOperationException",
+    "UnsupportedOperation",
+    "UnsupportedOperationException",
+];
+/// Codes of Lambda for code that a code signing configuration does not allow.
+const UNSIGNED: [&str; 2] = [
+    "CodeVerificationFailedException",
+    "InvalidCodeSignatureException",
+];
 
 /// Why a request to AWS failed.
 #[derive(Debug, Clone)]
@@ -143,6 +156,19 @@ impl AwsError {
         }
     }
 
+    /// Returns the error of an answer that leaves something out, for want of a permission.
+    pub(crate) fn hidden(permission: &str, code: &str, message: &str) -> Self {
+        let code = match code.contains("AccessDenied") {
+            true => "AccessDeniedException",
+            false => code,
+        };
+        let message = one_line(message);
+        Self::service(
+            code,
+            format!("it takes {permission} to read it whole: {message}"),
+        )
+    }
+
     fn code(&self) -> &str {
         match self {
             Self::Service { code, .. } => code,
@@ -180,6 +206,16 @@ impl AwsError {
             "ValidationException" => self.message().contains("since it has targets"),
             _ => false,
         }
+    }
+
+    /// Whether the permission for it is missing.
+    pub(crate) fn is_denied(&self) -> bool {
+        DENIED.contains(&self.code())
+    }
+
+    /// Whether the service does not know the operation where the account is.
+    pub(crate) fn is_unsupported(&self) -> bool {
+        UNSUPPORTED.contains(&self.code())
     }
 
     /// Whether the service, or one that it relies on, has had too many requests.
@@ -278,6 +314,11 @@ impl AwsError {
                           other credentials. A service control policy or a permissions boundary \
                           may also forbid it.";
             ("AWS access denied", advice)
+        } else if UNSIGNED.contains(&code) {
+            let advice = "The functions' code comes with the provider and is not signed by a \
+                          publisher of yours. Set untrusted_artifact_on_deployment of the code \
+                          signing configuration to \"Warn\", or remove code_signing_config_arn.";
+            ("AWS refused unsigned code", advice)
         } else if QUOTA.contains(&code) {
             let advice = "Remove what is no longer needed, or request a higher quota in the \
                           Service Quotas console, then apply again.";

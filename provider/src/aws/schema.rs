@@ -190,6 +190,29 @@ fn blocks(schema: Schema) -> Schema {
                         ),
                 ),
         )
+        .block("ignore_tags", ignored_tags())
+}
+
+fn ignored_tags() -> Block {
+    let texts = |what: &str, variable: &str| {
+        set_of_texts(&format!(
+            "{what} of the tags to ignore. Can also be set with the environment variable \
+             `{variable}`, separated by commas; both are merged."
+        ))
+        .validate(validators::each(validators::string(check::not_empty)))
+    };
+    Block::list()
+        .max_items(1)
+        .description(
+            "Tags that somebody else manages: whatever the resource or `default_tags` say, they \
+             are set at most when something is created, never changed or removed, and show \
+             neither in `tags_all` nor as a difference.",
+        )
+        .attribute("keys", texts("Keys", "TF_AWS_IGNORE_TAGS_KEYS"))
+        .attribute(
+            "key_prefixes",
+            texts("Prefixes of the keys", "TF_AWS_IGNORE_TAGS_KEY_PREFIXES"),
+        )
 }
 
 /// Adds the attributes that both ways to assume a role have.

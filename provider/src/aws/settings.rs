@@ -35,9 +35,6 @@ const OF_AWS: [&str; 18] = [
     "use_fips_endpoint",
 ];
 
-/// Prefix of environment variables with default tags.
-const TAG_VARIABLE: &str = "TF_AWS_DEFAULT_TAGS_";
-
 /// The AWS settings of the provider. Holds secrets: not to be printed.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -133,33 +130,6 @@ fn not_known_yet(path: &AttributePath) -> Diagnostic {
     Diagnostic::error("Provider configuration not known yet", detail)
 }
 
-/// Merges the default tags of the environment and the configuration; none while they are not
-/// known yet.
-pub(super) fn default_tags(
-    config: &Value,
-    environment: impl Iterator<Item = (String, String)>,
-) -> Option<BTreeMap<String, String>> {
-    let block = match config.get("default_tags") {
-        Value::List(blocks) => blocks.first().unwrap_or(&Value::Null),
-        other => other,
-    };
-    let configured = block.get("tags");
-    if block.is_unknown() || !configured.is_wholly_known() {
-        return None;
-    }
-    let variables = environment.filter_map(|(name, value)| {
-        let key = name.strip_prefix(TAG_VARIABLE)?;
-        (!key.is_empty()).then(|| (key.to_owned(), value))
-    });
-    let mut tags: BTreeMap<_, _> = variables.collect();
-    for (key, value) in configured.as_map().into_iter().flatten() {
-        if let Some(value) = value.as_str() {
-            tags.insert(key.clone(), value.to_owned());
-        }
-    }
-    Some(tags)
-}
-
 /// Replaces a leading `~` with the home directory.
 pub(crate) fn expand(path: &str) -> PathBuf {
     let below = path.strip_prefix('~').filter(|rest| {
@@ -207,32 +177,6 @@ mod tests {
         assert_eq!(settings.endpoint("ecr"), Some("http://a"));
         assert_eq!(settings.endpoint("sts"), Some("http://b"));
         assert_eq!(settings.endpoint("iam"), None);
-    }
-
-    #[test]
-    fn default_tags_come_from_both() {
-        let tags = |tags: Value| {
-            let block = Value::object([("tags", tags)]);
-            Value::object([("default_tags", Value::List(vec![block]))])
-        };
-        let variables = || {
-            [
-                ("TF_AWS_DEFAULT_TAGS_a", "1"),
-                ("TF_AWS_DEFAULT_TAGS_b", "2"),
-                ("PATH", "x"),
-            ]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into_iter()
-        };
-        let config = tags(Value::object([("b", "3".into()), ("c", Value::Null)]));
-        let got = default_tags(&config, variables()).expect("all is known");
-        let got: Vec<_> = got.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        assert_eq!(got, [("a", "1"), ("b", "3")]);
-        assert_eq!(default_tags(&tags(Value::Unknown), variables()), None);
-        assert_eq!(
-            default_tags(&Value::Null, std::iter::empty()),
-            Some(BTreeMap::new())
-        );
     }
 
     #[test]

@@ -234,7 +234,7 @@ async fn what_is_not_known_yet_is_said() {
     let failure = aws.lambda().await.expect_err("not known");
     assert_eq!(failure.summary, "Provider configuration not known yet");
     assert!(failure.detail.contains("region"), "{}", failure.detail);
-    assert!(aws.default_tags_unknown() && aws.default_tags().is_empty());
+    assert!(aws.default_tags().is_none());
     assert!(fake.calls().is_empty());
 }
 

@@ -12,6 +12,8 @@
 mod declare;
 mod types;
 
+use std::collections::BTreeSet;
+
 use lambda::filters::Filter;
 use lambda::limits;
 use lambda::scope::{IndexVersion, Scope};
@@ -32,6 +34,8 @@ pub(super) const DEFAULT_RETRIES: i64 = 2;
 pub(super) const DEFAULT_EVENT_AGE: i64 = 21_600;
 /// Smallest ephemeral storage in MB, and what a function has if nothing else is configured.
 pub(super) const DEFAULT_STORAGE: i64 = 512;
+/// Longest run of a function in seconds, except on instances of the customer.
+const MAX_TIMEOUT: i64 = 1_800;
 /// No reservation, as the AWS provider writes it.
 pub(super) const UNRESERVED: i64 = -1;
 
@@ -145,9 +149,10 @@ macro_rules! with_arguments {
             refresh: Aws(|seen| Some(seen.parts.generator.function()?.config.memory_size)),
         }
 
-        /// Maximum time to index one image, in seconds: 1 to 900.
+        /// Maximum time to index one image, in seconds: 1 to 1800. Lambda long allowed no more than
+        /// 900, and may still do so in some regions.
         timeout: i64 = 900 => {
-            schema: |attribute| attribute.validate(number_range(1..=900)),
+            schema: |attribute| attribute.validate(number_range(1..=MAX_TIMEOUT)),
             refresh: Aws(|seen| Some(seen.parts.generator.function()?.config.timeout)),
         }
 
@@ -220,9 +225,21 @@ macro_rules! with_arguments {
             }),
         }
 
+        /// ARN of the customer managed KMS key with which the SQS queue, SNS topic or S3 bucket in
+        /// `on_failure_destination_arn` is encrypted. Both roles are allowed to encrypt with it,
+        /// provided that the key policy delegates to IAM policies. Without that permission, Lambda
+        /// drops what it cannot send.
+        on_failure_destination_kms_key_arn: Option<String> = None => {
+            schema: |attribute| attribute.validate(checks::key_arn()),
+            refresh: Aws(|seen| {
+                let policy = seen.parts.generator.role()?.policies.get(POLICY)?;
+                Some(policy::destination_key(policy))
+            }),
+        }
+
         /// ARN of the policy that is set as the permissions boundary of both roles.
         permissions_boundary: Option<String> = None => {
-            schema: |attribute| attribute.validate(checks::permissions_boundary()),
+            schema: |attribute| attribute.validate(checks::policy_arn()),
             refresh: Aws(|seen| Some(seen.parts.generator.role()?.boundary.clone())),
         }
 
@@ -241,6 +258,28 @@ macro_rules! with_arguments {
             refresh: Aws(|seen| Some(seen.parts.generator.function()?.config.kms_key_arn.clone())),
         }
 
+        /// ARN of a code signing configuration for both functions. The code comes with the provider
+        /// and is not signed by a publisher of yours, so the configuration's
+        /// `untrusted_artifact_on_deployment` has to be `Warn`: with `Enforce`, Lambda refuses the
+        /// code.
+        code_signing_config_arn: Option<String> = None => {
+            schema: |attribute| attribute.validate(checks::code_signing_config()),
+            refresh: Aws(|seen| {
+                seen.parts.generator.function()?.code_signing.known().cloned()
+            }),
+        }
+
+        /// ARNs of further managed IAM policies for the role of the index generator, such as one
+        /// that your organization requires. The policies that the index generator itself needs are
+        /// not among them.
+        index_generator_policy_arns: BTreeSet<String> = BTreeSet::new() => {
+            schema: |attribute| attribute.validate(each(checks::policy_arn())),
+            refresh: Aws(|seen| {
+                let attached = &seen.parts.generator.role()?.attached;
+                Some(policy::additional(attached, &seen.recorded.index_generator_policy_arns))
+            }),
+        }
+
         /// Runs both functions in a VPC. They need a route from its subnets to Amazon ECR (`api`
         /// and `dkr`), to Amazon S3, where ECR stores layers, and to AWS Lambda: VPC endpoints or a
         /// NAT gateway. The AWS managed policy `AWSLambdaENIManagementAccess` is attached to the
@@ -251,10 +290,11 @@ macro_rules! with_arguments {
         }
 
         /// Number of days to keep the functions' logs: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180,
-        /// 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653; 0 keeps them forever.
+        /// 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653; 0 keeps them forever. A
+        /// retention policy of the account overrides it.
         log_retention_in_days: i64 = 30 => {
             schema: |attribute| attribute.validate(checks::retention()),
-            refresh: Aws(|seen| Some(seen.parts.generator.log_group()?.retention)),
+            refresh: Aws(|seen| seen.parts.generator.log_group()?.own_retention()),
         }
 
         /// ARN of the KMS key that encrypts the log groups. The key policy must allow CloudWatch
@@ -263,6 +303,13 @@ macro_rules! with_arguments {
         log_kms_key_id: Option<String> = None => {
             schema: |attribute| attribute.validate(checks::key_arn()),
             refresh: Aws(|seen| Some(seen.parts.generator.log_group()?.kms_key.clone())),
+        }
+
+        /// Whether to keep both log groups, with what they contain, when the builder is destroyed.
+        /// A new builder of the same name takes them over.
+        log_skip_destroy: bool = false => {
+            schema: |attribute| attribute,
+            refresh: Kept("it says what a destroy does"),
         }
 
         /// Name of the event bus that the rule listens to. Amazon ECR sends its events to
@@ -280,7 +327,8 @@ macro_rules! with_arguments {
             refresh: Aws(|seen| Some(tags::configured(
                 &seen.parts.tags()?,
                 seen.default_tags,
-                seen.recorded_tags,
+                seen.ignored_tags,
+                seen.recorded.tags.as_ref(),
             ))),
         }
     } };

@@ -8,6 +8,8 @@ use tfplugin_sdk::validators::{self, Validator};
 use tfplugin_sdk::{AttributePath, Diagnostic, Diagnostics, Value};
 
 use super::names::{MAX_NAME, OWNER_TAG, is_name_char};
+use super::tags::Tags;
+use crate::aws::tag_fault;
 
 /// Retention periods that CloudWatch Logs offers, in days; 0 keeps logs forever.
 const RETENTIONS: [i64; 23] = [
@@ -237,7 +239,30 @@ pub(super) fn key_arn() -> Validator {
     })
 }
 
-pub(super) fn permissions_boundary() -> Validator {
+pub(super) fn code_signing_config() -> Validator {
+    validators::string(|text| match arn(text) {
+        Some(("lambda", region, account, resource))
+            if !region.is_empty()
+                && account.len() == 12
+                && resource.starts_with("code-signing-config:csc-") =>
+        {
+            Ok(())
+        }
+        _ => {
+            let detail = format!(
+                "Got {}, want the ARN of a code signing configuration, such as \
+                 \"arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0123456789abcdefg\".",
+                quote(text)
+            );
+            Err(Diagnostic::error(
+                "Invalid code signing configuration",
+                detail,
+            ))
+        }
+    })
+}
+
+pub(super) fn policy_arn() -> Validator {
     validators::string(|text| match arn(text) {
         Some(("iam", "", account, resource))
             if !account.is_empty() && resource.starts_with("policy/") && resource.len() > 7 =>
@@ -247,10 +272,10 @@ pub(super) fn permissions_boundary() -> Validator {
         _ => {
             let detail = format!(
                 "Got {}, want the ARN of a managed policy, such as \
-                 \"arn:aws:iam::123456789012:policy/boundary\".",
+                 \"arn:aws:iam::123456789012:policy/images\".",
                 quote(text)
             );
-            Err(Diagnostic::error("Invalid permissions boundary", detail))
+            Err(Diagnostic::error("Invalid policy ARN", detail))
         }
     })
 }
@@ -325,17 +350,12 @@ pub(super) fn tags() -> Validator {
         }
         for (key, value) in items.into_iter().flatten() {
             let value = value.as_str().unwrap_or_default();
-            let wrong = if key.to_ascii_lowercase().starts_with("aws:") {
-                Some("The prefix \"aws:\" is reserved for AWS: use another.".to_owned())
-            } else if key == OWNER_TAG {
-                Some(format!(
+            let wrong = match key == OWNER_TAG {
+                true => Some(format!(
                     "The tag {OWNER_TAG:?} is the builder's own, by which it recognizes its \
                      parts: remove it."
-                ))
-            } else if !(1..=128).contains(&key.chars().count()) || value.chars().count() > 256 {
-                Some("A key has 1 to 128 characters, a value at most 256.".to_owned())
-            } else {
-                None
+                )),
+                false => tag_fault(key, value),
             };
             if let Some(detail) = wrong {
                 let path = AttributePath::new().key(key);
@@ -349,23 +369,45 @@ pub(super) fn tags() -> Validator {
 /// Checks tags together with the provider's `default_tags`.
 ///
 /// # Errors
-/// If there are too many, or one of them is the builder's own.
-pub(super) fn all_tags(tags: &Value) -> Result<(), Diagnostic> {
-    let items = tags.as_map();
-    let count = items.map_or(0, BTreeMap::len);
+/// If there are too many, a service does not allow one, or one is the builder's own.
+pub(super) fn all_tags(tags: &Tags) -> Result<(), Diagnostic> {
+    let refuse = |summary: &str, detail: String| {
+        let detail = format!(
+            "{detail} These are the tags of the builder and the provider's default_tags together."
+        );
+        Err(Diagnostic::error(summary, detail).at("tags"))
+    };
+    let count = tags.len();
     if count > MAX_TAGS {
         let detail = format!(
-            "Got {count} tags from the builder and the provider's default_tags together, want at \
-             most {MAX_TAGS}: AWS allows 50, and one is the builder's own."
+            "Got {count} tags, want at most {MAX_TAGS}: AWS allows 50, and one is the builder's \
+             own."
         );
-        return Err(Diagnostic::error("Too many tags", detail).at("tags"));
+        return refuse("Too many tags", detail);
     }
-    if items.is_some_and(|items| items.contains_key(OWNER_TAG)) {
-        let detail = format!(
-            "The tag {OWNER_TAG:?} is the builder's own, by which it recognizes its parts: remove \
-             it from the provider's default_tags."
-        );
-        return Err(Diagnostic::error("Invalid tag", detail));
+    // IAM does not tell keys apart that differ in case alone.
+    let mut seen: BTreeMap<String, &str> = [(OWNER_TAG.to_owned(), OWNER_TAG)].into();
+    for (key, value) in tags {
+        if let Some(fault) = tag_fault(key, value) {
+            return refuse("Invalid tag", fault);
+        }
+        match seen.insert(key.to_lowercase(), key) {
+            Some(OWNER_TAG) => {
+                let detail = format!(
+                    "The tag {key:?} is the builder's own, by which it recognizes its parts: \
+                     remove it."
+                );
+                return refuse("Invalid tag", detail);
+            }
+            Some(first) => {
+                let detail = format!(
+                    "The keys {first:?} and {key:?} differ in case alone, which IAM takes for one \
+                     key: remove one."
+                );
+                return refuse("Invalid tag", detail);
+            }
+            None => {}
+        }
     }
     Ok(())
 }

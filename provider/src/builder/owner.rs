@@ -36,7 +36,7 @@ fn parse(tags: &Tags) -> Option<(&str, &str)> {
 /// Returns the unique names of the resources that made parts for a builder of that name.
 fn makers(parts: &[Existing<'_>], builder: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    for (name, resource) in parts.iter().filter_map(|part| parse(part.tags)) {
+    for (name, resource) in parts.iter().filter_map(|part| parse(part.tags?)) {
         if name == builder && found.iter().all(|known| known != resource) {
             found.push(resource.to_owned());
         }
@@ -78,8 +78,9 @@ impl Owner {
         arguments: &Arguments,
     ) -> Result<Self, Diagnostic> {
         let (name, existing) = (&arguments.name, parts.existing(observed));
-        let is_foreign = |part: &&Existing<'_>| parse(part.tags).is_none_or(|(its, _)| its != name);
-        let foreign: Vec<&Existing<'_>> = existing.iter().filter(is_foreign).collect();
+        let foreign = foreign(&existing, |tags| {
+            parse(tags).is_some_and(|(its, _)| its == name)
+        });
         if !foreign.is_empty() {
             return Err(name_is_taken(name, foreign));
         }
@@ -124,11 +125,12 @@ impl Owner {
     /// Returns whether every part is marked as another resource's, so that none is left of this
     /// builder.
     pub(super) fn lost_all(&self, builder: &str, parts: &[Existing<'_>]) -> bool {
-        let lost = |part: &Existing<'_>| {
-            let marked = parse(part.tags).is_some_and(|(_, resource)| !resource.is_empty());
-            marked && !self.owns(builder, part.tags)
+        let lost = |tags: &Tags| {
+            let marked = parse(tags).is_some_and(|(_, resource)| !resource.is_empty());
+            marked && !self.owns(builder, tags)
         };
-        !parts.is_empty() && parts.iter().all(lost)
+        let mut tagged = parts.iter().filter_map(|part| part.tags).peekable();
+        tagged.peek().is_some() && tagged.all(lost)
     }
 
     /// Refuses to change or delete parts of others.
@@ -136,8 +138,7 @@ impl Owner {
     /// # Errors
     /// If one of the parts does not have the tag of this owner.
     pub(super) fn check(&self, builder: &str, parts: &[Existing<'_>]) -> Result<(), Diagnostic> {
-        let is_foreign = |part: &&Existing<'_>| !self.owns(builder, part.tags);
-        let foreign: Vec<&Existing<'_>> = parts.iter().filter(is_foreign).collect();
+        let foreign = foreign(parts, |tags| self.owns(builder, tags));
         if foreign.is_empty() {
             return Ok(());
         }
@@ -211,6 +212,17 @@ fn builder_exists(
     Diagnostic::error("Builder exists already", detail).at("name")
 }
 
+/// Returns the parts that are not own ones. Where a service knows no tags, the rest of the builder
+/// tells.
+fn foreign<'a, 'b>(
+    parts: &'b [Existing<'a>],
+    is_own: impl Fn(&Tags) -> bool,
+) -> Vec<&'b Existing<'a>> {
+    let rest_is_own = parts.iter().any(|part| part.tags.is_some_and(&is_own));
+    let is_own = |part: &Existing<'_>| part.tags.map_or(rest_is_own, &is_own);
+    parts.iter().filter(|part| !is_own(part)).collect()
+}
+
 /// Returns a line for each part.
 fn list<'a>(parts: impl IntoIterator<Item = &'a Existing<'a>>) -> String {
     let lines = parts.into_iter();
@@ -228,8 +240,11 @@ mod tests {
     }
 
     fn part<'a>(name: &'a str, tags: &'a Tags) -> Existing<'a> {
-        let kind = "function";
-        Existing { kind, name, tags }
+        Existing {
+            kind: "function",
+            name,
+            tags: Some(tags),
+        }
     }
 
     #[test]
@@ -261,6 +276,24 @@ mod tests {
         let of_another = tags(Some("x/2"));
         assert!(owner.check("x", &[part("x-filter", &of_another)]).is_err());
         assert!(Owner::new(Vec::new()).resource != Owner::new(Vec::new()).resource);
+    }
+
+    #[test]
+    fn parts_without_tags_belong_to_the_rest_of_the_builder() {
+        let (own, other) = (tags(Some("x/1")), tags(Some("x/2")));
+        let rule = Existing {
+            kind: "rule",
+            name: "x",
+            tags: None,
+        };
+        let owner = Owner::found(&[part("a", &own)], "x");
+        assert!(owner.check("x", &[rule, part("a", &own)]).is_ok());
+        for parts in [vec![rule], vec![rule, part("a", &other)]] {
+            let error = owner.check("x", &parts).unwrap_err();
+            assert!(error.detail.contains("rule \"x\""), "{}", error.detail);
+        }
+        assert!(owner.lost_all("x", &[rule, part("a", &other)]));
+        assert!(!owner.lost_all("x", &[rule]));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::future::Future;
 
 use tfplugin_sdk::Diagnostic;
 
-use super::tags::{self, Tags};
+use super::tags::{self, DesiredTags, Tags};
 use crate::aws::AwsError;
 use crate::shared::Session;
 
@@ -99,7 +99,8 @@ pub(super) trait Part: Sync {
 #[derive(Debug, Clone)]
 pub(super) struct Observed<P: Part + ?Sized> {
     pub properties: P::Observed,
-    pub tags: Tags,
+    /// `None` where the service does not know tags, as in some isolated regions.
+    pub tags: Option<Tags>,
 }
 
 /// Whether [`apply`] had to create the part.
@@ -127,7 +128,7 @@ pub(super) async fn apply<P: Part>(
     session: &Session<'_>,
     part: &P,
     desired: &P::Desired,
-    tags: &Tags,
+    tags: &DesiredTags,
     observed: Option<Observed<P>>,
 ) -> Result<Applied, Diagnostic> {
     let (applied, doing) = match &observed {
@@ -137,10 +138,10 @@ pub(super) async fn apply<P: Part>(
     let reconcile = async {
         let observed = match observed {
             Some(observed) => observed,
-            None => create(session, part, desired, tags).await?,
+            None => create(session, part, desired, tags.of_new()).await?,
         };
         part.change(session, desired, &observed.properties).await?;
-        retag(session, part, tags, &observed.tags).await
+        retag(session, part, tags, observed.tags.as_ref()).await
     };
     match reconcile.await {
         Ok(()) => Ok(applied),
@@ -159,11 +160,12 @@ async fn create<P: Part>(
     let created = match part.create(session, desired, tags).await {
         Ok(properties) => Observed {
             properties,
-            tags: tags.clone(),
+            tags: Some(tags.clone()),
         },
         Err(taken) if taken.is_taken() => {
             let found = session.call.find_new(|| part.observe(session)).await?;
-            let own = found.filter(|found| tags::have_one_owner(&found.tags, tags));
+            let is_own = |seen: &Tags| tags::have_one_owner(seen, tags);
+            let own = found.filter(|found| found.tags.as_ref().is_some_and(is_own));
             own.ok_or(taken)?
         }
         Err(error) => return Err(error),
@@ -172,22 +174,26 @@ async fn create<P: Part>(
     Ok(created)
 }
 
+/// Changes what differs in the tags. Surplus ones go first: IAM does not tell keys apart that differ
+/// in case alone, and allows no more than 50.
 async fn retag<P: Part>(
     session: &Session<'_>,
     part: &P,
-    desired: &Tags,
-    observed: &Tags,
+    desired: &DesiredTags,
+    observed: Option<&Tags>,
 ) -> Result<(), AwsError> {
-    let observed = tags::without_aws(observed);
-    if observed == *desired {
+    let Some(observed) = observed else {
         return Ok(());
+    };
+    let surplus = desired.surplus(observed);
+    if !surplus.is_empty() {
+        part.untag(session, surplus).await?;
     }
-    part.tag(session, desired).await?;
-    let surplus = tags::surplus(&observed, desired);
-    if surplus.is_empty() {
-        return Ok(());
+    let missing = desired.missing(observed);
+    if !missing.is_empty() {
+        part.tag(session, &missing).await?;
     }
-    part.untag(session, surplus).await
+    Ok(())
 }
 
 /// Deletes a part, and waits until it is gone.
@@ -208,7 +214,7 @@ fn diagnose<P: Part>(doing: &str, part: &P, error: &AwsError) -> Diagnostic {
 pub(super) fn drift<P: Part>(
     part: &P,
     desired: &P::Desired,
-    tags: &Tags,
+    tags: &DesiredTags,
     observed: Option<&Observed<P>>,
 ) -> Vec<String> {
     let mut differences = Vec::new();
@@ -216,7 +222,8 @@ pub(super) fn drift<P: Part>(
         None => differences.push("missing".to_owned()),
         Some(observed) => {
             differences.extend(P::differences(desired, &observed.properties));
-            if tags::without_aws(&observed.tags) != *tags {
+            let observed = observed.tags.as_ref();
+            if observed.is_some_and(|observed| !tags.are_those_of(observed)) {
                 differences.push("tags changed".to_owned());
             }
         }
@@ -230,7 +237,7 @@ pub(super) fn drift<P: Part>(
 pub(super) struct Existing<'a> {
     pub kind: &'static str,
     pub name: &'a str,
-    pub tags: &'a Tags,
+    pub tags: Option<&'a Tags>,
 }
 
 /// Returns the part if it exists.
@@ -241,7 +248,7 @@ pub(super) fn existing<'a, P: Part>(
     observed.as_ref().map(|observed| Existing {
         kind: P::KIND,
         name: part.name(),
-        tags: &observed.tags,
+        tags: observed.tags.as_ref(),
     })
 }
 
@@ -250,6 +257,15 @@ fn exists<T>(result: Result<T, AwsError>) -> Result<bool, AwsError> {
     match result {
         Ok(_) => Ok(true),
         Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Turns the answer to a request for tags into `None` where the service does not know tags.
+fn if_supported<T>(result: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
+    match result {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.is_unsupported() => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -11,7 +11,7 @@ use super::part::log_group::{self, LogGroup};
 use super::part::role::{self, Role};
 use super::part::rule::{self, Rule};
 use super::part::{self, Applied, Existing};
-use super::tags::{self, Tags};
+use super::tags::{self, DesiredTags, Tags};
 use crate::aws::Account;
 use crate::bundle::Function as Which;
 use crate::shared::Session;
@@ -38,7 +38,7 @@ pub(super) struct Desired {
     pub generator: DesiredUnit,
     pub rule: rule::Properties,
     /// The tags of every part.
-    pub tags: Tags,
+    pub tags: DesiredTags,
 }
 
 pub(super) struct DesiredUnit {
@@ -123,8 +123,8 @@ impl Parts {
         Ok(())
     }
 
-    /// Deletes all parts, starting with those that set others in motion. Roles go last: with them
-    /// Lambda gives back the network interfaces of functions.
+    /// Deletes all parts, starting with those that set others in motion; log groups unless they are to
+    /// be kept. Roles go last: with them Lambda gives back the network interfaces of functions.
     ///
     /// # Errors
     /// Before anything is deleted, if a log group is protected.
@@ -132,10 +132,13 @@ impl Parts {
         &self,
         session: &Session<'_>,
         observed: &Observed,
+        keep_logs: bool,
     ) -> Result<(), Diagnostic> {
         let units = [&self.filter, &self.generator];
-        for unit in units {
-            unit.check_protection(session).await?;
+        if !keep_logs {
+            for unit in units {
+                unit.check_protection(session).await?;
+            }
         }
         part::delete(session, &self.rule).await?;
         tokio::try_join!(
@@ -150,7 +153,9 @@ impl Parts {
             part::delete(session, &unit.function).await?;
         }
         for unit in units {
-            part::delete(session, &unit.log_group).await?;
+            if !keep_logs {
+                part::delete(session, &unit.log_group).await?;
+            }
         }
         for unit in units {
             part::delete(session, &unit.role).await?;
@@ -245,7 +250,7 @@ impl FunctionUnit {
         &self,
         session: &Session<'_>,
         desired: &DesiredUnit,
-        tags: &Tags,
+        tags: &DesiredTags,
         observed: &mut ObservedUnit,
     ) -> Result<(), Diagnostic> {
         if let (Some(_), Some(function)) = (&observed.role, &mut observed.function) {
@@ -271,7 +276,12 @@ impl FunctionUnit {
         Ok(())
     }
 
-    fn drift(&self, desired: &DesiredUnit, tags: &Tags, observed: &ObservedUnit) -> Vec<String> {
+    fn drift(
+        &self,
+        desired: &DesiredUnit,
+        tags: &DesiredTags,
+        observed: &ObservedUnit,
+    ) -> Vec<String> {
         let (log_group, role) = (observed.log_group.as_ref(), observed.role.as_ref());
         let function = observed.function.as_ref();
         [
@@ -285,7 +295,12 @@ impl FunctionUnit {
 
 impl Desired {
     /// Returns what the arguments ask for, in parts with these tags.
-    pub(super) fn new(parts: &Parts, arguments: &Arguments, account: &Account, tags: Tags) -> Self {
+    pub(super) fn new(
+        parts: &Parts,
+        arguments: &Arguments,
+        account: &Account,
+        tags: DesiredTags,
+    ) -> Self {
         Self::derived(parts, arguments, arguments, account, tags)
     }
 
@@ -297,7 +312,7 @@ impl Desired {
         arguments: &Arguments,
         recorded: &Arguments,
         account: &Account,
-        tags: Tags,
+        tags: DesiredTags,
     ) -> Self {
         let unit =
             |of, unit: &FunctionUnit, arguments: &Arguments, environment, rule_arn| DesiredUnit {
@@ -356,7 +371,7 @@ impl Observed {
     pub(super) fn tags(&self) -> Option<Tags> {
         let functions = [&self.generator.function, &self.filter.function];
         let function = functions.into_iter().flatten().next()?;
-        Some(tags::settable(&function.tags))
+        Some(tags::settable(function.tags.as_ref()?))
     }
 }
 

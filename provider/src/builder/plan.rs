@@ -16,14 +16,17 @@ use crate::shared::Shared;
 /// name, or the provider has no functions for the architecture.
 pub(super) fn modify(cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagnostic> {
     let aws = &cx.data().aws;
-    let tags = if aws.default_tags_unknown() {
-        Value::Unknown
-    } else {
-        tags::planned(plan.planned().get("tags"), aws.default_tags())
-    };
-    checks::all_tags(&tags)?;
+    let configured = plan.planned().get("tags");
+    let defaults = aws.default_tags();
+    let all = defaults.and_then(|defaults| tags::planned(configured, defaults));
+    if let Some(all) = &all {
+        checks::all_tags(all)?;
+    }
     one_resource(cx, plan)?;
-    plan.set("tags_all", tags);
+    match (all, aws.ignored_tags()) {
+        (Some(all), Some(ignored)) => plan.set("tags_all", tags::without_ignored(all, ignored)),
+        _ => plan.set_unknown("tags_all"),
+    }
     plan.set("drift", Vec::<String>::new());
     code(plan)?;
     event_pattern(plan);

@@ -5,6 +5,8 @@
 //! maintains managed policies for these: they are attached, and a statement here denies the
 //! functions' code what only Lambda itself does with the interfaces.
 
+use std::collections::BTreeSet;
+
 use lambda::filters::Filter;
 use serde_json::{Value as Json, json};
 
@@ -15,6 +17,13 @@ use crate::bundle::Function;
 
 /// Maximum characters of all inline policies of a role, without white space (IAM quota).
 pub(super) const MAX_CHARACTERS: usize = 10_240;
+
+/// AWS managed policy for the network interfaces of a VPC.
+const FOR_VPC: &str = "service-role/AWSLambdaENIManagementAccess";
+/// AWS managed policy for X-Ray.
+const FOR_TRACING: &str = "AWSXRayDaemonWriteAccess";
+/// ID of the statement for the key of an encrypted destination.
+const DESTINATION_KEY: &str = "EncryptForOnFailureDestination";
 
 /// Returns the trust policy of the roles. A role can be passed to Lambda only within its account,
 /// so that no other account could make Lambda use it.
@@ -76,6 +85,9 @@ pub(super) fn policy(function: Function, arguments: &Arguments, account: &Accoun
     }
     let destination = arguments.on_failure_destination_arn.as_deref();
     statements.extend(destination.and_then(send));
+    if let Some(key) = &arguments.on_failure_destination_kms_key_arn {
+        statements.push(encrypt(destination, key));
+    }
     if let Some(key) = &arguments.kms_key_arn {
         statements.push(json!({
             "Sid": "ReadOwnEnvironment",
@@ -104,17 +116,40 @@ pub(super) fn policy(function: Function, arguments: &Arguments, account: &Accoun
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
-/// Returns the ARNs of the AWS managed policies that are attached to a role.
-pub(super) fn attached(arguments: &Arguments, account: &Account) -> Vec<String> {
-    let mut attached = Vec::new();
+/// Returns the ARNs of the managed policies that are attached to a function's role.
+pub(super) fn attached(
+    function: Function,
+    arguments: &Arguments,
+    account: &Account,
+) -> BTreeSet<String> {
+    let mut attached = match function {
+        Function::EventFilter => BTreeSet::new(),
+        Function::IndexGenerator => arguments.index_generator_policy_arns.clone(),
+    };
     if arguments.vpc_config.is_some() {
-        let name = "service-role/AWSLambdaENIManagementAccess";
-        attached.push(account.managed_policy_arn(name));
+        attached.insert(account.managed_policy_arn(FOR_VPC));
     }
     if arguments.tracing_mode == "Active" {
-        attached.push(account.managed_policy_arn("AWSXRayDaemonWriteAccess"));
+        attached.insert(account.managed_policy_arn(FOR_TRACING));
     }
     attached
+}
+
+/// Returns the attached policies that are not the builder's own, or that are `recorded` as the
+/// configuration's.
+pub(super) fn additional(
+    attached: &BTreeSet<String>,
+    recorded: &BTreeSet<String>,
+) -> BTreeSet<String> {
+    let is_own = |arn: &str| {
+        let name = arn.split_once("::aws:policy/").map(|(_, name)| name);
+        matches!(name, Some(FOR_VPC | FOR_TRACING))
+    };
+    let attached = attached.iter();
+    attached
+        .filter(|arn| recorded.contains(*arn) || !is_own(arn))
+        .cloned()
+        .collect()
 }
 
 /// Returns the repositories that the filters name, without those that another one covers.
@@ -137,7 +172,7 @@ pub(super) fn repositories(arguments: &Arguments) -> Vec<String> {
 
 /// Returns the statement that lets Lambda send failed events to a destination.
 fn send(destination: &str) -> Option<Json> {
-    let (actions, resources) = match destination.split(':').nth(2)? {
+    let (actions, resources) = match service(destination)? {
         "sqs" => (json!("sqs:SendMessage"), json!(destination)),
         "sns" => (json!("sns:Publish"), json!(destination)),
         "lambda" => (json!("lambda:InvokeFunction"), json!(destination)),
@@ -154,6 +189,32 @@ fn send(destination: &str) -> Option<Json> {
         "Action": actions,
         "Resource": resources,
     }))
+}
+
+/// Returns the statement that lets Lambda send to a destination that is encrypted with a key.
+fn encrypt(destination: Option<&str>, key: &str) -> Json {
+    let actions = match destination.and_then(service) {
+        Some("s3") => json!("kms:GenerateDataKey"),
+        _ => json!(["kms:Decrypt", "kms:GenerateDataKey"]),
+    };
+    json!({
+        "Sid": DESTINATION_KEY,
+        "Effect": "Allow",
+        "Action": actions,
+        "Resource": key,
+    })
+}
+
+/// Returns the key of an encrypted destination that a policy names.
+pub(super) fn destination_key(policy: &Json) -> Option<String> {
+    let mut statements = policy["Statement"].as_array()?.iter();
+    let statement = statements.find(|statement| statement["Sid"] == DESTINATION_KEY)?;
+    statement["Resource"].as_str().map(str::to_owned)
+}
+
+/// Returns the service in an ARN.
+pub(super) fn service(arn: &str) -> Option<&str> {
+    arn.split(':').nth(2)
 }
 
 #[cfg(test)]
@@ -178,10 +239,13 @@ mod tests {
             kms_key_arn: arn("kms:eu-west-1:123456789012:key/k"),
             tracing_mode: "Active".to_owned(),
             on_failure_destination_arn: arn("sqs:eu-west-1:123456789012:failed"),
+            on_failure_destination_kms_key_arn: arn("kms:eu-west-1:123456789012:key/failed"),
             vpc_config: Some(VpcConfig {
                 subnet_ids: ["subnet-1".to_owned()].into(),
                 security_group_ids: ["sg-1".to_owned()].into(),
+                ..VpcConfig::default()
             }),
+            index_generator_policy_arns: ["arn:aws:iam::1:policy/more".to_owned()].into(),
             ..Arguments::named("images")
         }
     }
@@ -209,12 +273,20 @@ mod tests {
         ] {
             check(file, &policy(function, arguments, &account));
         }
-        let want = [
-            "arn:aws:iam::aws:policy/service-role/AWSLambdaENIManagementAccess",
+        let (filter, generator) = (Function::EventFilter, Function::IndexGenerator);
+        let own = [
             "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess",
+            "arn:aws:iam::aws:policy/service-role/AWSLambdaENIManagementAccess",
         ];
-        assert_eq!(attached(&full, &account), want);
-        assert!(attached(&plain, &account).is_empty());
+        let own: BTreeSet<String> = own.map(str::to_owned).into();
+        assert_eq!(attached(filter, &full, &account), own);
+        let more = &full.index_generator_policy_arns;
+        let all = attached(generator, &full, &account);
+        assert_eq!(all, &own | more);
+        assert_eq!(&additional(&all, more), more);
+        // An own policy that the configuration names as well is not lost.
+        assert_eq!(additional(&all, &own), all);
+        assert!(attached(generator, &plain, &account).is_empty());
     }
 
     #[test]
@@ -249,6 +321,37 @@ mod tests {
             assert!(statement["Resource"].to_string().contains(arn), "{arn}");
         }
         assert_eq!(send("arn:aws:kinesis:r:1:s"), None);
+    }
+
+    #[test]
+    fn a_key_is_used_as_its_destination_needs() {
+        for (arn, actions) in [
+            (
+                "arn:aws:sqs:r:1:q",
+                json!(["kms:Decrypt", "kms:GenerateDataKey"]),
+            ),
+            (
+                "arn:aws:sns:r:1:t",
+                json!(["kms:Decrypt", "kms:GenerateDataKey"]),
+            ),
+            ("arn:aws:s3:::b", json!("kms:GenerateDataKey")),
+        ] {
+            let arguments = Arguments {
+                on_failure_destination_arn: Some(arn.to_owned()),
+                on_failure_destination_kms_key_arn: Some("arn:key".to_owned()),
+                ..Arguments::named("x")
+            };
+            for function in [Function::EventFilter, Function::IndexGenerator] {
+                let document = policy(function, &arguments, &account());
+                let statements = document["Statement"].as_array().unwrap();
+                let uses_key = |statement: &&Json| statement["Resource"] == "arn:key";
+                let statement = statements.iter().find(uses_key).unwrap();
+                assert_eq!(statement["Action"], actions, "{arn}");
+                assert_eq!(destination_key(&document).as_deref(), Some("arn:key"));
+            }
+        }
+        let plain = policy(Function::EventFilter, &Arguments::named("x"), &account());
+        assert_eq!(destination_key(&plain), None);
     }
 
     #[test]

@@ -3,16 +3,20 @@
 //! What has an attribute is taken over into it. What has none is compared with what should follow
 //! from the attributes, and shows as a line of `drift`.
 
+use std::collections::BTreeSet;
+
 use lambda::environment;
 use tfplugin_sdk::{Context, Diagnostic, Value};
 
 use super::arguments::{Arguments, VpcConfig, with_arguments};
 use super::owner::Owner;
+use super::part::role::POLICY;
 use super::part::rule::is_same_pattern;
 use super::parts::{Desired, Observed, ObservedUnit, Parts};
 use super::private_state::PrivateState;
-use super::tags::{self, ConfiguredTags, Tags};
-use super::{backfill, state};
+use super::tags::{self, ConfiguredTags, DesiredTags, Tags};
+use super::{backfill, policy, state};
+use crate::aws::IgnoredTags;
 use crate::bundle::bundle;
 use crate::shared::{Session, Shared};
 
@@ -65,10 +69,12 @@ with_arguments!(sources);
 /// The facts from which arguments are refreshed.
 struct Observation<'a> {
     parts: &'a Observed,
+    /// The arguments in the state.
+    recorded: &'a Arguments,
     /// The provider's `default_tags`.
     default_tags: &'a Tags,
-    /// The argument `tags` in the state.
-    recorded_tags: Option<&'a ConfiguredTags>,
+    /// The provider's `ignore_tags`.
+    ignored_tags: &'a IgnoredTags,
 }
 
 /// Returns the state after a refresh, or `None` if nothing of the builder is left.
@@ -92,17 +98,30 @@ pub(super) async fn refresh(
         check_is_builder(&parts, &observed, &recorded.name)?;
     }
 
+    // What is not known yet of the provider's configuration is as at the last apply; and as long as
+    // nobody knows which tags are ignored, nothing is said about any.
+    let aws = &cx.data().aws;
+    let recorded_all: Tags = state.get("tags_all").to().unwrap_or_default();
+    let defaults = aws
+        .default_tags()
+        .cloned()
+        .unwrap_or_else(|| tags::applied_defaults(recorded_all.clone(), recorded.tags.as_ref()));
+    let ignored = aws.ignored_tags().cloned();
+    let ignored = ignored.unwrap_or_else(IgnoredTags::every);
     let arguments = recorded.refreshed(&Observation {
         parts: &observed,
-        default_tags: cx.data().aws.default_tags(),
-        recorded_tags: recorded.tags.as_ref(),
+        recorded: &recorded,
+        default_tags: &defaults,
+        ignored_tags: &ignored,
     });
     arguments.write(&mut state);
     // Without any function, the tags are still those of the state.
-    let recorded_tags = || state.get("tags_all").to().unwrap_or_default();
-    let tags: Tags = observed.tags().unwrap_or_else(recorded_tags);
+    let tags = match observed.tags() {
+        Some(tags) if aws.ignored_tags().is_some() => tags::without_ignored(tags, &ignored),
+        _ => recorded_all,
+    };
     state.set("tags_all", tags.clone());
-    let tags = tags::with_owner(tags, owner.tag(&recorded.name));
+    let tags = DesiredTags::new(tags, owner.tag(&recorded.name), ignored);
     // Where somebody changed one part alone, that part is what differs: others that follow from the
     // same arguments do so from what is recorded.
     let recorded = if imported { &arguments } else { &recorded };

@@ -6,8 +6,8 @@ use super::arguments::Arguments;
 use super::names;
 use super::owner::Owner;
 use super::parts::{Desired, Parts};
-use super::tags;
-use crate::aws::Account;
+use super::tags::{self, DesiredTags};
+use crate::aws::{Account, IgnoredTags};
 use crate::bundle::{Bundle, Function, bundle};
 use crate::shared::Session;
 
@@ -77,12 +77,16 @@ pub(super) fn applied(
 ) -> Result<(Value, Desired), Diagnostic> {
     let account = &session.account;
     let bundle = bundle_for(bundle(), arguments.architecture())?;
-    let defaults = session.call.cx.data().aws.default_tags();
-    let tags = tags::all(arguments.tags.as_ref(), defaults);
-    let owned = tags::with_owner(tags.clone(), owner.tag(&arguments.name));
-    let desired = Desired::new(parts, arguments, account, owned);
+    // Both are known when something is applied.
+    let aws = &session.call.cx.data().aws;
+    let defaults = aws.default_tags().cloned().unwrap_or_default();
+    let ignored = aws.ignored_tags().cloned();
+    let ignored = ignored.unwrap_or_else(IgnoredTags::every);
+    let tags = tags::all(arguments.tags.as_ref(), &defaults);
     let mut state = planned;
-    state.set("tags_all", tags);
+    state.set("tags_all", tags::without_ignored(tags.clone(), &ignored));
+    let tags = DesiredTags::new(tags, owner.tag(&arguments.name), ignored);
+    let desired = Desired::new(parts, arguments, account, tags);
     set_names(&mut state, parts, arguments, account);
     state.set("event_pattern", &desired.rule.pattern);
     state.set("bundle_version", bundle.version());

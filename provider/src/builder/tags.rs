@@ -5,23 +5,64 @@ use std::collections::BTreeMap;
 use tfplugin_sdk::Value;
 
 use super::names::OWNER_TAG;
+use crate::aws::{IgnoredTags, is_reserved};
 
 /// Tags by key.
 pub(super) type Tags = BTreeMap<String, String>;
 /// The argument `tags`, in which a value may be null.
 pub(super) type ConfiguredTags = BTreeMap<String, Option<String>>;
 
-/// Prefix of the tags that AWS sets, of CloudFormation for instance. They cannot be changed.
-const AWS_PREFIX: &str = "aws:";
+/// The tags that every part should have.
+#[derive(Debug, Clone)]
+pub(super) struct DesiredTags {
+    all: Tags,
+    ignored: IgnoredTags,
+}
 
-/// Merges the argument `tags` over the provider's defaults. Unknown while any of them is.
-pub(super) fn planned(tags: &Value, defaults: &Tags) -> Value {
-    if !tags.is_wholly_known() {
-        return Value::Unknown;
+impl DesiredTags {
+    /// Adds the owner tag to the tags of the configuration. Those that are `ignored` are set on new
+    /// parts only.
+    pub(super) fn new(tags: Tags, owner: String, ignored: IgnoredTags) -> Self {
+        let mut all = tags;
+        all.insert(OWNER_TAG.to_owned(), owner);
+        Self { all, ignored }
     }
+
+    /// Returns the tags of a new part.
+    pub(super) fn of_new(&self) -> &Tags {
+        &self.all
+    }
+
+    /// Returns the tags that an existing part lacks, or has with another value.
+    pub(super) fn missing(&self, observed: &Tags) -> Tags {
+        let mut missing = self.all.clone();
+        missing.retain(|key, value| self.manages(key) && observed.get(key) != Some(value));
+        missing
+    }
+
+    /// Returns the keys of the tags that an existing part has and should not have.
+    pub(super) fn surplus(&self, observed: &Tags) -> Vec<String> {
+        let surplus = observed.keys();
+        let surplus = surplus.filter(|key| self.manages(key) && !self.all.contains_key(*key));
+        surplus.cloned().collect()
+    }
+
+    /// Returns whether an existing part has these tags and no others.
+    pub(super) fn are_those_of(&self, observed: &Tags) -> bool {
+        self.missing(observed).is_empty() && self.surplus(observed).is_empty()
+    }
+
+    /// Returns whether the builder may change a tag. AWS's own cannot be changed.
+    fn manages(&self, key: &str) -> bool {
+        key == OWNER_TAG || !is_reserved(key) && !self.ignored.contains(key)
+    }
+}
+
+/// Merges the argument `tags` over the provider's defaults, unless one of them is unknown.
+pub(super) fn planned(tags: &Value, defaults: &Tags) -> Option<Tags> {
     let own = tags.as_map().into_iter().flatten();
     let own = own.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
-    merge(own, defaults).into()
+    tags.is_wholly_known().then(|| merge(own, defaults))
 }
 
 /// Merges the argument `tags` over the provider's defaults.
@@ -37,9 +78,9 @@ fn merge(own: impl Iterator<Item = (String, String)>, defaults: &Tags) -> Tags {
     all
 }
 
-/// Adds the owner tag.
-pub(super) fn with_owner(mut tags: Tags, owner: String) -> Tags {
-    tags.insert(OWNER_TAG.to_owned(), owner);
+/// Leaves out the tags that are ignored.
+pub(super) fn without_ignored(mut tags: Tags, ignored: &IgnoredTags) -> Tags {
+    tags.retain(|key, _| !ignored.contains(key));
     tags
 }
 
@@ -51,40 +92,38 @@ pub(super) fn have_one_owner(one: &Tags, other: &Tags) -> bool {
 
 /// Returns the tags of a part that a configuration can set.
 pub(super) fn settable(tags: &Tags) -> Tags {
-    let mut tags = without_aws(tags);
-    tags.remove(OWNER_TAG);
-    tags
-}
-
-/// Returns the tags of a part that are not AWS's own.
-pub(super) fn without_aws(tags: &Tags) -> Tags {
     let mut tags = tags.clone();
-    tags.retain(|key, _| !key.starts_with(AWS_PREFIX));
+    tags.retain(|key, _| key != OWNER_TAG && !is_reserved(key));
     tags
 }
 
-/// Returns the argument `tags` for what the parts have: all but the defaults. A default that was
-/// `recorded` as the configuration's own stays its own.
+/// Returns the defaults with which `all` was applied: what the configuration does not have itself.
+pub(super) fn applied_defaults(mut all: Tags, recorded: Option<&ConfiguredTags>) -> Tags {
+    all.retain(|key, _| recorded.is_none_or(|own| !own.contains_key(key)));
+    all
+}
+
+/// Returns the argument `tags` for what the parts have: all but the defaults. What was `recorded`
+/// as the configuration's own stays so where a default is equal, a tag ignored, or a value null.
 pub(super) fn configured(
     all: &Tags,
     defaults: &Tags,
+    ignored: &IgnoredTags,
     recorded: Option<&ConfiguredTags>,
 ) -> Option<ConfiguredTags> {
-    let mut tags = all.clone();
-    tags.retain(|key, value| {
-        recorded.is_some_and(|own| own.contains_key(key)) || defaults.get(key) != Some(value)
+    let is_recorded = |key: &String| recorded.is_some_and(|own| own.contains_key(key));
+    let own = all.iter().filter(|(key, value)| {
+        !ignored.contains(key) && (is_recorded(key) || defaults.get(*key) != Some(*value))
     });
-    let tags: ConfiguredTags = tags
-        .into_iter()
-        .map(|(key, value)| (key, Some(value)))
+    let mut tags: ConfiguredTags = own
+        .map(|(key, value)| (key.clone(), Some(value.clone())))
         .collect();
+    for (key, value) in recorded.into_iter().flatten() {
+        if ignored.contains(key) || value.is_none() && !all.contains_key(key) {
+            tags.insert(key.clone(), value.clone());
+        }
+    }
     (!tags.is_empty() || recorded.is_some()).then_some(tags)
-}
-
-/// Returns the keys of tags that a part has and should not have.
-pub(super) fn surplus(observed: &Tags, desired: &Tags) -> Vec<String> {
-    let surplus = observed.keys().filter(|key| !desired.contains_key(*key));
-    surplus.cloned().collect()
 }
 
 #[cfg(test)]
@@ -96,19 +135,20 @@ mod tests {
             .into()
     }
 
+    fn none() -> IgnoredTags {
+        IgnoredTags::default()
+    }
+
     #[test]
     fn own_tags_override_defaults() {
         let defaults = tags([("a", "1"), ("b", "2")]);
         let own = Value::object([("b", "own".into()), ("c", "3".into()), ("d", Value::Null)]);
         let want = tags([("a", "1"), ("b", "own"), ("c", "3")]);
-        assert_eq!(planned(&own, &defaults), want.clone().into());
+        assert_eq!(planned(&own, &defaults), Some(want.clone()));
         assert_eq!(all(own.to().as_ref().ok(), &defaults), want);
         let own = Value::object([("c", Value::Unknown)]);
-        assert_eq!(planned(&own, &defaults), Value::Unknown);
-        assert_eq!(
-            planned(&Value::Null, &Tags::new()),
-            Value::Map(BTreeMap::new())
-        );
+        assert_eq!(planned(&own, &defaults), None);
+        assert_eq!(planned(&Value::Null, &Tags::new()), Some(Tags::new()));
     }
 
     #[test]
@@ -143,17 +183,67 @@ mod tests {
                 tags.into_iter().map(|(k, v)| (k, Some(v))).collect()
             };
             let recorded = recorded.map(optional);
-            let got = configured(&observed, &defaults, recorded.as_ref());
+            let got = configured(&observed, &defaults, &none(), recorded.as_ref());
             assert_eq!(got, want.map(optional), "{observed:?}");
         }
     }
 
     #[test]
+    fn null_and_ignored_tags_stay_as_they_are_configured() {
+        let recorded: ConfiguredTags = [
+            ("gone".to_owned(), None),
+            ("theirs".to_owned(), Some("mine".to_owned())),
+        ]
+        .into();
+        let ignored = IgnoredTags::of(["theirs", "other"]);
+        let observed = tags([("theirs", "scanned"), ("other", "x")]);
+        let got = configured(&observed, &Tags::new(), &ignored, Some(&recorded));
+        assert_eq!(got, Some(recorded));
+        let got = configured(&observed, &Tags::new(), &ignored, None);
+        assert_eq!(got, None);
+    }
+
+    #[test]
+    fn defaults_are_what_the_configuration_does_not_have() {
+        let all = tags([("env", "prod"), ("team", "a")]);
+        let own: ConfiguredTags = [("team".to_owned(), Some("a".to_owned()))].into();
+        let got = applied_defaults(all.clone(), Some(&own));
+        assert_eq!(got, tags([("env", "prod")]));
+        assert_eq!(applied_defaults(all.clone(), None), all);
+    }
+
+    #[test]
+    fn only_what_differs_is_changed() {
+        let ignored = IgnoredTags::of(["theirs", OWNER_TAG]);
+        let own = tags([("a", "1"), ("b", "2"), ("theirs", "first")]);
+        let desired = DesiredTags::new(own, "x/1".to_owned(), ignored);
+        let of_new = desired.of_new();
+        assert_eq!(of_new["theirs"], "first");
+        assert_eq!(of_new[OWNER_TAG], "x/1");
+        assert!(desired.are_those_of(of_new));
+
+        let mut observed = of_new.clone();
+        observed.extend(tags([
+            ("a", "0"),
+            ("theirs", "scanned"),
+            ("surplus", "1"),
+            ("aws:cloudformation:stack-name", "s"),
+        ]));
+        assert_eq!(desired.missing(&observed), tags([("a", "1")]));
+        assert_eq!(desired.surplus(&observed), ["surplus"]);
+        // The builder's own tag is never ignored.
+        observed.remove(OWNER_TAG);
+        let want = tags([(OWNER_TAG, "x/1")]);
+        assert_eq!(desired.missing(&observed)[OWNER_TAG], want[OWNER_TAG]);
+    }
+
+    #[test]
     fn tags_of_aws_and_the_owner_tag_are_not_the_configurations() {
-        let aws = tags([("aws:cloudformation:stack-name", "s"), ("a", "1")]);
-        let all = with_owner(aws, "x/1".to_owned());
-        assert_eq!(settable(&all), tags([("a", "1")]));
-        let own = with_owner(tags([("a", "1")]), "x/1".to_owned());
-        assert_eq!(without_aws(&all), own);
+        let own = tags([("a", "1")]);
+        let desired = DesiredTags::new(own.clone(), "x/1".to_owned(), none());
+        let mut all = desired.of_new().clone();
+        all.extend(tags([("aws:cloudformation:stack-name", "s")]));
+        assert_eq!(settable(&all), own);
+        assert!(desired.are_those_of(&all));
     }
 }

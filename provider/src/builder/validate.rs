@@ -30,7 +30,30 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
         found.extend(sizes(config));
     }
     found.extend(stopped(config));
+    found.extend(destination_key(config));
     found
+}
+
+/// Refuses a key for a destination that Lambda needs none for.
+fn destination_key(config: &Value) -> Option<Diagnostic> {
+    let (name, of) = (
+        "on_failure_destination_kms_key_arn",
+        "on_failure_destination_arn",
+    );
+    config.get(name).as_str()?;
+    let destination = config.get(of);
+    let detail = match destination.as_str() {
+        None if destination.is_null() => format!(
+            "{name} is the key of the destination in {of}, which is not set. Set it too, or \
+             remove the key."
+        ),
+        Some(arn) if matches!(policy::service(arn), Some("lambda" | "events")) => format!(
+            "Sending to a Lambda function or an EventBridge event bus needs no permission for a \
+             key: remove {name}. (The policy of a bus's key allows EventBridge to use it.)"
+        ),
+        _ => return None,
+    };
+    Some(Diagnostic::error("Key without use", detail).at(name))
 }
 
 /// Warns of a stopped index generator whose events go nowhere.
@@ -167,6 +190,30 @@ mod tests {
             found(0, "arn:aws:sqs:eu-west-1:1:q".into()).iter().count(),
             0
         );
+    }
+
+    #[test]
+    fn a_key_needs_a_destination_that_is_encrypted_with_it() {
+        let key = "arn:aws:kms:eu-west-1:123456789012:key/k";
+        for (destination, want) in [
+            (Value::Null, Some("which is not set")),
+            ("arn:aws:events:r:1:event-bus/b".into(), Some("remove")),
+            ("arn:aws:lambda:r:1:function:f".into(), Some("remove")),
+            ("arn:aws:sqs:r:1:q".into(), None),
+            ("arn:aws:sns:r:1:t".into(), None),
+            ("arn:aws:s3:::b".into(), None),
+            (Value::Unknown, None),
+        ] {
+            let found = validate(&Value::object([
+                ("on_failure_destination_arn", destination.clone()),
+                ("on_failure_destination_kms_key_arn", key.into()),
+            ]));
+            let details: Vec<&str> = found.iter().map(|d| &*d.detail).collect();
+            match want {
+                Some(want) => assert!(details[0].contains(want), "{details:?}"),
+                None => assert!(details.is_empty(), "{destination:?}: {details:?}"),
+            }
+        }
     }
 
     #[test]

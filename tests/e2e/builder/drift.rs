@@ -129,6 +129,12 @@ fn roles_and_log_groups_are_repaired() -> Result<()> {
             )?;
             iam(aws, "DeleteRole", &name)
         }),
+        ("a foreign policy", |aws| {
+            let name = role(GENERATOR);
+            let policy = "arn%3Aaws%3Aiam%3A%3Aaws%3Apolicy%2FReadOnlyAccess";
+            let arguments = format!("&RoleName={name}&PolicyArn={policy}");
+            iam(aws, "AttachRolePolicy", &arguments)
+        }),
         ("other retention", |aws| {
             let name = format!("/aws/lambda/{GENERATOR}");
             let body = json!({"logGroupName": name, "retentionInDays": 1});

@@ -2,7 +2,9 @@
 
 use anyhow::{Context, Result};
 
-use super::{ARGUMENTS, BUILDER, NAME, Scenario, configuration};
+use tests::aws::{Account, REGION};
+
+use super::{ARGUMENTS, BUILDER, GENERATOR, NAME, Scenario, configuration};
 use crate::scenario::{ENABLED, REPOSITORY, TAG, image};
 
 #[test]
@@ -33,7 +35,7 @@ fn only_the_name_replaces() -> Result<()> {
   span_size                      = 1048576
   min_layer_size                 = 0
   memory_size                    = 3008
-  timeout                        = 600
+  timeout                        = 1800
   ephemeral_storage_size         = 1024
   reserved_concurrent_executions = 3
   log_level                      = "DEBUG"
@@ -41,6 +43,18 @@ fn only_the_name_replaces() -> Result<()> {
   tracing_mode                   = "Active"
   maximum_retry_attempts         = 1
   maximum_event_age_in_seconds   = 3600
+  code_signing_config_arn        = "arn:aws:lambda:eu-west-1:000000000000:code-signing-config:csc-0123456789abcdefg"
+  index_generator_policy_arns    = ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
+  permissions_boundary           = "arn:aws:iam::aws:policy/PowerUserAccess"
+
+  on_failure_destination_arn         = "arn:aws:sqs:eu-west-1:000000000000:failed"
+  on_failure_destination_kms_key_arn = "arn:aws:kms:eu-west-1:000000000000:key/failed"
+
+  vpc_config {
+    subnet_ids                  = ["subnet-0123456789abcdef0"]
+    security_group_ids          = ["sg-0123456789abcdef0"]
+    ipv6_allowed_for_dual_stack = true
+  }
   tags = {
     team = "images"
   }"#;
@@ -48,6 +62,12 @@ fn only_the_name_replaces() -> Result<()> {
     assert_eq!(scenario.terraform.planned(BUILDER)?, ["update"]);
     scenario.terraform.apply()?;
     scenario.expect_empty_plan()?;
+    let function = scenario.aws.function(GENERATOR)?.context("no function")?;
+    assert_eq!(function["Timeout"], 1800);
+    assert_eq!(function["VpcConfig"]["Ipv6AllowedForDualStack"], true);
+    let role = format!("&RoleName={GENERATOR}-{REGION}");
+    let policies = scenario.aws.iam("ListAttachedRolePolicies", &role)?;
+    assert!(policies.contains("ReadOnlyAccess"), "{policies}");
     scenario.configure(ARGUMENTS)?;
     assert_eq!(scenario.terraform.planned(BUILDER)?, ["update"]);
     scenario.terraform.apply()?;
@@ -64,5 +84,24 @@ fn only_the_name_replaces() -> Result<()> {
         Vec::from_iter(functions),
         ["pictures-filter", "pictures-generator"]
     );
+    scenario.expect_nothing_after_destroy()
+}
+
+#[test]
+fn logs_outlive_the_builder() -> Result<()> {
+    let scenario = Scenario::applied(&format!("{ARGUMENTS}\n  log_skip_destroy = true"))?;
+    let log_groups = scenario.aws.account()?.log_groups;
+    assert_eq!(log_groups.len(), 2);
+    scenario.terraform.destroy()?;
+    let left = Account {
+        log_groups,
+        ..Account::default()
+    };
+    assert_eq!(scenario.aws.account()?, left);
+
+    // A new builder takes them over.
+    scenario.configure(ARGUMENTS)?;
+    scenario.terraform.apply()?;
+    scenario.expect_empty_plan()?;
     scenario.expect_nothing_after_destroy()
 }

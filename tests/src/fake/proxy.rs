@@ -27,6 +27,8 @@ pub enum Fault {
     Deny(Refusal),
     /// Responds with this content, of this media type, without forwarding the request.
     Serve(&'static str, &'static str),
+    /// Replaces every occurrence of the first text in the body of the response by the second.
+    Replace(&'static str, &'static str),
     /// Forwards the request once the proxy is released.
     HoldRequest,
     /// Forwards the request, and the response once the proxy is released.
@@ -51,6 +53,13 @@ pub const DENIED: Refusal = Refusal {
     status: 403,
     code: "AccessDeniedException",
     message: "User is not authorized to perform this action",
+};
+
+/// A service that does not know the action.
+pub const UNKNOWN_ACTION: Refusal = Refusal {
+    status: 400,
+    code: "UnknownOperationException",
+    message: "The operation is not known",
 };
 
 /// Lambda's error for a role that it cannot assume yet.
@@ -294,6 +303,11 @@ impl Shared {
             Some(Fault::HoldAnswer) => self.hold(),
             Some(Fault::LoseAnswer) => return Ok(()),
             _ => {}
+        }
+        if let Some(Fault::Replace(from, to)) = fault {
+            let body = std::io::read_to_string(from_upstream)?.replace(from, to);
+            let media_type = answer.header("content-type").unwrap_or_default();
+            return wire::serve(to_client, media_type, &body);
         }
         to_client.write_all(&answer.for_one_request())?;
         match fault {

@@ -109,6 +109,10 @@ fn each_kind_has_its_summary() {
         (service("AuthorizationError", ""), "AWS access denied"),
         (service("LimitExceeded", ""), "AWS quota reached"),
         (
+            service("CodeVerificationFailedException", ""),
+            "AWS refused unsigned code",
+        ),
+        (
             service("ThrottledException", ""),
             "AWS throttled the request",
         ),

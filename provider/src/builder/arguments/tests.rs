@@ -43,3 +43,21 @@ fn defaults_are_documented() {
         }
     }
 }
+
+/// States of versions without `ipv6_allowed_for_dual_stack` have null there, once upgraded.
+#[test]
+fn a_vpc_of_an_older_state_is_read() {
+    let ids = |id: &str| Value::from(vec![id]);
+    let older = Value::object([
+        ("subnet_ids", ids("subnet-1")),
+        ("security_group_ids", ids("sg-1")),
+    ]);
+    let mut upgraded = older.clone();
+    upgraded.set("ipv6_allowed_for_dual_stack", Value::Null);
+    for vpc in [older, upgraded] {
+        let state = Value::object([("vpc_config", vpc)]);
+        let vpc = Arguments::read(&state).unwrap().vpc_config.unwrap();
+        assert!(!vpc.ipv6_allowed_for_dual_stack);
+        assert_eq!(vpc.subnet_ids.len(), 1);
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use tfplugin_sdk::{Attribute, Block, Type, Value, validators};
 
 use super::declare::ArgumentType;
@@ -14,6 +14,13 @@ use crate::builder::tags::ConfiguredTags;
 pub(in crate::builder) struct VpcConfig {
     pub subnet_ids: BTreeSet<String>,
     pub security_group_ids: BTreeSet<String>,
+    /// Null in states of versions that did not have it yet.
+    #[serde(default, deserialize_with = "null_is_false")]
+    pub ipv6_allowed_for_dual_stack: bool,
+}
+
+fn null_is_false<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or_default())
 }
 
 impl From<VpcConfig> for Value {
@@ -21,11 +28,15 @@ impl From<VpcConfig> for Value {
         let VpcConfig {
             subnet_ids,
             security_group_ids,
+            ipv6_allowed_for_dual_stack,
         } = config;
-        let set = |ids: BTreeSet<String>| Value::List(ids.into_iter().map(Value::from).collect());
         Value::object([
-            ("subnet_ids", set(subnet_ids)),
-            ("security_group_ids", set(security_group_ids)),
+            ("subnet_ids", subnet_ids.into()),
+            ("security_group_ids", security_group_ids.into()),
+            (
+                "ipv6_allowed_for_dual_stack",
+                ipv6_allowed_for_dual_stack.into(),
+            ),
         ])
     }
 }
@@ -68,6 +79,20 @@ impl ArgumentType for Option<String> {
     }
 }
 
+impl ArgumentType for BTreeSet<String> {
+    type Form = Attribute;
+
+    fn form(default: Self) -> Attribute {
+        Attribute::set(Type::String).default(default)
+    }
+
+    #[cfg(test)]
+    fn altered(mut self) -> Self {
+        self.insert("x".to_owned());
+        self
+    }
+}
+
 /// Tags, of which some may be null.
 impl ArgumentType for Option<ConfiguredTags> {
     type Form = Attribute;
@@ -101,6 +126,13 @@ impl ArgumentType for Option<VpcConfig> {
                 "security_group_ids",
                 ids("sg-").description("IDs of the security groups, 1 to 16."),
             )
+            .attribute(
+                "ipv6_allowed_for_dual_stack",
+                Attribute::bool().default(false).description(
+                    "Whether the functions may connect over IPv6. Requires that every subnet is \
+                     dual-stack. Default: `false`.",
+                ),
+            )
     }
 
     #[cfg(test)]
@@ -108,6 +140,7 @@ impl ArgumentType for Option<VpcConfig> {
         Some(VpcConfig {
             subnet_ids: ["subnet-1".to_owned()].into(),
             security_group_ids: ["sg-1".to_owned()].into(),
+            ipv6_allowed_for_dual_stack: true,
         })
     }
 }

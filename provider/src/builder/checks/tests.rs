@@ -52,9 +52,14 @@ fn messages_repair() {
             "want the ARN of a KMS key",
         ),
         (
-            permissions_boundary(),
+            policy_arn(),
             "boundary".into(),
             "want the ARN of a managed policy",
+        ),
+        (
+            code_signing_config(),
+            "arn:aws:lambda:r:123456789012:function:csc-1".into(),
+            "want the ARN of a code signing configuration",
         ),
         (
             destination(),
@@ -89,7 +94,12 @@ fn messages_repair() {
         (
             tags(),
             Value::object([("aws:x", "1".into())]),
-            "x[\"aws:x\"]: The prefix",
+            "x[\"aws:x\"]: The key \"aws:x\" starts with aws:",
+        ),
+        (
+            tags(),
+            Value::object([("cost", "100%".into())]),
+            "x[\"cost\"]: The value of \"cost\" contains '%'",
         ),
         (
             tags(),
@@ -118,12 +128,14 @@ fn good_values_pass() {
             "arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-1".into(),
         ),
         (
-            permissions_boundary(),
+            policy_arn(),
             "arn:aws:iam::aws:policy/PowerUserAccess".into(),
         ),
+        (policy_arn(), "arn:aws:iam::123456789012:policy/a/b".into()),
         (
-            permissions_boundary(),
-            "arn:aws:iam::123456789012:policy/a/b".into(),
+            code_signing_config(),
+            "arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0123456789abcdefg"
+                .into(),
         ),
         (destination(), "arn:aws:sqs:eu-west-1:123456789012:q".into()),
         (destination(), "arn:aws:sns:eu-west-1:123456789012:t".into()),
@@ -147,13 +159,25 @@ fn good_values_pass() {
 }
 
 #[test]
-fn default_tags_count() {
-    let many = |count: usize| -> Value {
-        Value::object((0..count).map(|n| (format!("k{n}"), "v".into())))
+fn tags_are_checked_together_with_the_default_tags() {
+    let tags = |keys: &[&str], value: &str| -> Tags {
+        let keys = keys.iter();
+        keys.map(|key| ((*key).to_owned(), value.to_owned()))
+            .collect()
     };
-    assert!(all_tags(&many(49)).is_ok());
-    assert_eq!(all_tags(&many(50)).unwrap_err().summary, "Too many tags");
-    let own = Value::object([(OWNER_TAG, "x".into())]);
-    assert_eq!(all_tags(&own).unwrap_err().summary, "Invalid tag");
-    assert!(all_tags(&Value::Unknown).is_ok());
+    let numbered: Vec<String> = (0..50).map(|n| format!("k{n}")).collect();
+    let numbered: Vec<&str> = numbered.iter().map(String::as_str).collect();
+    assert!(all_tags(&tags(&numbered[1..], "v")).is_ok());
+    for (got, want) in [
+        (tags(&numbered, "v"), "Got 50 tags"),
+        (tags(&[OWNER_TAG], "v"), "is the builder's own"),
+        (tags(&["SOCI-Index-Builder"], "v"), "is the builder's own"),
+        (tags(&["Team", "team"], "v"), "differ in case alone"),
+        (tags(&["aws:x"], "v"), "reserved for AWS"),
+        (tags(&["a"], "100%"), "contains '%'"),
+    ] {
+        let error = all_tags(&got).unwrap_err();
+        assert!(error.detail.contains(want), "{}", error.detail);
+        assert!(error.detail.contains("default_tags"), "{}", error.detail);
+    }
 }

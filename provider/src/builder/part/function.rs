@@ -4,6 +4,7 @@
 mod config;
 mod invocation;
 pub(in crate::builder) mod permission;
+mod signing;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,6 +23,7 @@ pub(in crate::builder) use config::{Config, Surroundings};
 use config::{SdkConfig, with_config};
 pub(in crate::builder) use invocation::Invocation;
 use permission::Permissions;
+pub(in crate::builder) use signing::CodeSigning;
 
 /// Architecture of a function for which Lambda names none.
 const DEFAULT_ARCHITECTURE: &str = "x86_64";
@@ -40,6 +42,8 @@ pub(in crate::builder) struct Desired {
     pub architecture: String,
     /// `None` if this provider was built without code for the architecture.
     pub code: Option<&'static Zip>,
+    /// ARN of the code signing configuration.
+    pub code_signing: Option<String>,
     /// -1 for none.
     pub reserved: i64,
     pub invocation: Invocation,
@@ -53,6 +57,7 @@ pub(in crate::builder) struct Observed {
     pub architecture: String,
     /// SHA-256 of the code, in base64.
     pub code_sha256: String,
+    pub code_signing: CodeSigning,
     /// -1 for none.
     pub reserved: i64,
     pub invocation: Invocation,
@@ -70,6 +75,7 @@ impl Desired {
         Self {
             architecture: architecture.to_owned(),
             code: bundle().and_then(|bundle| bundle.zip(which, architecture)),
+            code_signing: arguments.code_signing_config_arn.clone(),
             reserved: match which {
                 Which::EventFilter => UNRESERVED,
                 Which::IndexGenerator => arguments.reserved_concurrent_executions,
@@ -104,6 +110,14 @@ impl Part for Function {
         let Some(mut function) = output.configuration else {
             return Ok(None);
         };
+        // Both come with status 200, and would read as drift.
+        if let Some(error) = &output.tags_error {
+            let (code, message) = (error.error_code(), error.message());
+            return Err(AwsError::hidden("lambda:ListTags", code, message));
+        }
+        if let Some(error) = config::hidden_environment(&function) {
+            return Err(error);
+        }
         let architectures = function.architectures.take().unwrap_or_default();
         let concurrency = output.concurrency;
         let reserved = concurrency.and_then(|found| found.reserved_concurrent_executions);
@@ -114,12 +128,13 @@ impl Part for Function {
                     .map_or(DEFAULT_ARCHITECTURE, Architecture::as_str)
                     .to_owned(),
                 code_sha256: function.code_sha256.take().unwrap_or_default(),
+                code_signing: CodeSigning::observe(session, &self.name).await?,
                 config: Config::observed(function),
                 reserved: reserved.map_or(UNRESERVED, Into::into),
                 invocation: Invocation::observe(session, &self.name).await?,
                 permissions: permission::observe(session, &self.name).await?,
             },
-            tags: output.tags.unwrap_or_default().into_iter().collect(),
+            tags: Some(output.tags.unwrap_or_default().into_iter().collect()),
         }))
     }
 
@@ -142,6 +157,7 @@ impl Part for Function {
             .function_name(&self.name)
             .architectures(Architecture::from(desired.architecture.as_str()))
             .code(FunctionCode::builder().set_zip_file(code).build())
+            .set_code_signing_config_arn(desired.code_signing.clone())
             .set_tags(Some(tags.clone().into_iter().collect()));
         let create = with_config!(create, desired.config.to_create());
         session.call.send(|| create.clone().send()).await?;
@@ -149,6 +165,7 @@ impl Part for Function {
             config: desired.config.clone(),
             architecture: desired.architecture.clone(),
             code_sha256: desired.code.map_or("", |zip| zip.sha256).to_owned(),
+            code_signing: CodeSigning::Known(desired.code_signing.clone()),
             reserved: UNRESERVED,
             invocation: Invocation::default(),
             permissions: BTreeMap::new(),
@@ -169,6 +186,7 @@ impl Part for Function {
             config,
             architecture,
             code,
+            code_signing,
             reserved,
             invocation,
             permissions,
@@ -178,6 +196,9 @@ impl Part for Function {
         if *config != observed.config {
             self.update_config(session, config).await?;
         }
+        // Lambda checks new code against it.
+        let signing = &observed.code_signing;
+        signing::set(session, &self.name, code_signing.as_deref(), signing).await?;
         if let Some(code) = code
             && (code.sha256 != observed.code_sha256 || *architecture != observed.architecture)
         {
@@ -220,6 +241,7 @@ impl Part for Function {
             config,
             architecture,
             code_sha256: _, // the attribute `code_sha256`
+            code_signing,
             reserved,
             invocation,
             permissions,
@@ -227,6 +249,10 @@ impl Part for Function {
         let mut found = Config::differences(&desired.config, config);
         for (name, differs) in [
             ("architecture", *architecture != desired.architecture),
+            (
+                "code signing",
+                code_signing.differs_from(desired.code_signing.as_deref()),
+            ),
             ("reserved concurrency", *reserved != desired.reserved),
             ("asynchronous invocation", *invocation != desired.invocation),
         ] {

@@ -1,6 +1,6 @@
 //! A CloudWatch log group.
 
-use super::{Observed, Part, changed_fields, if_exists};
+use super::{Observed, Part, if_exists, if_supported};
 use crate::aws::AwsError;
 use crate::builder::arguments::Arguments;
 use crate::builder::tags::Tags;
@@ -17,6 +17,8 @@ pub(in crate::builder) struct LogGroup {
 pub(in crate::builder) struct Properties {
     /// Days; 0 keeps everything.
     pub retention: i64,
+    /// Name of a policy of the account that overrides the retention, and hides the group's own.
+    pub retention_policy: Option<String>,
     pub kms_key: Option<String>,
 }
 
@@ -25,8 +27,14 @@ impl Properties {
     pub(in crate::builder) fn desired(arguments: &Arguments) -> Self {
         Self {
             retention: arguments.log_retention_in_days,
+            retention_policy: None,
             kms_key: arguments.log_kms_key_id.clone(),
         }
+    }
+
+    /// Returns the group's own retention, unless a policy of the account hides it.
+    pub(in crate::builder) fn own_retention(&self) -> Option<i64> {
+        self.retention_policy.is_none().then_some(self.retention)
     }
 }
 
@@ -45,13 +53,14 @@ impl Part for LogGroup {
         };
         let list = session.logs.list_tags_for_resource();
         let list = list.resource_arn(&self.arn);
-        let tags = session.call.send(|| list.clone().send()).await?.tags;
+        let tags = if_supported(session.call.send(|| list.clone().send()).await)?;
         Ok(Some(Observed {
             properties: Properties {
                 retention: group.retention_in_days.unwrap_or_default().into(),
+                retention_policy: group.retention_policy_name,
                 kms_key: group.kms_key_id,
             },
-            tags: tags.unwrap_or_default().into_iter().collect(),
+            tags: tags.map(|found| found.tags.unwrap_or_default().into_iter().collect()),
         }))
     }
 
@@ -71,9 +80,18 @@ impl Part for LogGroup {
             .log_group_name(&self.name)
             .set_kms_key_id(desired.kms_key.clone())
             .set_tags(Some(tags.clone().into_iter().collect()));
-        session.call.send(|| create.clone().send()).await?;
+        match session.call.send(|| create.clone().send()).await {
+            Err(error) if error.is_unsupported() => {
+                let untagged = create.set_tags(None);
+                session.call.send(|| untagged.clone().send()).await?;
+            }
+            created => {
+                created?;
+            }
+        }
         Ok(Properties {
             retention: 0,
+            retention_policy: None,
             kms_key: desired.kms_key.clone(),
         })
     }
@@ -84,8 +102,14 @@ impl Part for LogGroup {
         desired: &Properties,
         observed: &Properties,
     ) -> Result<(), AwsError> {
-        let (Properties { retention, kms_key }, name) = (desired, &self.name);
-        if *retention != observed.retention {
+        let Properties {
+            retention,
+            retention_policy: _, // nothing of the group
+            kms_key,
+        } = desired;
+        let name = &self.name;
+        // What a policy hides is set all the same: it counts again when the policy goes.
+        if observed.own_retention() != Some(*retention) {
             self.set_retention(session, *retention).await?;
         }
         if *kms_key != observed.kms_key {
@@ -124,14 +148,22 @@ impl Part for LogGroup {
     }
 
     fn differences(desired: &Properties, observed: &Properties) -> Vec<String> {
-        changed_fields!(
-            Properties {
-                retention: "retention",
-                kms_key: "KMS key",
-            },
-            desired,
-            observed
-        )
+        let Properties {
+            retention,
+            retention_policy: _, // nothing of the group
+            kms_key,
+        } = desired;
+        let mut found = Vec::new();
+        let own = observed.own_retention();
+        for (name, differs) in [
+            ("retention", own.is_some_and(|own| own != *retention)),
+            ("KMS key", observed.kms_key != *kms_key),
+        ] {
+            if differs {
+                found.push(format!("{name} changed"));
+            }
+        }
+        found
     }
 }
 

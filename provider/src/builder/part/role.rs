@@ -49,7 +49,7 @@ impl Properties {
             trust: policy::trust(),
             boundary: arguments.permissions_boundary.clone(),
             policies: [(POLICY.to_owned(), policy)].into(),
-            attached: policy::attached(arguments, account).into_iter().collect(),
+            attached: policy::attached(of, arguments, account),
         }
     }
 }
@@ -85,7 +85,7 @@ impl Part for Role {
                 policies,
                 attached: self.attached(session).await?,
             },
-            tags: tags.map(|tag| (tag.key, tag.value)).collect(),
+            tags: Some(tags.map(|tag| (tag.key, tag.value)).collect()),
         }))
     }
 

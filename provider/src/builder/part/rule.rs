@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_eventbridge::types::{RuleState, Tag, Target as SdkTarget};
 use serde_json::Value as Json;
 
-use super::{Observed, Part, changed_entries, exists, foreign};
+use super::{Observed, Part, changed_entries, exists, foreign, if_supported};
 use crate::aws::AwsError;
 use crate::builder::arguments::Arguments;
 use crate::builder::pattern;
@@ -74,8 +74,7 @@ impl Part for Rule {
         let targets = self.targets(session).await?.into_iter();
         let list = session.events.list_tags_for_resource();
         let list = list.resource_arn(rule.arn.unwrap_or_default());
-        let tags = session.call.send(|| list.clone().send()).await?.tags;
-        let tags = tags.unwrap_or_default().into_iter();
+        let tags = if_supported(session.call.send(|| list.clone().send()).await)?;
         Ok(Some(Observed {
             properties: Properties {
                 pattern: rule.event_pattern.unwrap_or_default(),
@@ -90,7 +89,10 @@ impl Part for Rule {
                     })
                     .collect(),
             },
-            tags: tags.map(|tag| (tag.key, tag.value)).collect(),
+            tags: tags.map(|found| {
+                let tags = found.tags.unwrap_or_default().into_iter();
+                tags.map(|tag| (tag.key, tag.value)).collect()
+            }),
         }))
     }
 
@@ -106,7 +108,10 @@ impl Part for Rule {
         desired: &Properties,
         tags: &Tags,
     ) -> Result<Properties, AwsError> {
-        self.put(session, desired, Some(tags)).await?;
+        match self.put(session, desired, Some(tags)).await {
+            Err(error) if error.is_unsupported() => self.put(session, desired, None).await?,
+            put => put?,
+        }
         Ok(Properties {
             targets: BTreeMap::new(),
             ..desired.clone()

@@ -3,8 +3,8 @@ use std::collections::BTreeSet;
 use lambda::environment::GENERATOR_ARN;
 use serde_json::json;
 
-use super::super::part::function;
 use super::super::part::function::permission::{Permission, STATEMENT};
+use super::super::part::function::{self, CodeSigning};
 use super::super::part::role::{self, POLICY};
 use super::super::part::rule::{self, TARGET, Target};
 use super::super::part::{self, Part};
@@ -26,14 +26,14 @@ fn parts() -> Parts {
 
 fn desired(arguments: &Arguments) -> Desired {
     let tags = tags::all(arguments.tags.as_ref(), &Tags::new());
-    let tags = tags::with_owner(tags, "x/1".to_owned());
+    let tags = DesiredTags::new(tags, "x/1".to_owned(), IgnoredTags::default());
     Desired::new(&parts(), arguments, &account(), tags)
 }
 
 /// Returns what AWS has when nothing differs.
 fn observed(desired: &Desired) -> Observed {
     fn part<P: Part>(properties: P::Observed, desired: &Desired) -> Option<part::Observed<P>> {
-        let tags = desired.tags.clone();
+        let tags = Some(desired.tags.of_new().clone());
         Some(part::Observed { properties, tags })
     }
     let unit = |unit: &DesiredUnit| {
@@ -46,6 +46,7 @@ fn observed(desired: &Desired) -> Observed {
                     config: function.config,
                     architecture: function.architecture,
                     code_sha256: "x".to_owned(),
+                    code_signing: CodeSigning::Known(function.code_signing),
                     reserved: function.reserved,
                     invocation: function.invocation,
                     permissions: function.permissions,
@@ -64,8 +65,9 @@ fn observed(desired: &Desired) -> Observed {
 fn refreshed(recorded: &Arguments, observed: &Observed) -> Arguments {
     recorded.refreshed(&Observation {
         parts: observed,
+        recorded,
         default_tags: &Tags::new(),
-        recorded_tags: recorded.tags.as_ref(),
+        ignored_tags: &IgnoredTags::default(),
     })
 }
 
@@ -90,7 +92,12 @@ fn every_argument_is_observed_or_says_why_not() {
             assert_eq!(refreshed, want, "{name}");
         }
     }
-    let want = ["event_bus_name", "index_existing", "name"];
+    let want = [
+        "event_bus_name",
+        "index_existing",
+        "log_skip_destroy",
+        "name",
+    ];
     assert_eq!(kept.into_iter().collect::<Vec<_>>(), want);
 }
 
@@ -168,7 +175,7 @@ fn every_change_shows() {
             "rule \"x\": target changed",
         ),
         (
-            |seen| seen.rule.as_mut().unwrap().tags.clear(),
+            |seen| seen.rule.as_mut().unwrap().tags = Some(Tags::new()),
             "rule \"x\": tags changed",
         ),
         (
@@ -226,6 +233,13 @@ fn every_change_shows() {
             "function \"x-generator\": runtime changed",
         ),
         (
+            |seen| {
+                let signing = CodeSigning::Known(Some("arn".to_owned()));
+                function(&mut seen.filter).code_signing = signing;
+            },
+            "function \"x-filter\": code signing changed",
+        ),
+        (
             |seen| function(&mut seen.filter).invocation.retries = 0,
             "function \"x-filter\": asynchronous invocation changed",
         ),
@@ -255,6 +269,10 @@ fn every_change_shows() {
         change(&mut observed);
         assert_eq!(parts().drift(&desired, &observed), [*line]);
     }
+}
+
+fn tags_of<P: Part>(part: &mut Option<part::Observed<P>>) -> &mut Tags {
+    part.as_mut().unwrap().tags.as_mut().unwrap()
 }
 
 #[test]
@@ -300,13 +318,11 @@ fn tags_of_aws_are_no_drift() {
     let desired = desired(&Arguments::named("x"));
     let mut observed = observed(&desired);
     let tag = || ("aws:cloudformation:stack-name".to_owned(), "s".to_owned());
-    observed.rule.as_mut().unwrap().tags.extend([tag()]);
+    tags_of(&mut observed.rule).extend([tag()]);
     assert!(parts().drift(&desired, &observed).is_empty());
 
-    let function = observed.generator.function.as_mut().unwrap();
-    function
-        .tags
-        .extend([tag(), ("a".to_owned(), "1".to_owned())]);
+    let more = [tag(), ("a".to_owned(), "1".to_owned())];
+    tags_of(&mut observed.generator.function).extend(more);
     let lines = parts().drift(&desired, &observed);
     assert_eq!(lines, ["function \"x-generator\": tags changed"]);
     let want = [("a".to_owned(), "1".to_owned())];
@@ -319,6 +335,33 @@ fn tags_of_aws_are_no_drift() {
     assert_eq!(observed.tags(), Some(Tags::new()));
     observed.filter.function = None;
     assert_eq!(observed.tags(), None);
+}
+
+#[test]
+fn a_retention_policy_of_the_account_is_no_drift() {
+    let arguments = Arguments::named("x");
+    let desired = desired(&arguments);
+    let mut observed = observed(&desired);
+    for unit in [&mut observed.filter, &mut observed.generator] {
+        let properties = &mut unit.log_group.as_mut().unwrap().properties;
+        properties.retention = 7;
+        properties.retention_policy = Some("organization".to_owned());
+    }
+    assert!(parts().drift(&desired, &observed).is_empty());
+    assert_eq!(refreshed(&arguments, &observed), arguments);
+}
+
+#[test]
+fn a_hidden_code_signing_configuration_is_no_drift() {
+    let mut arguments = Arguments::named("x");
+    arguments.code_signing_config_arn = Some("arn".to_owned());
+    let desired = desired(&arguments);
+    let mut observed = observed(&desired);
+    for unit in [&mut observed.filter, &mut observed.generator] {
+        unit.function.as_mut().unwrap().properties.code_signing = CodeSigning::Hidden;
+    }
+    assert!(parts().drift(&desired, &observed).is_empty());
+    assert_eq!(refreshed(&arguments, &observed), arguments);
 }
 
 #[test]
@@ -336,4 +379,15 @@ fn a_builder_of_another_region_is_not_gone() {
     for part in ["account 123456789012, region eu-west-1", "region us-east-1"] {
         assert!(error.detail.contains(part), "{}", error.detail);
     }
+}
+
+#[test]
+fn parts_without_tags_are_not_different() {
+    let desired = desired(&Arguments::named("x"));
+    let mut observed = observed(&desired);
+    observed.rule.as_mut().unwrap().tags = None;
+    for unit in [&mut observed.filter, &mut observed.generator] {
+        unit.log_group.as_mut().unwrap().tags = None;
+    }
+    assert!(parts().drift(&desired, &observed).is_empty());
 }

@@ -55,6 +55,15 @@ fn requests_and_responses_are_forwarded_unchanged() {
 }
 
 #[test]
+fn text_is_replaced() {
+    let proxy = Proxy::start(server("hello")).unwrap();
+    let fault = Fault::Replace("ell", "ipp");
+    proxy.add(Rule::new("GET", "/", fault).times(1));
+    assert_eq!(get(&proxy, "/").unwrap().body, b"hippo");
+    assert_eq!(get(&proxy, "/").unwrap().body, b"hello");
+}
+
+#[test]
 fn a_rule_applies_as_often_as_it_says() {
     let proxy = Proxy::start(server("hello")).unwrap();
     proxy.add(Rule::new("GET", "/blobs/", Fault::Answer(503)).times(2));

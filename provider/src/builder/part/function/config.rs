@@ -10,6 +10,7 @@ use aws_sdk_lambda::types::{
     VpcConfig as SdkVpcConfig,
 };
 
+use crate::aws::AwsError;
 use crate::builder::arguments::{Arguments, DEFAULT_STORAGE, VpcConfig};
 use crate::builder::environment::Environment;
 use crate::builder::part::changed_fields;
@@ -162,6 +163,7 @@ impl Config {
                 .unwrap_or_default()
                 .into_iter()
                 .collect(),
+            ipv6_allowed_for_dual_stack: vpc.ipv6_allowed_for_dual_stack.unwrap_or_default(),
         });
         let tracing = function.tracing_config.and_then(|found| found.mode);
         let layers = function.layers.unwrap_or_default().into_iter();
@@ -260,6 +262,15 @@ impl Config {
     }
 }
 
+/// Returns why the environment of a function is not shown, if the permission for it is missing. An
+/// environment that nobody can read, because its key is gone, is one that differs.
+pub(super) fn hidden_environment(function: &FunctionConfiguration) -> Option<AwsError> {
+    let error = function.environment.as_ref()?.error()?;
+    let (code, message) = (error.error_code()?, error.message().unwrap_or_default());
+    code.contains("AccessDenied")
+        .then(|| AwsError::hidden("kms:Decrypt", code, message))
+}
+
 impl Logging {
     fn desired(group: &str, level: &str) -> Self {
         let system_level = match level {
@@ -317,14 +328,42 @@ fn vpc_to_sdk(vpc: VpcConfig) -> SdkVpcConfig {
     let VpcConfig {
         subnet_ids,
         security_group_ids,
+        ipv6_allowed_for_dual_stack,
     } = vpc;
     SdkVpcConfig::builder()
         .set_subnet_ids(Some(subnet_ids.into_iter().collect()))
         .set_security_group_ids(Some(security_group_ids.into_iter().collect()))
+        .ipv6_allowed_for_dual_stack(ipv6_allowed_for_dual_stack)
         .build()
 }
 
 /// Converts a number whose range was checked with the configuration.
 pub(super) fn to_i32(number: i64) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_lambda::types::{EnvironmentError, EnvironmentResponse};
+
+    use super::*;
+
+    #[test]
+    fn only_a_missing_permission_hides_an_environment() {
+        let function = |code: &str| {
+            let error = EnvironmentError::builder().error_code(code).message("m");
+            let environment = EnvironmentResponse::builder().error(error.build());
+            FunctionConfiguration::builder()
+                .environment(environment.build())
+                .build()
+        };
+        for code in ["AccessDeniedException", "KMSAccessDeniedException"] {
+            let error = hidden_environment(&function(code)).expect(code);
+            assert!(error.to_string().contains("kms:Decrypt"), "{error}");
+            assert!(error.is_denied());
+        }
+        assert!(hidden_environment(&function("KMSDisabledException")).is_none());
+        let plain = FunctionConfiguration::builder().build();
+        assert!(hidden_environment(&plain).is_none());
+    }
 }
