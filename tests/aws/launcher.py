@@ -12,11 +12,13 @@ Additions to ministack, all of them behaviour of AWS:
 - a function is created with its code signing configuration;
 - the registry serves ranges of blobs and the referrers of a manifest;
 - deleting a tag keeps the image, unless it is the last tag;
-- the authorisation token names the endpoint of this registry.
+- the authorisation token names the endpoint of this registry;
+- a request that the model of its service does not allow is refused (models.py).
 """
 
 import asyncio
 import base64
+import html
 import json
 import os
 import re
@@ -366,6 +368,43 @@ def keep_code_signing():
     lambda_svc._create_function = create_function
 
 
+def held_against_models(app):
+    """Refuses signed requests that AWS's models of its services do not allow."""
+    import models
+
+    async def checked(scope, receive, send):
+        headers = {name.decode(): value.decode() for name, value in scope.get("headers", ())}
+        if not headers.get("authorization", "").startswith("AWS4-"):
+            return await app(scope, receive, send)
+        messages = [await receive()]
+        while messages[-1].get("more_body"):
+            messages.append(await receive())
+        body = b"".join(message.get("body", b"") for message in messages)
+        try:
+            path, query = scope["raw_path"].decode(), scope["query_string"].decode()
+            models.check(scope["method"], path.partition("?")[0], query, headers, body)
+        except models.Invalid as invalid:
+            code = "InvalidByModel"
+            if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+                error = f"<Code>{code}</Code><Message>{html.escape(str(invalid))}</Message>"
+                text, kind = f"<ErrorResponse><Error>{error}</Error></ErrorResponse>", "text/xml"
+            else:
+                text = json.dumps({"__type": code, "message": str(invalid)})
+                kind = "application/json"
+            kinds = [(b"content-type", kind.encode()), (b"x-amzn-errortype", code.encode())]
+            await send({"type": "http.response.start", "status": 400, "headers": kinds})
+            return await send({"type": "http.response.body", "body": text.encode()})
+
+        whole = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def again():
+            return whole.pop() if whole else await receive()
+
+        return await app(scope, again, send)
+
+    return checked
+
+
 class Anything:
     """Contains everything."""
 
@@ -399,6 +438,7 @@ def main():
     enforce_permissions()
     refuse_deletions()
     keep_code_signing()
+    checked = held_against_models(app)
 
     async def application(scope, receive, send):
         async def watched(message):
@@ -406,7 +446,7 @@ def main():
             if message["type"] == "lifespan.startup.complete":
                 print(f"ready http://127.0.0.1:{port}", flush=True)
 
-        await app(scope, receive, watched if scope["type"] == "lifespan" else send)
+        await checked(scope, receive, watched if scope["type"] == "lifespan" else send)
 
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]

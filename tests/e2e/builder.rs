@@ -11,6 +11,8 @@ mod module;
 mod network;
 mod ownership;
 mod pushes;
+mod requests;
+mod second;
 mod sharing;
 mod tags;
 mod upgrade;

@@ -44,9 +44,18 @@ pub struct LocalAws {
 impl LocalAws {
     /// Starts a local AWS with an empty account.
     pub fn start() -> Result<Self> {
+        Self::launch("tests/aws/launcher.py")
+    }
+
+    /// Starts a local AWS that shares nothing with the other: moto, without registry and functions.
+    pub fn start_second() -> Result<Self> {
+        Self::launch("tests/aws/second.py")
+    }
+
+    fn launch(script: &str) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("soci-aws-").tempdir()?;
         let mut command = Command::new(binaries::python()?);
-        command.arg(workspace::root().join("tests/aws/launcher.py"));
+        command.arg(workspace::root().join(script));
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
             if ["AWS_", "MINISTACK_", "LAMBDA_", "LOCALSTACK_"]
@@ -64,7 +73,7 @@ impl LocalAws {
         let address = wait::until("the local AWS to listen", START, || {
             let output = process.output_so_far();
             if let Some(status) = process.try_status()? {
-                bail!("launcher.py: {status}\n{output}");
+                bail!("{script}: {status}\n{output}");
             }
             let line = output
                 .lines()

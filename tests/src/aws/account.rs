@@ -32,7 +32,7 @@ impl Account {
 impl LocalAws {
     /// Lists everything in the account.
     pub fn account(&self) -> Result<Account> {
-        let functions = self.lambda("GET", "/2015-03-31/functions/", &Value::Null)?;
+        let functions = self.lambda("GET", "/2015-03-31/functions", &Value::Null)?;
         let groups = self.call(Service::Logs, "DescribeLogGroups", &json!({}))?;
         let buses = self.call(Service::Events, "ListEventBuses", &json!({}))?;
         let mut rules = BTreeSet::new();
