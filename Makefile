@@ -22,7 +22,7 @@ build: bundle ## build target/release/soci and target/release/terraform-provider
 
 # Unoptimized, like `test`: nearly all of the time goes into compiling, and the two share it.
 demo: ## push an image to a local AWS, and watch it get its index
-	@scripts/setup.sh test
+	@scripts/setup.sh demo
 	@scripts/bundle.sh debug
 	$(CARGO) build --workspace --bins --locked
 	@"$(TARGET_DIR)/debug/demo"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that a machine has what a target needs:
 #
-#   scripts/setup.sh build|bundle|test|lint|interop ...
+#   scripts/setup.sh build|bundle|demo|test|lint|interop ...
 #
 # Debian packages are installed when they are missing and this runs as root.
 # What it cannot install it names, together with the way to get it, and fails.
@@ -103,23 +103,26 @@ install_cargo_deny() {
   cargo install --quiet --locked --debug --no-default-features "cargo-deny@$CARGO_DENY_VERSION"
 }
 
-# The Python packages of the tests, again whenever the list of them or the Python changes.
+# The Python packages of a list, again whenever it or the Python changes. The first list comes into a
+# new environment, others into that one.
 install_python_packages() {
-  local list=tests/requirements.txt directory=target/python stamp
+  local list=tests/$1.txt directory=target/python stamp
   stamp="$(python3 --version) $(sha256sum <"$list")" || return 0
-  [ "$stamp" != "$(cat "$directory/stamp" 2>/dev/null)" ] || return 0
+  [ "$stamp" != "$(cat "$directory/$1.stamp" 2>/dev/null)" ] || return 0
   echo "setup: installing the Python packages of $list in $directory"
-  rm -rf "$directory"
-  if ! python3 -m venv "$directory" ||
-    ! "$directory/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -r "$list"; then
+  if [ "$1" = requirements ]; then
+    rm -rf "$directory"
+    python3 -m venv "$directory" || true
+  fi
+  if ! "$directory/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -r "$list"; then
     missing+=("the Python packages of $list: python3 with its venv module, and a way to https://pypi.org (PIP_INDEX_URL names a mirror)")
     return 0
   fi
-  echo "$stamp" >"$directory/stamp"
+  echo "$stamp" >"$directory/$1.stamp"
 }
 
 main() {
-  local target want_deny=false want_python=false
+  local target list want_deny=false python=()
   [ $# -gt 0 ] || set -- help
   for target in "$@"; do
     case $target in
@@ -128,13 +131,20 @@ main() {
         need_rust
         need_python
         ;;
+      demo)
+        need_rust
+        need_terraform
+        need skopeo skopeo
+        need_python
+        python=(requirements)
+        ;;
       test)
         need_rust
         need_terraform
         need docker-registry docker-registry
         need skopeo skopeo
         need_python
-        want_python=true
+        python=(requirements requirements-test)
         ;;
       interop)
         need_rust
@@ -145,7 +155,7 @@ main() {
         need docker-registry docker-registry
         need skopeo skopeo
         need_python
-        want_python=true
+        python=(requirements)
         ;;
       lint)
         need_rust
@@ -153,7 +163,7 @@ main() {
         want_deny=true
         ;;
       *)
-        echo "usage: scripts/setup.sh build|bundle|test|lint|interop ..." >&2
+        echo "usage: scripts/setup.sh build|bundle|demo|test|lint|interop ..." >&2
         return 2
         ;;
     esac
@@ -164,7 +174,7 @@ main() {
   fi
   install_packages
   if $want_deny; then install_cargo_deny; fi
-  if $want_python; then install_python_packages; fi
+  for list in "${python[@]}"; do install_python_packages "$list"; done
 
   if [ ${#missing[@]} -gt 0 ]; then
     echo "setup: something is missing on this machine:" >&2
