@@ -54,13 +54,6 @@ fn denies_writing(error: &soci::RegistryError) -> bool {
     error.is_write() && error.status_code() == Some(403)
 }
 
-/// Whether a registry refused to move a tag.
-pub(crate) fn is_immutable(error: &Error) -> bool {
-    error
-        .registry()
-        .is_some_and(soci::RegistryError::is_immutable_tag)
-}
-
 /// Returns a summary and the next step.
 fn explain(image: &str, error: &Error) -> (&'static str, String) {
     let host = image.split('/').next().unwrap_or(image);
@@ -73,7 +66,7 @@ fn explain(image: &str, error: &Error) -> (&'static str, String) {
             "Registry credentials not available",
             format!("Log in again with `docker login {host}`, or correct the file."),
         ),
-        Error::Registry(_) if is_immutable(error) => (
+        Error::Registry(_) if error.is_immutable_tag() => (
             "Tag is immutable",
             "The tag exists with other content and cannot be moved. Delete it, or make the \
              repository's tags mutable."

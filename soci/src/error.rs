@@ -195,6 +195,11 @@ impl Error {
         }
     }
 
+    /// Whether a registry refuses to move or delete a tag because it is immutable.
+    pub fn is_immutable_tag(&self) -> bool {
+        self.registry().is_some_and(RegistryError::is_immutable_tag)
+    }
+
     /// Whether something does not exist, in the registry's own words or the file system's.
     pub fn is_not_found(&self) -> bool {
         match self {

@@ -51,7 +51,8 @@ pub fn stripped(name: &str) -> Result<PathBuf> {
     Ok(copy)
 }
 
-/// Returns the path of the Python that has the packages of `tests/requirements.txt`.
+/// Returns the path of the Python that has the packages of `tests/requirements.txt` and
+/// `tests/requirements-test.txt`.
 pub fn python() -> Result<PathBuf> {
     let path = workspace::root().join("target/python/bin/python");
     if !path.is_file() {

@@ -13,10 +13,7 @@
 //! Whoever deploys `<tag>-soci` must get the image of `<tag>`. So where an image has no layer to
 //! index, the output's tag becomes an alias: it names the source image itself.
 
-use soci::{
-    Destination, Digest, Error as SociError, ImageSource, Manifest, RegistryError, RegistryImage,
-    Report,
-};
+use soci::{Destination, Digest, Error as SociError, ImageSource, Manifest, RegistryImage, Report};
 use soci::{Version, inspect, is_fresh};
 
 use super::config::Config;
@@ -278,10 +275,7 @@ impl IndexJob<'_> {
         let Err(error) = self.image.tag(manifest, tag).await else {
             return Ok(());
         };
-        if !error
-            .registry()
-            .is_some_and(RegistryError::is_immutable_tag)
-        {
+        if !error.is_immutable_tag() {
             return Err(error.into());
         }
         let want = manifest.descriptor.digest;

@@ -6,7 +6,7 @@ use tfplugin_sdk::{Context, Diagnostic};
 use super::build::Build;
 use super::claims::Claims;
 use super::settings::Settings;
-use crate::diagnose::{diagnose, is_immutable};
+use crate::diagnose::diagnose;
 use crate::shared::Shared;
 
 /// Claims what the resource found in the registry. Without a claim the index is as good, but may
@@ -49,7 +49,7 @@ pub(super) async fn publish(
         (None, _, _) => Ok(()),
     };
     published.map_err(|error| match tag {
-        Some(tag) if is_immutable(&error) => immutable(&name, tag, &error),
+        Some(tag) if error.is_immutable_tag() => immutable(&name, tag, &error),
         _ => diagnose("publishing the index of", &name, &error),
     })
 }

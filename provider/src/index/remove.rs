@@ -11,7 +11,7 @@ use super::claims::{Claims, Marks};
 use super::private_state::PrivateState;
 use super::registry::open;
 use super::settings::Settings;
-use crate::diagnose::{diagnose, diagnose_removal, is_immutable};
+use crate::diagnose::{diagnose, diagnose_removal};
 use crate::shared::{CallContext, Shared};
 
 /// A resource that removes builds.
@@ -203,7 +203,9 @@ impl Remover<'_> {
             let reason = match self.image.untag(tag, root).await {
                 Ok(true) => continue,
                 Ok(false) => "the registry keeps the tag, with an empty image index".to_owned(),
-                Err(error) if never_deletes(&error) || is_immutable(&error) => error.to_string(),
+                Err(error) if never_deletes(&error) || error.is_immutable_tag() => {
+                    error.to_string()
+                }
                 Err(error) => return Err(error),
             };
             let detail = format!(

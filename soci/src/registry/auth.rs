@@ -217,15 +217,14 @@ impl Passage<'_> {
                     continue;
                 }
             };
-            let anonymous = credentials == Credentials::Anonymous;
             let value = answer(&server, &credentials, &challenges, &url).await;
+            let sent = match &value {
+                _ if credentials == Credentials::Anonymous => Sent::Nothing,
+                Some(Ok(value)) if value.starts_with("Bearer ") => Sent::Token,
+                _ => Sent::LogIn,
+            };
             match value {
                 Some(Ok(value)) => {
-                    let sent = match credentials {
-                        Credentials::Anonymous => Sent::Nothing,
-                        Credentials::Basic { .. } if value.starts_with("Basic ") => Sent::LogIn,
-                        _ => Sent::Token,
-                    };
                     let Ok(mut header) = HeaderValue::try_from(value) else {
                         let reason = "the credentials make no header".to_owned();
                         self.push_refused(source, reason);
@@ -246,17 +245,13 @@ impl Passage<'_> {
                     return Ok(true);
                 }
                 Some(Err(error)) if error.is_unauthorized() => {
-                    let sent = match anonymous {
-                        true => Sent::Nothing,
-                        false => Sent::LogIn,
-                    };
                     self.note(source, sent, error);
                 }
                 Some(Err(error)) => return Err(error),
                 None => {
-                    let reason = match anonymous {
-                        true => "refused",
-                        false => "the registry does not ask for what this is",
+                    let reason = match sent {
+                        Sent::Nothing => "refused",
+                        _ => "the registry does not ask for what this is",
                     };
                     self.push_refused(source, reason.to_owned());
                 }

@@ -9,6 +9,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
+use crate::oci::Digest;
+
 /// Metadata services that are not link-local: of Alibaba Cloud, of Amazon EC2 and of pods on Amazon
 /// EKS.
 const METADATA: [IpAddr; 3] = [
@@ -70,8 +72,10 @@ fn is_refused_address(address: IpAddr) -> bool {
 /// Whether what a URL of a registry names is known by its digest, so that nobody on the way can
 /// change it unnoticed.
 fn names_digest(url: &Url) -> bool {
-    let name = url.path_segments().and_then(|mut path| path.next_back());
-    name.is_some_and(|name| name.contains(':'))
+    let mut path = url.path_segments().into_iter().flatten().rev();
+    let (name, kind) = (path.next(), path.next());
+    matches!(kind, Some("blobs" | "manifests"))
+        && name.is_some_and(|name| name.parse::<Digest>().is_ok())
 }
 
 /// The system's resolver, without the addresses that are refused.
@@ -107,7 +111,10 @@ mod tests {
 
     #[test]
     fn redirects() {
-        let blob = "https://r.test/v2/a/blobs/sha256:00";
+        let blob = format!("https://r.test/v2/a/blobs/sha256:{}", "0".repeat(64));
+        let blob = blob.as_str();
+        // Whoever answers may name a token server like this.
+        let realm = "https://r.test/token/sha256:00";
         let tag = "https://r.test/v2/a/manifests/1.4";
         let plain_tag = "http://r.test/v2/a/manifests/1.4";
         for (first, to, want) in [
@@ -115,6 +122,7 @@ mod tests {
             (blob, "http://s.test/x", None),
             (tag, "https://s.test/x", None),
             (tag, "http://s.test/x", Some("HTTPS to plain HTTP")),
+            (realm, "http://s.test/x", Some("HTTPS to plain HTTP")),
             (plain_tag, "http://s.test/x", None),
             (blob, "http://169.254.169.254/latest", Some("link-local")),
             (tag, "https://[fe80::1]/x", Some("link-local")),
