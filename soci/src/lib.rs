@@ -112,7 +112,7 @@ pub use oci::{ImageReference, InvalidReference};
 #[cfg(feature = "images")]
 pub use registry::{Client, CredentialChain, CredentialSource, Credentials, RegistryImage};
 #[cfg(feature = "images")]
-pub use remove::{Removal, Removed};
+pub use remove::{MAX_TAGS, Removal, Removed};
 #[cfg(feature = "images")]
 pub use store::{BlobSource, ByteStream, Destination, ImageSource, LayoutImage};
 #[cfg(feature = "images")]

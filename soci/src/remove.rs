@@ -3,21 +3,22 @@
 //! Equal content has equal digests, so what was built for one image may be used by another: two
 //! tags of one repository often share layers, and with them SOCI indexes and manifests. Registries
 //! do not count references. Before anything is deleted, everything that a tag leads to is looked
-//! up.
+//! up: about one request a tag, so where there are more than [`MAX_TAGS`] nothing is deleted.
 
 use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::error::{Error, RegistryError, Result};
-use crate::oci::{Annotations, Digest, ImageIndex, Manifest, media_type};
+use crate::oci::{Descriptor, Digest, ImageIndex, media_type};
 use crate::registry::{RegistryImage, is_referrers_tag};
+use crate::store::Destination;
 
 /// Number of tags that are looked up at the same time.
 const CONCURRENCY: usize = 8;
 
-/// Annotation that names the tag of a placeholder, should anyone find one.
-const PLACEHOLDER: &str = "soci.placeholder-of-tag";
+/// Maximum number of tags of a repository from which something is removed.
+pub const MAX_TAGS: usize = 5000;
 
 /// A SOCI-enabled image (V2) to be removed.
 #[derive(Debug, Clone)]
@@ -74,6 +75,9 @@ pub enum Removed {
     Deleted,
     /// Something else uses it, or it is one of those to keep. It stays, with all its tags.
     InUse,
+    /// The repository has more than [`MAX_TAGS`] tags, so that whether something else uses it was not
+    /// looked up. It stays, with all its tags.
+    NotLookedUp,
     /// The registry accepted the removal but still serves these tags and digests.
     Left(Vec<String>),
 }
@@ -96,7 +100,9 @@ impl RegistryImage {
     /// # Errors
     /// If the registry refuses or cannot be reached.
     pub async fn remove_converted(&self, removal: &Removal<'_>) -> Result<Removed> {
-        let mut used = self.used(Some(removal.root), removal.tags).await?;
+        let Some(mut used) = self.used(Some(removal.root), removal.tags).await? else {
+            return Ok(Removed::NotLookedUp);
+        };
         for kept in removal.kept {
             used.extend(self.tree_of(*kept).await?);
         }
@@ -130,10 +136,7 @@ impl RegistryImage {
     }
 
     /// Removes a tag from what it names, which stays. Returns whether the tag is gone; a tag that
-    /// names something else is left alone.
-    ///
-    /// Many registries delete only by digest, and some that do delete a tag also delete the manifest
-    /// if it has no other. So the tag is moved to a placeholder, which is then deleted.
+    /// names something else is left alone, and so is one of a registry that deletes only by digest.
     ///
     /// # Errors
     /// If the registry refuses or cannot be reached.
@@ -141,16 +144,11 @@ impl RegistryImage {
         if self.resolve(tag).await?.map(|now| now.digest) != Some(named) {
             return Ok(true);
         }
-        let mut placeholder = ImageIndex::of(Vec::new());
-        placeholder.annotations = Annotations::from([(PLACEHOLDER.to_owned(), tag.to_owned())]);
-        let placeholder = Manifest::of(media_type::OCI_INDEX, &placeholder)?;
-        let digest = placeholder.descriptor.digest;
-        // A registry that never deletes would leave the tag with the placeholder, so try that first.
-        self.put_manifest(&placeholder, &digest.to_string()).await?;
-        self.delete_manifest(digest).await?;
-        self.put_manifest(&placeholder, tag).await?;
-        self.delete_manifest(digest).await?;
-        self.delete_tag(tag).await
+        let manifest = self.pull_manifest(named).await?;
+        let is_gone = self.delete_tag(tag).await?;
+        // Some registries, Amazon ECR for one, delete a manifest with its last tag.
+        self.push_manifest(&manifest).await?;
+        Ok(is_gone)
     }
 
     /// Deletes a tag that a registry kept when what it names was deleted. Returns whether it is
@@ -169,15 +167,17 @@ impl RegistryImage {
         }
     }
 
-    /// Returns everything that the tags of the repository lead to.
+    /// Returns everything that the tags of the repository lead to; `None` if there are more than
+    /// [`MAX_TAGS`].
     ///
     /// # Errors
     /// If the registry refuses or cannot be reached.
-    pub async fn all_tagged(&self) -> Result<BTreeSet<Digest>> {
+    pub async fn all_tagged(&self) -> Result<Option<BTreeSet<Digest>>> {
         self.used(None, &[]).await
     }
 
-    /// Removes a SOCI index (V1) of the manifest `subject`, unless it is among the `tagged`.
+    /// Removes a SOCI index (V1) of the manifest `subject`, unless it is among the `tagged`
+    /// ([`Self::all_tagged`]).
     ///
     /// # Errors
     /// If the registry refuses or cannot be reached.
@@ -185,8 +185,11 @@ impl RegistryImage {
         &self,
         index: Digest,
         subject: Digest,
-        tagged: &BTreeSet<Digest>,
+        tagged: Option<&BTreeSet<Digest>>,
     ) -> Result<Removed> {
+        let Some(tagged) = tagged else {
+            return Ok(Removed::NotLookedUp);
+        };
         if tagged.contains(&index) {
             return Ok(Removed::InUse);
         }
@@ -199,28 +202,37 @@ impl RegistryImage {
     }
 
     /// Returns everything that the repository's tags lead to, except those of `own` that name
-    /// `root`.
-    async fn used(&self, root: Option<Digest>, own: &[String]) -> Result<BTreeSet<Digest>> {
-        let tags = self.tags().await?.into_iter();
+    /// `root`; `None` if there are too many tags.
+    async fn used(&self, root: Option<Digest>, own: &[String]) -> Result<Option<BTreeSet<Digest>>> {
+        let mut tags = self.tags().await?;
         // Lists of referrers use nothing.
-        let tags = tags.filter(|tag| !is_referrers_tag(tag));
-        let tagged: Vec<Option<Digest>> = stream::iter(tags)
+        tags.retain(|tag| !is_referrers_tag(tag));
+        if tags.len() > MAX_TAGS {
+            return Ok(None);
+        }
+        let named: Vec<Option<Descriptor>> = stream::iter(tags)
             .map(|tag| async move {
-                let named = self.resolve(&tag).await?.map(|named| named.digest);
+                let named = self.resolve(&tag).await?;
                 Ok::<_, Error>(
-                    named.filter(|&digest| !(Some(digest) == root && own.contains(&tag))),
+                    named.filter(|named| !(Some(named.digest) == root && own.contains(&tag))),
                 )
             })
             .buffer_unordered(CONCURRENCY)
             .try_collect()
             .await?;
-        let tagged: BTreeSet<Digest> = tagged.into_iter().flatten().collect();
-        let trees: Vec<BTreeSet<Digest>> = stream::iter(tagged)
+        let (images, others): (Vec<Descriptor>, Vec<Descriptor>) = named
+            .into_iter()
+            .flatten()
+            .partition(|named| media_type::is_manifest(&named.media_type));
+        let mut used: BTreeSet<Digest> = images.iter().map(|image| image.digest).collect();
+        let others: BTreeSet<Digest> = others.iter().map(|other| other.digest).collect();
+        let mut trees = stream::iter(others)
             .map(|digest| self.tree_of(digest))
-            .buffer_unordered(CONCURRENCY)
-            .try_collect()
-            .await?;
-        Ok(trees.into_iter().flatten().collect())
+            .buffer_unordered(CONCURRENCY);
+        while let Some(tree) = trees.try_next().await? {
+            used.extend(tree);
+        }
+        Ok(Some(used))
     }
 
     /// Returns a manifest and what it lists; empty if it does not exist.

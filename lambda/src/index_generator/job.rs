@@ -280,8 +280,6 @@ impl IndexJob<'_> {
         }
         let want = manifest.descriptor.digest;
         match self.image.resolve(tag).await? {
-            // An earlier attempt has tagged it, and its answer was lost.
-            Some(found) if found.digest == want => Ok(()),
             Some(found) => Err(Error::Immutable {
                 tag: tag.to_owned(),
                 suffix: self.config.scope.suffix.to_string(),

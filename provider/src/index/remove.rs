@@ -108,8 +108,13 @@ impl Remover<'_> {
                 continue;
             }
             let tagged = tagged.get_or_try_init(|| self.image.all_tagged()).await?;
-            match self.image.remove_index(*index, *subject, tagged).await? {
+            match self
+                .image
+                .remove_index(*index, *subject, tagged.as_ref())
+                .await?
+            {
                 Removed::Deleted => {}
+                Removed::NotLookedUp => continue,
                 Removed::InUse => {
                     tracing::info!(%index, "a tag leads to the SOCI index, which stays");
                     continue;
@@ -117,6 +122,9 @@ impl Remover<'_> {
                 Removed::Left(digests) => left.extend(digests),
             }
             self.claims.forget(*index, &marks).await?;
+        }
+        if let Some(None) = tagged.get() {
+            self.warn_of_too_many_tags();
         }
         Ok(left)
     }
@@ -159,6 +167,11 @@ impl Remover<'_> {
         let left = match self.image.remove_converted(&removal).await? {
             Removed::Deleted => Vec::new(),
             Removed::Left(left) => left,
+            Removed::NotLookedUp => {
+                self.warn_of_too_many_tags();
+                self.untag(build, &tags).await?;
+                return Ok(Vec::new());
+            }
             Removed::InUse => {
                 tracing::info!(%root, "another tag leads to the SOCI-enabled image, which stays");
                 self.untag(build, &tags).await?;
@@ -170,6 +183,18 @@ impl Remover<'_> {
             self.claims.forget(manifest, &marks).await?;
         }
         Ok(left)
+    }
+
+    fn warn_of_too_many_tags(&self) {
+        let detail = format!(
+            "The repository of {} has more than {} tags. Which of them lead to the index cannot be \
+             looked up in reasonable time, so it stays, without a tag where the registry deletes \
+             tags. A lifecycle policy that expires untagged images removes it.",
+            self.settings.image,
+            soci::MAX_TAGS
+        );
+        self.cx
+            .warn(Diagnostic::warning("Index not removed", detail));
     }
 
     /// Withdraws from a manifest. Returns whether the resource is the last one, and may remove it.
@@ -202,7 +227,7 @@ impl Remover<'_> {
         for tag in tags {
             let reason = match self.image.untag(tag, root).await {
                 Ok(true) => continue,
-                Ok(false) => "the registry keeps the tag, with an empty image index".to_owned(),
+                Ok(false) => "the registry deletes by digest only".to_owned(),
                 Err(error) if never_deletes(&error) || error.is_immutable_tag() => {
                     error.to_string()
                 }

@@ -228,6 +228,13 @@ impl RegistryError {
         self.status_code() == Some(404) && codes.any(|code| UNKNOWN.contains(&code))
     }
 
+    /// Whether the registry does not know content that a manifest to be stored lists.
+    pub(crate) fn misses_content(&self) -> bool {
+        const MISSING: [&str; 3] = ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"];
+        let mut codes = self.details().iter().map(|detail| detail.code.as_str());
+        self.is_write() && codes.any(|code| MISSING.contains(&code))
+    }
+
     /// Whether the request was to change something.
     pub fn is_write(&self) -> bool {
         !matches!(self.method, Method::GET | Method::HEAD)

@@ -10,13 +10,20 @@ impl RegistryImage {
     /// Deletes a manifest by its digest, or a tag. Returns whether it existed.
     ///
     /// # Errors
-    /// If the registry refuses; status 405 means that it never deletes.
+    /// If the registry refuses; status 405 means that it never deletes. A 404 without a reason counts
+    /// as a refusal as long as the manifest is still there.
     pub async fn delete_manifest(&self, name: impl ToString) -> Result<bool> {
-        let request = self.manifest_request(Method::DELETE, &name.to_string())?;
-        match self.connection.send(Delete, &request).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.status_code() == Some(404) => Ok(false),
-            Err(error) => Err(error.into()),
+        let name = name.to_string();
+        let request = self.manifest_request(Method::DELETE, &name)?;
+        let error = match self.connection.send(Delete, &request).await {
+            Ok(_) => return Ok(true),
+            Err(error) => error,
+        };
+        let is_gone = error.is_not_found()
+            || error.status_code() == Some(404) && self.resolve(&name).await?.is_none();
+        match is_gone {
+            true => Ok(false),
+            false => Err(error.into()),
         }
     }
 }

@@ -7,13 +7,17 @@ use reqwest::{Method, Response, StatusCode};
 use super::auth::Operation::{Pull, Push};
 use super::connection::{Request, Upload};
 use super::image::RegistryImage;
-use super::retry::MAX_ATTEMPTS;
+use super::retry::{Failure, MAX_ATTEMPTS};
 use crate::error::RegistryError;
 use crate::error::{Error, Result};
 use crate::oci::{Digest, Manifest};
 
 impl RegistryImage {
     /// Stores a manifest under a tag or its digest.
+    ///
+    /// What it lists is stored before it, so that a registry which does not know that yet is asked
+    /// again: some take a moment, and some lose sight of a manifest while another client stores the
+    /// same.
     pub(crate) async fn put_manifest(&self, manifest: &Manifest, name: &str) -> Result<Response> {
         let mut request = self.manifest_request(Method::PUT, name)?;
         let content_type =
@@ -23,7 +27,18 @@ impl RegistryImage {
             })?;
         request.headers.insert(CONTENT_TYPE, content_type);
         request.body = Some(manifest.bytes.clone());
-        Ok(self.connection.send(Push, &request).await?)
+        let mut attempt = 1;
+        loop {
+            let error = match self.connection.send(Push, &request).await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            if !error.misses_content() || attempt == MAX_ATTEMPTS {
+                return Err(error.into());
+            }
+            Failure::from(error).pause(attempt).await;
+            attempt += 1;
+        }
     }
 
     /// Stores a manifest under its digest, unless it is already there.
@@ -36,13 +51,22 @@ impl RegistryImage {
     }
 
     /// Tags a manifest, unless it has the tag already: an immutable tag refuses even the content it
-    /// has.
+    /// has. So does the second request, where the answer to the first was lost.
     pub(super) async fn put_tag(&self, manifest: &Manifest, tag: &str) -> Result<()> {
-        let now = self.resolve(tag).await?;
-        if now.is_none_or(|now| now.digest != manifest.descriptor.digest) {
-            self.put_manifest(manifest, tag).await?;
+        let names_it = async || {
+            let now = self.resolve(tag).await?;
+            Ok::<_, Error>(now.is_some_and(|now| now.digest == manifest.descriptor.digest))
+        };
+        if names_it().await? {
+            return Ok(());
         }
-        Ok(())
+        let Err(error) = self.put_manifest(manifest, tag).await else {
+            return Ok(());
+        };
+        match names_it().await {
+            Ok(true) => Ok(()),
+            _ => Err(error),
+        }
     }
 
     /// Whether the repository has a blob.

@@ -9,6 +9,7 @@ mod field;
 mod log_ins;
 mod reading;
 mod referrers;
+mod removing;
 mod writing;
 
 use std::ops::Range;

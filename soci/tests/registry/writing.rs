@@ -194,5 +194,47 @@ async fn a_tag_that_cannot_be_moved() {
     let words = "400 Bad Request, TAG_INVALID: the tag 1.4 is immutable";
     assert!(error.to_string().ends_with(words), "{error}");
     assert_eq!(error.details()[0].code, "TAG_INVALID");
-    assert_eq!(fake.lines()[1..], ["HEAD manifests", "PUT manifests"]);
+    let again = ["HEAD manifests", "PUT manifests", "HEAD manifests"];
+    assert_eq!(fake.lines()[1..], again);
+}
+
+#[tokio::test]
+async fn a_tag_whose_answer_was_lost_counts() {
+    let ours = manifest("ours");
+    let digest = ours.descriptor.digest.to_string();
+    let fake = FakeRegistry::new(move |asked| match asked.key() {
+        ("HEAD", "manifests", 0) | ("GET", "manifests", _) => {
+            Answer::error(404, "MANIFEST_UNKNOWN", "manifest unknown")
+        }
+        ("PUT", "manifests", 0) => Answer::lost(),
+        ("PUT", "manifests", _) => Answer::error(400, "TAG_INVALID", "the tag 1.4 is immutable"),
+        _ => Answer::new(200)
+            .header("Docker-Content-Digest", digest.clone())
+            .header("Content-Length", "2"),
+    })
+    .await;
+    fake.image().tag(&ours, "1.4").await.expect("tagged");
+    let asked = fake.lines();
+    let puts = asked.iter().filter(|line| *line == "PUT manifests");
+    assert_eq!((puts.count(), asked.len()), (2, 5), "{asked:?}");
+}
+
+/// What a manifest lists is stored first. Some registries need a moment to see it, and Docker's own
+/// reads a list that another client is writing as empty.
+#[tokio::test]
+async fn content_that_was_just_stored_may_be_unknown_for_a_moment() {
+    let fake = FakeRegistry::new(|asked| match asked.key() {
+        ("PUT", "manifests", 0) => {
+            Answer::error(400, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry")
+        }
+        ("PUT", "manifests", _) => Answer::new(201),
+        _ => Answer::error(404, "MANIFEST_UNKNOWN", "manifest unknown"),
+    })
+    .await;
+    let pushed = fake.image().push_manifest(&manifest("ours")).await;
+    pushed.expect("stored");
+    assert_eq!(
+        fake.lines(),
+        ["HEAD manifests", "PUT manifests", "PUT manifests"]
+    );
 }
