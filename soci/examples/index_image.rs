@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Layers of any size, for a small image would have nothing to index.
     let options = Options::default().with_min_layer_size(0);
-    let indexed = soci::index(&image, &image, &options, &Lines).await?;
+    let indexed = soci::index(&image, &image, &options, &(), &Lines).await?;
     indexed.publish(&image, tag.as_deref()).await?;
 
     match indexed.report().digest {

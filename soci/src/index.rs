@@ -6,12 +6,14 @@
 //! ```
 //!
 //! [`index`] does all that, and stores the zTOCs as it goes; [`Indexed::publish`] stores the
-//! manifests. `freshness` answers without reading a layer whether that would change anything.
+//! manifests. A layer that is `known` from before is not read. `freshness` answers without reading a layer whether that would change anything.
 //!
 //! The room uses `oci`, `ztoc`, `store`, `image` and `inspect`.
 
 mod convert;
+mod earlier;
 mod freshness;
+mod known;
 mod layer;
 mod layers;
 mod options;
@@ -22,10 +24,12 @@ mod publish;
 mod report;
 mod soci_index;
 
+pub use earlier::EarlierIndexes;
 pub use freshness::is_fresh;
+pub use known::{Knowledge, KnownKey, KnownLayer, KnownZtoc};
 pub(crate) use layer::build_ztoc;
 pub use options::Options;
 pub use pipeline::index;
 pub use progress::Progress;
 pub use publish::Indexed;
-pub use report::{IndexReport, Report, SkippedReport, SourceReport, ZtocReport};
+pub use report::{IndexReport, Report, Reused, SkippedReport, SourceReport, ZtocReport};

@@ -99,8 +99,8 @@ pub use extract::LayerReader;
 pub use image::{LeftOut, LeftOutReason};
 #[cfg(feature = "images")]
 pub use index::{
-    IndexReport, Indexed, Options, Progress, Report, SkippedReport, SourceReport, ZtocReport,
-    index, is_fresh,
+    EarlierIndexes, IndexReport, Indexed, Knowledge, KnownKey, KnownLayer, KnownZtoc, Options,
+    Progress, Report, Reused, SkippedReport, SourceReport, ZtocReport, index, is_fresh,
 };
 #[cfg(feature = "images")]
 pub use inspect::{IndexInspection, Inspection, PlatformInspection, Tree, ZtocInspection, inspect};

@@ -131,7 +131,7 @@ impl IndexJob<'_> {
             return Ok(self.skipped("it is indexed already"));
         }
         let options = &self.config.options;
-        let indexed = match soci::index(&image, &image, options, self.progress).await {
+        let indexed = match soci::index(&image, &image, options, &(), self.progress).await {
             Err(SociError::NotAnImage { found, .. }) => {
                 let reason = format!("not a container image, but {found}");
                 return self

@@ -171,7 +171,7 @@ async fn index(
     if is_enabled(&source).await {
         return Err(already_enabled(settings));
     }
-    let error = match soci::index(&source, image, &settings.options, &Log).await {
+    let error = match soci::index(&source, image, &settings.options, &(), &Log).await {
         Ok(indexed) => return Ok(indexed),
         Err(error) => error,
     };

@@ -118,6 +118,16 @@ impl Access {
         })
     }
 
+    /// Reads what is needed to reach a registry that the options are not about: no credentials, and
+    /// TLS.
+    pub(crate) fn elsewhere(&self) -> Result<Endpoint> {
+        Ok(Endpoint {
+            credentials: None,
+            plain_http: false,
+            certificates: self.certificates()?,
+        })
+    }
+
     /// Reads what is needed to reach the registries of a source and a destination.
     ///
     /// Options that name neither side apply to both, which must then be one registry at most:

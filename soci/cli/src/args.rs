@@ -125,6 +125,10 @@ pub(crate) struct Build {
     /// List the spans of this file for prefetching; may be repeated
     #[arg(long = "prefetch-file", value_name = "PATH")]
     prefetch_files: Vec<String>,
+    /// Take the zTOCs of layers from this image, which has an index, instead of reading the layers; may be
+    /// repeated. The image is trusted
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) reuse_from: Vec<Location>,
     /// Number of layers to read at the same time
     #[arg(long, value_name = "N", default_value_t = Options::default().concurrency as u64, value_parser = clap::value_parser!(u64).range(1..=64))]
     concurrency: u64,

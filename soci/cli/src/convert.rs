@@ -10,6 +10,7 @@ use crate::image::Image;
 use crate::location::Location;
 use crate::progress::Bars;
 use crate::report::{self, Destination};
+use crate::reuse::Reuse;
 
 /// The name of an image in a layout that nothing else gives a name.
 const DEFAULT_NAME: &str = "latest";
@@ -39,6 +40,8 @@ impl Convert {
             )));
         }
         let (from, to) = access.endpoints(sides, source, destination)?;
+        let own = [(source, &from), (destination, &to)];
+        let reuse = Reuse::open(&build.reuse_from, access, &own).await?;
         let from = Image::open(source, &from).await?;
         let to = Image::open_destination(destination, &to, self.replace).await?;
         let converting = || format!("converting {source}");
@@ -51,8 +54,9 @@ impl Convert {
         let options = build
             .options(Version::V2)
             .with_oci_layer_types(self.oci_layer_types);
+        let earlier = reuse.find(to.store(), &options).await?;
         let bars = Bars::new(!build.json);
-        let indexed = soci::index(from.store(), to.store(), &options, &bars)
+        let indexed = soci::index(from.store(), to.store(), &options, &earlier, &bars)
             .await
             .with_context(converting)?;
         if !indexed.report().is_empty() && !source.shares_content(destination) {

@@ -10,10 +10,13 @@ use crate::image::Image;
 use crate::location::Location;
 use crate::progress::Bars;
 use crate::report::{self, Destination};
+use crate::reuse::Reuse;
 
 /// Creates and publishes the indexes of an image as referrers of it (V1).
 pub(crate) async fn run(source: &Location, build: &Build, access: &Access) -> Result<Exit> {
-    let image = Image::open(source, &access.endpoint()?).await?;
+    let endpoint = access.endpoint()?;
+    let image = Image::open(source, &endpoint).await?;
+    let reuse = Reuse::open(&build.reuse_from, access, &[(source, &endpoint)]).await?;
     let indexing = || format!("indexing {source}");
     image.store().root().await.with_context(indexing)?;
     image
@@ -21,8 +24,9 @@ pub(crate) async fn run(source: &Location, build: &Build, access: &Access) -> Re
         .await
         .with_context(|| format!("writing to {}", source.repository()))?;
     let options = build.options(Version::V1);
+    let earlier = reuse.find(image.store(), &options).await?;
     let bars = Bars::new(!build.json);
-    let indexed = soci::index(image.store(), image.store(), &options, &bars)
+    let indexed = soci::index(image.store(), image.store(), &options, &earlier, &bars)
         .await
         .with_context(indexing)?;
     indexed

@@ -12,6 +12,7 @@ mod location;
 mod output;
 mod progress;
 mod report;
+mod reuse;
 mod run;
 mod shell;
 mod size;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 use soci::ztoc::SkipReason;
-use soci::{IndexReport, Options, Report, SkippedReport};
+use soci::{IndexReport, Options, Report, Reused, SkippedReport};
 
 use crate::exit::Exit;
 use crate::location::Location;
@@ -56,6 +56,14 @@ pub(crate) fn show(
         let platform: String = platform.map(|platform| format!("{platform}: ")).collect();
         note(&format!("{platform}manifest {manifest} left out: {reason}"));
     }
+    let Reused { layers, bytes, .. } = report.reused;
+    if layers > 0 {
+        note(&format!(
+            "{} reused: {} not read",
+            self::layers(layers),
+            size::show(bytes)
+        ));
+    }
     let published = !report.is_empty();
     if json {
         print_json(&Json {
@@ -84,8 +92,9 @@ fn lines(report: &Report, destination: &Destination) -> Vec<String> {
             lines.push(format!("  layer {}", ztoc.layer));
             let (digest, size) = (ztoc.digest, ztoc.size);
             let (files, spans) = (ztoc.files, ztoc.spans);
+            let reused = if ztoc.reused { ", reused" } else { "" };
             lines.push(format!(
-                "    zTOC {digest}, {size} bytes, {files} files, {spans} spans"
+                "    zTOC {digest}, {size} bytes, {files} files, {spans} spans{reused}"
             ));
         }
     }

@@ -130,5 +130,6 @@ fn report(ztoc: &ZtocInspection) -> ZtocReport {
         size: ztoc.descriptor.size,
         files: 0,
         spans: 0,
+        reused: true,
     }
 }

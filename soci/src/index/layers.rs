@@ -5,10 +5,11 @@ use std::ops::RangeInclusive;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::known::{Knowledge, KnownKey, KnownLayer, KnownZtoc, earlier_reason, of_skipped};
 use super::layer::build_ztoc;
 use super::options::Options;
 use super::progress::Progress;
-use super::report::ZtocReport;
+use super::report::{Reused, ZtocReport};
 use crate::error::{Error, Result};
 use crate::image::{Image, Kind};
 use crate::oci::{Descriptor, Digest};
@@ -64,17 +65,35 @@ pub(super) fn select(
     Ok(compression)
 }
 
-/// Builds and stores the zTOC of every layer that can have one.
+/// Number of layers that are recalled at the same time: that takes a request or two each.
+const RECALLED: usize = 16;
+
+/// Indexing a layer needs all of these.
+struct Indexer<'a, S: ?Sized, D: ?Sized, K: ?Sized, P: ?Sized> {
+    source: &'a S,
+    destination: &'a D,
+    options: &'a Options,
+    known: &'a K,
+    progress: &'a P,
+}
+
+/// A layer that may have a zTOC.
+struct Candidate {
+    layer: Descriptor,
+    compression: Option<Compression>,
+}
+
+/// Builds and stores the zTOC of every layer that can have one and is not known.
 pub(super) async fn index_layers(
-    source: &(impl BlobSource + ?Sized),
-    destination: &(impl Destination + ?Sized),
+    (source, destination): (&(impl BlobSource + ?Sized), &(impl Destination + ?Sized)),
     image: &Image,
     options: &Options,
+    known: &(impl Knowledge + ?Sized),
     progress: &(impl Progress + ?Sized),
-) -> Result<Layers> {
+) -> Result<(Layers, Reused)> {
     let mut layers = Layers::new();
     let mut seen = HashSet::new();
-    let mut selected = Vec::new();
+    let mut candidates = Vec::new();
     for entry in &image.entries {
         let manifest = match &entry.kind {
             Kind::Image { manifest, platform } if options.wants(platform) => manifest,
@@ -86,70 +105,126 @@ pub(super) async fn index_layers(
                 continue;
             }
             match select(layer, options) {
-                Ok(compression) => selected.push((key, layer.clone(), compression)),
+                Ok(compression) => candidates.push(Candidate {
+                    layer: layer.clone(),
+                    compression,
+                }),
                 Err(reason) => {
                     layers.insert(key, Layer::Skipped(reason));
                 }
             }
         }
     }
-    let indexed = stream::iter(selected)
-        .map(|(key, layer, compression)| async move {
-            let layer = index_layer(source, destination, &layer, compression, options, progress);
-            Ok::<_, Error>((key, layer.await?))
+    let indexer = &Indexer {
+        source,
+        destination,
+        options,
+        known,
+        progress,
+    };
+    let recalled = stream::iter(candidates)
+        .map(|candidate| async move {
+            let layer = indexer.recall(&candidate.layer).await?;
+            Ok::<_, Error>((candidate, layer))
+        })
+        .buffered(RECALLED)
+        .try_collect::<Vec<_>>()
+        .await?;
+    let mut reused = Reused::default();
+    let mut unknown = Vec::new();
+    for (candidate, layer) in recalled {
+        match layer {
+            None => unknown.push(candidate),
+            Some(layer) => {
+                progress.layer_reused(&candidate.layer);
+                reused.layers += 1;
+                reused.bytes = reused.bytes.saturating_add(candidate.layer.size);
+                layers.insert(LayerKey::of(&candidate.layer), layer);
+            }
+        }
+    }
+    let indexed = stream::iter(unknown)
+        .map(|candidate| async move {
+            let layer = indexer.index(&candidate).await?;
+            Ok::<_, Error>((LayerKey::of(&candidate.layer), layer))
         })
         .buffer_unordered(options.concurrency.max(1))
         .try_collect::<Vec<_>>()
         .await?;
     layers.extend(indexed);
-    Ok(layers)
+    Ok((layers, reused))
 }
 
-async fn index_layer(
-    source: &(impl BlobSource + ?Sized),
-    destination: &(impl Destination + ?Sized),
-    layer: &Descriptor,
-    compression: Option<Compression>,
-    options: &Options,
-    progress: &(impl Progress + ?Sized),
-) -> Result<Layer> {
-    progress.layer_started(layer);
-    let built = build_ztoc(source, layer, compression, options.ztoc.clone(), progress).await;
-    let outcome = match built {
-        // It may be stored elsewhere only.
-        Err(error) if error.is_not_found() && !layer.urls.is_empty() => {
-            Outcome::Skipped(SkipReason::Foreign)
+impl<S, D, K, P> Indexer<'_, S, D, K, P>
+where
+    S: BlobSource + ?Sized,
+    D: Destination + ?Sized,
+    K: Knowledge + ?Sized,
+    P: Progress + ?Sized,
+{
+    /// Returns what came out before, if that still holds.
+    async fn recall(&self, layer: &Descriptor) -> Result<Option<Layer>> {
+        let key = KnownKey::of(layer, self.options);
+        Ok(match self.known.recall(&key).await {
+            None => None,
+            Some(KnownLayer::Skipped(reason)) => Some(Layer::Skipped(earlier_reason(&reason))),
+            Some(KnownLayer::Indexed(ztoc)) => {
+                let stands =
+                    ztoc.fits(self.options) && self.destination.has_blob(ztoc.digest).await?;
+                stands.then(|| Layer::indexed(layer, &ztoc, true))
+            }
+        })
+    }
+
+    async fn index(&self, candidate: &Candidate) -> Result<Layer> {
+        let Candidate { layer, compression } = candidate;
+        self.progress.layer_started(layer);
+        let options = self.options.ztoc.clone();
+        let built = build_ztoc(self.source, layer, *compression, options, self.progress).await;
+        let outcome = match built {
+            // It may be stored elsewhere only.
+            Err(error) if error.is_not_found() && !layer.urls.is_empty() => {
+                Outcome::Skipped(SkipReason::Foreign)
+            }
+            built => built?,
+        };
+        let outcome = match outcome {
+            Outcome::Built(ztoc) if ztoc.several_members && !self.options.multi_member_layers => {
+                Outcome::Skipped(SkipReason::SeveralMembers)
+            }
+            outcome => outcome,
+        };
+        let key = KnownKey::of(layer, self.options);
+        match outcome {
+            Outcome::Skipped(reason) => {
+                if let Some(known) = of_skipped(&reason) {
+                    self.known.learn(&key, &known).await;
+                }
+                self.progress.layer_finished(layer, Some(&reason));
+                Ok(Layer::Skipped(reason))
+            }
+            Outcome::Built(ztoc) => {
+                let known = KnownZtoc::of(&ztoc);
+                let bytes = ztoc.bytes.into();
+                self.destination.push_blob(ztoc.digest, bytes).await?;
+                let indexed = Layer::indexed(layer, &known, false);
+                self.known.learn(&key, &KnownLayer::Indexed(known)).await;
+                self.progress.layer_finished(layer, None);
+                Ok(indexed)
+            }
         }
-        built => built?,
-    };
-    let outcome = match outcome {
-        Outcome::Built(ztoc) if ztoc.several_members && !options.multi_member_layers => {
-            Outcome::Skipped(SkipReason::SeveralMembers)
-        }
-        outcome => outcome,
-    };
-    match outcome {
-        Outcome::Skipped(reason) => {
-            progress.layer_finished(layer, Some(&reason));
-            Ok(Layer::Skipped(reason))
-        }
-        Outcome::Built(ztoc) => {
-            let report = ZtocReport {
-                layer: layer.digest,
-                digest: ztoc.digest,
-                size: ztoc.bytes.len() as u64,
-                files: ztoc.files,
-                spans: ztoc.spans,
-            };
-            destination
-                .push_blob(ztoc.digest, ztoc.bytes.into())
-                .await?;
-            progress.layer_finished(layer, None);
-            Ok(Layer::Indexed {
-                report,
-                needs_xattrs: ztoc.needs_xattrs,
-                prefetch: ztoc.prefetch,
-            })
+    }
+}
+
+impl Layer {
+    fn indexed(layer: &Descriptor, ztoc: &KnownZtoc, reused: bool) -> Self {
+        let prefetch = ztoc.prefetch.iter();
+        Self::Indexed {
+            report: ztoc.report(layer.digest, reused),
+            needs_xattrs: ztoc.needs_xattrs,
+            prefetch: prefetch
+                .map(|spans| spans.map(|(start, end)| start..=end))
+                .collect(),
         }
     }
 }

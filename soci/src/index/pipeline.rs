@@ -1,6 +1,7 @@
 //! From an image to its indexes.
 
 use super::convert::convert;
+use super::known::Knowledge;
 use super::layers::index_layers;
 use super::options::Options;
 use super::progress::Progress;
@@ -13,7 +14,8 @@ use crate::oci::Platform;
 use crate::store::{Destination, ImageSource};
 use crate::version::Version;
 
-/// Reads an image, builds its indexes and stores their zTOCs.
+/// Reads an image, builds its indexes and stores their zTOCs. A layer that is `known` from before is
+/// not read; the indexes are the same.
 ///
 /// Dropping the future stops the work, and leaves only blobs that nothing refers to.
 ///
@@ -23,6 +25,7 @@ pub async fn index(
     source: &(impl ImageSource + ?Sized),
     destination: &(impl Destination + ?Sized),
     options: &Options,
+    known: &(impl Knowledge + ?Sized),
     progress: &(impl Progress + ?Sized),
 ) -> Result<Indexed> {
     let mut image = Image::read(source).await?;
@@ -31,7 +34,8 @@ pub async fn index(
     if options.renames_layer_types() {
         image.rename_layer_types(source).await?;
     }
-    let layers = index_layers(source, destination, &image, options, progress).await?;
+    let place = (source, destination);
+    let (layers, reused) = index_layers(place, &image, options, known, progress).await?;
     let mut report = Report {
         version: options.version,
         source: SourceReport {
@@ -40,6 +44,7 @@ pub async fn index(
         },
         digest: None,
         indexes: Vec::new(),
+        reused,
         left_out: std::mem::take(&mut image.left_out),
     };
     report.left_out.extend(without_platform);

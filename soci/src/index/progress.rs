@@ -5,6 +5,11 @@ use crate::ztoc::SkipReason;
 
 /// Receives notifications while an image is indexed.
 pub trait Progress: Send + Sync {
+    /// Called for a layer that is not read, because it is known what comes out.
+    fn layer_reused(&self, layer: &Descriptor) {
+        let _ = layer;
+    }
+
     /// Called before a layer is read.
     fn layer_started(&self, layer: &Descriptor) {
         let _ = layer;

@@ -20,6 +20,8 @@ pub struct Report {
     pub digest: Option<Digest>,
     /// One for each platform indexed.
     pub indexes: Vec<IndexReport>,
+    /// What was known from before, so that it was not read.
+    pub reused: Reused,
     /// Manifests of the image that are not indexed, whatever the options say.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
@@ -30,6 +32,16 @@ impl Report {
     pub fn is_empty(&self) -> bool {
         self.indexes.iter().all(|index| index.digest.is_none())
     }
+}
+
+/// Layers that were not read, because it was known what comes out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Reused {
+    /// Number of layers.
+    pub layers: usize,
+    /// Their size together, in compressed bytes.
+    pub bytes: u64,
 }
 
 /// The image that was indexed.
@@ -78,6 +90,8 @@ pub struct ZtocReport {
     pub files: usize,
     /// Number of spans in the layer.
     pub spans: usize,
+    /// Whether it was known from before, so that the layer was not read.
+    pub reused: bool,
 }
 
 /// A layer without a zTOC.

@@ -100,21 +100,30 @@ impl Builder {
             checkpoints,
             span_digests: received.span_digests,
         };
-        let bytes = ztoc.to_bytes();
+        let mut built = BuiltZtoc::of(&ztoc, &self.options.prefetch_files);
         let limit = self.options.limits.max_ztoc_size;
-        if bytes.len() as u64 > limit {
+        if built.bytes.len() as u64 > limit {
             return Ok(Outcome::Skipped(SkipReason::ZtocTooLarge { limit }));
         }
-        let wanted = self.options.prefetch_files.iter();
-        Ok(Outcome::Built(BuiltZtoc {
+        built.several_members = received.several_members;
+        Ok(Outcome::Built(built))
+    }
+}
+
+impl BuiltZtoc {
+    /// Serializes a zTOC of a layer with one member.
+    pub(crate) fn of(ztoc: &Ztoc, prefetch_files: &[String]) -> Self {
+        let bytes = ztoc.to_bytes();
+        let wanted = prefetch_files.iter();
+        Self {
             digest: Digest::of(&bytes),
             bytes,
             files: ztoc.files.len(),
             spans: ztoc.span_digests.len(),
-            several_members: received.several_members,
+            several_members: false,
             needs_xattrs: ztoc.files.iter().any(needs_xattrs),
-            prefetch: wanted.map(|path| spans_of(&ztoc, path)).collect(),
-        }))
+            prefetch: wanted.map(|path| spans_of(ztoc, path)).collect(),
+        }
     }
 }
 

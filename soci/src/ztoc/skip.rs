@@ -57,6 +57,12 @@ pub enum SkipReason {
     /// The tar cannot be indexed.
     #[error(transparent)]
     Tar(#[from] TarError),
+    /// The layer was skipped before, and what it was skipped for is known as a text only.
+    #[error("{reason}")]
+    Earlier {
+        /// The reason.
+        reason: String,
+    },
     /// The zTOC would be too large.
     #[error("its zTOC would be larger than the limit of {limit} bytes")]
     ZtocTooLarge {

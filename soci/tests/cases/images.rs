@@ -126,7 +126,7 @@ async fn a_converted_layout_still_has_its_first_image() {
         (Version::V2, Some("1-soci")),
         (Version::V2, None),
     ] {
-        let indexed = soci::index(&image, &image, &all(version), &()).await;
+        let indexed = soci::index(&image, &image, &all(version), &(), &()).await;
         let indexed = indexed.expect("both");
         indexed.publish(&image, tag).await.expect("stored");
         roots.push(indexed.report().source.digest);

@@ -174,7 +174,7 @@ async fn layers_of_several_members_are_named() {
     let layout = two_members();
     let image = layout.image();
     let included = all(Version::V2).with_multi_member_layers(true);
-    let built = soci::index(&image, &image, &included, &()).await;
+    let built = soci::index(&image, &image, &included, &(), &()).await;
     let built = built.expect("both layers");
     built.publish(&image, Some("1-soci")).await.expect("stored");
 

@@ -35,7 +35,7 @@ fn publish(
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     runtime.expect("a runtime").block_on(async {
         let store = MemoryStore::default();
-        let indexed = index(source, &store, options, &()).await?;
+        let indexed = index(source, &store, options, &(), &()).await?;
         indexed.publish(&store, Some("1-soci")).await?;
         Ok((indexed.report().clone(), store))
     })

@@ -1,6 +1,6 @@
 //! Whole images: results depend on the image alone, and converting twice is converting once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -9,13 +9,15 @@ use serde_json::{Value, json};
 use soci::oci::{Descriptor, ImageIndex, ImageManifest, Platform, media_type};
 use soci::ztoc::SkipReason;
 use soci::{
-    Digest, Inspection, Manifest, Options, Report, Version, index, inspect, verify_indexes,
+    Digest, EarlierIndexes, Inspection, Knowledge, Manifest, Options, Report, Version, index,
+    inspect, verify_indexes,
 };
 
 use crate::archive::{ArchiveDraft, archive};
 use crate::archive_writer;
 use crate::cases;
 use crate::encoding::{Encoding, encoding};
+use crate::knowledge::Remembered;
 use crate::layers::{pieces, span_size};
 use crate::memory::MemoryStore;
 use crate::source::MemoryImage;
@@ -259,21 +261,70 @@ struct Result {
 /// Indexes and publishes. An image that has no such platform gives nothing.
 async fn run(image: &MemoryImage, options: &Options) -> Option<(Result, MemoryStore)> {
     let store = MemoryStore::default();
-    let indexed = match index(image, &store, options, &()).await {
+    let result = run_into(&store, image, options, &()).await?;
+    Some((result, store))
+}
+
+async fn run_into(
+    store: &MemoryStore,
+    image: &MemoryImage,
+    options: &Options,
+    known: &impl Knowledge,
+) -> Option<Result> {
+    let indexed = match index(image, store, options, known, &()).await {
         Ok(indexed) => indexed,
         Err(error) if error.to_string().contains("no image for") => return None,
         Err(error) => panic!("a sound image: {error}"),
     };
     indexed
-        .publish(&store, None)
+        .publish(store, None)
         .await
         .expect("memory takes all");
-    let result = Result {
-        report: indexed.report().clone(),
+    let mut report = indexed.report().clone();
+    let reused = std::mem::take(&mut report.reused);
+    assert_eq!(reused.layers > 0, reused.bytes > 0);
+    let ztocs = report.indexes.iter().flat_map(|index| &index.ztocs);
+    let unread: BTreeSet<Digest> = ztocs.filter(|z| z.reused).map(|z| z.layer).collect();
+    assert!(unread.len() <= reused.layers, "{reused:?}");
+    for ztoc in report.indexes.iter_mut().flat_map(|i| &mut i.ztocs) {
+        ztoc.reused = false;
+    }
+    // A reason that is known from before is known as its text.
+    for skipped in report.indexes.iter_mut().flat_map(|i| &mut i.skipped) {
+        if !shows_unread(&skipped.reason) {
+            let reason = skipped.reason.to_string();
+            skipped.reason = SkipReason::Earlier { reason };
+        }
+    }
+    Some(Result {
+        report,
         manifests: store.manifests(),
         blobs: store.blobs(),
+    })
+}
+
+/// Indexes an image three times: with nothing known, with some of its layers known and some of their
+/// zTOCs lost, and with what the first image left as earlier indexes.
+async fn check_knowledge(image: &MemoryImage, options: &Options, kept: &[bool], lost: &[bool]) {
+    let (store, remembered) = (MemoryStore::default(), Remembered::default());
+    let Some(first) = run_into(&store, image, options, &remembered).await else {
+        return;
     };
-    Some((result, store))
+    remembered.retain(kept.iter().copied().cycle());
+    let mut losses = lost.iter().copied().cycle();
+    store.retain_blobs(|_| losses.next() != Some(true));
+    let again = run_into(&store, image, options, &remembered).await;
+    assert_eq!(again.as_ref(), Some(&first));
+
+    let Some(root) = first.report.digest else {
+        return;
+    };
+    let earlier = image.with(&store, root);
+    let empty = MemoryStore::default();
+    let found = EarlierIndexes::find(&[&earlier], &empty, options).await;
+    let found = found.expect("a SOCI-enabled image");
+    let reused = run_into(&empty, image, options, &found).await;
+    assert_eq!(reused.as_ref(), Some(&first));
 }
 
 /// Every SOCI document's parts are there: nothing refers to nothing.
@@ -337,6 +388,14 @@ async fn check_converting_twice(image: &MemoryImage, options: &Options) {
     check_freshness(image, &store, &inspection, options, &once.report).await;
 }
 
+/// Whether a reason shows without reading the layer.
+fn shows_unread(reason: &SkipReason) -> bool {
+    matches!(
+        reason,
+        SkipReason::TooSmall { .. } | SkipReason::MediaType { .. }
+    )
+}
+
 /// Checks that exactly what was built is recognized.
 async fn check_freshness(
     image: &MemoryImage,
@@ -351,13 +410,7 @@ async fn check_freshness(
     };
     // Only what shows without reading a layer can be told.
     let skipped = report.indexes.iter().flat_map(|index| &index.skipped);
-    let tellable = |reason: &SkipReason| {
-        matches!(
-            reason,
-            SkipReason::TooSmall { .. } | SkipReason::MediaType { .. }
-        )
-    };
-    let all_tellable = skipped.into_iter().all(|layer| tellable(&layer.reason))
+    let all_tellable = skipped.into_iter().all(|layer| shows_unread(&layer.reason))
         && !options.optimize_xattrs
         && options.ztoc.prefetch_files.is_empty();
     assert_eq!(is_fresh(store, options).await, all_tellable);
@@ -392,6 +445,17 @@ proptest! {
         let together = options.with_concurrency(concurrency);
         let many = runtime.block_on(run(&image, &together)).map(|(result, _)| result);
         prop_assert_eq!(one, many);
+    }
+
+    #[test]
+    fn what_is_known_changes_nothing(
+        draft in image(),
+        options in options(),
+        kept in prop::collection::vec(any::<bool>(), 1..9),
+        lost in prop::collection::vec(any::<bool>(), 1..9),
+    ) {
+        let image = draft.build();
+        runtime().block_on(check_knowledge(&image, &options, &kept, &lost));
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod archive;
 mod archive_writer;
 mod encoding;
 mod images;
+#[path = "../support/knowledge.rs"]
+mod knowledge;
 mod layers;
 #[path = "../support/memory.rs"]
 mod memory;

@@ -29,6 +29,12 @@ impl MemoryStore {
         lock(&self.blobs).clone()
     }
 
+    /// Loses every blob that is not to be kept.
+    #[allow(dead_code, reason = "not every test loses any")]
+    pub(crate) fn retain_blobs(&self, mut kept: impl FnMut(&Digest) -> bool) {
+        lock(&self.blobs).retain(|digest, _| kept(digest));
+    }
+
     /// Returns the manifests, by digest.
     pub(crate) fn manifests(&self) -> BTreeMap<Digest, Manifest> {
         lock(&self.manifests).clone()

@@ -6,6 +6,7 @@ use libtest_mimic::{Failed, Trial};
 use serde::Deserialize;
 use soci::{Error, LayoutImage, Options, Report, Version, index};
 
+use crate::knowledge::{Read, Remembered};
 use crate::memory::MemoryStore;
 
 #[derive(Deserialize)]
@@ -61,8 +62,22 @@ async fn run(key: &str) -> (Result<Report, Error>, BTreeMap<String, String>) {
     let source = LayoutImage::new(crate::fixtures::directory().join("layouts").join(layout));
     let store = MemoryStore::default();
     let report = async {
-        let indexed = index(&source, &store, &options(key), &()).await?;
-        indexed.publish(&store, Some("tag")).await?;
+        let (options, remembered) = (options(key), Remembered::default());
+        let indexed = index(&source, &store, &options, &remembered, &()).await?;
+        // Once more, from what is known: all of it again, and no layer read.
+        let read = Read::default();
+        let known = index(&source, &store, &options, &remembered, &read).await?;
+        assert_eq!(
+            read.count(),
+            0,
+            "{key}: layers read although they are known"
+        );
+        assert_eq!(
+            known.manifests(),
+            indexed.manifests(),
+            "{key}: known layers"
+        );
+        known.publish(&store, Some("tag")).await?;
         Ok(indexed.report().clone())
     };
     let report = report.await;

@@ -2,6 +2,8 @@
 //! test each. The word before a test's name says where we differ on purpose, and why.
 
 mod fixtures;
+#[path = "../support/knowledge.rs"]
+mod knowledge;
 mod layers;
 mod layouts;
 #[path = "../support/memory.rs"]

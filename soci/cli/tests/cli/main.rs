@@ -4,6 +4,7 @@ mod completion;
 mod convert;
 mod image;
 mod registry;
+mod reuse;
 mod streams;
 mod support;
 mod usage;

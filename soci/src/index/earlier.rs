@@ -1,0 +1,118 @@
+//! Knowledge of layers from indexes that exist.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+
+use super::known::{Knowledge, KnownKey, KnownLayer, KnownZtoc};
+use super::options::Options;
+use crate::error::{Error, Result};
+use crate::inspect::{ZtocInspection, inspect};
+use crate::oci::{Descriptor, Digest};
+use crate::store::{Destination, ImageSource};
+use crate::ztoc::BuiltZtoc;
+
+/// Knows the layers of images that are indexed already, from their zTOCs.
+///
+/// That a zTOC is the one of its layer is taken from the index: no layer is read, except for the end
+/// of one that may have several gzip members. So the images must be trusted. A zTOC that another
+/// build tool made, or with another span size, does not count.
+pub struct EarlierIndexes<'a> {
+    destination: &'a dyn Destination,
+    options: Options,
+    ztocs: HashMap<Digest, Earlier<'a>>,
+}
+
+struct Earlier<'a> {
+    source: &'a dyn ImageSource,
+    layer: Descriptor,
+    ztoc: ZtocInspection,
+}
+
+impl<'a> EarlierIndexes<'a> {
+    /// Finds the indexes of the images. Their zTOCs are read when they are needed, and stored in the
+    /// destination.
+    ///
+    /// # Errors
+    /// If an image cannot be read, or has no index.
+    pub async fn find(
+        images: &[&'a dyn ImageSource],
+        destination: &'a dyn Destination,
+        options: &Options,
+    ) -> Result<Self> {
+        let mut ztocs = HashMap::new();
+        for &source in images {
+            let found = inspect(source).await?;
+            if found.platforms.iter().all(|p| p.indexes.is_empty()) {
+                return Err(Error::manifest(found.root, "the image has no SOCI index"));
+            }
+            for platform in found.platforms {
+                let listed = platform.indexes.iter().flat_map(|index| &index.ztocs);
+                for ztoc in listed.filter(|z| z.span_size == Some(options.ztoc.span_size)) {
+                    let mut layers = platform.layers.iter();
+                    let Some(layer) = layers.find(|layer| layer.digest == ztoc.layer) else {
+                        continue;
+                    };
+                    ztocs.entry(layer.digest).or_insert_with(|| Earlier {
+                        source,
+                        layer: layer.clone(),
+                        ztoc: ztoc.clone(),
+                    });
+                }
+            }
+        }
+        Ok(Self {
+            destination,
+            options: options.clone(),
+            ztocs,
+        })
+    }
+
+    /// Reads a zTOC and stores it in the destination; `None` if it is not one that would be built.
+    async fn reuse(&self, earlier: &Earlier<'a>) -> Result<Option<KnownLayer>> {
+        let Earlier {
+            source,
+            layer,
+            ztoc: listed,
+        } = earlier;
+        let options = &self.options.ztoc;
+        let ztoc = listed.read(*source).await?;
+        if ztoc.check_layer_size(layer.size).is_err()
+            || ztoc.build_tool != options.build_tool.as_bytes()
+            || listed.descriptor.size > options.limits.max_ztoc_size
+        {
+            return Ok(None);
+        }
+        if !self.options.multi_member_layers
+            && listed.has_several_members(*source, layer, &ztoc).await?
+        {
+            return Ok(None);
+        }
+        // Other writers may have put the same content into other bytes.
+        let built = BuiltZtoc::of(&ztoc, &options.prefetch_files);
+        if built.digest != listed.descriptor.digest {
+            return Ok(None);
+        }
+        let known = KnownLayer::Indexed(KnownZtoc::of(&built));
+        let digest = built.digest;
+        self.destination
+            .push_blob(digest, built.bytes.into())
+            .await?;
+        Ok(Some(known))
+    }
+}
+
+#[async_trait]
+impl Knowledge for EarlierIndexes<'_> {
+    async fn recall(&self, key: &KnownKey) -> Option<KnownLayer> {
+        let earlier = self.ztocs.get(&key.layer)?;
+        match self.reuse(earlier).await {
+            Ok(known) => known,
+            Err(error) => {
+                let layer = key.layer;
+                tracing::warn!(%layer, %error, "its earlier zTOC cannot be used, reading the layer");
+                None
+            }
+        }
+    }
+}
