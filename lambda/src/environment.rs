@@ -29,6 +29,9 @@ pub const MULTI_MEMBER_LAYERS: &str = "soci_multi_member_layers";
 /// Index generator: `true` or `false`; whether layers with Docker's media types get OCI's (V2). Where
 /// it is not set, they keep them.
 pub const OCI_LAYER_TYPES: &str = "soci_oci_layer_types";
+/// Index generator: name of the [table](crate::ztoc_table) in which it remembers layers. Where it is not
+/// set, every layer is read.
+pub const ZTOC_TABLE: &str = "soci_ztoc_table";
 
 /// Maximum bytes of all names and values of a function's environment together (AWS Lambda quota).
 pub const MAX_BYTES: usize = 4096;

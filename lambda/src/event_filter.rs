@@ -6,16 +6,14 @@
 
 use std::process::ExitCode;
 
-use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::InvocationType;
 use lambda_runtime::Diagnostic;
 use serde::Serialize;
-use tokio::sync::OnceCell;
 use tracing::Instrument as _;
 
 use crate::environment::{FILTERS, GENERATOR_ARN};
 use crate::event::PushEvent;
 use crate::filters::Filters;
+use crate::invoke::{InvokeFailed, Invoker};
 use crate::log;
 use crate::runtime::{self, Invocation};
 use crate::scope::Scope;
@@ -30,7 +28,7 @@ pub fn run() -> ExitCode {
     }
     let function = EventFilter {
         config,
-        lambda: OnceCell::new(),
+        invoker: Invoker::default(),
     };
     // One thread is enough for two requests, and there is nothing to start.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -106,15 +104,15 @@ struct Answer {
 enum Error {
     #[error(transparent)]
     Configuration(#[from] InvalidVariable),
-    #[error("cannot invoke {function}: {reason}")]
-    Invoke { function: String, reason: String },
+    #[error(transparent)]
+    Invoke(#[from] InvokeFailed),
 }
 
 impl From<Error> for Diagnostic {
     fn from(error: Error) -> Self {
         let kind = match error {
             Error::Configuration(_) => "InvalidConfiguration",
-            Error::Invoke { .. } => "InvokeFailed",
+            Error::Invoke(_) => "InvokeFailed",
         };
         Self {
             error_type: kind.to_owned(),
@@ -125,8 +123,7 @@ impl From<Error> for Diagnostic {
 
 struct EventFilter {
     config: Result<Config, InvalidVariable>,
-    /// Created when the first event is passed on: most are not.
-    lambda: OnceCell<aws_sdk_lambda::Client>,
+    invoker: Invoker,
 }
 
 impl EventFilter {
@@ -154,38 +151,14 @@ impl EventFilter {
         match config.scope.decide(&config.filters, &push) {
             Err(reason) => Ok(answer(200, format!("skipped {image}: {reason}"))),
             Ok(filter) => {
-                let request = self.invoke(&config.generator, &invocation.payload).await?;
+                let passed = self.invoker.invoke(&config.generator, &invocation.payload);
+                let request = passed.await?;
                 let body = format!(
                     "passed {image} on to the index generator: it matches {filter:?}; request {request}"
                 );
                 Ok(answer(200, body))
             }
         }
-    }
-
-    /// Passes an event on unchanged. Returns the request id of the generator's invocation.
-    async fn invoke(&self, generator: &str, event: &str) -> Result<String, Error> {
-        let failed = |reason: String| Error::Invoke {
-            function: generator.to_owned(),
-            reason,
-        };
-        let client = self
-            .lambda
-            .get_or_init(|| async { aws_sdk_lambda::Client::new(&runtime::aws_config().await) });
-        let answer = client
-            .await
-            .invoke()
-            .function_name(generator)
-            .invocation_type(InvocationType::Event)
-            .payload(Blob::new(event))
-            .send()
-            .await
-            .map_err(|error| failed(runtime::aws_error(&error)))?;
-        if answer.status_code() != 202 {
-            return Err(failed(format!("status {}, want 202", answer.status_code())));
-        }
-        use aws_sdk_lambda::operation::RequestId as _;
-        Ok(answer.request_id().unwrap_or("unknown").to_owned())
     }
 }
 

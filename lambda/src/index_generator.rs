@@ -15,21 +15,27 @@
 //! authorization token names the registry; no event ever does. The rest is an `IndexJob` within
 //! the time that Lambda allows, less a margin, so that the reason is told before Lambda ends it.
 //!
-//! An invocation ends in one of three ways:
+//! Layers are remembered (`table`) as soon as they are indexed. What was indexed with an earlier push,
+//! or by an attempt that failed, is not read again.
+//!
+//! An invocation ends in one of four ways:
 //!
 //! - It was indexed, or there is no index to be built, and the answer says why. Trying again would
 //!   change nothing, so neither is an error.
+//! - Its time was up after some layers: it passed the event on (`continuation`).
 //! - It failed, and another attempt may succeed: Lambda tries again, as often as it is told to.
 //! - It failed for good (`Error::is_final`). Only an error reaches the failure destination, and
 //!   only after all retries, so this is an error too; `FinalFailures` answers the retries.
 
 mod config;
+mod continuation;
 mod error;
 mod failures;
 mod job;
 mod metrics;
 mod progress;
 mod registry;
+mod table;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -39,6 +45,7 @@ use tokio::sync::OnceCell;
 use tracing::Instrument as _;
 
 use crate::event::PushEvent;
+use crate::invoke::Invoker;
 use crate::log;
 use crate::runtime::{self, Invocation};
 use crate::variables::{self, InvalidVariable};
@@ -48,6 +55,7 @@ use failures::FinalFailures;
 use job::{IndexJob, Outcome};
 use metrics::Metrics;
 use progress::LayerProgress;
+use table::{KnownLayers, Table};
 
 /// Time before Lambda's deadline at which an invocation ends by itself.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -59,6 +67,8 @@ pub fn run() -> ExitCode {
         config: Config::read(&variables::of_process),
         ecr: OnceCell::new(),
         soci: OnceCell::new(),
+        table: OnceCell::new(),
+        invoker: Invoker::default(),
         failures: FinalFailures::default(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -74,6 +84,8 @@ struct IndexGenerator {
     // Created when an event first needs them.
     ecr: OnceCell<aws_sdk_ecr::Client>,
     soci: OnceCell<soci::Client>,
+    table: OnceCell<Table>,
+    invoker: Invoker,
     failures: FinalFailures,
 }
 
@@ -98,6 +110,11 @@ impl IndexGenerator {
                 metrics.skipped().write();
                 Ok(reason)
             }
+            Ok(Outcome::Continued(how)) => {
+                tracing::warn!(progress = %progress, "{how}");
+                metrics.continued().write();
+                Ok(how)
+            }
             Ok(Outcome::Indexed(report)) => {
                 let answer = progress.summarize(&report, start.elapsed());
                 metrics.indexed(&report).write();
@@ -117,7 +134,8 @@ impl IndexGenerator {
     }
 
     /// Stops before Lambda would, in the middle of anything: what was published by then is either
-    /// complete or not referred to by anything.
+    /// complete or not referred to by anything. What was learned by then is not lost: another
+    /// invocation goes on.
     async fn within_deadline(
         &self,
         invocation: &Invocation,
@@ -125,21 +143,6 @@ impl IndexGenerator {
     ) -> Result<Outcome, Error> {
         let remaining = invocation.remaining();
         let limit = remaining - MARGIN.min(remaining / 10);
-        let index = self.index(invocation, progress);
-        match tokio::time::timeout(limit, index).await {
-            Ok(done) => done,
-            Err(_) => Err(Error::Deadline {
-                seconds: limit.as_secs(),
-                progress: progress.to_string(),
-            }),
-        }
-    }
-
-    async fn index(
-        &self,
-        invocation: &Invocation,
-        progress: &LayerProgress,
-    ) -> Result<Outcome, Error> {
         let config = self.config.as_ref().map_err(Clone::clone)?;
         let push = PushEvent::parse(&invocation.payload)?;
         invocation.about(&push);
@@ -147,11 +150,54 @@ impl IndexGenerator {
             let reason = format!("skipped {}: {reason}", push.image());
             return Ok(Outcome::Skipped(reason));
         }
+        let known = self.known(config, &push).await;
+        let index = self.index(config, invocation, &push, known.as_ref(), progress);
+        if let Ok(done) = tokio::time::timeout(limit, index).await {
+            return done;
+        }
+        let deadline = Error::Deadline {
+            seconds: limit.as_secs(),
+            progress: progress.to_string(),
+            remembers: known.is_some(),
+        };
+        // Without a step forward the next invocation would come no further.
+        if known.is_none_or(|known| known.learned() == 0) {
+            return Err(deadline);
+        }
+        let Some(next) = continuation::next(&invocation.payload) else {
+            return Err(deadline);
+        };
+        let request = self.invoker.invoke(invocation.arn(), &next).await?;
+        Ok(Outcome::Continued(format!(
+            "stopped after {} s, before the function's time limit: {progress}; request {request} \
+             goes on, number {} of {} at most",
+            limit.as_secs(),
+            continuation::number(&next),
+            continuation::MAX
+        )))
+    }
+
+    /// What is known of the layers of the pushed image, if layers are remembered.
+    async fn known<'a>(&'a self, config: &Config, push: &'a PushEvent) -> Option<KnownLayers<'a>> {
+        let name = config.ztoc_table.as_deref()?;
+        let table = self.table.get_or_init(|| Table::open(name)).await;
+        Some(table.of(&push.repository))
+    }
+
+    async fn index(
+        &self,
+        config: &Config,
+        invocation: &Invocation,
+        push: &PushEvent,
+        known: Option<&KnownLayers<'_>>,
+        progress: &LayerProgress,
+    ) -> Result<Outcome, Error> {
         let job = IndexJob {
             config,
-            image: self.open(config, invocation, &push).await?,
+            image: self.open(config, invocation, push).await?,
             digest: push.digest.parse().map_err(soci::Error::from)?,
-            push: &push,
+            push,
+            known: known.map_or(&(), |known| known),
             progress,
         };
         job.run().await

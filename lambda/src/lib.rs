@@ -9,7 +9,7 @@
 //!
 //! Without its features the crate holds only what the functions and the provider must agree on:
 //! the [event], whether it [concerns a builder](scope), [filters], the [tag suffix](tag_suffix),
-//! [limits], and the names of [environment] variables.
+//! [limits], the form of the [table of zTOCs](ztoc_table), and the names of [environment] variables.
 
 #[cfg(feature = "bundle")]
 pub mod bundle;
@@ -20,11 +20,14 @@ pub mod grammar;
 pub mod limits;
 pub mod scope;
 pub mod tag_suffix;
+pub mod ztoc_table;
 
 #[cfg(feature = "functions")]
 pub mod event_filter;
 #[cfg(feature = "functions")]
 pub mod index_generator;
+#[cfg(feature = "functions")]
+mod invoke;
 #[cfg(feature = "functions")]
 mod log;
 #[cfg(feature = "functions")]

@@ -69,6 +69,11 @@ impl Invocation {
         &self.context.env_config.function_name
     }
 
+    /// Returns the ARN with which it was invoked.
+    pub(crate) fn arn(&self) -> &str {
+        &self.context.invoked_function_arn
+    }
+
     /// Returns the function's own account, from its ARN.
     pub(crate) fn account(&self) -> Option<&str> {
         let mut parts = self.context.invoked_function_arn.split(':');

@@ -4,10 +4,12 @@ use soci::{Options, Version};
 
 use crate::environment::{
     ECR_ENDPOINT, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES, SPAN_SIZE, TAG_UNINDEXED,
+    ZTOC_TABLE,
 };
 use crate::limits::{DEFAULT_MIN_LAYER_SIZE, DEFAULT_SPAN_SIZE, MAX_SPAN_SIZE, MIN_SPAN_SIZE};
 use crate::scope::{IndexVersion, Scope};
 use crate::variables::{self, InvalidVariable, Lookup, Variable};
+use crate::ztoc_table;
 
 /// Bytes of the program itself: code, threads, connections, manifests.
 const BASE: u64 = 64 << 20;
@@ -26,6 +28,8 @@ pub(super) struct Config {
     pub scope: Scope,
     /// Whether the output's tag names the image itself where no layer can be indexed (V2).
     pub tag_unindexed: bool,
+    /// Name of the table in which layers are remembered, if they are.
+    pub ztoc_table: Option<String>,
     /// URL of the Amazon ECR API, if it is not the region's own.
     pub ecr_endpoint: Option<String>,
 }
@@ -59,6 +63,10 @@ impl Config {
         let tag_unindexed = truth(TAG_UNINDEXED, true)?;
         options.multi_member_layers = truth(MULTI_MEMBER_LAYERS, false)?;
         options.oci_layer_types = truth(OCI_LAYER_TYPES, false)?;
+        let table = Variable::read(lookup, ZTOC_TABLE);
+        let ztoc_table = table.parse_or(None, "the name of a DynamoDB table", |name| {
+            ztoc_table::is_name(name).then(|| Some(name.to_owned()))
+        })?;
         let endpoint = Variable::read(lookup, ECR_ENDPOINT);
         let want = "an https URL, such as \"https://api.ecr.eu-west-1.amazonaws.com\"";
         Ok(Self {
@@ -68,6 +76,7 @@ impl Config {
                 suffix: variables::tag_suffix(lookup)?,
             },
             tag_unindexed,
+            ztoc_table,
             ecr_endpoint: endpoint.parse_or(None, want, |url| ecr_endpoint(url).map(Some))?,
         })
     }
@@ -119,8 +128,12 @@ mod tests {
         assert!(config.tag_unindexed);
         assert!(!config.options.multi_member_layers && !config.options.oci_layer_types);
         assert_eq!(
-            (config.scope.suffix.as_str(), config.ecr_endpoint),
-            ("-soci", None)
+            (
+                config.scope.suffix.as_str(),
+                config.ecr_endpoint,
+                config.ztoc_table
+            ),
+            ("-soci", None, None)
         );
         let indexes = [media_type::SOCI_INDEX_V1, media_type::SOCI_INDEX_V2];
         assert_eq!(crate::scope::SOCI_INDEXES, indexes);
@@ -136,6 +149,7 @@ mod tests {
             (MULTI_MEMBER_LAYERS, "true"),
             (OCI_LAYER_TYPES, "true"),
             ("soci_tag_suffix", ".lazy"),
+            (ZTOC_TABLE, "images-ztocs"),
             (ECR_ENDPOINT, "vpce-1.api.ecr.eu-west-1.vpce.amazonaws.com"),
         ]);
         let config = config.unwrap();
@@ -145,6 +159,7 @@ mod tests {
         assert!(!config.tag_unindexed);
         assert!(config.options.multi_member_layers && config.options.oci_layer_types);
         assert_eq!(config.scope.suffix.as_str(), ".lazy");
+        assert_eq!(config.ztoc_table.as_deref(), Some("images-ztocs"));
         let endpoint = config.ecr_endpoint.unwrap();
         assert_eq!(
             endpoint,
@@ -162,6 +177,7 @@ mod tests {
             (TAG_UNINDEXED, "no", "want true or false"),
             (MULTI_MEMBER_LAYERS, "1", "want true or false"),
             (OCI_LAYER_TYPES, "yes", "want true or false"),
+            (ZTOC_TABLE, "a/b", "want the name of a DynamoDB table"),
             ("soci_tag_suffix", "a b", "want 1 to 64 letters"),
             (ECR_ENDPOINT, "http://ecr.test", "want an https URL"),
             (ECR_ENDPOINT, "https://", "want an https URL"),

@@ -4,6 +4,7 @@ use lambda_runtime::Diagnostic;
 use soci::Digest;
 
 use crate::event::InvalidEvent;
+use crate::invoke::InvokeFailed;
 use crate::variables::InvalidVariable;
 
 /// Reasons why an image could not be indexed.
@@ -34,10 +35,18 @@ pub(super) enum Error {
     #[error(transparent)]
     Outdated(Box<Outdated>),
     #[error(
-        "stopped after {seconds} s, before the function's time limit: {progress}; allow the \
-         function more time or more memory (which brings more CPU)"
+        "stopped after {seconds} s, before the function's time limit: {progress}{}; allow the \
+         function more time or more memory (which brings more CPU)",
+        if *.remembers { " (no layer was done, or the event was passed on too often)" } else { "" }
     )]
-    Deadline { seconds: u64, progress: String },
+    Deadline {
+        seconds: u64,
+        progress: String,
+        /// Whether layers are remembered, so that another invocation could have gone on.
+        remembers: bool,
+    },
+    #[error("the time was up, and going on failed: {0}")]
+    Continue(#[from] InvokeFailed),
 }
 
 /// An output's tag that may not follow its source.
@@ -68,7 +77,8 @@ impl Error {
             | Self::Authorization(_)
             | Self::Registry { .. }
             | Self::Moving { .. }
-            | Self::Deadline { .. } => false,
+            | Self::Deadline { .. }
+            | Self::Continue(_) => false,
         }
     }
 
@@ -85,6 +95,7 @@ impl Error {
             Self::Immutable { .. } => "TagImmutable",
             Self::Outdated(_) => "TagOutdated",
             Self::Deadline { .. } => "DeadlineExceeded",
+            Self::Continue(_) => "InvokeFailed",
         }
     }
 }

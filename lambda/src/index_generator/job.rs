@@ -13,7 +13,8 @@
 //! Whoever deploys `<tag>-soci` must get the image of `<tag>`. So where an image has no layer to
 //! index, the output's tag becomes an alias: it names the source image itself.
 
-use soci::{Destination, Digest, Error as SociError, ImageSource, Manifest, RegistryImage, Report};
+use soci::{Destination, Digest, Error as SociError, ImageSource, Knowledge, Manifest};
+use soci::{RegistryImage, Report};
 use soci::{Version, inspect, is_fresh};
 
 use super::config::Config;
@@ -35,6 +36,8 @@ pub(super) enum Outcome {
     Aliased(String),
     /// There was nothing to do, for the reason given.
     Skipped(String),
+    /// The time was up; another invocation goes on, as the text says.
+    Continued(String),
 }
 
 /// The work for one event.
@@ -45,6 +48,7 @@ pub(super) struct IndexJob<'a> {
     pub push: &'a PushEvent,
     /// Digest of the pushed manifest.
     pub digest: Digest,
+    pub known: &'a dyn Knowledge,
     pub progress: &'a LayerProgress,
 }
 
@@ -131,7 +135,7 @@ impl IndexJob<'_> {
             return Ok(self.skipped("it is indexed already"));
         }
         let options = &self.config.options;
-        let indexed = match soci::index(&image, &image, options, &(), self.progress).await {
+        let indexed = match soci::index(&image, &image, options, self.known, self.progress).await {
             Err(SociError::NotAnImage { found, .. }) => {
                 let reason = format!("not a container image, but {found}");
                 return self

@@ -20,9 +20,11 @@ const NAMESPACE: &str = "SociIndexBuilder";
 pub(super) struct Metrics {
     function: String,
     request_id: String,
-    /// Indexed, skipped, failed.
-    images: [u64; 3],
+    /// Indexed, skipped, failed, continued.
+    images: [u64; 4],
     bytes: u64,
+    /// Layers that were known, and their bytes.
+    reused: (u64, u64),
     ztoc_bytes: u64,
     duration: Duration,
 }
@@ -36,8 +38,9 @@ impl Metrics {
         Self {
             function: invocation.function().to_owned(),
             request_id: invocation.request_id().to_owned(),
-            images: [0, 0, 0],
+            images: [0; 4],
             bytes: progress.bytes(),
+            reused: progress.reused(),
             ztoc_bytes: 0,
             duration,
         }
@@ -59,6 +62,11 @@ impl Metrics {
         self
     }
 
+    pub(super) fn continued(mut self) -> Self {
+        self.images[3] = 1;
+        self
+    }
+
     /// Writes the line, whatever the log level.
     pub(super) fn write(&self) {
         log::write(&self.line(log::surviving_level(), SystemTime::now()));
@@ -68,7 +76,8 @@ impl Metrics {
         let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).ok();
         let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
-        let [indexed, skipped, failed] = self.images;
+        let [indexed, skipped, failed, continued] = self.images;
+        let (reused, reused_bytes) = self.reused;
         json!({
             "_aws": {
                 "Timestamp": milliseconds(since),
@@ -79,7 +88,10 @@ impl Metrics {
                         metric("ImagesIndexed", "Count"),
                         metric("ImagesSkipped", "Count"),
                         metric("ImagesFailed", "Count"),
+                        metric("ImagesContinued", "Count"),
                         metric("LayerBytes", "Bytes"),
+                        metric("ReusedLayers", "Count"),
+                        metric("ReusedBytes", "Bytes"),
                         metric("ZtocBytes", "Bytes"),
                         metric("Duration", "Milliseconds"),
                     ],
@@ -89,7 +101,10 @@ impl Metrics {
             "ImagesIndexed": indexed,
             "ImagesSkipped": skipped,
             "ImagesFailed": failed,
+            "ImagesContinued": continued,
             "LayerBytes": self.bytes,
+            "ReusedLayers": reused,
+            "ReusedBytes": reused_bytes,
             "ZtocBytes": self.ztoc_bytes,
             "Duration": milliseconds(self.duration),
             "level": level,
@@ -108,8 +123,9 @@ mod tests {
         let metrics = Metrics {
             function: "soci-generator".to_owned(),
             request_id: "1".to_owned(),
-            images: [0, 0, 0],
+            images: [0; 4],
             bytes: 7,
+            reused: (1, 2),
             ztoc_bytes: 0,
             duration: Duration::from_millis(1500),
         };

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use soci::Report;
 use soci::oci::Descriptor;
 use soci::ztoc::SkipReason;
+use soci::{Report, Reused};
 
 /// Counts layers, and their bytes as they are read.
 #[derive(Default)]
@@ -14,12 +14,20 @@ pub(super) struct LayerProgress {
     started: AtomicU64,
     finished: AtomicU64,
     bytes: AtomicU64,
+    reused: AtomicU64,
+    reused_bytes: AtomicU64,
 }
 
 impl LayerProgress {
     /// Returns the bytes of layers that were read.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Returns the number of layers that were known, and their bytes, which were not read.
+    pub(super) fn reused(&self) -> (u64, u64) {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (load(&self.reused), load(&self.reused_bytes))
     }
 
     /// Logs what was built, and summarizes it in a sentence.
@@ -32,10 +40,14 @@ impl LayerProgress {
         let skipped = report.indexes.iter().map(|index| index.skipped.len());
         let layers = ztocs + skipped.sum::<usize>();
         let output = report.digest.map(|digest| digest.to_string());
-        let answer = format!(
+        let mut answer = format!(
             "indexed {}: {ztocs} of {layers} layers have a zTOC",
             report.source.digest
         );
+        if report.reused.layers > 0 {
+            let Reused { layers, bytes, .. } = report.reused;
+            answer += &format!("; {layers} were known, {bytes} bytes not read");
+        }
         tracing::info!(
             indexVersion = report.version.name(),
             output,
@@ -44,6 +56,8 @@ impl LayerProgress {
             ztocs,
             ztocBytes = ztoc_bytes(report),
             bytes = self.bytes(),
+            reusedLayers = report.reused.layers,
+            reusedBytes = report.reused.bytes,
             milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
             "{answer}"
         );
@@ -74,6 +88,12 @@ impl soci::Progress for LayerProgress {
     fn layer_started(&self, layer: &Descriptor) {
         self.started.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(layer = %layer.digest, bytes = layer.size, "reading layer");
+    }
+
+    fn layer_reused(&self, layer: &Descriptor) {
+        self.reused.fetch_add(1, Ordering::Relaxed);
+        self.reused_bytes.fetch_add(layer.size, Ordering::Relaxed);
+        tracing::debug!(layer = %layer.digest, bytes = layer.size, "layer known");
     }
 
     fn layer_read(&self, _: &Descriptor, bytes: u64) {

@@ -7,6 +7,7 @@ mod function;
 mod generator;
 mod logs;
 mod races;
+mod reuse;
 mod scenario;
 mod start;
 mod tags;

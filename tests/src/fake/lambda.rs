@@ -1,5 +1,5 @@
-//! AWS as a function sees it: the Lambda runtime API that hands out its events, and the two
-//! requests of other services that the functions make.
+//! AWS as a function sees it: the Lambda runtime API that hands out its events, and the few requests
+//! of other services that the functions make.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -57,8 +57,17 @@ struct State {
     registry: String,
     tokens: usize,
     refusing: bool,
+    table: Table,
     invoked: Vec<Invoked>,
     ended: bool,
+}
+
+/// A table of DynamoDB.
+#[derive(Default)]
+struct Table {
+    /// By the value of the partition key.
+    items: BTreeMap<String, Value>,
+    gone: bool,
 }
 
 impl FakeLambda {
@@ -112,6 +121,25 @@ impl FakeLambda {
         self.shared.lock().refusing = true;
     }
 
+    /// The items of the only table, by their keys.
+    pub fn items(&self) -> BTreeMap<String, Value> {
+        self.shared.lock().table.items.clone()
+    }
+
+    /// Puts items into the only table.
+    pub fn put_items(&self, items: BTreeMap<String, Value>) {
+        self.shared.lock().table.items.extend(items);
+    }
+
+    /// Loses the only table, with everything in it.
+    pub fn lose_table(&self) {
+        let mut state = self.shared.lock();
+        state.table = Table {
+            items: BTreeMap::new(),
+            gone: true,
+        };
+    }
+
     /// Number of tokens handed out.
     pub fn tokens(&self) -> usize {
         self.shared.lock().tokens
@@ -127,6 +155,34 @@ impl Drop for FakeLambda {
     fn drop(&mut self) {
         self.shared.lock().ended = true;
         self.shared.changed.notify_all();
+    }
+}
+
+impl Table {
+    fn respond(&mut self, operation: &str, body: &[u8]) -> Result<Response> {
+        if self.gone {
+            let kind = "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException";
+            let error = json!({"__type": kind, "message": "Requested resource not found"});
+            return Ok(Response::json(400, &error));
+        }
+        let body: Value = serde_json::from_slice(body)?;
+        let key = |attributes: &Value| -> Result<String> {
+            let key = attributes["layer"]["S"].as_str();
+            Ok(key.context("no key")?.to_owned())
+        };
+        let answer = match operation {
+            "GetItem" => match self.items.get(&key(&body["Key"])?) {
+                Some(item) => json!({"Item": item}),
+                None => json!({}),
+            },
+            "PutItem" => {
+                let item = body["Item"].clone();
+                self.items.insert(key(&item)?, item);
+                json!({})
+            }
+            operation => bail!("unexpected {operation}"),
+        };
+        Ok(Response::json(200, &answer))
     }
 }
 
@@ -165,6 +221,9 @@ impl Shared {
                     "proxyEndpoint": state.registry,
                 });
                 Ok(Response::json(200, &json!({"authorizationData": [data]})))
+            }
+            Some(target) if let Some(operation) = target.strip_prefix("DynamoDB_20120810.") => {
+                self.lock().table.respond(operation, &request.body)
             }
             None if request.path().ends_with("/invocations") => Ok(self.invoke(request)),
             target => bail!("{} {} {target:?}", request.method(), request.path()),

@@ -1,0 +1,46 @@
+//! Going on in another invocation.
+//!
+//! Every layer that was indexed is remembered at once. So an invocation that runs out of time passes
+//! its event on to its own function, and the next one goes on where it stopped. An image needs only
+//! its largest layer to fit into one invocation.
+
+use serde_json::Value;
+
+/// Field of the event, beside those of Amazon ECR: how often it was passed on.
+const FIELD: &str = "soci-continuation";
+/// How often an event is passed on at most. AWS Lambda takes a function that invokes itself about
+/// sixteen times in a row for one that never ends, and stops it.
+pub(super) const MAX: u64 = 12;
+
+/// Returns how often an event was passed on before.
+pub(super) fn number(event: &str) -> u64 {
+    let event: Option<Value> = serde_json::from_str(event).ok();
+    event.and_then(|event| event[FIELD].as_u64()).unwrap_or(0)
+}
+
+/// Returns the event with the next number; `None` if it was passed on often enough.
+pub(super) fn next(event: &str) -> Option<String> {
+    let next = number(event).checked_add(1).filter(|next| *next <= MAX)?;
+    let mut event: Value = serde_json::from_str(event).ok()?;
+    event.as_object_mut()?.insert(FIELD.to_owned(), next.into());
+    Some(event.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_passed_on_a_bounded_number_of_times() {
+        let mut event = r#"{"source":"aws.ecr"}"#.to_owned();
+        for expected in 1..=MAX {
+            event = next(&event).expect("another");
+            assert_eq!(number(&event), expected);
+        }
+        assert_eq!(next(&event), None);
+        assert!(event.contains("aws.ecr"), "{event}");
+        for strange in [r#"{"soci-continuation":18446744073709551615}"#, "[]", "?"] {
+            assert_eq!(next(strange), None, "{strange}");
+        }
+    }
+}
