@@ -177,7 +177,7 @@ impl IndexGenerator {
         )))
     }
 
-    /// What is known of the layers of the pushed image, if layers are remembered.
+    /// Returns what is known of the layers of the pushed image, if layers are remembered.
     async fn known<'a>(&'a self, config: &Config, push: &'a PushEvent) -> Option<KnownLayers<'a>> {
         let name = config.ztoc_table.as_deref()?;
         let table = self.table.get_or_init(|| Table::open(name)).await;

@@ -104,13 +104,15 @@ impl Resource<Shared> for IndexBuilder {
         let before = Arguments::read(&request.prior)?;
         let arguments = Arguments::read(&request.planned)?;
         let session = open(cx, limit).await?;
-        let parts = name_parts(&session, &arguments);
+        let (mut parts, old) = (
+            name_parts(&session, &arguments),
+            name_parts(&session, &before),
+        );
+        parts.table = parts.table.or(old.table);
         let observed = parts.observe(&session).await?;
         let owner = owner_of(cx, &parts, &observed, &arguments.name);
-        let old_rule = match before.event_bus_name == arguments.event_bus_name {
-            true => None,
-            false => Some(name_parts(&session, &before).rule),
-        };
+        let same_bus = before.event_bus_name == arguments.event_bus_name;
+        let old_rule = (!same_bus).then_some(old.rule);
         let observed_old = match &old_rule {
             Some(rule) => part::observe(&session, rule).await?,
             None => None,
@@ -198,6 +200,5 @@ async fn open(cx: &Context<Shared>, limit: Duration) -> Result<Session<'_>, Diag
 }
 
 fn name_parts(session: &Session<'_>, arguments: &Arguments) -> Parts {
-    let (name, bus) = (&arguments.name, &arguments.event_bus_name);
-    Parts::new(name, bus, &session.account)
+    Parts::new(arguments, &session.account)
 }

@@ -14,6 +14,7 @@ mod publish;
 mod read;
 mod refresh;
 mod registry;
+mod remembered;
 mod remove;
 mod seen_options;
 mod settings;

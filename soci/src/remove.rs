@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::error::{Error, RegistryError, Result};
-use crate::oci::{Descriptor, Digest, ImageIndex, media_type};
+use crate::oci::{Descriptor, Digest, ImageIndex, Manifest, json, media_type};
 use crate::registry::{RegistryImage, is_referrers_tag};
 use crate::store::Destination;
 
@@ -19,6 +19,22 @@ const CONCURRENCY: usize = 8;
 
 /// Maximum number of tags of a repository from which something is removed.
 pub const MAX_TAGS: usize = 5000;
+
+/// Annotation of a stand-in, with the tag that is being removed.
+const REMOVED_TAG: &str = "soci.removed-tag";
+
+/// Returns a manifest that says the same, and has another digest.
+fn stand_in(manifest: &Manifest, tag: &str) -> Result<Manifest> {
+    let mut document: serde_json::Map<String, serde_json::Value> = manifest.parse()?;
+    let annotations = document
+        .entry("annotations")
+        .or_insert_with(|| serde_json::Value::Object(Default::default()));
+    if let Some(annotations) = annotations.as_object_mut() {
+        annotations.insert(REMOVED_TAG.to_owned(), tag.into());
+    }
+    let bytes = json::to_vec("stand-in of a manifest", &document)?;
+    Ok(Manifest::new(&manifest.descriptor.media_type, bytes))
+}
 
 /// A SOCI-enabled image (V2) to be removed.
 #[derive(Debug, Clone)]
@@ -136,7 +152,11 @@ impl RegistryImage {
     }
 
     /// Removes a tag from what it names, which stays. Returns whether the tag is gone; a tag that
-    /// names something else is left alone, and so is one of a registry that deletes only by digest.
+    /// names something else is left alone, and so is every tag of a registry that never deletes.
+    ///
+    /// Many registries delete only by digest. There the tag is moved to a stand-in, which is then
+    /// deleted: the same manifest with one more annotation, so that whoever pulls the tag meanwhile
+    /// gets the same image.
     ///
     /// # Errors
     /// If the registry refuses or cannot be reached.
@@ -145,10 +165,31 @@ impl RegistryImage {
             return Ok(true);
         }
         let manifest = self.pull_manifest(named).await?;
-        let is_gone = self.delete_tag(tag).await?;
-        // Some registries, Amazon ECR for one, delete a manifest with its last tag.
-        self.push_manifest(&manifest).await?;
-        Ok(is_gone)
+        if self.delete_tag(tag).await? {
+            // Some registries, Amazon ECR for one, delete a manifest with its last tag.
+            self.push_manifest(&manifest).await?;
+            return Ok(true);
+        }
+        let stand_in = stand_in(&manifest, tag)?;
+        let digest = stand_in.descriptor.digest;
+        // A registry that does not really delete would leave the tag with it, so try that first.
+        self.push_manifest(&stand_in).await?;
+        self.delete_manifest(digest).await?;
+        if self.resolve(digest).await?.is_some() {
+            return Ok(false);
+        }
+        let removed = async {
+            self.put_manifest(&stand_in, tag).await?;
+            self.delete_manifest(digest).await?;
+            self.delete_tag(tag).await
+        };
+        match removed.await {
+            Ok(true) => Ok(true),
+            failed => {
+                self.tag(&manifest, tag).await?;
+                failed
+            }
+        }
     }
 
     /// Deletes a tag that a registry kept when what it names was deleted. Returns whether it is

@@ -12,12 +12,13 @@ Additions to ministack, all of them behaviour of AWS:
 - a function is created with its code signing configuration;
 - the registry serves ranges of blobs and the referrers of a manifest;
 - deleting a tag keeps the image, unless it is the last tag;
-- the authorisation token names the endpoint of this registry;
+- the authorisation token names the registry where it was asked for, which may be a proxy's address;
 - a request that the model of its service does not allow is refused (models.py).
 """
 
 import asyncio
 import base64
+import contextvars
 import html
 import json
 import os
@@ -27,6 +28,8 @@ import socket
 import sys
 import threading
 
+# The host and port to which the current request was sent.
+asked = contextvars.ContextVar("asked")
 # The functions that the current event reached. Events are matched one at a time.
 reached = set()
 
@@ -199,7 +202,7 @@ class Registry:
         data = {
             "authorizationToken": token,
             "expiresAt": expires,
-            "proxyEndpoint": f"http://127.0.0.1:{self.port}",
+            "proxyEndpoint": f"http://{asked.get()}",
         }
         return self.ecr.json_response({"authorizationData": [data]})
 
@@ -374,6 +377,7 @@ def held_against_models(app):
 
     async def checked(scope, receive, send):
         headers = {name.decode(): value.decode() for name, value in scope.get("headers", ())}
+        asked.set(headers.get("host"))
         if not headers.get("authorization", "").startswith("AWS4-"):
             return await app(scope, receive, send)
         messages = [await receive()]

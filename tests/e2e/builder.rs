@@ -12,6 +12,7 @@ mod network;
 mod ownership;
 mod pushes;
 mod requests;
+mod reuse;
 mod second;
 mod sharing;
 mod tags;

@@ -121,6 +121,7 @@ impl LocalAws {
             Service::Events => ("AWSEvents", "1.1"),
             Service::Logs => ("Logs_20140328", "1.1"),
             Service::Queues => ("AmazonSQS", "1.0"),
+            Service::Tables => ("DynamoDB_20120810", "1.0"),
         };
         let headers = [
             ("X-Amz-Target", format!("{target}.{action}")),
@@ -236,6 +237,8 @@ pub enum Service {
     Logs,
     /// SQS, a destination for events and failed invocations.
     Queues,
+    /// DynamoDB.
+    Tables,
 }
 
 impl Service {
@@ -245,6 +248,7 @@ impl Service {
             Self::Events => "events",
             Self::Logs => "logs",
             Self::Queues => "sqs",
+            Self::Tables => "dynamodb",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is known of layers that were indexed before, in a table of Amazon DynamoDB.
+//! Remembering layers in a table of Amazon DynamoDB.
 //!
 //! Only the index generator writes to the table, so nothing that pushes images decides what is in
 //! it. A table that is missing, throttled or denied costs time and nothing else: after the first
@@ -41,7 +41,7 @@ impl Table {
         }
     }
 
-    /// What is known of the layers of a repository.
+    /// Returns what is known of the layers of a repository.
     pub(super) fn of<'a>(&'a self, repository: &'a str) -> KnownLayers<'a> {
         KnownLayers {
             table: self,
@@ -52,7 +52,7 @@ impl Table {
     }
 }
 
-/// What an invocation knows, and learns, of the layers of a repository.
+/// Knowledge of the layers of a repository, which an invocation has and adds to.
 pub(super) struct KnownLayers<'a> {
     table: &'a Table,
     repository: &'a str,

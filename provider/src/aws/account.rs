@@ -50,6 +50,7 @@ pub(crate) struct Aws {
     iam: OnceCell<aws_sdk_iam::Client>,
     events: OnceCell<aws_sdk_eventbridge::Client>,
     logs: OnceCell<aws_sdk_cloudwatchlogs::Client>,
+    dynamodb: OnceCell<aws_sdk_dynamodb::Client>,
     ecr: OnceCell<aws_sdk_ecr::Client>,
 }
 
@@ -103,6 +104,7 @@ impl Aws {
             iam: OnceCell::new(),
             events: OnceCell::new(),
             logs: OnceCell::new(),
+            dynamodb: OnceCell::new(),
             ecr: OnceCell::new(),
         })
     }
@@ -264,6 +266,10 @@ impl Aws {
 
     pub(crate) async fn logs(&self) -> Result<aws_sdk_cloudwatchlogs::Client, Diagnostic> {
         client!(aws_sdk_cloudwatchlogs, self.logs, self, "logs")
+    }
+
+    pub(crate) async fn dynamodb(&self) -> Result<aws_sdk_dynamodb::Client, Diagnostic> {
+        client!(aws_sdk_dynamodb, self.dynamodb, self, "dynamodb")
     }
 
     pub(crate) async fn ecr(&self) -> Result<aws_sdk_ecr::Client, Diagnostic> {

@@ -194,6 +194,8 @@ impl AwsError {
             "EntityAlreadyExists" | "ResourceAlreadyExistsException" => true,
             // Lambda has one code for this and for an update that is under way.
             "ResourceConflictException" => self.message().contains("exist"),
+            // DynamoDB too.
+            "ResourceInUseException" => self.message().contains("already exist"),
             _ => false,
         }
     }
@@ -229,7 +231,7 @@ impl AwsError {
     pub(crate) fn is_temporary(&self) -> bool {
         let code = self.code();
         self.is_throttled()
-            || BUSY.contains(&code)
+            || BUSY.contains(&code) && !self.is_taken()
             || code == "ResourceConflictException" && !self.is_taken()
     }
 

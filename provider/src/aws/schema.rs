@@ -309,6 +309,7 @@ fn endpoints() -> Block {
     let mut block = Block::list()
         .description("URLs of AWS services that replace the default ones of the region.");
     for (service, name, variable) in [
+        ("dynamodb", "Amazon DynamoDB", "DYNAMODB"),
         ("ecr", "Amazon ECR", "ECR"),
         ("events", "Amazon EventBridge", "EVENTBRIDGE"),
         ("iam", "IAM", "IAM"),

@@ -14,6 +14,7 @@ pub(crate) struct Session<'a, D> {
     pub iam: aws_sdk_iam::Client,
     pub events: aws_sdk_eventbridge::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub dynamodb: aws_sdk_dynamodb::Client,
 }
 
 impl<'a, D> Session<'a, D> {
@@ -29,12 +30,13 @@ impl<'a, D> Session<'a, D> {
                 aws.iam().await?,
                 aws.events().await?,
                 aws.logs().await?,
+                aws.dynamodb().await?,
             ))
         };
         let opened = call.within(open).await;
         let opened = opened
             .map_err(|stopped| AwsError::from(stopped).diagnose("looking up the AWS account"))?;
-        let (account, lambda, iam, events, logs) = opened?;
+        let (account, lambda, iam, events, logs, dynamodb) = opened?;
         Ok(Self {
             call,
             account,
@@ -42,6 +44,7 @@ impl<'a, D> Session<'a, D> {
             iam,
             events,
             logs,
+            dynamodb,
         })
     }
 }

@@ -11,7 +11,8 @@ use tfplugin_sdk::{AttributePath, Diagnostic, Value, timeouts};
 pub(super) const APP_NAME: &str = "terraform-provider-soci";
 
 /// The services that have an attribute in `endpoints`.
-pub(super) const ENDPOINTS: [&str; 6] = ["ecr", "events", "iam", "lambda", "logs", "sts"];
+pub(super) const ENDPOINTS: [&str; 7] =
+    ["dynamodb", "ecr", "events", "iam", "lambda", "logs", "sts"];
 
 /// The attributes and blocks that determine credentials and endpoints.
 const OF_AWS: [&str; 18] = [

@@ -4,6 +4,7 @@ use tests::fake::aws::FakeAws;
 use tfplugin_sdk::Value;
 
 use super::Aws;
+use super::settings::ENDPOINTS;
 
 /// The access key of [`config`].
 pub(crate) const ACCESS_KEY: &str = "AKIATESTS";
@@ -11,8 +12,7 @@ pub(crate) const ACCESS_KEY: &str = "AKIATESTS";
 /// A provider configuration that asks the fake, with more attributes.
 pub(crate) fn config<const N: usize>(fake: &FakeAws, more: [(&str, Value); N]) -> Value {
     let url = Value::from(fake.url());
-    let endpoints = ["ecr", "events", "iam", "lambda", "logs", "sts"];
-    let endpoints = Value::object(endpoints.map(|service| (service, url.clone())));
+    let endpoints = Value::object(ENDPOINTS.map(|service| (service, url.clone())));
     let mut config = Value::object([
         ("region", "eu-west-1".into()),
         ("access_key", ACCESS_KEY.into()),

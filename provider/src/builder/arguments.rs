@@ -195,6 +195,20 @@ macro_rules! with_arguments {
             }),
         }
 
+        /// Whether the index generator remembers the layers that it has indexed, in a DynamoDB
+        /// table named `<name>-ztocs`: the next push reads only the layers that are new. An image
+        /// that takes longer than `timeout` is then continued in another invocation, up to twelve
+        /// times, so that only its largest layer has to be indexed in one. The table is billed for
+        /// each request and encrypted with a key that DynamoDB owns; it forgets a layer after 90
+        /// days.
+        reuse_ztocs: bool = true => {
+            schema: |attribute| attribute,
+            refresh: Aws(|seen| {
+                seen.parts.generator.function()?;
+                Some(seen.parts.generator.variable(environment::ZTOC_TABLE).is_some())
+            }),
+        }
+
         /// AWS X-Ray tracing: `Active` samples and traces invocations, and attaches the AWS managed
         /// policy `AWSXRayDaemonWriteAccess` to the roles; `PassThrough` follows the caller.
         tracing_mode: String = "PassThrough".to_owned() => {
@@ -281,8 +295,8 @@ macro_rules! with_arguments {
         }
 
         /// Runs both functions in a VPC. They need a route from its subnets to Amazon ECR (`api`
-        /// and `dkr`), to Amazon S3, where ECR stores layers, and to AWS Lambda: VPC endpoints or a
-        /// NAT gateway. The AWS managed policy `AWSLambdaENIManagementAccess` is attached to the
+        /// and `dkr`), to Amazon S3, where ECR stores layers, to AWS Lambda, and with `reuse_ztocs`
+        /// to DynamoDB: VPC endpoints or a NAT gateway. The AWS managed policy `AWSLambdaENIManagementAccess` is attached to the
         /// roles, and its actions are denied to the functions' code.
         vpc_config: Option<VpcConfig> = None => {
             schema: |block| block,
@@ -319,7 +333,7 @@ macro_rules! with_arguments {
             refresh: Kept("the rule is looked up on it"),
         }
 
-        /// Tags of all parts: functions, roles, log groups and the rule. They override the
+        /// Tags of all parts: functions, roles, log groups, the rule and the table. They override the
         /// provider's `default_tags`. Each part also has the tag `soci-index-builder`, by which the
         /// builder recognizes its parts: its name, a slash, and a unique name of the resource.
         tags: Option<ConfiguredTags> = None => {

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use lambda::environment::{
     FILTERS, GENERATOR_ARN, INDEX_VERSION, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES,
-    SPAN_SIZE, TAG_SUFFIX, TAG_UNINDEXED,
+    SPAN_SIZE, TAG_SUFFIX, TAG_UNINDEXED, ZTOC_TABLE,
 };
 use lambda::filters;
 
 use super::arguments::Arguments;
+use super::names;
 
 /// Variables by name.
 pub(super) type Environment = BTreeMap<String, String>;
@@ -43,6 +44,9 @@ pub(super) fn index_generator(arguments: &Arguments) -> Environment {
         if value != default {
             environment.insert(name.to_owned(), value.to_string());
         }
+    }
+    if arguments.reuse_ztocs {
+        environment.insert(ZTOC_TABLE.to_owned(), names::table(&arguments.name));
     }
     environment
 }

@@ -42,6 +42,10 @@ pub(super) fn log_group(name: &str, of: Function) -> String {
     format!("/aws/lambda/{}", function(name, of))
 }
 
+pub(super) fn table(name: &str) -> String {
+    format!("{name}-ztocs")
+}
+
 pub(super) fn rule(name: &str) -> String {
     name.to_owned()
 }
@@ -62,6 +66,10 @@ impl Account {
 
     pub(super) fn role_arn(&self, path: &str, name: &str) -> String {
         format!("arn:{}:iam::{}:role{path}{name}", self.partition, self.id)
+    }
+
+    pub(super) fn table_arn(&self, name: &str) -> String {
+        self.arn("dynamodb", &format!("table/{name}"))
     }
 
     pub(super) fn log_group_arn(&self, name: &str) -> String {

@@ -1,7 +1,7 @@
 //! The parts of a builder in AWS, and how each is reconciled.
 //!
 //! A part is a thing in AWS with a name that follows from the builder's: a [`role`], a
-//! [`log_group`], a [`function`], the [`rule`]. Each kind implements [`Part`] in a file of its own,
+//! [`log_group`], a [`function`], the [`rule`], the [`table`]. Each kind implements [`Part`] in a file of its own,
 //! which says what is desired, how it is observed, and which requests create, change and delete
 //! it. The order of these steps, tags, waiting, and diagnostics are the same for all and written
 //! once, here.
@@ -12,6 +12,7 @@ pub(super) mod function;
 pub(super) mod log_group;
 pub(super) mod role;
 pub(super) mod rule;
+pub(super) mod table;
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -10,6 +10,7 @@ use super::part::function::{self, Function, Surroundings};
 use super::part::log_group::{self, LogGroup};
 use super::part::role::{self, Role};
 use super::part::rule::{self, Rule};
+use super::part::table::{self, Table};
 use super::part::{self, Applied, Existing};
 use super::tags::{self, DesiredTags, Tags};
 use crate::aws::Account;
@@ -22,6 +23,8 @@ pub(super) struct Parts {
     pub filter: FunctionUnit,
     pub generator: FunctionUnit,
     pub rule: Rule,
+    /// The table in which layers are remembered, if there is or was to be one.
+    pub table: Option<Table>,
 }
 
 /// A function with its role and its log group.
@@ -37,6 +40,7 @@ pub(super) struct Desired {
     pub filter: DesiredUnit,
     pub generator: DesiredUnit,
     pub rule: rule::Properties,
+    pub table: Option<table::Properties>,
     /// The tags of every part.
     pub tags: DesiredTags,
 }
@@ -53,6 +57,7 @@ pub(super) struct Observed {
     pub filter: ObservedUnit,
     pub generator: ObservedUnit,
     pub rule: Option<part::Observed<Rule>>,
+    pub table: Option<part::Observed<Table>>,
 }
 
 #[derive(Debug, Clone)]
@@ -64,9 +69,16 @@ pub(super) struct ObservedUnit {
 
 impl Parts {
     /// Names the parts of a builder.
-    pub(super) fn new(name: &str, bus: &str, account: &Account) -> Self {
+    pub(super) fn new(arguments: &Arguments, account: &Account) -> Self {
+        let (name, bus) = (&*arguments.name, &*arguments.event_bus_name);
         let rule = names::rule(name);
+        let table = || {
+            let name = names::table(name);
+            let arn = account.table_arn(&name);
+            Table { name, arn }
+        };
         Self {
+            table: arguments.reuse_ztocs.then(table),
             filter: FunctionUnit::new(Which::EventFilter, name, account),
             generator: FunctionUnit::new(Which::IndexGenerator, name, account),
             rule: Rule {
@@ -79,15 +91,22 @@ impl Parts {
 
     /// Observes all parts at once.
     pub(super) async fn observe(&self, session: &Session<'_>) -> Result<Observed, Diagnostic> {
-        let (generator, filter, rule) = tokio::try_join!(
+        let (generator, filter, rule, table) = tokio::try_join!(
             self.generator.observe(session),
             self.filter.observe(session),
             part::observe(session, &self.rule),
+            async {
+                match &self.table {
+                    Some(table) => part::observe(session, table).await,
+                    None => Ok(None),
+                }
+            },
         )?;
         Ok(Observed {
             filter,
             generator,
             rule,
+            table,
         })
     }
 
@@ -103,8 +122,12 @@ impl Parts {
             mut filter,
             mut generator,
             rule,
+            table,
         } = observed;
         let tags = &desired.tags;
+        if let (Some(part), Some(desired)) = (&self.table, &desired.table) {
+            part::apply(session, part, desired, tags, table).await?;
+        }
         let (of_filter, of_generator) = (&desired.filter, &desired.generator);
         self.generator
             .prepare(session, of_generator, tags, &mut generator)
@@ -120,14 +143,17 @@ impl Parts {
             part::apply(session, function, desired, tags, observed.function).await?;
         }
         part::apply(session, &self.rule, &desired.rule, tags, rule).await?;
-        Ok(())
+        match (&self.table, &desired.table) {
+            (Some(table), None) => part::delete(session, table).await,
+            _ => Ok(()),
+        }
     }
 
     /// Deletes all parts, starting with those that set others in motion; log groups unless they are to
     /// be kept. Roles go last: with them Lambda gives back the network interfaces of functions.
     ///
     /// # Errors
-    /// Before anything is deleted, if a log group is protected.
+    /// Before anything is deleted, if a log group or the table is protected.
     pub(super) async fn delete(
         &self,
         session: &Session<'_>,
@@ -140,6 +166,9 @@ impl Parts {
                 unit.check_protection(session).await?;
             }
         }
+        if let Some(table) = &self.table {
+            check_protection(session, table).await?;
+        }
         part::delete(session, &self.rule).await?;
         tokio::try_join!(
             network::release(session, &self.filter.function, observed.filter.function()),
@@ -151,6 +180,9 @@ impl Parts {
         )?;
         for unit in units {
             part::delete(session, &unit.function).await?;
+        }
+        if let Some(table) = &self.table {
+            part::delete(session, table).await?;
         }
         for unit in units {
             if !keep_logs {
@@ -175,6 +207,9 @@ impl Parts {
             found.extend(part::existing(&unit.function, &observed.function));
         }
         found.extend(part::existing(&self.rule, &observed.rule));
+        if let Some(table) = &self.table {
+            found.extend(part::existing(table, &observed.table));
+        }
         found
     }
 
@@ -190,8 +225,29 @@ impl Parts {
         }
         let rule = observed.rule.as_ref();
         lines.extend(part::drift(&self.rule, &desired.rule, tags, rule));
+        if let (Some(table), Some(desired)) = (&self.table, &desired.table) {
+            let observed = observed.table.as_ref();
+            lines.extend(part::drift(table, desired, tags, observed));
+        }
         lines
     }
+}
+
+/// Refuses to delete a table that DynamoDB keeps.
+async fn check_protection(session: &Session<'_>, table: &Table) -> Result<(), Diagnostic> {
+    let name = &table.name;
+    let protected = table.is_protected(session).await;
+    let protected =
+        protected.map_err(|error| error.diagnose(&format!("reading the table {name:?}")))?;
+    if !protected {
+        return Ok(());
+    }
+    let detail = format!(
+        "The table {name:?} has deletion protection. Nothing was deleted. Turn the protection off \
+         and apply again: aws dynamodb update-table --table-name {name} \
+         --no-deletion-protection-enabled"
+    );
+    Err(Diagnostic::error("Table is protected", detail))
 }
 
 impl FunctionUnit {
@@ -337,6 +393,7 @@ impl Desired {
             filter,
             generator,
             rule,
+            table: _, // follows from the arguments
         } = parts;
         Self {
             filter: unit(
@@ -354,6 +411,7 @@ impl Desired {
                 None,
             ),
             rule: rule::Properties::desired(recorded, &filter.function.arn),
+            table: recorded.reuse_ztocs.then(table::Properties::desired),
             tags,
         }
     }

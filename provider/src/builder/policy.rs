@@ -81,6 +81,22 @@ pub(super) fn policy(function: Function, arguments: &Arguments, account: &Accoun
                 ],
                 "Resource": arns.collect::<Vec<_>>(),
             }));
+            if arguments.reuse_ztocs {
+                let table = names::table(&arguments.name);
+                statements.push(json!({
+                    "Sid": "RememberLayers",
+                    "Effect": "Allow",
+                    "Action": ["dynamodb:GetItem", "dynamodb:PutItem"],
+                    "Resource": account.table_arn(&table),
+                }));
+                let own = names::function(&arguments.name, function);
+                statements.push(json!({
+                    "Sid": "GoOnInAnotherInvocation",
+                    "Effect": "Allow",
+                    "Action": "lambda:InvokeFunction",
+                    "Resource": account.function_arn(&own),
+                }));
+            }
         }
     }
     let destination = arguments.on_failure_destination_arn.as_deref();

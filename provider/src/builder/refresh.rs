@@ -85,7 +85,7 @@ pub(super) async fn refresh(
     let (cx, account) = (session.call.cx, &session.account);
     let imported = state.get("id").is_null();
     let recorded = Arguments::read(&state)?;
-    let parts = Parts::new(&recorded.name, &recorded.event_bus_name, account);
+    let parts = Parts::new(&recorded, account);
     check_account(&state, &parts, &recorded.name)?;
     let observed = parts.observe(session).await?;
     if !observed.stands() {

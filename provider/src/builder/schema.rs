@@ -8,7 +8,8 @@ pub(super) fn schema() -> Schema {
     let mut schema = Schema::new().identity(["name"]).description(
         "Indexes container images as they are pushed to Amazon ECR: an EventBridge rule, an AWS \
          Lambda function that selects images by repository and tag, another that builds the SOCI \
-         index and pushes it beside the image, and the roles and log groups that they need.",
+         index and pushes it beside the image, the roles and log groups that they need, and a \
+         DynamoDB table that remembers which layers were indexed.",
     );
     for (name, element) in Arguments::schema() {
         schema = element.add_to(schema, name);
@@ -88,6 +89,14 @@ fn computed() -> Vec<(&'static str, Attribute)> {
         (
             "rule_name",
             kept("Name of the EventBridge rule, which is the builder's name."),
+        ),
+        (
+            "ztoc_table_arn",
+            kept("ARN of the table of `reuse_ztocs`, whether it exists or not."),
+        ),
+        (
+            "ztoc_table_name",
+            kept("Name of the table of `reuse_ztocs`, `<name>-ztocs`."),
         ),
         (
             "event_pattern",

@@ -12,7 +12,7 @@ use crate::bundle::{Bundle, Function, bundle};
 use crate::shared::Session;
 
 /// Returns the names that follow from the builder's own, by attribute.
-pub(super) fn names_of(name: &str) -> [(&'static str, String); 6] {
+pub(super) fn names_of(name: &str) -> [(&'static str, String); 7] {
     let (filter, generator) = (Function::EventFilter, Function::IndexGenerator);
     [
         ("id", name.to_owned()),
@@ -30,6 +30,7 @@ pub(super) fn names_of(name: &str) -> [(&'static str, String); 6] {
             names::log_group(name, generator),
         ),
         ("rule_name", names::rule(name)),
+        ("ztoc_table_name", names::table(name)),
     ]
 }
 
@@ -47,6 +48,7 @@ pub(super) fn set_names(
         filter,
         generator,
         rule,
+        table: _, // named even where there is none
     } = parts;
     for (prefix, unit) in [("event_filter", filter), ("index_generator", generator)] {
         let role_arn = account.role_arn(&arguments.role_path, &unit.role.name);
@@ -56,6 +58,8 @@ pub(super) fn set_names(
         state.set(format!("{prefix}_log_group_arn"), &unit.log_group.arn);
     }
     state.set("rule_arn", &rule.arn);
+    let table = names::table(&arguments.name);
+    state.set("ztoc_table_arn", account.table_arn(&table));
 }
 
 /// Returns the attribute `code_sha256` for a bundle.

@@ -17,6 +17,7 @@ use super::lookup::complete_indexes;
 use super::private_state::PrivateState;
 use super::publish::{check_tag, claim, publish};
 use super::registry::open;
+use super::remembered::Remembered;
 use super::settings::Settings;
 use super::warnings;
 use crate::diagnose::diagnose;
@@ -61,14 +62,21 @@ pub(super) async fn apply(
     let promised = promised.and_then(|digest| digest.parse().ok());
     let doing = format!("indexing {name}");
     let consequence = "Nothing was published; the next apply starts again.";
-    let work = prepare(cx, &settings, promised, &private);
+    let remembered = Remembered::new(&private.layers);
+    let work = prepare(cx, &settings, promised, &private, &remembered);
+    let prepared = call.run(&doing, consequence, work).await;
+    // Layers that were indexed before it failed are not read again.
+    private.remember(remembered.of_image(), prepared.is_ok());
+    if operation == Operation::Update {
+        private.save(cx);
+    }
     let Prepared {
         image,
         indexed,
         exported,
         build,
         lock,
-    } = call.run(&doing, consequence, work).await?;
+    } = prepared?;
     let mut state = planned;
     state.set("id", settings.id());
     state.set("indexed", !exported.indexes.is_empty());
@@ -113,6 +121,7 @@ async fn prepare(
     settings: &Settings,
     promised: Option<Digest>,
     private: &PrivateState,
+    remembered: &Remembered,
 ) -> Result<Prepared, Diagnostic> {
     let name = settings.image.to_string();
     let image = open(cx.data(), &settings.image).await?;
@@ -122,7 +131,7 @@ async fn prepare(
     let (indexed, exported, mut build) = match reusable {
         Some((exported, build)) => (None, exported, build),
         None => {
-            let indexed = index(&image, settings, promised).await?;
+            let indexed = index(&image, settings, promised, remembered).await?;
             let exported = Exported::new(indexed.report());
             let build = Build::new(&indexed, settings.recipe());
             (Some(indexed), exported, build)
@@ -165,13 +174,14 @@ async fn index(
     image: &RegistryImage,
     settings: &Settings,
     promised: Option<Digest>,
+    remembered: &Remembered,
 ) -> Result<Indexed, Diagnostic> {
     let name = settings.image.to_string();
     let source = promised.map_or_else(|| image.clone(), |digest| image.at(digest));
     if is_enabled(&source).await {
         return Err(already_enabled(settings));
     }
-    let error = match soci::index(&source, image, &settings.options, &(), &Log).await {
+    let error = match soci::index(&source, image, &settings.options, remembered, &Log).await {
         Ok(indexed) => return Ok(indexed),
         Err(error) => error,
     };
@@ -274,6 +284,10 @@ fn source_gone(name: &str, source: Digest) -> Diagnostic {
 struct Log;
 
 impl soci::Progress for Log {
+    fn layer_reused(&self, layer: &soci::oci::Descriptor) {
+        tracing::info!(layer = %layer.digest, size = layer.size, "layer indexed before, not read");
+    }
+
     fn layer_started(&self, layer: &soci::oci::Descriptor) {
         tracing::info!(layer = %layer.digest, size = layer.size, "reading layer");
     }

@@ -9,6 +9,7 @@ use soci::Digest;
 use tfplugin_sdk::Context;
 
 use super::build::Build;
+use super::remembered::Layers;
 use crate::shared::Shared;
 use crate::unique_name::unique_name;
 
@@ -23,6 +24,9 @@ pub(super) struct PrivateState {
     /// Digest that the image's tag named at the last refresh or apply.
     #[serde(default)]
     pub seen: Option<Digest>,
+    /// The layers of the last image that was indexed, and those of attempts that failed since.
+    #[serde(default, skip_serializing_if = "Layers::is_empty")]
+    pub layers: Layers,
     /// Unique name of the resource.
     #[serde(default)]
     pub resource: String,
@@ -62,6 +66,15 @@ impl PrivateState {
     pub(super) fn has_published(&self, manifest: Digest) -> bool {
         let mut builds = self.builds();
         builds.any(|build| build.manifests.contains(&manifest) && !build.is_found(manifest))
+    }
+
+    /// Remembers the layers of an image; in place of others once it is `complete`.
+    pub(super) fn remember(&mut self, layers: Layers, complete: bool) {
+        if complete && !layers.is_empty() {
+            self.layers = layers;
+        } else {
+            self.layers.extend(layers);
+        }
     }
 
     /// Makes a build the current one and keeps the previous one among the others.

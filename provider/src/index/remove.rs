@@ -227,7 +227,7 @@ impl Remover<'_> {
         for tag in tags {
             let reason = match self.image.untag(tag, root).await {
                 Ok(true) => continue,
-                Ok(false) => "the registry deletes by digest only".to_owned(),
+                Ok(false) => "the registry does not delete it".to_owned(),
                 Err(error) if never_deletes(&error) || error.is_immutable_tag() => {
                     error.to_string()
                 }

@@ -84,7 +84,7 @@ async fn convert(image: &MemoryImage, version: Version) -> Option<(Digest, Memor
         .with_oci_layer_types(true);
     options.ztoc.limits.max_ztoc_size = MAX_ZTOC;
     let store = MemoryStore::default();
-    let indexed = index(image, &store, &options, &()).await.ok()?;
+    let indexed = index(image, &store, &options, &(), &()).await.ok()?;
     indexed
         .publish(&store, Some("tag"))
         .await

@@ -1,4 +1,4 @@
-//! What is known of layers that were indexed before, so that they are not read again.
+//! Knowledge of layers that were indexed before, so that they are not read again.
 //!
 //! The zTOC of a layer follows from the layer and the options alone. So whoever indexes images that
 //! share layers remembers what came out, under a key of everything that it follows from. The zTOC
@@ -19,7 +19,7 @@ use crate::ztoc::{BuiltZtoc, SkipReason};
 /// one where it had none, or is skipped where it had one.
 const ALGORITHM: u32 = 1;
 
-/// What a layer's zTOC follows from: the layer, and everything else.
+/// Key of everything that a layer's zTOC follows from: the layer, and the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KnownKey {
     /// Digest of the layer.
@@ -69,7 +69,7 @@ impl fmt::Display for KnownKey {
     }
 }
 
-/// What came out when a layer was indexed.
+/// Outcome of indexing a layer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -1,5 +1,8 @@
 //! Removing from registries that delete in their own ways, or not at all.
 
+use std::sync::Mutex;
+
+use serde_json::Value;
 use soci::oci::{Digest, ImageIndex, media_type};
 use soci::{MAX_TAGS, Manifest, Removal, Removed};
 
@@ -44,25 +47,103 @@ async fn a_404_without_a_reason_is_not_gone() {
     assert!(!fake.image().delete_manifest(digest).await.expect("gone"));
 }
 
+/// A registry of one tag that deletes by digest only. It takes a `deletion` for done, whether it is
+/// or not.
+struct ByDigest {
+    tagged: Mutex<Manifest>,
+    gone: Mutex<bool>,
+    really: bool,
+}
+
+impl ByDigest {
+    fn respond(&self, asked: &Asked) -> Answer {
+        let mut tagged = self.tagged.lock().expect("no panic");
+        let mut gone = self.gone.lock().expect("no panic");
+        let is_tag = asked.name() == "1.4-soci";
+        match asked.method.as_str() {
+            "PUT" if is_tag => {
+                *tagged = Manifest::new(media_type::OCI_MANIFEST, asked.body.clone());
+                *gone = false;
+                Answer::new(201)
+            }
+            "PUT" => Answer::new(201),
+            "DELETE" if is_tag => Answer::error(405, "UNSUPPORTED", "the operation is unsupported"),
+            "DELETE" => {
+                *gone = self.really && asked.name() == tagged.descriptor.digest.to_string();
+                Answer::new(202)
+            }
+            _ if is_tag && *gone => unknown(),
+            _ if is_tag => served(asked, &tagged),
+            _ if asked.name() == manifest("ours").descriptor.digest.to_string() => {
+                served(asked, &manifest("ours"))
+            }
+            // The stand-in, which is gone after its deletion.
+            _ if self.really || asked.before == 0 && asked.method == "HEAD" => unknown(),
+            _ => served(asked, &manifest("another")),
+        }
+    }
+}
+
+async fn untag(really: bool) -> (bool, Vec<Asked>) {
+    let state = ByDigest {
+        tagged: Mutex::new(manifest("ours")),
+        gone: Mutex::new(false),
+        really,
+    };
+    let fake = FakeRegistry::new(move |asked| state.respond(asked)).await;
+    let digest = manifest("ours").descriptor.digest;
+    let is_gone = fake.image().untag("1.4-soci", digest).await.expect("asked");
+    (is_gone, fake.asked())
+}
+
+#[tokio::test]
+async fn a_tag_is_removed_by_the_digest_of_a_stand_in() {
+    let (is_gone, asked) = untag(true).await;
+    assert!(is_gone);
+    let mut puts = asked.iter().filter(|asked| asked.method == "PUT");
+    let stand_in = puts.next_back().expect("the tag is moved");
+    assert_eq!(stand_in.name(), "1.4-soci");
+    // It says what the manifest says.
+    let json = |bytes: &[u8]| -> Value { serde_json::from_slice(bytes).expect("JSON") };
+    let mut said = json(&stand_in.body);
+    let annotations = said["annotations"].as_object_mut().expect("annotations");
+    assert_eq!(
+        annotations.remove("soci.removed-tag"),
+        Some("1.4-soci".into())
+    );
+    assert_eq!(said, json(&manifest("ours").bytes));
+}
+
 #[tokio::test]
 async fn a_tag_that_cannot_be_deleted_stays_with_what_it_names() {
+    let (is_gone, asked) = untag(false).await;
+    assert!(!is_gone);
+    let moves = asked
+        .iter()
+        .filter(|asked| asked.method == "PUT" && asked.name() == "1.4-soci");
+    assert_eq!(moves.count(), 0, "the tag was moved");
+}
+
+#[tokio::test]
+async fn a_registry_that_never_deletes_keeps_the_tag() {
     let ours = manifest("ours");
     let digest = ours.descriptor.digest;
-    for status in [400, 405, 501] {
-        let ours = ours.clone();
-        let fake = FakeRegistry::new(move |asked| match asked.method.as_str() {
-            "DELETE" => Answer::error(status, "UNSUPPORTED", "the operation is unsupported"),
-            _ => served(asked, &ours),
-        })
-        .await;
-        let is_gone = fake.image().untag("1.4-soci", digest).await.expect("asked");
-        assert!(!is_gone, "{status}");
-        let asked = fake.lines();
-        assert!(
-            !asked.iter().any(|line| line.starts_with("PUT")),
-            "{asked:?}"
-        );
-    }
+    let fake = FakeRegistry::new(move |asked| match asked.method.as_str() {
+        "DELETE" => Answer::error(405, "UNSUPPORTED", "the operation is unsupported"),
+        "PUT" => Answer::new(201),
+        _ if asked.name() == "1.4-soci" || asked.name() == digest.to_string() => {
+            served(asked, &ours)
+        }
+        _ => unknown(),
+    })
+    .await;
+    let error = refusal(fake.image().untag("1.4-soci", digest).await);
+    assert!(error.is_unsupported(), "{error}");
+    let tagged = fake
+        .asked()
+        .into_iter()
+        .filter(|asked| asked.method == "PUT" && asked.name() == "1.4-soci");
+    assert_eq!(tagged.count(), 0, "the tag was moved");
 }
 
 /// As Amazon ECR does with the last tag of an image.

@@ -14,7 +14,7 @@ const EMPTY_ZIP: &str = "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==";
 type Change = (&'static str, fn(&LocalAws) -> Result<()>);
 
 /// Checks for each change that a plan shows it and an apply repairs it.
-fn expect_repairs(changes: &[Change]) -> Result<()> {
+pub(super) fn expect_repairs(changes: &[Change]) -> Result<()> {
     let scenario = Scenario::applied(ARGUMENTS)?;
     let whole = scenario.aws.account()?;
     for (what, change) in changes {

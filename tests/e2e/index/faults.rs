@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use tests::fake::proxy::{Fault, Proxy, Rule};
+use tests::image::{Compression, MediaTypes, noise};
 use tests::registry::Registry;
 use tests::terraform::Terraform;
 
@@ -77,5 +78,62 @@ fn no_layer_is_read_twice() -> Result<()> {
     // A refresh is cheap.
     assert!(!terraform.plan()?.changes);
     assert_eq!(reads(), 1);
+    Ok(())
+}
+
+/// An update reads only the layers that are new, and what one that failed has read is not lost.
+#[test]
+fn no_layer_is_read_again_for_a_newer_image() -> Result<()> {
+    let registry = Registry::start()?;
+    let push_layers = |seeds: &[u64]| -> Result<Vec<String>> {
+        let mut digests = Vec::new();
+        push(&registry, TAG, |layout| {
+            let layers = seeds.iter().map(|&seed| {
+                layout.layer(Compression::Gzip, |archive| {
+                    archive.file("srv/data", &noise(seed, 300_000))
+                })
+            });
+            let layers: Vec<_> = layers.collect::<Result<_>>()?;
+            digests.extend(layers.iter().map(|layer| layer.digest.clone()));
+            layout.image("amd64", MediaTypes::Oci, &layers)
+        })?;
+        Ok(digests)
+    };
+    let reads = |proxy: &Proxy, layer: &str| {
+        let requests = proxy.requests();
+        let reads = requests.iter();
+        reads
+            .filter(|its| its.method == "GET" && its.path.contains(layer))
+            .count()
+    };
+    push_layers(&[1, 2])?;
+    let proxy = Proxy::start(registry.address())?;
+    let image = proxy.reference(&format!("{REPOSITORY}:{TAG}"));
+    let terraform = initialised(&image, "min_layer_size = 0")?;
+    terraform.apply()?;
+
+    let layers = push_layers(&[1, 2, 3, 4])?;
+    let count = |layer: usize| reads(&proxy, &layers[layer]);
+    proxy.add(Rule::new("GET", &layers[3], Fault::CutBody(1000)));
+    terraform.failing_apply()?;
+    let read: Vec<usize> = (0..3).map(count).collect();
+    assert_eq!(read, [1, 1, 1]);
+    proxy.heal();
+    let before = count(3);
+    terraform.apply()?;
+    let read: Vec<usize> = (0..4).map(count).collect();
+    assert_eq!(read, [1, 1, 1, before + 1]);
+    assert!(!terraform.plan()?.changes);
+
+    // The same index as built at once.
+    let enabled = registry.expect_manifest(REPOSITORY, ENABLED)?.digest;
+    terraform.destroy()?;
+    let whole = initialised(&image, "min_layer_size = 0")?;
+    whole.apply()?;
+    assert_eq!(
+        registry.expect_manifest(REPOSITORY, ENABLED)?.digest,
+        enabled
+    );
+    assert_eq!(count(0), 2);
     Ok(())
 }

@@ -20,6 +20,8 @@ pub struct Account {
     pub log_groups: BTreeSet<String>,
     /// EventBridge rules, on every bus.
     pub rules: BTreeSet<String>,
+    /// DynamoDB tables.
+    pub tables: BTreeSet<String>,
 }
 
 impl Account {
@@ -43,12 +45,16 @@ impl LocalAws {
                 "Name",
             ));
         }
+        let tables = self.call(Service::Tables, "ListTables", &json!({}))?;
+        let tables = tables["TableNames"].as_array().into_iter().flatten();
+        let tables = tables.filter_map(|name| Some(name.as_str()?.to_owned()));
         Ok(Account {
             functions: names(&functions.unwrap_or_default()["Functions"], "FunctionName"),
             roles: elements(&self.iam("ListRoles", "")?, "RoleName"),
             policies: elements(&self.iam("ListPolicies", "&Scope=Local")?, "PolicyName"),
             log_groups: names(&groups["logGroups"], "logGroupName"),
             rules,
+            tables: tables.collect(),
         })
     }
 

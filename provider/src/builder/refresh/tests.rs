@@ -21,7 +21,7 @@ fn account() -> Account {
 }
 
 fn parts() -> Parts {
-    Parts::new("x", "default", &account())
+    Parts::new(&Arguments::named("x"), &account())
 }
 
 fn desired(arguments: &Arguments) -> Desired {
@@ -59,6 +59,7 @@ fn observed(desired: &Desired) -> Observed {
         filter: unit(&desired.filter),
         generator: unit(&desired.generator),
         rule: part(desired.rule.clone(), desired),
+        table: desired.table.clone().and_then(|table| part(table, desired)),
     }
 }
 
@@ -374,7 +375,7 @@ fn a_builder_of_another_region_is_not_gone() {
         region: "us-east-1".to_owned(),
         ..account()
     };
-    let parts = Parts::new("x", "default", &other);
+    let parts = Parts::new(&Arguments::named("x"), &other);
     let error = check_account(&state, &parts, "x").unwrap_err();
     for part in ["account 123456789012, region eu-west-1", "region us-east-1"] {
         assert!(error.detail.contains(part), "{}", error.detail);
