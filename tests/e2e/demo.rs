@@ -47,8 +47,9 @@ fn runs_to_completion_and_leaves_nothing() -> Result<()> {
     let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
     result.with_context(|| lines.join("\n"))?;
     for wanted in [
-        "[ 1/13]",
-        "[13/13]",
+        "[ 1/14]",
+        "[14/14]",
+        "the large layer was not read again",
         "| Apply complete!",
         "| Destroy complete!",
         "identical to the original",

@@ -19,7 +19,7 @@ use crate::process::Sink;
 use progress::Progress;
 use steps::Demo;
 
-const STEPS: usize = 13;
+const STEPS: usize = 14;
 
 /// Options of the demo.
 #[derive(Clone, Debug)]
@@ -42,6 +42,8 @@ pub fn run(
     demo.apply(&mut progress)?;
     demo.push(&mut progress)?;
     demo.inspect(runtime, &mut progress)?;
+    demo.push_next(&mut progress)?;
+    demo.plan(&mut progress)?;
     if settings.keep {
         keep::until_interrupted(&demo, print)?;
         drop(demo);

@@ -46,7 +46,7 @@ impl LayerProgress {
         );
         if report.reused.layers > 0 {
             let Reused { layers, bytes, .. } = report.reused;
-            answer += &format!("; {layers} were known, {bytes} bytes not read");
+            answer += &format!("; {layers} known from before, {bytes} bytes not read");
         }
         tracing::info!(
             indexVersion = report.version.name(),

@@ -39,7 +39,7 @@ fn layers_of_an_earlier_push_are_not_read() -> Result<()> {
     let answer = generator_two.expect(event(&again, Some("2.0")))?;
     let (_, reads) = scenario.costs_since(before);
     assert_eq!(reads, 0, "layers were read");
-    assert!(answer.contains("2 were known"), "{answer}");
+    assert!(answer.contains("2 known from before"), "{answer}");
     assert_eq!(scenario.expect_enabled("2.0-soci", "2.0")?, full);
     let metrics = generator_two.metrics()?;
     assert_eq!(metrics["ReusedLayers"], 2);
@@ -50,7 +50,7 @@ fn layers_of_an_earlier_push_are_not_read() -> Result<()> {
     let next = scenario.push("3.0", 2)?;
     let answer = generator_two.expect(event(&next, Some("3.0")))?;
     scenario.expect_enabled("3.0-soci", "3.0")?;
-    assert!(!answer.contains("2 were known"), "{answer}");
+    assert!(!answer.contains("2 known from before"), "{answer}");
     Ok(())
 }
 
@@ -137,7 +137,7 @@ fn an_invocation_goes_on_where_another_stopped() -> Result<()> {
     let before = scenario.proxy.requests().len();
     let number = generator.fake.send(&next, AMPLE);
     let answer = generator.answer(number)?.ok().context("an answer")?;
-    assert!(text(&answer)?.contains("1 were known"), "{answer}");
+    assert!(text(&answer)?.contains("1 known from before"), "{answer}");
     let requests = scenario.proxy.requests().split_off(before);
     let read = requests.iter().filter(|request| request.range.is_some());
     for request in read {

@@ -20,7 +20,7 @@ pub struct Report {
     pub digest: Option<Digest>,
     /// One for each platform indexed.
     pub indexes: Vec<IndexReport>,
-    /// What was known from before, so that it was not read.
+    /// Layers that were known from before, so that they were not read.
     pub reused: Reused,
     /// Manifests of the image that are not indexed, whatever the options say.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -146,7 +146,7 @@ async fn a_registry_that_never_deletes_keeps_the_tag() {
     assert_eq!(tagged.count(), 0, "the tag was moved");
 }
 
-/// As Amazon ECR does with the last tag of an image.
+/// Amazon ECR does so with the last tag of an image.
 #[tokio::test]
 async fn what_goes_with_its_last_tag_is_put_back() {
     let ours = manifest("ours");

@@ -48,7 +48,7 @@ fn the_next_push_reads_only_what_is_new() -> Result<()> {
 
     scenario.push(REPOSITORY, "1.5", |layout| image(layout, &[1, 2, 3]))?;
     let (_, indexes) = scenario.wait_for_enabled(REPOSITORY, "1.5-soci")?;
-    scenario.wait_for_message(GENERATOR, &["indexed sha256:", "; 2 were known"])?;
+    scenario.wait_for_message(GENERATOR, &["indexed sha256:", "; 2 known from before"])?;
     assert_eq!(items(&scenario)?.len(), 3);
     let index = scenario.manifest(REPOSITORY, text(&indexes[0]["digest"])?)?;
     let ztocs = index.context("no SOCI index")?.json;
@@ -102,7 +102,10 @@ fn an_image_needs_no_more_time_than_its_largest_layer() -> Result<()> {
     assert_eq!(items(&scenario)?.len(), 2);
     scenario.proxy.heal();
     scenario.wait_for_enabled(REPOSITORY, ENABLED)?;
-    scenario.wait_for_message(GENERATOR, &["3 of 3 layers have a zTOC", "; 2 were known"])?;
+    scenario.wait_for_message(
+        GENERATOR,
+        &["3 of 3 layers have a zTOC", "; 2 known from before"],
+    )?;
     scenario.terraform.apply()?;
     scenario.expect_nothing_after_destroy()
 }

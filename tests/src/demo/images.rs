@@ -15,6 +15,8 @@ pub(super) type Name = (&'static str, &'static str);
 pub(super) const BASE: Name = ("base/toolchain", "1");
 /// Matches a filter of the configuration.
 pub(super) const MATCHING: Name = ("shop/web", "1.4");
+/// The next version of the same image.
+pub(super) const NEXT: Name = ("shop/web", "1.5");
 /// Matches no filter, but resembles one so closely that only the event filter can tell.
 pub(super) const OTHER: Name = ("platform/batch", "release-1");
 
@@ -40,4 +42,15 @@ pub(super) fn build(
     let layers = vec![base, large];
     layout.publish(&layout.image("amd64", MediaTypes::Oci, &layers)?)?;
     Ok(layers)
+}
+
+/// Builds the next version beside it: another base layer, and the same large layer.
+pub(super) fn build_next(directory: &Path, layers: &[Layer]) -> Result<()> {
+    let layout = Layout::create(directory)?;
+    let base = layout.layer(Compression::Gzip, |archive| {
+        archive.file("etc/os-release", b"ID=demo\nPRETTY_NAME=\"Demo, next\"\n")
+    })?;
+    let mut layers = layers.to_vec();
+    layers[0] = base;
+    layout.publish(&layout.image("amd64", MediaTypes::Oci, &layers)?)
 }

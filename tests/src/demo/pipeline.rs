@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::images::{MATCHING, OTHER};
+use super::images::{MATCHING, NEXT, OTHER};
 use crate::aws::LocalAws;
 use crate::interrupt::Interrupt;
 use crate::process::Sink;
@@ -70,6 +70,22 @@ impl<'a> Pipeline<'a> {
                 .any(|message| message.starts_with("indexed"));
             let there = self.aws.tags(repository)?.contains(&enabled);
             Ok((decided && indexed && there).then_some(()))
+        })
+        .with_context(|| self.aws.log())
+    }
+
+    /// Waits until the next version has its index. Returns the answer of the index generator, which
+    /// has to say that it knew a layer.
+    pub(super) fn wait_for_next(&self, interrupt: &Interrupt) -> Result<String> {
+        let (repository, tag) = NEXT;
+        let enabled = format!("{tag}-soci");
+        wait::until("the next index", LIMIT, || {
+            interrupt.check()?;
+            let generator: Vec<_> = messages(&self.aws.function_log(&self.generator)?).collect();
+            let mut answers = generator.into_iter().rev();
+            let answer = answers.find(|message| message.contains("known from before"));
+            let there = self.aws.tags(repository)?.contains(&enabled);
+            Ok(answer.filter(|_| there))
         })
         .with_context(|| self.aws.log())
     }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
-use super::images::{self, BASE, MATCHING, Name, OTHER};
+use super::images::{self, BASE, MATCHING, NEXT, Name, OTHER};
 use super::index;
 use super::pipeline::Pipeline;
 use super::progress::{Progress, megabytes};
@@ -164,7 +165,31 @@ impl Demo {
         progress.step("Read one file through its zTOC");
         let file = toolchain::nearest(&self.files, 1_000_000).context("no files")?;
         progress.done(&self.read_back(runtime, file)?);
+        Ok(())
+    }
 
+    /// Pushes the next version of the image, of which one small layer is new.
+    pub(super) fn push_next(&self, progress: &mut Progress) -> Result<()> {
+        let (repository, tag) = NEXT;
+        progress.step(&format!(
+            "Push {repository}:{tag}, of which only the small layer is new"
+        ));
+        images::build_next(self.images.path(), &self.layers)?;
+        let pipeline = Pipeline::new(&self.aws, &self.terraform)?;
+        self.push_to(NEXT)?;
+        let pushed = Instant::now();
+        let answer = pipeline.wait_for_next(&self.interrupt)?;
+        let seconds = pushed.elapsed().as_secs_f32();
+        progress.indented("")(&format!("generator: {answer}"));
+        progress.done(&format!(
+            "{repository}:{tag}-soci is ready {seconds:.1} s after the push; the large layer was not \
+             read again"
+        ));
+        Ok(())
+    }
+
+    /// Runs `terraform plan`.
+    pub(super) fn plan(&self, progress: &mut Progress) -> Result<()> {
         progress.step("terraform plan");
         self.terraform.expect_empty_plan()?;
         progress.done("no changes");
@@ -183,8 +208,9 @@ impl Demo {
             "destroy left the tags {tags:?} in {}",
             BASE.0
         );
-        progress
-            .done("no function, role, log group or rule remains; the pushed images are untouched");
+        progress.done(
+            "no function, role, log group, rule or table remains; the pushed images are untouched",
+        );
         Ok(())
     }
 
