@@ -10,6 +10,7 @@ mod lifecycle;
 mod module;
 mod network;
 mod ownership;
+mod permissions;
 mod pushes;
 mod requests;
 mod second;
