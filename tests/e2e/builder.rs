@@ -1,5 +1,6 @@
 //! `soci_index_builder` against a local AWS, which runs the functions embedded in the provider.
 
+mod account;
 mod backfill;
 mod drift;
 mod faults;
