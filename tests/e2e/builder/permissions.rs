@@ -9,12 +9,12 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use tests::aws::{ACCOUNT, Decision, LocalAws, REGION, Service, percent_encoded};
+use tests::aws::{ACCOUNT, AccessKey, Decision, LocalAws, REGION, Service, percent_encoded};
 use tests::fake::proxy::Proxy;
 use tests::interrupt::Interrupt;
 use tests::permissions::{directory, names, policy, statements, strings};
 use tests::terraform::Terraform;
-use tests::{binaries, process, wait, workspace};
+use tests::{binaries, http, process, wait, workspace};
 
 use crate::scenario::MANIFEST_TYPE;
 
@@ -59,6 +59,7 @@ const OTHERS: [&str; 1] = ["soci-index"];
 struct Scenario {
     aws: LocalAws,
     _proxy: Proxy,
+    key: AccessKey,
     terraform: Terraform,
 }
 
@@ -68,8 +69,8 @@ impl Scenario {
         let proxy = Proxy::start(aws.address())?;
         let mut terraform = initialised(&proxy, ARGUMENTS)?;
         let key = aws.create_user(USER)?;
-        terraform.env("AWS_ACCESS_KEY_ID", key.id);
-        terraform.env("AWS_SECRET_ACCESS_KEY", key.secret);
+        terraform.env("AWS_ACCESS_KEY_ID", &key.id);
+        terraform.env("AWS_SECRET_ACCESS_KEY", &key.secret);
         aws.create_repository("shop/web")?;
         let image = json!({
             "repositoryName": "shop/web",
@@ -81,6 +82,7 @@ impl Scenario {
         Ok(Self {
             aws,
             _proxy: proxy,
+            key,
             terraform,
         })
     }
@@ -220,6 +222,32 @@ fn the_whole_life_takes_every_right_and_no_other() -> Result<()> {
         })
         .collect();
     assert!(unused.is_empty(), "no such resource: {unused:#?}");
+    Ok(())
+}
+
+#[test]
+fn who_has_no_rights_or_no_key_is_refused() -> Result<()> {
+    let scenario = Scenario::new()?;
+    let said = life(&scenario.terraform, ARGUMENTS)?;
+    ensure!(said.contains("AWS access denied"), "{said}");
+    let account = scenario.aws.account()?;
+    ensure!(account.is_empty(), "made without rights: {account:#?}");
+
+    scenario.permit(&policies()?)?;
+    let decided = scenario.aws.decisions()?.len();
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential={}/20260101/{REGION}/lambda/aws4_request, \
+         SignedHeaders=host;x-amz-date, Signature=0",
+        scenario.key.id
+    );
+    let headers = [
+        ("Authorization", authorization.as_str()),
+        ("X-Amz-Date", "20260101T000000Z"),
+    ];
+    let path = format!("/2015-03-31/functions/{FILTER}");
+    let answer = http::request(scenario.aws.address(), "GET", &path, &headers, b"")?;
+    assert_eq!(answer.status, 403);
+    assert_eq!(scenario.aws.decisions()?.len(), decided, "before any right");
     Ok(())
 }
 
