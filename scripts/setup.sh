@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that a machine has what a target needs:
 #
-#   scripts/setup.sh build|bundle|demo|test|lint|interop ...
+#   scripts/setup.sh build|bundle|demo|test|lint|interop|account ...
 #
 # Debian packages are installed when they are missing and this runs as root.
 # What it cannot install it names, together with the way to get it, and fails.
@@ -157,13 +157,18 @@ main() {
         need_python
         python=(requirements)
         ;;
+      account)
+        need_terraform
+        need_python
+        python=(requirements requirements-test)
+        ;;
       lint)
         need_rust
         need_lints
         want_deny=true
         ;;
       *)
-        echo "usage: scripts/setup.sh build|bundle|demo|test|lint|interop ..." >&2
+        echo "usage: scripts/setup.sh build|bundle|demo|test|lint|interop|account ..." >&2
         return 2
         ;;
     esac

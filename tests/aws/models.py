@@ -39,11 +39,12 @@ def compiled(pattern):
 def check(method, path, query, headers, body):
     """Raises Invalid for a signed request that its service's model does not allow.
 
-    `headers` are in lower case. Requests that are not signed are not for AWS's API.
+    `headers` are in lower case. Requests that are not signed are not for AWS's API. Returns the
+    service, the operation and the parameters of those that are.
     """
     signed = SIGNED_FOR.search(headers.get("authorization", ""))
     if not signed:
-        return
+        return None
     service = model(signed[1])
     shapes = service["shapes"]
     protocol = service["metadata"]["protocol"]
@@ -63,6 +64,7 @@ def check(method, path, query, headers, body):
         value = unrouted(shapes, operation, labels, query, headers, body)
     if "input" in operation:
         check_value(shapes, operation["input"]["shape"], value, operation["name"])
+    return signed[1], operation["name"], value
 
 
 def expect(got, want, what):

@@ -1,5 +1,6 @@
 //! `soci_index_builder` against a local AWS, which runs the functions embedded in the provider.
 
+mod account;
 mod backfill;
 mod drift;
 mod faults;
@@ -10,6 +11,7 @@ mod lifecycle;
 mod module;
 mod network;
 mod ownership;
+mod permissions;
 mod pushes;
 mod requests;
 mod reuse;

@@ -11,6 +11,7 @@ mod interrupt;
 mod layers;
 mod leaving;
 mod lifecycle;
+mod permissions;
 mod plan;
 mod referrers;
 mod sharing;

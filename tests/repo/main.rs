@@ -6,6 +6,7 @@ mod crates;
 mod layout;
 mod modules;
 mod paths;
+mod permissions;
 mod tracked;
 
 use std::process::Command;

@@ -4,6 +4,7 @@
 //! Tests call its services over plain HTTP, not through the SDK that the provider uses: sharing it
 //! would share its mistakes.
 
+mod access;
 mod account;
 
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use crate::http::{self, Response};
 use crate::process::Process;
 use crate::{binaries, wait, workspace};
 
+pub use access::{AccessKey, Decision, percent_encoded};
 pub use account::Account;
 
 /// Time limit for the start.

@@ -6,6 +6,7 @@
 //! ```text
 //! <!-- schema: resource soci_index -->          the attributes, from the provider
 //! <!-- example: resources/soci_index/resource.tf -->   a file under examples/
+//! <!-- golden: trust.json -->                     an IAM policy of the builder's roles
 //! <!-- signature: parse_image -->               a function's signature and arguments
 //! <!-- /generated -->                           the end of a generated part
 //! ```
@@ -129,14 +130,19 @@ impl Schemas {
                 ensure!(!function.is_null(), "{name}: no such function");
                 Ok(markdown::function(name, function))
             }
-            "example" => {
-                let path = workspace::root().join("examples").join(name);
+            "example" | "golden" => {
+                let directory = match kind {
+                    "golden" => "provider/src/builder/golden",
+                    _ => "examples",
+                };
+                let path = workspace::root().join(directory).join(name);
                 let text = std::fs::read_to_string(&path)
                     .with_context(|| format!("{}: cannot be read", path.display()))?;
                 let language = match Path::new(name).extension().and_then(|its| its.to_str()) {
                     Some("tf") => "terraform",
                     Some("sh") => "shell",
-                    _ => bail!("{name}: neither .tf nor .sh"),
+                    Some("json") => "json",
+                    _ => bail!("{name}: neither .tf, .sh nor .json"),
                 };
                 Ok(format!("```{language}\n{}\n```\n", text.trim_end()))
             }
@@ -147,7 +153,7 @@ impl Schemas {
 
 /// Splits a text at the next mark, without its `<!-- `.
 fn next_mark(text: &str) -> Option<(&str, &str)> {
-    let kinds = ["schema: ", "example: ", "signature: "];
+    let kinds = ["schema: ", "example: ", "golden: ", "signature: "];
     let places = kinds.map(|kind| text.find(&format!("{BEGIN}{kind}")));
     let at = places.into_iter().flatten().min()?;
     Some((&text[..at], &text[at + BEGIN.len()..]))

@@ -13,6 +13,7 @@ pub mod fake;
 pub mod http;
 pub mod image;
 pub mod interrupt;
+pub mod permissions;
 pub mod process;
 pub mod registry;
 pub mod skopeo;

@@ -345,11 +345,7 @@ impl Terraform {
             .args(&self.program[1..])
             .args(arguments)
             .current_dir(self.directory());
-        for (name, _) in std::env::vars_os() {
-            if is_foreign(&name) {
-                command.env_remove(name);
-            }
-        }
+        without_foreign(&mut command);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
@@ -357,6 +353,15 @@ impl Terraform {
 
 /// Arguments of `terraform apply`.
 pub const APPLY: &[&str] = &["apply", "-no-color", "-input=false", "-auto-approve"];
+
+/// Removes the inherited variables that could influence terraform or the provider.
+pub fn without_foreign(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if is_foreign(&name) {
+            command.env_remove(name);
+        }
+    }
+}
 
 /// Whether an inherited variable could influence terraform or the provider.
 fn is_foreign(name: &OsStr) -> bool {

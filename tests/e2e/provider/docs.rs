@@ -1,6 +1,7 @@
 //! The reference pages agree with the provider.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 
 use anyhow::{Context, Result, ensure};
 use tests::docs::{Schemas, pages};
@@ -57,10 +58,14 @@ fn every_example_is_valid() -> Result<()> {
             let path = entry?.path();
             if path.is_dir() {
                 directories.push(path);
-            } else if path.extension().is_some_and(|its| its == "tf") {
+            } else if let Some(kind @ ("tf" | "json")) = path.extension().and_then(OsStr::to_str) {
                 let name = path.file_name().and_then(|name| name.to_str());
                 let text = std::fs::read_to_string(&path)?;
                 terraform.write(name.context("a name that is not UTF-8")?, &text)?;
+                // What configurations read is no configuration.
+                if kind == "json" {
+                    continue;
+                }
                 files += 1;
                 // Short examples do not repeat the source of the provider.
                 if !text.contains("required_providers") && !directory.join("versions.tf").exists() {

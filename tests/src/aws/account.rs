@@ -110,7 +110,7 @@ fn names(list: &Value, name: &str) -> BTreeSet<String> {
 }
 
 /// Collects the texts of the XML elements called `name`, which have no attributes.
-fn elements(xml: &str, name: &str) -> BTreeSet<String> {
+pub(super) fn elements(xml: &str, name: &str) -> BTreeSet<String> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let parts = xml.split(&open).skip(1);
     let texts = parts.filter_map(|part| part.split_once(&close));

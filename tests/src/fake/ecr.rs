@@ -37,8 +37,13 @@ struct State {
 impl FakeEcr {
     /// Starts a fake in front of `registry`.
     pub fn start(registry: &Registry) -> Result<Self> {
+        Self::before(registry.address())
+    }
+
+    /// Starts a fake in front of what leads to a registry, such as a proxy.
+    pub fn before(upstream: SocketAddr) -> Result<Self> {
         let shared = Arc::new(Shared {
-            upstream: registry.address(),
+            upstream,
             state: Mutex::default(),
         });
         let serving = Arc::clone(&shared);

@@ -1,0 +1,431 @@
+//! The rights of whoever runs Terraform: a builder's life as a user who has the policies under
+//! `examples/permissions` and no others.
+//!
+//! moto keeps the user and checks signatures; `tests/aws/access.py` says which rights each request
+//! needs. Neither knows key policies or policies of an organization.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tests::aws::{ACCOUNT, AccessKey, Decision, LocalAws, REGION, Service, percent_encoded};
+use tests::fake::proxy::Proxy;
+use tests::interrupt::Interrupt;
+use tests::permissions::{directory, names, policy, statements, strings};
+use tests::terraform::Terraform;
+use tests::{binaries, http, process, wait, workspace};
+
+use crate::scenario::MANIFEST_TYPE;
+
+use super::{ARGUMENTS, BUILDER, FILTER, GENERATOR, NAME, configuration, initialised};
+
+const USER: &str = "deployer";
+const BOUNDARY: &str = "arn:aws:iam::aws:policy/PowerUserAccess";
+const FURTHER: &str = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+const KEY: &str = "arn:aws:kms:eu-west-1:000000000000:key/environment";
+const SIGNING: &str =
+    "arn:aws:lambda:eu-west-1:000000000000:code-signing-config:csc-0123456789abcdefg";
+
+/// Every feature that needs rights of its own, and whatever is changed by requests of its own.
+const EVERYTHING: &str = r#"repository_image_tag_filters       = ["shop/*:*"]
+  index_existing                     = true
+  reserved_concurrent_executions     = 3
+  maximum_retry_attempts             = 1
+  tracing_mode                       = "Active"
+  permissions_boundary               = "arn:aws:iam::aws:policy/PowerUserAccess"
+  index_generator_policy_arns        = ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
+  kms_key_arn                        = "arn:aws:kms:eu-west-1:000000000000:key/environment"
+  log_kms_key_id                     = "arn:aws:kms:eu-west-1:000000000000:key/logs"
+  code_signing_config_arn            = "arn:aws:lambda:eu-west-1:000000000000:code-signing-config:csc-0123456789abcdefg"
+  on_failure_destination_arn         = "arn:aws:sqs:eu-west-1:000000000000:failed"
+  on_failure_destination_kms_key_arn = "arn:aws:kms:eu-west-1:000000000000:key/queue"
+
+  vpc_config {
+    subnet_ids         = ["subnet-0123456789abcdef0"]
+    security_group_ids = ["sg-0123456789abcdef0"]
+  }
+  tags = {
+    team = "images"
+  }"#;
+
+/// Puts the rule on another event bus.
+const BUS: &str = "event_bus_name = \"images-bus\"";
+
+/// Policies that are not for builders.
+const OTHERS: [&str; 1] = ["soci-index"];
+
+/// A second local AWS, and terraform as a user of it.
+struct Scenario {
+    aws: LocalAws,
+    _proxy: Proxy,
+    key: AccessKey,
+    terraform: Terraform,
+}
+
+impl Scenario {
+    fn new() -> Result<Self> {
+        let aws = LocalAws::start_second()?;
+        let proxy = Proxy::start(aws.address())?;
+        let mut terraform = initialised(&proxy, ARGUMENTS)?;
+        let key = aws.create_user(USER)?;
+        terraform.env("AWS_ACCESS_KEY_ID", &key.id);
+        terraform.env("AWS_SECRET_ACCESS_KEY", &key.secret);
+        aws.create_repository("shop/web")?;
+        let image = json!({
+            "repositoryName": "shop/web",
+            "imageTag": "1",
+            "imageManifestMediaType": MANIFEST_TYPE,
+            "imageManifest": "{\"schemaVersion\": 2}",
+        });
+        aws.call(Service::Ecr, "PutImage", &image)?;
+        Ok(Self {
+            aws,
+            _proxy: proxy,
+            key,
+            terraform,
+        })
+    }
+
+    /// Gives the user these policies, by name.
+    fn permit(&self, policies: &BTreeMap<String, Value>) -> Result<()> {
+        for (name, document) in policies {
+            self.aws.put_user_policy(USER, name, document)?;
+        }
+        Ok(())
+    }
+
+    fn apply(&self, arguments: &str) -> Result<()> {
+        self.terraform.write("main.tf", &configuration(arguments))?;
+        self.terraform.apply()?;
+        Ok(())
+    }
+
+    fn create_bus(&self) -> Result<()> {
+        let bus = json!({"Name": "images-bus"});
+        self.aws.call(Service::Events, "CreateEventBus", &bus)?;
+        Ok(())
+    }
+
+    /// Changes, as somebody else, what an apply then repairs by requests that it needs for nothing
+    /// else.
+    fn damage(&self) -> Result<()> {
+        let code = json!({"ZipFile": "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA=="});
+        let path = format!("/2015-03-31/functions/{FILTER}/code");
+        self.aws.lambda("PUT", &path, &code)?;
+        let permission = json!({
+            "StatementId": "foreign",
+            "Action": "lambda:InvokeFunction",
+            "Principal": "s3.amazonaws.com",
+        });
+        let path = format!("/2015-03-31/functions/{GENERATOR}/policy");
+        self.aws.lambda("POST", &path, &permission)?;
+        let trust = json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Principal": {"Service": "ec2.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }],
+        });
+        let trust = percent_encoded(&trust.to_string());
+        let role = format!("&RoleName={FILTER}-{REGION}&PolicyDocument={trust}");
+        self.aws.iam("UpdateAssumeRolePolicy", &role)?;
+        let target = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{GENERATOR}");
+        let targets = json!({"Rule": NAME, "Targets": [{"Id": "foreign", "Arn": target}]});
+        self.aws.call(Service::Events, "PutTargets", &targets)?;
+        Ok(())
+    }
+}
+
+/// Returns the policies of builders, by name.
+fn policies() -> Result<BTreeMap<String, Value>> {
+    let values = [
+        ("account", ACCOUNT),
+        ("region", REGION),
+        ("name", NAME),
+        ("repositories", "shop/*"),
+        ("bus", "images-bus"),
+        ("environment_key", KEY),
+        ("code_signing_config", SIGNING),
+        ("boundary", BOUNDARY),
+        ("policy", FURTHER),
+    ];
+    let values = values.map(|(name, value)| (name, value.to_owned())).into();
+    let mut all = BTreeMap::new();
+    for name in names()? {
+        if !OTHERS.contains(&name.as_str()) {
+            all.insert(name.clone(), policy(&name, &values)?);
+        }
+    }
+    Ok(all)
+}
+
+/// The statements, actions and resources of policies, as `statement: action`.
+fn granted(policies: &BTreeMap<String, Value>, element: &str) -> Result<BTreeSet<String>> {
+    let mut granted = BTreeSet::new();
+    for statement in policies.values().map(statements) {
+        for statement in statement? {
+            let id = statement["Sid"].as_str().context("no Sid")?;
+            let each = strings(&statement[element]).into_iter();
+            granted.extend(each.map(|each| format!("{id}: {each}")));
+        }
+    }
+    Ok(granted)
+}
+
+#[test]
+fn the_whole_life_takes_every_right_and_no_other() -> Result<()> {
+    let scenario = Scenario::new()?;
+    let policies = policies()?;
+    scenario.permit(&policies)?;
+    scenario.create_bus()?;
+    scenario.apply(EVERYTHING)?;
+    scenario.terraform.plan()?;
+    scenario.damage()?;
+    scenario.apply(EVERYTHING)?;
+    scenario.apply(&format!("{ARGUMENTS}\n  log_retention_in_days = 0"))?;
+    // Tags come and go on the other bus too.
+    scenario.apply(&format!("{EVERYTHING}\n  {BUS}"))?;
+    scenario.apply(&format!("{ARGUMENTS}\n  {BUS}"))?;
+    scenario.terraform.destroy()?;
+    let account = scenario.aws.account()?;
+    ensure!(account.is_empty(), "destroy left {account:#?}");
+
+    let decisions = scenario.aws.decisions()?;
+    let denied: Vec<_> = decisions
+        .iter()
+        .filter(|decision| decision.statement.is_none())
+        .collect();
+    assert!(denied.is_empty(), "{denied:#?}");
+    let used = |of: fn(&Decision) -> &str| -> BTreeSet<String> {
+        let decisions = decisions.iter();
+        let used = decisions.filter_map(|decision| {
+            let statement = decision.statement.as_ref()?;
+            Some(format!("{statement}: {}", of(decision)))
+        });
+        used.collect()
+    };
+    let (actions, resources) = (used(|its| &its.action), used(|its| &its.resource));
+    let unused: Vec<_> = granted(&policies, "Action")?
+        .difference(&actions)
+        .cloned()
+        .collect();
+    assert!(unused.is_empty(), "never needed: {unused:#?}");
+    let granted = granted(&policies, "Resource")?;
+    let unused: Vec<_> = granted
+        .iter()
+        .filter(|pattern| {
+            let (start, end) = pattern.split_once('*').unwrap_or((pattern, ""));
+            let names = |used: &&String| used.starts_with(start) && used.ends_with(end);
+            !resources.iter().any(|used| names(&used))
+        })
+        .collect();
+    assert!(unused.is_empty(), "no such resource: {unused:#?}");
+    Ok(())
+}
+
+#[test]
+fn who_has_no_rights_or_no_key_is_refused() -> Result<()> {
+    let scenario = Scenario::new()?;
+    let said = life(&scenario.terraform, ARGUMENTS)?;
+    ensure!(said.contains("AWS access denied"), "{said}");
+    let account = scenario.aws.account()?;
+    ensure!(account.is_empty(), "made without rights: {account:#?}");
+
+    scenario.permit(&policies()?)?;
+    let decided = scenario.aws.decisions()?.len();
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential={}/20260101/{REGION}/lambda/aws4_request, \
+         SignedHeaders=host;x-amz-date, Signature=0",
+        scenario.key.id
+    );
+    let headers = [
+        ("Authorization", authorization.as_str()),
+        ("X-Amz-Date", "20260101T000000Z"),
+    ];
+    let path = format!("/2015-03-31/functions/{FILTER}");
+    let answer = http::request(scenario.aws.address(), "GET", &path, &headers, b"")?;
+    assert_eq!(answer.status, 403);
+    assert_eq!(scenario.aws.decisions()?.len(), decided, "before any right");
+    Ok(())
+}
+
+#[test]
+fn without_a_statement_the_life_fails() -> Result<()> {
+    let scenario = Scenario::new()?;
+    let policies = policies()?;
+    scenario.create_bus()?;
+    let (mut tried, mut decided) = (0, 0);
+    for (name, document) in &policies {
+        let arguments = match name.as_str() {
+            "event-bus" => format!("{EVERYTHING}\n  {BUS}"),
+            _ => EVERYTHING.to_owned(),
+        };
+        for (index, statement) in statements(document)?.iter().enumerate() {
+            let id = statement["Sid"].as_str().context("no Sid")?;
+            scenario.permit(&policies)?;
+            let mut others = document.clone();
+            let left = others["Statement"]
+                .as_array_mut()
+                .context("no statements")?;
+            left.remove(index);
+            if left.is_empty() {
+                scenario.aws.delete_user_policy(USER, name)?;
+            } else {
+                scenario.aws.put_user_policy(USER, name, &others)?;
+            }
+            let said = life(&scenario.terraform, &arguments)?;
+            ensure!(is_denied(&said), "{id}: {said}");
+            let decisions = scenario.aws.decisions()?;
+            let denied: BTreeSet<&str> = decisions[decided..]
+                .iter()
+                .filter(|its| its.statement.is_none())
+                .map(|its| its.action.as_str())
+                .collect();
+            let of_statement: BTreeSet<&str> = strings(&statement["Action"]).into_iter().collect();
+            ensure!(
+                !denied.is_empty() && denied.is_subset(&of_statement),
+                "{id}: {denied:?}"
+            );
+            decided = decisions.len();
+            tried += 1;
+        }
+    }
+    // Whatever the failures left goes with all rights.
+    scenario.permit(&policies)?;
+    scenario.terraform.destroy()?;
+    let account = scenario.aws.account()?;
+    ensure!(account.is_empty(), "destroy left {account:#?}");
+    ensure!(tried > 15, "{tried} statements only");
+    Ok(())
+}
+
+/// Whether terraform says that a right is missing. A builder is complete without the images that it
+/// could not pass on, so that is a warning.
+fn is_denied(said: &str) -> bool {
+    said.contains("AWS access denied") || said.contains("Existing images not indexed yet")
+}
+
+/// Destroys what an earlier life left, creates a builder and changes it; returns what terraform says
+/// up to the first denial.
+fn life(terraform: &Terraform, arguments: &str) -> Result<String> {
+    let replace = format!("-replace={BUILDER}");
+    let mut said = String::new();
+    let update = "-refresh=true";
+    // A boundary is set by a right of its own only where there was none.
+    let steps = [
+        (arguments, replace.as_str()),
+        (ARGUMENTS, update),
+        (arguments, update),
+    ];
+    for (arguments, option) in steps {
+        terraform.write("main.tf", &configuration(arguments))?;
+        let apply = [
+            "apply",
+            "-no-color",
+            "-input=false",
+            "-auto-approve",
+            option,
+        ];
+        said.push_str(&terraform.run(&apply)?.all());
+        if is_denied(&said) {
+            break;
+        }
+    }
+    Ok(said)
+}
+
+#[test]
+fn the_example_puts_policies_together() -> Result<()> {
+    let terraform = Terraform::new()?;
+    for entry in std::fs::read_dir(directory())? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let text = std::fs::read_to_string(&path)?;
+        terraform.write(name.context("a name that is not UTF-8")?, &text)?;
+    }
+    terraform.init()?;
+    terraform.apply()?;
+    let output = terraform.output("policy")?;
+    let got: Value = serde_json::from_str(output.as_str().context("no string")?)?;
+    let values = [
+        ("name", "soci-index-builder"),
+        ("account", "123456789012"),
+        ("region", "eu-west-1"),
+        ("repositories", "*"),
+    ];
+    let values = values.map(|(name, value)| (name, value.to_owned())).into();
+    let mut wanted = Vec::new();
+    for name in ["base", "index-existing"] {
+        wanted.extend(statements(&policy(name, &values)?)?.iter().cloned());
+    }
+    assert_eq!(got["Statement"], Value::from(wanted));
+    Ok(())
+}
+
+/// Runs the check of policies against AWS's reference; returns what it finds.
+fn check(files: &[&str]) -> Result<String> {
+    let mut command = Command::new(binaries::python()?);
+    command.arg(workspace::root().join("tests/aws/reference.py"));
+    command.args(files).current_dir(directory());
+    let output = process::run(&mut command, wait::SOON, &Interrupt::default())?;
+    Ok(output.success()?.stdout)
+}
+
+#[test]
+fn policies_are_as_narrow_as_aws_allows() -> Result<()> {
+    let mut files: Vec<String> = names()?.iter().map(|name| format!("{name}.json")).collect();
+    let golden = workspace::root().join("provider/src/builder/golden");
+    for file in ["event-filter-full.json", "index-generator-full.json"] {
+        files.push(golden.join(file).display().to_string());
+    }
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    assert_eq!(check(&files)?, "");
+    Ok(())
+}
+
+#[test]
+fn wide_and_wrong_policies_are_found() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("wrong.json");
+    for (action, resource, condition, found) in [
+        ("lambda:Invoke", "*", json!({}), "no action lambda:Invoke"),
+        (
+            "lambda:*",
+            "arn:aws:lambda:r:1:function:f",
+            json!({}),
+            "no action lambda:*",
+        ),
+        ("iam:PassRole", "*", json!({}), "can be limited"),
+        (
+            "logs:DescribeLogGroups",
+            "arn:aws:logs:r:1:x",
+            json!({}),
+            "knows no resources",
+        ),
+        (
+            "iam:GetRole",
+            "arn:aws:lambda:r:1:function:f",
+            json!({}),
+            "no resource of iam:GetRole",
+        ),
+        (
+            "iam:GetRole",
+            "arn:aws:iam::1:role/r",
+            json!({"StringEquals": {"iam:PassedToService": "x"}}),
+            "knows no condition iam:PassedToService",
+        ),
+    ] {
+        let statement = json!({"Sid": "S", "Effect": "Allow", "Action": action,
+            "Resource": resource, "Condition": condition});
+        let policy = json!({"Version": "2012-10-17", "Statement": [statement]});
+        std::fs::write(&file, policy.to_string())?;
+        let said = check(&[&file.display().to_string()])?;
+        ensure!(
+            said.contains(found),
+            "{action}: want {found:?}, got {said:?}"
+        );
+    }
+    Ok(())
+}
