@@ -1,7 +1,7 @@
 # One policy for whoever deploys a builder, from the features that it uses.
 variable "features" {
   type    = set(string)
-  default = ["base", "index-existing"]
+  default = ["base", "index-existing", "reuse-ztocs"]
 }
 
 locals {

@@ -39,6 +39,7 @@ FREE = {"sts:GetCallerIdentity"}
 ACTIONS = {"lambda:Invoke": "lambda:InvokeFunction"}
 # Operations that take tags for what they make.
 TAGGED = {
+    "dynamodb:CreateTable": "dynamodb:TagResource",
     "lambda:CreateFunction": "lambda:TagResource",
     "iam:CreateRole": "iam:TagRole",
     "events:PutRule": "events:TagResource",
@@ -83,7 +84,7 @@ def rule_arn(region, value):
 
 def resource(service, operation, region, value):
     """Returns the resource of a request. A service that is not here has no rights to give."""
-    for name in ("resourceArn", "ResourceARN", "Resource"):
+    for name in ("resourceArn", "ResourceArn", "ResourceARN", "Resource"):
         if name in value:
             return value[name]
     if service == "lambda":
@@ -96,6 +97,8 @@ def resource(service, operation, region, value):
         return "*"
     if service == "logs":
         return f"arn:aws:logs:{region}:{ACCOUNT}:log-group:{value['logGroupName']}:log-stream:"
+    if service == "dynamodb":
+        return f"arn:aws:dynamodb:{region}:{ACCOUNT}:table/{value['TableName']}"
     if service == "ecr":
         return f"arn:aws:ecr:{region}:{ACCOUNT}:repository/{value.get('repositoryName', '*')}"
     raise NotImplementedError(f"the resource of {service}:{operation}")

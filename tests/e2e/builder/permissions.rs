@@ -134,6 +134,12 @@ impl Scenario {
         let target = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{GENERATOR}");
         let targets = json!({"Rule": NAME, "Targets": [{"Id": "foreign", "Arn": target}]});
         self.aws.call(Service::Events, "PutTargets", &targets)?;
+        let table = json!({
+            "TableName": format!("{NAME}-ztocs"),
+            "BillingMode": "PROVISIONED",
+            "ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+        });
+        self.aws.call(Service::Tables, "UpdateTable", &table)?;
         Ok(())
     }
 }
@@ -257,6 +263,8 @@ fn without_a_statement_the_life_fails() -> Result<()> {
     let policies = policies()?;
     scenario.create_bus()?;
     let (mut tried, mut decided) = (0, 0);
+    // A request that was under way when terraform ended may be decided during the next life.
+    let mut before = BTreeSet::new();
     for (name, document) in &policies {
         let arguments = match name.as_str() {
             "event-bus" => format!("{EVERYTHING}\n  {BUS}"),
@@ -285,9 +293,10 @@ fn without_a_statement_the_life_fails() -> Result<()> {
                 .collect();
             let of_statement: BTreeSet<&str> = strings(&statement["Action"]).into_iter().collect();
             ensure!(
-                !denied.is_empty() && denied.is_subset(&of_statement),
+                !denied.is_disjoint(&of_statement) && denied.is_subset(&(&of_statement | &before)),
                 "{id}: {denied:?}"
             );
+            before = of_statement;
             decided = decisions.len();
             tried += 1;
         }
@@ -357,7 +366,7 @@ fn the_example_puts_policies_together() -> Result<()> {
     ];
     let values = values.map(|(name, value)| (name, value.to_owned())).into();
     let mut wanted = Vec::new();
-    for name in ["base", "index-existing"] {
+    for name in ["base", "index-existing", "reuse-ztocs"] {
         wanted.extend(statements(&policy(name, &values)?)?.iter().cloned());
     }
     assert_eq!(got["Statement"], Value::from(wanted));
