@@ -1,6 +1,7 @@
 //! `soci_index_builder` against a local AWS, which runs the functions embedded in the provider.
 
 mod backfill;
+mod burst;
 mod drift;
 mod faults;
 mod hidden;
