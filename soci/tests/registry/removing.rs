@@ -65,7 +65,7 @@ async fn a_tag_that_cannot_be_deleted_stays_with_what_it_names() {
     }
 }
 
-/// As Amazon ECR does with the last tag of an image.
+/// Amazon ECR does this with the last tag of an image.
 #[tokio::test]
 async fn what_goes_with_its_last_tag_is_put_back() {
     let ours = manifest("ours");

@@ -220,8 +220,8 @@ async fn a_tag_whose_answer_was_lost_counts() {
     assert_eq!((puts.count(), asked.len()), (2, 5), "{asked:?}");
 }
 
-/// What a manifest lists is stored first. Some registries need a moment to see it, and Docker's own
-/// reads a list that another client is writing as empty.
+/// Contents are stored before the manifest that lists them. Some registries need a moment to see
+/// them, and Docker's own reads a link that another client is writing as empty.
 #[tokio::test]
 async fn content_that_was_just_stored_may_be_unknown_for_a_moment() {
     let fake = FakeRegistry::new(|asked| match asked.key() {
