@@ -10,6 +10,8 @@ Additions to ministack, all of them behaviour of AWS:
 - a rule with targets, and a log group with deletion protection, are not deleted;
 - a function logs only to an existing log group, because its role lacks logs:CreateLogGroup;
 - a function is created with its code signing configuration;
+- no more than ten functions run at once, as in a new account, and an asynchronous invocation waits
+  for its turn where ministack would count it as failed;
 - the registry serves ranges of blobs and the referrers of a manifest;
 - deleting a tag keeps the image, unless it is the last tag;
 - the authorisation token names the registry where it was asked for, which may be a proxy's address;
@@ -53,6 +55,7 @@ def environment(port):
         AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}",
         # Retries after one and two seconds, where AWS waits one and two minutes.
         LAMBDA_ASYNC_RETRY_BASE_SECONDS="1",
+        LAMBDA_ACCOUNT_CONCURRENCY="10",
         LOG_LEVEL=os.environ.get("LOG_LEVEL", "WARNING"),
         # Two listeners that are not needed.
         IOT_MTLS_ENABLED="0",
@@ -371,6 +374,43 @@ def keep_code_signing():
     lambda_svc._create_function = create_function
 
 
+def queue_asynchronous_invocations():
+    """Lets asynchronous invocations wait while as many functions run as may."""
+    from ministack.services import lambda_svc
+
+    acquire, release = lambda_svc._acquire_execution_slot, lambda_svc._release_execution_slot
+    invoke = lambda_svc.invoke_async_with_retry
+    # Inherited by the thread that invokes the function.
+    asynchronous = contextvars.ContextVar("asynchronous", default=False)
+    released = threading.Condition()
+
+    def invoke_async_with_retry(function, event):
+        token = asynchronous.set(True)
+        try:
+            return invoke(function, event)
+        finally:
+            asynchronous.reset(token)
+
+    def acquire_or_wait(function, config):
+        # A function that may never run is not waited for.
+        waits = asynchronous.get() and lambda_svc._reserved_concurrency(function, config) != 0
+        with released:
+            while True:
+                slot, limit = acquire(function, config)
+                if slot is not None or not waits:
+                    return slot, limit
+                released.wait()
+
+    def release_and_tell(key):
+        release(key)
+        with released:
+            released.notify_all()
+
+    lambda_svc.invoke_async_with_retry = invoke_async_with_retry
+    lambda_svc._acquire_execution_slot = acquire_or_wait
+    lambda_svc._release_execution_slot = release_and_tell
+
+
 def held_against_models(app):
     """Refuses signed requests that AWS's models of its services do not allow."""
     import models
@@ -442,6 +482,7 @@ def main():
     enforce_permissions()
     refuse_deletions()
     keep_code_signing()
+    queue_asynchronous_invocations()
     checked = held_against_models(app)
 
     async def application(scope, receive, send):

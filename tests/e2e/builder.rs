@@ -2,6 +2,7 @@
 
 mod account;
 mod backfill;
+mod burst;
 mod drift;
 mod faults;
 mod hidden;

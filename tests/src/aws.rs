@@ -6,7 +6,9 @@
 
 mod access;
 mod account;
+mod whole;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
@@ -16,11 +18,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::http::{self, Response};
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::{binaries, wait, workspace};
 
 pub use access::{AccessKey, Decision, percent_encoded};
 pub use account::Account;
+pub use whole::Whole;
 
 /// Time limit for the start.
 const START: Duration = Duration::from_secs(60);
@@ -114,6 +117,21 @@ impl LocalAws {
         let output = self.log();
         let lines = output.lines().filter(|line| line.starts_with('{'));
         lines.map(Push::read).collect()
+    }
+
+    /// Returns the memory, in bytes, that each process of a function has had at most, by process.
+    pub fn peak_memory(&self, function: &str) -> Result<BTreeMap<i32, u64>> {
+        let name = format!("AWS_LAMBDA_FUNCTION_NAME={function}");
+        let mut peaks = BTreeMap::new();
+        for pid in self.process.members("bootstrap")? {
+            let id = pid.as_raw_nonzero().get();
+            let environment = std::fs::read(format!("/proc/{id}/environ"))?;
+            let mut variables = environment.split(|byte| *byte == 0);
+            if variables.any(|variable| variable == name.as_bytes()) {
+                peaks.insert(id, process::peak_memory(pid)?);
+            }
+        }
+        Ok(peaks)
     }
 
     /// Calls an action of a service with a JSON protocol.

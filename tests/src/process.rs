@@ -185,6 +185,16 @@ pub fn kill_hard(pid: Pid) -> Result<()> {
     Ok(kill_process(pid, Signal::KILL)?)
 }
 
+/// Returns the most memory that a process has had resident so far, in bytes.
+pub fn peak_memory(pid: Pid) -> Result<u64> {
+    let path = format!("/proc/{}/status", pid.as_raw_nonzero());
+    let status = std::fs::read_to_string(&path).with_context(|| path.clone())?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix("kB"));
+    let kibibytes = kibibytes.with_context(|| format!("{path}: no peak"))?;
+    Ok(kibibytes.trim().parse::<u64>()? << 10)
+}
+
 /// Runs `command` to its end, whatever its status.
 pub fn run(command: &mut Command, limit: Duration, interrupt: &Interrupt) -> Result<Output> {
     Process::start(command, None)?.finish(limit, interrupt)

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -21,6 +22,9 @@ const ATTEMPTS: u32 = 5;
 /// Response header that identifies our registry, should another server have taken its port.
 const MARK: &str = "x-started-by";
 
+/// File with the password, in the registry's directory.
+const PASSWORDS: &str = "htpasswd";
+
 /// Media types that every manifest request accepts.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.oci.image.manifest.v1+json, \
@@ -36,11 +40,16 @@ pub const CREDENTIALS: &str = "dGVzdGVyOmh1bnRlcjItb2YtdGhlLXRlc3Rz";
 /// `USER:PASSWORD` as an htpasswd line: bcrypt, the only hash the registry accepts, at cost 4.
 const HTPASSWD: &str = "tester:$2b$04$sociTestsSaltForRegis.dyRfzEMdvV30xj2HZe6SjNxFQ.UXpq6\n";
 
+/// Like [`CREDENTIALS`], with the password that a registry has once the first one has expired.
+pub const NEXT_CREDENTIALS: &str = "dGVzdGVyOmh1bnRlcjMtb2YtdGhlLXRlc3Rz";
+const NEXT_HTPASSWD: &str = "tester:$2b$04$sociTestsSaltForRegis.HtQ89piX/djCO5s2WYpWYtMBRkCr1se\n";
+
 /// A running registry. Dropping it stops it and removes its data.
 #[derive(Debug)]
 pub struct Registry {
     address: SocketAddr,
     authenticated: bool,
+    expired: AtomicBool,
     // Dropped before the directory, so that nothing writes to it while it is removed.
     process: Process,
     directory: TempDir,
@@ -115,6 +124,7 @@ impl Registry {
         let mut registry = Self {
             address,
             authenticated,
+            expired: AtomicBool::new(false),
             process,
             directory,
         };
@@ -156,6 +166,14 @@ impl Registry {
     /// Whether it requires [`USER`] and [`PASSWORD`].
     pub fn authenticated(&self) -> bool {
         self.authenticated
+    }
+
+    /// Accepts [`NEXT_CREDENTIALS`] from now on, and the earlier ones no more.
+    pub fn expire_credentials(&self) -> Result<()> {
+        // The registry reads the file again when it has changed.
+        std::fs::write(self.directory.path().join(PASSWORDS), NEXT_HTPASSWD)?;
+        self.expired.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The log so far, one line per request.
@@ -252,7 +270,11 @@ impl Registry {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Result<Response> {
-        let credentials = format!("Basic {CREDENTIALS}");
+        let credentials = match self.expired.load(Ordering::Relaxed) {
+            true => NEXT_CREDENTIALS,
+            false => CREDENTIALS,
+        };
+        let credentials = format!("Basic {credentials}");
         let mut headers = headers.to_vec();
         if self.authenticated {
             headers.push(("Authorization", &credentials));
@@ -288,7 +310,7 @@ fn configuration(
          http:\n  addr: '{address}'\n  headers:\n    {MARK}: ['{mark}']\n"
     );
     if authenticated {
-        let file = directory.path().join("htpasswd");
+        let file = directory.path().join(PASSWORDS);
         std::fs::write(&file, HTPASSWD)?;
         write!(
             text,

@@ -12,15 +12,15 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::interrupt::Interrupt;
-use crate::process::{Output, Process, Sink};
-use crate::{binaries, workspace};
+use crate::process::{Output, Process, Sink, kill_hard};
+use crate::{binaries, wait, workspace};
 
 pub use diagnostic::Diagnostic;
 pub use mirror::PROVIDER;
@@ -252,6 +252,21 @@ impl Terraform {
     /// Runs `terraform apply`, which must succeed.
     pub fn apply(&self) -> Result<Output> {
         self.succeed(APPLY)
+    }
+
+    /// Runs `terraform apply`, and kills every provider that runs for it after a while.
+    pub fn apply_with_kill(&self, after: Duration) -> Result<Output> {
+        let start = Instant::now();
+        let mut apply = self.start(APPLY)?;
+        wait::until("the time of the kill", LIMIT, || {
+            let ended = apply.try_status()?.is_some();
+            Ok((ended || start.elapsed() >= after).then_some(()))
+        })?;
+        for provider in apply.members(PROVIDER)? {
+            // It may end by itself at this moment.
+            let _ = kill_hard(provider);
+        }
+        apply.finish(LIMIT, &self.interrupt)
     }
 
     /// Runs `terraform destroy`, which must succeed.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tests::fake::lambda::{Answer, FakeLambda, REGION};
 use tests::process::Process;
-use tests::registry::{CREDENTIALS, PASSWORD};
+use tests::registry::{CREDENTIALS, NEXT_CREDENTIALS, PASSWORD};
 use tests::wait;
 
 /// Variable that names the directory of another build of the functions, such as the bundle's.
@@ -137,7 +137,7 @@ impl Function {
             let output = self.output();
             Ok(output.lines().any(last).then_some(output))
         })?;
-        for secret in [CREDENTIALS, PASSWORD] {
+        for secret in [CREDENTIALS, NEXT_CREDENTIALS, PASSWORD] {
             ensure!(!output.contains(secret), "a secret in the log:\n{output}");
         }
         let lines = output.lines().map(|line| {

@@ -177,6 +177,12 @@ fn an_immutable_output_with_other_content_is_a_final_failure() -> Result<()> {
     }
     assert_eq!(other.metrics()?["ImagesFailed"], 1);
     assert_eq!(scenario.manifest(ENABLED)?.digest, output);
+    // By the first generator and by the other one, which does not try twice.
+    let requests = scenario.proxy.requests();
+    let puts = requests
+        .iter()
+        .filter(|request| request.method == "PUT" && request.path == put_of_output());
+    assert_eq!(puts.count(), 2);
     expect_remembered(&scenario, &other, &first, &error)
 }
 

@@ -15,7 +15,7 @@ use super::build::Build;
 use super::exported::Exported;
 use super::lookup::complete_indexes;
 use super::private_state::PrivateState;
-use super::publish::{check_tag, claim, publish};
+use super::publish::{check_tag, check_tag_early, claim, publish};
 use super::registry::open;
 use super::remembered::Remembered;
 use super::settings::Settings;
@@ -131,7 +131,7 @@ async fn prepare(
     let (indexed, exported, mut build) = match reusable {
         Some((exported, build)) => (None, exported, build),
         None => {
-            let indexed = index(&image, settings, promised, remembered).await?;
+            let indexed = index(&image, settings, promised, private, remembered).await?;
             let exported = Exported::new(indexed.report());
             let build = Build::new(&indexed, settings.recipe());
             (Some(indexed), exported, build)
@@ -152,8 +152,8 @@ async fn prepare(
     if let (Some(tag), Some(digest)) = (&settings.tag, build.digest) {
         let now = image.resolve(tag).await.map_err(publishing)?;
         let now = now.map(|now| now.digest);
-        let is_ours = private.builds().any(|build| build.tags.contains(tag));
-        if let Some(now) = now.filter(|now| *now != digest && !is_ours) {
+        let is_other = |now: &Digest| *now != digest && !private.has_tagged(tag);
+        if let Some(now) = now.filter(is_other) {
             check_tag(cx, &image, settings, tag, now).await?;
         }
         if !build.tags.contains(tag) && (!build.adopted || now != Some(digest)) {
@@ -174,12 +174,20 @@ async fn index(
     image: &RegistryImage,
     settings: &Settings,
     promised: Option<Digest>,
+    private: &PrivateState,
     remembered: &Remembered,
 ) -> Result<Indexed, Diagnostic> {
     let name = settings.image.to_string();
     let source = promised.map_or_else(|| image.clone(), |digest| image.at(digest));
     if is_enabled(&source).await {
         return Err(already_enabled(settings));
+    }
+    if let Some(tag) = settings
+        .tag
+        .as_deref()
+        .filter(|tag| !private.has_tagged(tag))
+    {
+        check_tag_early(image, settings, &source, tag).await?;
     }
     let error = match soci::index(&source, image, &settings.options, remembered, &Log).await {
         Ok(indexed) => return Ok(indexed),

@@ -77,6 +77,12 @@ impl PrivateState {
         }
     }
 
+    /// Whether this resource gave a build of its own a tag.
+    pub(super) fn has_tagged(&self, tag: &str) -> bool {
+        self.builds()
+            .any(|build| build.tags.iter().any(|its| its == tag))
+    }
+
     /// Makes a build the current one and keeps the previous one among the others.
     pub(super) fn advance(&mut self, build: Build) {
         let digest = build.digest;

@@ -1,6 +1,7 @@
 //! Publishing a build, under a tag that may be taken.
 
-use soci::{Destination, Digest, Indexed, RegistryImage, inspect};
+use soci::ztoc::Compression;
+use soci::{Destination, Digest, Indexed, Inspection, RegistryImage, inspect};
 use tfplugin_sdk::{Context, Diagnostic};
 
 use super::build::Build;
@@ -69,11 +70,8 @@ pub(super) async fn check_tag(
     now: Digest,
 ) -> Result<(), Diagnostic> {
     let name = settings.image.to_string();
-    let is_enabled = match inspect(&image.at(now)).await {
-        Ok(found) => found.platforms.iter().any(|p| !p.indexes.is_empty()),
-        Err(error) if error.is_not_found() => return Ok(()),
-        Err(soci::Error::NotAnImage { .. }) => false,
-        Err(error) => return Err(diagnose("publishing the index of", &name, &error)),
+    let Some(is_enabled) = is_enabled(image, &name, now).await? else {
+        return Ok(());
     };
     if is_enabled {
         let detail = format!(
@@ -84,12 +82,63 @@ pub(super) async fn check_tag(
         cx.warn(Diagnostic::warning("Tag taken over", detail).at("tag"));
         return Ok(());
     }
+    Err(taken(&name, tag, now))
+}
+
+/// Refuses the same before a layer is read, if some layer will have an index as far as manifests
+/// tell: nothing is tagged otherwise.
+pub(super) async fn check_tag_early(
+    image: &RegistryImage,
+    settings: &Settings,
+    source: &RegistryImage,
+    tag: &str,
+) -> Result<(), Diagnostic> {
+    let name = settings.image.to_string();
+    let now = image.resolve(tag).await;
+    let Some(now) = now.map_err(|error| diagnose("looking up", &name, &error))? else {
+        return Ok(());
+    };
+    if is_enabled(image, &name, now.digest).await? != Some(false) {
+        return Ok(());
+    }
+    match inspect(source).await {
+        Ok(found) if will_be_indexed(&found, settings) => Err(taken(&name, tag, now.digest)),
+        // Whoever reads the image next says what is wrong with it.
+        _ => Ok(()),
+    }
+}
+
+fn will_be_indexed(found: &Inspection, settings: &Settings) -> bool {
+    let options = &settings.options;
+    let mut layers = found.platforms.iter().flat_map(|found| &found.layers);
+    options.platforms.is_empty()
+        && layers.any(|layer| {
+            layer.size >= options.min_layer_size
+                && Compression::of_media_type(&layer.media_type).is_ok()
+        })
+}
+
+/// Whether the image with a digest carries SOCI indexes (V2); `None` if there is no such image.
+async fn is_enabled(
+    image: &RegistryImage,
+    name: &str,
+    digest: Digest,
+) -> Result<Option<bool>, Diagnostic> {
+    match inspect(&image.at(digest)).await {
+        Ok(found) => Ok(Some(found.platforms.iter().any(|p| !p.indexes.is_empty()))),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(soci::Error::NotAnImage { .. }) => Ok(Some(false)),
+        Err(error) => Err(diagnose("publishing the index of", name, &error)),
+    }
+}
+
+fn taken(name: &str, tag: &str, now: Digest) -> Diagnostic {
     let detail = format!(
         "The SOCI-enabled image of {name} is to be tagged {tag:?}, but that tag names an image \
          without a SOCI index, {now}. Choose another tag with the argument tag, or remove the \
          tag if nobody needs it."
     );
-    Err(Diagnostic::error("Tag is taken", detail).at("tag"))
+    Diagnostic::error("Tag is taken", detail).at("tag")
 }
 
 fn immutable(name: &str, tag: &str, error: &soci::Error) -> Diagnostic {

@@ -1,9 +1,9 @@
 //! Publishing what was built.
 //!
 //! Manifests are stored in the order that keeps every moment consistent for a reader: SOCI indexes,
-//! then (V2) the rewritten manifests and the image index, then the tag. The zTOCs are stored
-//! before. If the work stops in between, it leaves blobs that nothing refers to, but no manifest
-//! that refers to nothing.
+//! then (V2) the rewritten manifests, then the image index, with its tag if it gets one. The zTOCs
+//! are stored before. If the work stops in between, it leaves blobs that nothing refers to, but no
+//! manifest that refers to nothing.
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -132,10 +132,10 @@ impl Indexed {
         for manifest in &converted.manifests {
             destination.push_manifest(manifest).await?;
         }
-        destination.push_manifest(&converted.root).await?;
+        // In one step: whoever is stopped leaves no image index without its tag.
         match tag {
             Some(tag) => destination.tag(&converted.root, tag).await,
-            None => Ok(()),
+            None => destination.push_manifest(&converted.root).await,
         }
     }
 }

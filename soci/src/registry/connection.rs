@@ -155,7 +155,7 @@ impl Connection {
                     Ok(response) => return Ok(response),
                     Err(failure) => failure,
                 };
-                if !failure.error.is_temporary() || attempt == MAX_ATTEMPTS {
+                if !failure.may_pass(attempt) {
                     return Err(failure.error);
                 }
                 failure.pause(attempt).await;
@@ -232,13 +232,17 @@ impl Connection {
                 // Storage to which the registry redirects gets no credentials.
                 let refusal = Refusal::of(&response)
                     .filter(|_| replayable && self.is_registry(response.url()));
+                let refused_url = self.is_url_refused(method, url, &response);
                 let url = response.url().clone();
                 let body = Body::read(response, MAX_ERROR_BODY).await.bytes;
                 let error = || RegistryError::status(method, &url, status, &body);
                 let Some(refusal) = refusal else {
                     passage.accepted();
-                    let error = error();
-                    return Err(Failure { error, retry_after });
+                    return Err(Failure {
+                        error: error(),
+                        retry_after,
+                        refused_url,
+                    });
                 };
                 let front_door = self.front_door()?;
                 // Rare, and its state is large.
@@ -282,6 +286,15 @@ impl Connection {
             builder = builder.body(body).timeout(limit);
         }
         builder
+    }
+
+    /// Whether storage refuses the URL to which the registry redirected a request. Not for HEAD,
+    /// which storage refuses where the URL is signed for GET.
+    fn is_url_refused(&self, method: &Method, asked: &Url, response: &Response) -> bool {
+        // Storage of Google answers 400 where others answer 403.
+        let refused = matches!(response.status().as_u16(), 400 | 401 | 403);
+        let redirected = self.is_registry(asked) && !self.is_registry(response.url());
+        *method == Method::GET && refused && redirected
     }
 
     fn is_registry(&self, url: &Url) -> bool {

@@ -51,20 +51,33 @@ impl RegistryImage {
     }
 
     /// Tags a manifest, unless it has the tag already: an immutable tag refuses even the content it
-    /// has. So does the second request, where the answer to the first was lost.
+    /// has.
     pub(super) async fn put_tag(&self, manifest: &Manifest, tag: &str) -> Result<()> {
-        let names_it = async || {
-            let now = self.resolve(tag).await?;
-            Ok::<_, Error>(now.is_some_and(|now| now.digest == manifest.descriptor.digest))
-        };
-        if names_it().await? {
-            return Ok(());
+        match self.resolve(tag).await? {
+            Some(now) if now.digest == manifest.descriptor.digest => Ok(()),
+            _ => self.move_tag(manifest, tag).await,
         }
+    }
+
+    /// Tags a manifest like [`put_tag`](Self::put_tag). One whose tag names something else is stored
+    /// first: if the tag stays where it is, the manifest can still be given another one.
+    pub(super) async fn put_tag_and_manifest(&self, manifest: &Manifest, tag: &str) -> Result<()> {
+        match self.resolve(tag).await? {
+            Some(now) if now.digest == manifest.descriptor.digest => return Ok(()),
+            Some(_) => self.push_missing(manifest).await?,
+            None => {}
+        }
+        self.move_tag(manifest, tag).await
+    }
+
+    /// Tags a manifest that does not have the tag. An immutable tag refuses a second request where the
+    /// answer to the first was lost.
+    async fn move_tag(&self, manifest: &Manifest, tag: &str) -> Result<()> {
         let Err(error) = self.put_manifest(manifest, tag).await else {
             return Ok(());
         };
-        match names_it().await {
-            Ok(true) => Ok(()),
+        match self.resolve(tag).await {
+            Ok(Some(now)) if now.digest == manifest.descriptor.digest => Ok(()),
             _ => Err(error),
         }
     }

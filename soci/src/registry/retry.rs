@@ -10,6 +10,9 @@ use crate::error::RegistryError;
 /// Maximum number of attempts at one request.
 pub(super) const MAX_ATTEMPTS: u32 = 5;
 
+/// Maximum number of URLs that storage may refuse for one request.
+const MAX_URLS: u32 = 3;
+
 /// Maximum time between two attempts, whatever the registry asks for.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
@@ -18,6 +21,9 @@ pub(super) struct Failure {
     pub error: RegistryError,
     /// How long the registry asks to be left alone.
     pub retry_after: Option<Duration>,
+    /// Whether storage refused a URL that the registry made. It may have expired, and the registry
+    /// makes another one when it is asked again.
+    pub refused_url: bool,
 }
 
 impl From<RegistryError> for Failure {
@@ -25,11 +31,22 @@ impl From<RegistryError> for Failure {
         Self {
             error,
             retry_after: None,
+            refused_url: false,
         }
     }
 }
 
 impl Failure {
+    /// Whether another attempt may succeed. `attempt` is the number of those made.
+    pub(super) fn may_pass(&self, attempt: u32) -> bool {
+        let most = match self.refused_url {
+            _ if self.error.is_temporary() => MAX_ATTEMPTS,
+            true => MAX_URLS,
+            false => 1,
+        };
+        attempt < most
+    }
+
     /// Waits before another attempt. `attempt` is the number of those made.
     pub(super) async fn pause(&self, attempt: u32) {
         let wait = self.retry_after.unwrap_or_else(|| backoff(attempt));

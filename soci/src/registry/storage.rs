@@ -74,6 +74,6 @@ impl Destination for RegistryImage {
     }
 
     async fn tag(&self, manifest: &Manifest, tag: &str) -> Result<()> {
-        self.put_tag(manifest, tag).await
+        self.put_tag_and_manifest(manifest, tag).await
     }
 }

@@ -434,6 +434,7 @@ impl Destination for LayoutImage {
     }
 
     async fn tag(&self, manifest: &Manifest, tag: &str) -> Result<()> {
+        self.push_manifest(manifest).await?;
         let mut descriptor = Descriptor::of(&manifest.descriptor.media_type, &manifest.bytes);
         let name = tag.to_owned();
         descriptor.annotations.insert(REF_NAME.to_owned(), name);

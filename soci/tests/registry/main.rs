@@ -4,6 +4,7 @@
 //! only. Waiting before a retry is real, so few tests wait more than once.
 
 mod authorization;
+mod expiry;
 mod fake;
 mod field;
 mod log_ins;

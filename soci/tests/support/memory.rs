@@ -97,6 +97,7 @@ impl Destination for MemoryStore {
     }
 
     async fn tag(&self, manifest: &Manifest, tag: &str) -> Result<()> {
+        self.push_manifest(manifest).await?;
         lock(&self.tags).insert(tag.to_owned(), manifest.descriptor.digest);
         Ok(())
     }

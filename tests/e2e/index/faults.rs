@@ -1,10 +1,10 @@
 //! A failing registry: an index is published completely or not at all.
 
 use anyhow::Result;
-use tests::fake::proxy::{Fault, Proxy, Rule};
+use tests::fake::proxy::{Fault, Proxy, Refusal, Rule};
 use tests::image::{Compression, MediaTypes, noise};
 use tests::registry::Registry;
-use tests::terraform::Terraform;
+use tests::terraform::{Terraform, configuration};
 
 use crate::scenario::{ENABLED, REPOSITORY, TAG, image, initialised, large_layer, push};
 
@@ -135,5 +135,78 @@ fn no_layer_is_read_again_for_a_newer_image() -> Result<()> {
         enabled
     );
     assert_eq!(count(0), 2);
+    Ok(())
+}
+
+/// Amazon ECR's answer to a push that would move an immutable tag.
+const IMMUTABLE: Refusal = Refusal {
+    status: 400,
+    code: "TAG_INVALID",
+    message: "The image tag '1.4-soci' already exists in the 'shop/web' repository and cannot be \
+              overwritten because the tag is immutable.",
+};
+
+/// Counts the requests with this method whose path ends in `name`.
+fn count(proxy: &Proxy, method: &str, name: &str) -> usize {
+    let requests = proxy.requests();
+    let found = requests
+        .iter()
+        .filter(|its| its.method == method && its.path.ends_with(name));
+    found.count()
+}
+
+#[test]
+fn an_immutable_tag_with_another_index_is_tried_once() -> Result<()> {
+    let (registry, proxy, terraform) = behind_a_proxy()?;
+    // Whoever made the first index is not this resource.
+    let other = initialised(&registry.reference(&format!("{REPOSITORY}:{TAG}")), "")?;
+    other.apply()?;
+    let taken = registry.expect_manifest(REPOSITORY, ENABLED)?.digest;
+    push(&registry, TAG, |layout| image(layout, "amd64", 2))?;
+    proxy.add(Rule::new("PUT", ENABLED, Fault::Deny(IMMUTABLE)));
+    let (errors, output) = terraform.failing_apply()?;
+    assert_eq!(errors.len(), 1, "{output}");
+    assert_eq!(errors[0].summary, "Tag is immutable", "{output}");
+    for wanted in ["\"1.4-soci\"", "exists with other content", "argument tag"] {
+        assert!(errors[0].detail.contains(wanted), "{:#?}", errors[0]);
+    }
+    assert_eq!(count(&proxy, "PUT", ENABLED), 1);
+    assert_eq!(registry.expect_manifest(REPOSITORY, ENABLED)?.digest, taken);
+
+    // Under another tag it succeeds.
+    proxy.heal();
+    let image = proxy.reference(&format!("{REPOSITORY}:{TAG}"));
+    let another = configuration(&image, "tag = \"1.4-soci-2\"");
+    terraform.write("main.tf", &another)?;
+    terraform.apply()?;
+    terraform.expect_empty_plan()
+}
+
+#[test]
+fn a_tag_of_another_image_is_found_before_a_layer_is_read() -> Result<()> {
+    let (registry, proxy, terraform) = behind_a_proxy()?;
+    push(&registry, ENABLED, |layout| image(layout, "amd64", 2))?;
+    let taken = registry.expect_manifest(REPOSITORY, ENABLED)?.digest;
+    let (errors, output) = terraform.failing_apply()?;
+    assert_eq!(errors.len(), 1, "{output}");
+    assert_eq!(errors[0].summary, "Tag is taken", "{output}");
+    assert!(errors[0].detail.contains(&taken), "{:#?}", errors[0]);
+    let large = large_layer(&registry, TAG)?;
+    assert_eq!(count(&proxy, "GET", &large), 0);
+    let requests = proxy.requests();
+    assert!(
+        requests
+            .iter()
+            .all(|its| matches!(its.method.as_str(), "GET" | "HEAD"))
+    );
+
+    // An image without an index needs no tag.
+    let image = proxy.reference(&format!("{REPOSITORY}:{TAG}"));
+    terraform.write(
+        "main.tf",
+        &configuration(&image, "min_layer_size = 100000000"),
+    )?;
+    terraform.apply()?;
+    assert_eq!(registry.expect_manifest(REPOSITORY, ENABLED)?.digest, taken);
     Ok(())
 }

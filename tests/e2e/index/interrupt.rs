@@ -1,14 +1,20 @@
 //! Interrupted applies and killed providers.
 
-use anyhow::{Context, Result, bail};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
 use tests::fake::proxy::{Fault, Proxy, Rule};
 use tests::interrupt::Interrupt;
+use tests::points::Points;
 use tests::process::{Output, Process, kill_hard};
 use tests::registry::Registry;
 use tests::terraform::{APPLY, LIMIT, PROVIDER, Terraform};
 use tests::wait;
 
 use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, TAG, image, initialised, large_layer, push};
+
+/// Kills of a provider within an apply. Many more, without terraform: `provider/tests/kills.rs`.
+const KILLS: usize = 7;
 
 /// An apply that is held at a known point.
 struct Held {
@@ -163,6 +169,42 @@ fn a_killed_provider() -> Result<()> {
     let (output, repair) = held.ended(&[TAG])?;
     assert_eq!(output.status.code(), Some(1), "{output}");
     repair.finishes()
+}
+
+/// Shows the points with `--nocapture`.
+#[test]
+fn a_provider_killed_at_any_time() -> Result<()> {
+    let registry = Registry::start()?;
+    push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
+    let terraform = initialised(&registry.reference(&format!("{REPOSITORY}:{TAG}")), "")?;
+    let start = Instant::now();
+    terraform.apply()?;
+    let clean = start.elapsed();
+    let points = Points::choose(KILLS)?;
+    terraform.destroy()?;
+    assert_eq!(registry.tags(REPOSITORY)?, [TAG]);
+    println!("{clean:.2?}, {points}");
+    let repeat = || -> Result<()> {
+        for point in points.of_time(clean) {
+            let output = terraform.apply_with_kill(point)?;
+            if terraform.resource(ADDRESS)?.is_some() {
+                terraform.destroy()?;
+            } else {
+                ensure!(!output.status.success(), "{output}");
+            }
+        }
+        // What a killed provider had published is nobody's, and stays.
+        let before = registry.tags(REPOSITORY)?;
+        terraform.apply()?;
+        let resource = terraform.expect_resource(ADDRESS)?;
+        let enabled = registry.expect_manifest(REPOSITORY, ENABLED)?;
+        ensure!(!resource.tainted && resource.text("digest")? == enabled.digest);
+        terraform.expect_empty_plan()?;
+        terraform.destroy()?;
+        ensure!(registry.tags(REPOSITORY)? == before);
+        Ok(())
+    };
+    repeat().with_context(|| points.to_string())
 }
 
 #[test]

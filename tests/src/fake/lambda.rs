@@ -55,6 +55,7 @@ struct State {
     next: u64,
     first_next: Option<Instant>,
     registry: String,
+    token: &'static str,
     tokens: usize,
     refusing: bool,
     table: Table,
@@ -75,6 +76,7 @@ impl FakeLambda {
     pub fn start(registry: &str) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         registry.clone_into(&mut shared.lock().registry);
+        shared.lock().token = CREDENTIALS;
         let serving = Arc::clone(&shared);
         let server = Server::start(move |request| serving.respond(request))?;
         Ok(Self { server, shared })
@@ -138,6 +140,11 @@ impl FakeLambda {
             items: BTreeMap::new(),
             gone: true,
         };
+    }
+
+    /// Hands out another token from now on.
+    pub fn renew(&self, token: &'static str) {
+        self.shared.lock().token = token;
     }
 
     /// Number of tokens handed out.
@@ -217,7 +224,7 @@ impl Shared {
                 let mut state = self.lock();
                 state.tokens += 1;
                 let data = json!({
-                    "authorizationToken": CREDENTIALS,
+                    "authorizationToken": state.token,
                     "proxyEndpoint": state.registry,
                 });
                 Ok(Response::json(200, &json!({"authorizationData": [data]})))

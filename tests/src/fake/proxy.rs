@@ -233,6 +233,11 @@ impl Proxy {
         self.shared.lock().requests.clone()
     }
 
+    /// Returns the number of requests so far.
+    pub fn count(&self) -> usize {
+        self.shared.lock().requests.len()
+    }
+
     /// Whether a request or a response is being held.
     pub fn is_holding(&self) -> bool {
         self.shared.lock().held > 0
