@@ -258,7 +258,7 @@ fn start(program: &Path) -> Result<(Duration, u64)> {
 
 fn cost(command: &mut Command) -> Result<Cost> {
     let started = Instant::now();
-    let mut child = command.stdout(Stdio::null()).spawn()?;
+    let child = command.stdout(Stdio::null()).spawn()?;
     let used = child.wait4()?;
     ensure!(used.status.success(), "{command:?}: {}", used.status);
     Ok(Cost {

@@ -194,8 +194,14 @@ async fn a_provider_that_is_killed_leaves_no_half_index() -> Result<()> {
     });
     let mut begun: Vec<Begun> = begun.collect();
     let (mut whole, mut stored) = (Whole::default(), BTreeMap::new());
+    // What a killed provider had published is nobody's: nothing tells it from what somebody else
+    // published, so it stays, whoever finds it.
+    let mut nobodys = BTreeSet::new();
     for (number, point) in points.of_requests(requests).enumerate() {
         let resource = turn(&mut begun, number);
+        if aws.tags(REPOSITORY)?.contains(&resource.name) {
+            nobodys.insert(resource.name.clone());
+        }
         let before = scene.digests()?.len();
         resource.created = scene.kill(&resource.config, point).await?;
         *stored.entry(scene.digests()?.len() - before).or_insert(0) += 1;
@@ -204,12 +210,9 @@ async fn a_provider_that_is_killed_leaves_no_half_index() -> Result<()> {
     }
     let before = scene.digests()?;
     let tagged = aws.tags(REPOSITORY)?;
-    // What a killed provider had published is nobody's: nothing tells it from what somebody else
-    // published, so it stays.
-    let nobodys = begun
-        .iter()
-        .filter(|resource| resource.created.is_none() && tagged.contains(&resource.name));
-    let nobodys: Vec<String> = nobodys.map(|resource| resource.name.clone()).collect();
+    let open = begun.iter().filter(|resource| resource.created.is_none());
+    let published = open.filter(|resource| tagged.contains(&resource.name));
+    nobodys.extend(published.map(|resource| resource.name.clone()));
     println!(
         "{requests} requests, {points}\n{} of {IMAGES} were there before a kill, {} were published \
          by a killed provider; kills by number of manifests stored: {stored:?}",

@@ -1,14 +1,16 @@
 //! Random points at which a test kills what it tests.
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use crate::image::noise;
 
-/// Environment variable with the seed of a run to be repeated.
+/// Environment variable with the seed of other points than the usual ones.
 const SEED: &str = "SOCI_TEST_SEED";
+/// The usual seed: a run that fails says something about a change, and not about luck.
+const USUAL: u64 = 1;
 /// Maximum time from a request to the kill that follows it.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -34,7 +36,7 @@ impl Points {
     pub fn choose(count: usize) -> Result<Self> {
         let seed = match std::env::var(SEED) {
             Ok(seed) => seed.parse().context(SEED)?,
-            Err(_) => u64::from(SystemTime::now().duration_since(UNIX_EPOCH)?.subsec_nanos()),
+            Err(_) => USUAL,
         };
         Ok(Self::with_seed(seed, count))
     }
