@@ -15,9 +15,8 @@ impl RegistryImage {
     pub async fn delete_manifest(&self, name: impl ToString) -> Result<bool> {
         let name = name.to_string();
         let request = self.manifest_request(Method::DELETE, &name)?;
-        let error = match self.connection.send(Delete, &request).await {
-            Ok(_) => return Ok(true),
-            Err(error) => error,
+        let Err(error) = self.connection.send(Delete, &request).await else {
+            return Ok(true);
         };
         let is_gone = error.is_not_found()
             || error.status_code() == Some(404) && self.resolve(&name).await?.is_none();
