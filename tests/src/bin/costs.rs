@@ -1,13 +1,9 @@
 //! Costs of the functions as they are shipped, beside other programs on the same image in the same run.
 //!
-//! ```text
-//! cargo bench --package lambda --bench functions -- FUNCTIONS SOCI
-//! ```
-//!
-//! FUNCTIONS is the directory of the two bootstraps, SOCI the release build of the command. The image
-//! is made of files of the Rust toolchain; a registry on the loopback and a fake of the Lambda runtime
-//! API serve it. Wall time runs from the event to its answer; processor time and peak memory are those
-//! of the whole process.
+//! `make bench` runs `costs FUNCTIONS SOCI`: FUNCTIONS is the directory of the two bootstraps, SOCI the
+//! release build of the command. The image is made of files of the Rust toolchain; a registry on the
+//! loopback and a fake of the Lambda runtime API serve it. Wall time runs from the event to its answer;
+//! processor time and peak memory are those of the whole process.
 //!
 //! - `BENCH_SCALE=N`: layers of N percent of their usual size.
 
@@ -52,7 +48,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let mut arguments = std::env::args_os().skip(1).filter(|word| word != "--bench");
+    let mut arguments = std::env::args_os().skip(1);
     let usage = "want the directory of the functions and the command soci";
     let functions = PathBuf::from(arguments.next().context(usage)?);
     let soci = PathBuf::from(arguments.next().context(usage)?);
