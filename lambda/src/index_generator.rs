@@ -164,15 +164,14 @@ impl IndexGenerator {
         if known.is_none_or(|known| known.learned() == 0) {
             return Err(deadline);
         }
-        let Some(next) = continuation::next(&invocation.payload) else {
+        let Some((next, number)) = continuation::next(&invocation.payload) else {
             return Err(deadline);
         };
         let request = self.invoker.invoke(invocation.arn(), &next).await?;
         Ok(Outcome::Continued(format!(
             "stopped after {} s, before the function's time limit: {progress}; request {request} \
-             goes on, number {} of {} at most",
+             goes on, number {number} of {} at most",
             limit.as_secs(),
-            continuation::number(&next),
             continuation::MAX
         )))
     }
@@ -212,7 +211,7 @@ impl IndexGenerator {
     ) -> Result<soci::RegistryImage, Error> {
         let ecr = self.ecr.get_or_init(|| async {
             let shared = runtime::aws_config().await;
-            let mut ecr = aws_sdk_ecr::config::Builder::from(&shared);
+            let mut ecr = aws_sdk_ecr::config::Builder::from(shared);
             if let Some(endpoint) = &config.ecr_endpoint {
                 ecr.set_endpoint_url(Some(endpoint.clone()));
             }

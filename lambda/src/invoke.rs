@@ -30,7 +30,7 @@ impl Invoker {
         };
         let client = self
             .client
-            .get_or_init(|| async { aws_sdk_lambda::Client::new(&runtime::aws_config().await) });
+            .get_or_init(|| async { aws_sdk_lambda::Client::new(runtime::aws_config().await) });
         let answer = client
             .await
             .invoke()

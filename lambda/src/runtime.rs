@@ -9,6 +9,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio::sync::OnceCell;
 use tracing::Span;
 
 use crate::event::PushEvent;
@@ -118,9 +119,13 @@ where
     ExitCode::FAILURE
 }
 
-/// Reads credentials, region and endpoints from the environment.
-pub(crate) async fn aws_config() -> SdkConfig {
-    aws_config::load_defaults(BehaviorVersion::latest()).await
+/// Returns credentials, region and endpoints from the environment. All clients share them, with one
+/// HTTP client.
+pub(crate) async fn aws_config() -> &'static SdkConfig {
+    static CONFIG: OnceCell<SdkConfig> = OnceCell::const_new();
+    CONFIG
+        .get_or_init(|| aws_config::load_defaults(BehaviorVersion::latest()))
+        .await
 }
 
 /// Describes a failed request to AWS, including its causes.

@@ -9,7 +9,6 @@ mod keep;
 mod pipeline;
 mod progress;
 mod steps;
-mod toolchain;
 
 use anyhow::Result;
 use tokio::runtime::Handle;

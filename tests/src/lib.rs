@@ -19,6 +19,7 @@ pub mod process;
 pub mod registry;
 pub mod skopeo;
 pub mod terraform;
+pub mod toolchain;
 pub mod upload;
 pub mod wait;
 pub mod workspace;

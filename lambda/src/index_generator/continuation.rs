@@ -12,18 +12,13 @@ const FIELD: &str = "soci-continuation";
 /// sixteen times in a row for one that never ends, and stops it.
 pub(super) const MAX: u64 = 12;
 
-/// Returns how often an event was passed on before.
-pub(super) fn number(event: &str) -> u64 {
-    let event: Option<Value> = serde_json::from_str(event).ok();
-    event.and_then(|event| event[FIELD].as_u64()).unwrap_or(0)
-}
-
-/// Returns the event with the next number; `None` if it was passed on often enough.
-pub(super) fn next(event: &str) -> Option<String> {
-    let next = number(event).checked_add(1).filter(|next| *next <= MAX)?;
+/// Returns the event to pass on and how often it was then; `None` if that is too often.
+pub(super) fn next(event: &str) -> Option<(String, u64)> {
     let mut event: Value = serde_json::from_str(event).ok()?;
+    let number = event.get(FIELD).and_then(Value::as_u64).unwrap_or(0);
+    let next = number.checked_add(1).filter(|next| *next <= MAX)?;
     event.as_object_mut()?.insert(FIELD.to_owned(), next.into());
-    Some(event.to_string())
+    Some((event.to_string(), next))
 }
 
 #[cfg(test)]
@@ -34,8 +29,9 @@ mod tests {
     fn events_are_passed_on_a_bounded_number_of_times() {
         let mut event = r#"{"source":"aws.ecr"}"#.to_owned();
         for expected in 1..=MAX {
-            event = next(&event).expect("another");
-            assert_eq!(number(&event), expected);
+            let number;
+            (event, number) = next(&event).expect("another");
+            assert_eq!(number, expected);
         }
         assert_eq!(next(&event), None);
         assert!(event.contains("aws.ecr"), "{event}");

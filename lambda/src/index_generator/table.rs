@@ -33,7 +33,7 @@ impl Table {
     pub(super) async fn open(name: &str) -> Self {
         let timeouts = TimeoutConfig::builder().operation_timeout(PATIENCE);
         let shared = runtime::aws_config().await;
-        let config = aws_sdk_dynamodb::config::Builder::from(&shared);
+        let config = aws_sdk_dynamodb::config::Builder::from(shared);
         let config = config.timeout_config(timeouts.build());
         Self {
             client: Client::from_conf(config.build()),

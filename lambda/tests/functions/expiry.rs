@@ -1,11 +1,9 @@
 //! Tokens of Amazon ECR that expire.
 
 use anyhow::Result;
-use tests::fake::proxy::{Fault, Rule};
 use tests::registry::NEXT_CREDENTIALS;
-use tests::wait;
 
-use crate::function::{AMPLE, Function};
+use crate::function::Function;
 use crate::scenario::{ENABLED, Scenario, TAG, event, text};
 
 /// Lets the registry refuse the token so far, and Amazon ECR hand out another.
@@ -36,14 +34,7 @@ fn a_token_that_expires_within_an_event_is_renewed_by_the_next_attempt() -> Resu
     let scenario = Scenario::new()?;
     let digest = scenario.push(TAG, 1)?;
     let generator = scenario.generator("V2")?;
-    let layer = text(&scenario.manifest(TAG)?.json["layers"][0]["digest"])?.to_owned();
-    scenario
-        .proxy
-        .add(Rule::new("GET", &layer, Fault::HoldBody(1000)));
-    let number = generator.fake.send(event(&digest, Some(TAG)), AMPLE);
-    wait::until("a layer that is read", wait::SOON, || {
-        Ok(scenario.proxy.is_holding().then_some(()))
-    })?;
+    let number = scenario.send_and_hold(&generator, &digest)?;
     expire(&scenario, &generator)?;
     scenario.proxy.heal();
     let error = generator.answer(number)?.expect_err("an error");

@@ -2,12 +2,11 @@
 
 use std::cell::Cell;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use tests::fake::lambda::{Answer, FakeLambda, REGION};
+use tests::fake::lambda::{Answer, FakeLambda};
 use tests::process::Process;
 use tests::registry::{CREDENTIALS, NEXT_CREDENTIALS, PASSWORD};
 use tests::wait;
@@ -50,18 +49,8 @@ impl Kind {
 impl Function {
     /// Starts a function in an environment like Lambda's, with these additional variables.
     pub(crate) fn start(kind: Kind, fake: FakeLambda, variables: &[(&str, &str)]) -> Result<Self> {
-        let mut command = Command::new(kind.program());
-        let address = fake.address().to_string();
+        let mut command = fake.command(kind.program(), "1024");
         command
-            .env_clear()
-            .env("AWS_LAMBDA_RUNTIME_API", &address)
-            .env("AWS_LAMBDA_FUNCTION_NAME", "soci-test")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-            .env("AWS_ENDPOINT_URL", format!("http://{address}"))
-            .env("AWS_REGION", REGION)
-            .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
-            .env("AWS_SECRET_ACCESS_KEY", "secret-of-the-tests")
             .env("RUST_BACKTRACE", "0")
             .envs(variables.iter().copied());
         let started = Instant::now();

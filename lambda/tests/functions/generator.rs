@@ -292,9 +292,7 @@ fn it_stops_before_the_deadline() -> Result<()> {
     let scenario = Scenario::new()?;
     let digest = scenario.push(TAG, 1)?;
     let generator = scenario.generator("V2")?;
-    let hold = Fault::HoldBody(1000);
-    let layer = text(&scenario.manifest(TAG)?.json["layers"][0]["digest"])?.to_owned();
-    scenario.proxy.add(Rule::new("GET", &layer, hold));
+    scenario.hold_layer()?;
     let number = generator
         .fake
         .send(event(&digest, Some(TAG)), Duration::from_secs(3));

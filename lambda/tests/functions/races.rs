@@ -30,14 +30,7 @@ fn a_push_while_an_older_one_is_read_wins() -> Result<()> {
     let scenario = Scenario::new()?;
     let old = scenario.push(TAG, 1)?;
     let generator = scenario.generator("V2")?;
-    let layer = text(&scenario.manifest(TAG)?.json["layers"][0]["digest"])?.to_owned();
-    scenario
-        .proxy
-        .add(Rule::new("GET", &layer, Fault::HoldBody(1000)));
-    let number = generator.fake.send(event(&old, Some(TAG)), AMPLE);
-    wait::until("a layer that is read", wait::SOON, || {
-        Ok(scenario.proxy.is_holding().then_some(()))
-    })?;
+    let number = scenario.send_and_hold(&generator, &old)?;
     scenario.push(TAG, 2)?;
     scenario.proxy.heal();
     let answer = generator.answer(number)?.expect("no error");

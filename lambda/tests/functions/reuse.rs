@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use tests::fake::proxy::{Fault, Rule};
 
 use crate::function::{AMPLE, Function};
 use crate::scenario::{ENABLED, Scenario, TAG, event, text};
@@ -102,9 +101,7 @@ fn an_invocation_goes_on_where_another_stopped() -> Result<()> {
     let scenario = Scenario::new()?;
     let digest = scenario.push(TAG, 1)?;
     let generator = generator(&scenario, &[])?;
-    let layer = text(&scenario.manifest(TAG)?.json["layers"][0]["digest"])?.to_owned();
-    let hold = Rule::new("GET", &layer, Fault::HoldBody(1000));
-    scenario.proxy.add(hold);
+    let layer = scenario.hold_layer()?;
     let push = event(&digest, Some(TAG));
     let number = generator.fake.send(&push, Duration::from_secs(3));
     let answer = generator
@@ -152,9 +149,7 @@ fn an_event_is_passed_on_a_bounded_number_of_times() -> Result<()> {
     let scenario = Scenario::new()?;
     let digest = scenario.push(TAG, 1)?;
     let generator = generator(&scenario, &[])?;
-    let layer = text(&scenario.manifest(TAG)?.json["layers"][0]["digest"])?.to_owned();
-    let hold = Rule::new("GET", &layer, Fault::HoldBody(1000));
-    scenario.proxy.add(hold);
+    scenario.hold_layer()?;
     let mut push = event(&digest, Some(TAG));
     push["soci-continuation"] = 12.into();
     let number = generator.fake.send(&push, Duration::from_secs(3));

@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
-use tests::fake::lambda::{ACCOUNT, FakeLambda, REGION};
-use tests::fake::proxy::Proxy;
+use serde_json::Value;
+use tests::fake::lambda::{FakeLambda, push_event};
+use tests::fake::proxy::{Fault, Proxy, Rule};
 use tests::image::{Compression, Layer, Layout, MediaTypes, noise};
 use tests::interrupt::Interrupt;
 use tests::registry::{Manifest, Registry};
-use tests::skopeo;
+use tests::{skopeo, wait};
 
-use crate::function::{Function, Kind};
+use crate::function::{AMPLE, Function, Kind};
 
 pub(crate) const REPOSITORY: &str = "shop/web";
 pub(crate) const TAG: &str = "1.4";
@@ -95,6 +95,25 @@ impl Scenario {
         self.registry.expect_manifest(REPOSITORY, name)
     }
 
+    /// Holds every answer with the first layer of the image, whose digest it returns, after some bytes.
+    pub(crate) fn hold_layer(&self) -> Result<String> {
+        let layer = text(&self.manifest(TAG)?.json["layers"][0]["digest"])?.to_owned();
+        self.proxy
+            .add(Rule::new("GET", &layer, Fault::HoldBody(1000)));
+        Ok(layer)
+    }
+
+    /// Sends the event of a push of the image while its first layer is held, and waits until that is
+    /// read. Returns the number of the invocation.
+    pub(crate) fn send_and_hold(&self, generator: &Function, digest: &str) -> Result<u64> {
+        self.hold_layer()?;
+        let number = generator.fake.send(event(digest, Some(TAG)), AMPLE);
+        wait::until("a layer that is read", wait::SOON, || {
+            Ok(self.proxy.is_holding().then_some(()))
+        })?;
+        Ok(number)
+    }
+
     pub(crate) fn tags(&self) -> Result<Vec<String>> {
         self.registry.tags(REPOSITORY)
     }
@@ -168,23 +187,7 @@ impl Scenario {
 
 /// Returns the event of a push.
 pub(crate) fn event(digest: &str, tag: Option<&str>) -> Value {
-    json!({
-        "version": "0",
-        "id": "13cde686-328b-6117-af20-0e5566167482",
-        "source": "aws.ecr",
-        "detail-type": "ECR Image Action",
-        "account": ACCOUNT,
-        "region": REGION,
-        "time": "2026-01-02T03:04:05Z",
-        "resources": [],
-        "detail": {
-            "result": "SUCCESS",
-            "action-type": "PUSH",
-            "repository-name": REPOSITORY,
-            "image-digest": digest,
-            "image-tag": tag.unwrap_or_default(),
-        },
-    })
+    push_event(REPOSITORY, digest, tag)
 }
 
 /// Adds an image with a large and a small layer.

@@ -201,14 +201,7 @@ fn an_immutable_output_that_is_right_is_no_failure() -> Result<()> {
             .put_manifest(REPOSITORY, ENABLED, media_type, body)
     };
     name(&source)?;
-    let layer = text(&source.json["layers"][0]["digest"])?.to_owned();
-    scenario
-        .proxy
-        .add(Rule::new("GET", &layer, Fault::HoldBody(1000)));
-    let number = generator.fake.send(event(&digest, Some(TAG)), AMPLE);
-    wait::until("a layer that is read", wait::SOON, || {
-        Ok(scenario.proxy.is_holding().then_some(()))
-    })?;
+    let number = scenario.send_and_hold(&generator, &digest)?;
     // Meanwhile the tag is set, as by an attempt whose answer was lost.
     name(&right)?;
     scenario.proxy.heal();

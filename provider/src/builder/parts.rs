@@ -11,9 +11,9 @@ use super::part::log_group::{self, LogGroup};
 use super::part::role::{self, Role};
 use super::part::rule::{self, Rule};
 use super::part::table::{self, Table};
-use super::part::{self, Applied, Existing};
+use super::part::{self, Applied, Existing, Part};
 use super::tags::{self, DesiredTags, Tags};
-use crate::aws::Account;
+use crate::aws::{Account, AwsError};
 use crate::bundle::Function as Which;
 use crate::shared::Session;
 
@@ -162,12 +162,15 @@ impl Parts {
     ) -> Result<(), Diagnostic> {
         let units = [&self.filter, &self.generator];
         if !keep_logs {
-            for unit in units {
-                unit.check_protection(session).await?;
+            for FunctionUnit { log_group, .. } in units {
+                let protected = log_group.is_protected(session).await;
+                let unprotect = "logs put-log-group-deletion-protection --log-group-identifier";
+                refuse_protected(log_group, protected, unprotect)?;
             }
         }
         if let Some(table) = &self.table {
-            check_protection(session, table).await?;
+            let protected = table.is_protected(session).await;
+            refuse_protected(table, protected, "dynamodb update-table --table-name")?;
         }
         part::delete(session, &self.rule).await?;
         tokio::try_join!(
@@ -233,21 +236,23 @@ impl Parts {
     }
 }
 
-/// Refuses to delete a table that DynamoDB keeps.
-async fn check_protection(session: &Session<'_>, table: &Table) -> Result<(), Diagnostic> {
-    let name = &table.name;
-    let protected = table.is_protected(session).await;
-    let protected =
-        protected.map_err(|error| error.diagnose(&format!("reading the table {name:?}")))?;
-    if !protected {
+/// Refuses to delete a part that its service keeps. `unprotect` is the command of AWS that allows it.
+fn refuse_protected<P: Part>(
+    part: &P,
+    protected: Result<bool, AwsError>,
+    unprotect: &str,
+) -> Result<(), Diagnostic> {
+    let (kind, name) = (P::KIND, part.name());
+    if !protected.map_err(|error| error.diagnose(&format!("reading the {kind} {name:?}")))? {
         return Ok(());
     }
     let detail = format!(
-        "The table {name:?} has deletion protection. Nothing was deleted. Turn the protection off \
-         and apply again: aws dynamodb update-table --table-name {name} \
-         --no-deletion-protection-enabled"
+        "The {kind} {name:?} has deletion protection. Nothing was deleted. Turn the protection off \
+         and apply again: aws {unprotect} {name} --no-deletion-protection-enabled"
     );
-    Err(Diagnostic::error("Table is protected", detail))
+    let mut summary = format!("{kind} is protected");
+    summary[..1].make_ascii_uppercase();
+    Err(Diagnostic::error(summary, detail))
 }
 
 impl FunctionUnit {
@@ -280,23 +285,6 @@ impl FunctionUnit {
             role,
             function,
         })
-    }
-
-    /// Refuses to delete a log group that CloudWatch Logs keeps.
-    async fn check_protection(&self, session: &Session<'_>) -> Result<(), Diagnostic> {
-        let name = &self.log_group.name;
-        let protected = self.log_group.is_protected(session).await;
-        let protected = protected
-            .map_err(|error| error.diagnose(&format!("reading the log group {name:?}")))?;
-        if !protected {
-            return Ok(());
-        }
-        let detail = format!(
-            "The log group {name:?} has deletion protection. Nothing was deleted. Turn the \
-             protection off and apply again: aws logs put-log-group-deletion-protection \
-             --log-group-identifier {name} --no-deletion-protection-enabled"
-        );
-        Err(Diagnostic::error("Log group is protected", detail))
     }
 
     /// Reconciles what the function relies on. The function leaves a VPC first, because Lambda needs

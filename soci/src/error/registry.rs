@@ -228,11 +228,13 @@ impl RegistryError {
         self.status_code() == Some(404) && codes.any(|code| UNKNOWN.contains(&code))
     }
 
-    /// Whether the registry does not know content that a manifest to be stored lists.
+    /// Whether the registry does not know content that a manifest to be stored lists. It was stored
+    /// before the manifest, but some registries take a moment, and some lose sight of a manifest while
+    /// another client stores the same.
     pub(crate) fn misses_content(&self) -> bool {
         const MISSING: [&str; 3] = ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"];
         let mut codes = self.details().iter().map(|detail| detail.code.as_str());
-        self.is_write() && codes.any(|code| MISSING.contains(&code))
+        self.method == Method::PUT && codes.any(|code| MISSING.contains(&code))
     }
 
     /// Whether the request was to change something.

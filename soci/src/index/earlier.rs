@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 
 use super::known::{Knowledge, KnownKey, KnownLayer, KnownZtoc};
 use super::options::Options;
@@ -21,6 +22,8 @@ pub struct EarlierIndexes<'a> {
     destination: &'a dyn Destination,
     options: Options,
     ztocs: HashMap<Digest, Earlier<'a>>,
+    /// Bounds how many zTOCs are in memory, as many as when layers are read.
+    reading: Semaphore,
 }
 
 struct Earlier<'a> {
@@ -65,6 +68,7 @@ impl<'a> EarlierIndexes<'a> {
             destination,
             options: options.clone(),
             ztocs,
+            reading: Semaphore::new(options.concurrency.max(1)),
         })
     }
 
@@ -76,10 +80,12 @@ impl<'a> EarlierIndexes<'a> {
             ztoc: listed,
         } = earlier;
         let options = &self.options.ztoc;
+        if listed.descriptor.size > options.limits.max_ztoc_size {
+            return Ok(None);
+        }
         let ztoc = listed.read(*source).await?;
         if ztoc.check_layer_size(layer.size).is_err()
             || ztoc.build_tool != options.build_tool.as_bytes()
-            || listed.descriptor.size > options.limits.max_ztoc_size
         {
             return Ok(None);
         }
@@ -106,6 +112,7 @@ impl<'a> EarlierIndexes<'a> {
 impl Knowledge for EarlierIndexes<'_> {
     async fn recall(&self, key: &KnownKey) -> Option<KnownLayer> {
         let earlier = self.ztocs.get(&key.layer)?;
+        let _one_of_few = self.reading.acquire().await;
         match self.reuse(earlier).await {
             Ok(known) => known,
             Err(error) => {

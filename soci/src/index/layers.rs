@@ -68,91 +68,19 @@ pub(super) fn select(
 /// Number of layers that are recalled at the same time: that takes a request or two each.
 const RECALLED: usize = 16;
 
-/// Indexing a layer needs all of these.
-struct Indexer<'a, S: ?Sized, D: ?Sized, K: ?Sized, P: ?Sized> {
-    source: &'a S,
-    destination: &'a D,
-    options: &'a Options,
-    known: &'a K,
-    progress: &'a P,
+/// Indexes layers.
+pub(super) struct Indexer<'a, S: ?Sized, D: ?Sized, K: ?Sized, P: ?Sized> {
+    pub source: &'a S,
+    pub destination: &'a D,
+    pub options: &'a Options,
+    pub known: &'a K,
+    pub progress: &'a P,
 }
 
 /// A layer that may have a zTOC.
 struct Candidate {
     layer: Descriptor,
     compression: Option<Compression>,
-}
-
-/// Builds and stores the zTOC of every layer that can have one and is not known.
-pub(super) async fn index_layers(
-    (source, destination): (&(impl BlobSource + ?Sized), &(impl Destination + ?Sized)),
-    image: &Image,
-    options: &Options,
-    known: &(impl Knowledge + ?Sized),
-    progress: &(impl Progress + ?Sized),
-) -> Result<(Layers, Reused)> {
-    let mut layers = Layers::new();
-    let mut seen = HashSet::new();
-    let mut candidates = Vec::new();
-    for entry in &image.entries {
-        let manifest = match &entry.kind {
-            Kind::Image { manifest, platform } if options.wants(platform) => manifest,
-            _ => continue,
-        };
-        for layer in &manifest.layers {
-            let key = LayerKey::of(layer);
-            if !seen.insert(key.clone()) {
-                continue;
-            }
-            match select(layer, options) {
-                Ok(compression) => candidates.push(Candidate {
-                    layer: layer.clone(),
-                    compression,
-                }),
-                Err(reason) => {
-                    layers.insert(key, Layer::Skipped(reason));
-                }
-            }
-        }
-    }
-    let indexer = &Indexer {
-        source,
-        destination,
-        options,
-        known,
-        progress,
-    };
-    let recalled = stream::iter(candidates)
-        .map(|candidate| async move {
-            let layer = indexer.recall(&candidate.layer).await?;
-            Ok::<_, Error>((candidate, layer))
-        })
-        .buffered(RECALLED)
-        .try_collect::<Vec<_>>()
-        .await?;
-    let mut reused = Reused::default();
-    let mut unknown = Vec::new();
-    for (candidate, layer) in recalled {
-        match layer {
-            None => unknown.push(candidate),
-            Some(layer) => {
-                progress.layer_reused(&candidate.layer);
-                reused.layers += 1;
-                reused.bytes = reused.bytes.saturating_add(candidate.layer.size);
-                layers.insert(LayerKey::of(&candidate.layer), layer);
-            }
-        }
-    }
-    let indexed = stream::iter(unknown)
-        .map(|candidate| async move {
-            let layer = indexer.index(&candidate).await?;
-            Ok::<_, Error>((LayerKey::of(&candidate.layer), layer))
-        })
-        .buffer_unordered(options.concurrency.max(1))
-        .try_collect::<Vec<_>>()
-        .await?;
-    layers.extend(indexed);
-    Ok((layers, reused))
 }
 
 impl<S, D, K, P> Indexer<'_, S, D, K, P>
@@ -162,6 +90,65 @@ where
     K: Knowledge + ?Sized,
     P: Progress + ?Sized,
 {
+    /// Builds and stores the zTOC of every layer that can have one and is not known.
+    pub(super) async fn layers(&self, image: &Image) -> Result<(Layers, Reused)> {
+        let mut layers = Layers::new();
+        let mut seen = HashSet::new();
+        let mut candidates = Vec::new();
+        for entry in &image.entries {
+            let manifest = match &entry.kind {
+                Kind::Image { manifest, platform } if self.options.wants(platform) => manifest,
+                _ => continue,
+            };
+            for layer in &manifest.layers {
+                let key = LayerKey::of(layer);
+                if !seen.insert(key.clone()) {
+                    continue;
+                }
+                match select(layer, self.options) {
+                    Ok(compression) => candidates.push(Candidate {
+                        layer: layer.clone(),
+                        compression,
+                    }),
+                    Err(reason) => {
+                        layers.insert(key, Layer::Skipped(reason));
+                    }
+                }
+            }
+        }
+        let recalled = stream::iter(candidates)
+            .map(|candidate| async move {
+                let layer = self.recall(&candidate.layer).await?;
+                Ok::<_, Error>((candidate, layer))
+            })
+            .buffered(RECALLED)
+            .try_collect::<Vec<_>>()
+            .await?;
+        let mut reused = Reused::default();
+        let mut unknown = Vec::new();
+        for (candidate, layer) in recalled {
+            match layer {
+                None => unknown.push(candidate),
+                Some(layer) => {
+                    self.progress.layer_reused(&candidate.layer);
+                    reused.layers += 1;
+                    reused.bytes = reused.bytes.saturating_add(candidate.layer.size);
+                    layers.insert(LayerKey::of(&candidate.layer), layer);
+                }
+            }
+        }
+        let indexed = stream::iter(unknown)
+            .map(|candidate| async move {
+                let layer = self.index(&candidate).await?;
+                Ok::<_, Error>((LayerKey::of(&candidate.layer), layer))
+            })
+            .buffer_unordered(self.options.concurrency.max(1))
+            .try_collect::<Vec<_>>()
+            .await?;
+        layers.extend(indexed);
+        Ok((layers, reused))
+    }
+
     /// Returns what came out before, if that still holds.
     async fn recall(&self, layer: &Descriptor) -> Result<Option<Layer>> {
         let key = KnownKey::of(layer, self.options);

@@ -2,7 +2,7 @@
 
 use super::convert::convert;
 use super::known::Knowledge;
-use super::layers::index_layers;
+use super::layers::Indexer;
 use super::options::Options;
 use super::progress::Progress;
 use super::publish::{Indexed, SociIndex};
@@ -34,8 +34,14 @@ pub async fn index(
     if options.renames_layer_types() {
         image.rename_layer_types(source).await?;
     }
-    let place = (source, destination);
-    let (layers, reused) = index_layers(place, &image, options, known, progress).await?;
+    let indexer = Indexer {
+        source,
+        destination,
+        options,
+        known,
+        progress,
+    };
+    let (layers, reused) = indexer.layers(&image).await?;
     let mut report = Report {
         version: options.version,
         source: SourceReport {

@@ -7,17 +7,13 @@ use reqwest::{Method, Response, StatusCode};
 use super::auth::Operation::{Pull, Push};
 use super::connection::{Request, Upload};
 use super::image::RegistryImage;
-use super::retry::{Failure, MAX_ATTEMPTS};
+use super::retry::MAX_ATTEMPTS;
 use crate::error::RegistryError;
 use crate::error::{Error, Result};
 use crate::oci::{Digest, Manifest};
 
 impl RegistryImage {
     /// Stores a manifest under a tag or its digest.
-    ///
-    /// What it lists is stored before it, so that a registry which does not know that yet is asked
-    /// again: some take a moment, and some lose sight of a manifest while another client stores the
-    /// same.
     pub(crate) async fn put_manifest(&self, manifest: &Manifest, name: &str) -> Result<Response> {
         let mut request = self.manifest_request(Method::PUT, name)?;
         let content_type =
@@ -27,18 +23,7 @@ impl RegistryImage {
             })?;
         request.headers.insert(CONTENT_TYPE, content_type);
         request.body = Some(manifest.bytes.clone());
-        let mut attempt = 1;
-        loop {
-            let error = match self.connection.send(Push, &request).await {
-                Ok(response) => return Ok(response),
-                Err(error) => error,
-            };
-            if !error.misses_content() || attempt == MAX_ATTEMPTS {
-                return Err(error.into());
-            }
-            Failure::from(error).pause(attempt).await;
-            attempt += 1;
-        }
+        Ok(self.connection.send(Push, &request).await?)
     }
 
     /// Stores a manifest under its digest, unless it is already there.

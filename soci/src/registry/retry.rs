@@ -39,8 +39,9 @@ impl From<RegistryError> for Failure {
 impl Failure {
     /// Whether another attempt may succeed. `attempt` is the number of those made.
     pub(super) fn may_pass(&self, attempt: u32) -> bool {
+        let passes = self.error.is_temporary() || self.error.misses_content();
         let most = match self.refused_url {
-            _ if self.error.is_temporary() => MAX_ATTEMPTS,
+            _ if passes => MAX_ATTEMPTS,
             true => MAX_URLS,
             false => 1,
         };

@@ -12,12 +12,12 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
-use tests::fake::lambda::{ACCOUNT, FakeLambda, REGION};
+use serde_json::Value;
+use tests::fake::lambda::{FakeLambda, function_arn, push_event};
 use tests::image::{Compression, Layer, Layout, MediaTypes, noise};
 use tests::interrupt::Interrupt;
 use tests::registry::{PASSWORD, Registry, USER};
-use tests::skopeo;
+use tests::{skopeo, toolchain};
 use wait4::Wait4 as _;
 
 const REPOSITORY: &str = "shop/web";
@@ -76,11 +76,15 @@ fn run() -> Result<()> {
 
     let gzip = decompress(directory.path(), &layers)?;
     let fake = FakeLambda::start(&format!("http://{}", registry.address()))?;
-    let one = invoke(&generator, &fake, &event(&first, "1"))?;
+    let one = invoke(
+        &generator,
+        &fake,
+        &push_event(REPOSITORY, &first, Some("1")),
+    )?;
     let items = fake.items();
     let fake = FakeLambda::start(&format!("http://{}", registry.address()))?;
     fake.put_items(items);
-    let two = invoke(&generator, &fake, &event(&next, "2"))?;
+    let two = invoke(&generator, &fake, &push_event(REPOSITORY, &next, Some("2")))?;
     let convert = convert(&soci, &registry)?;
 
     println!("| | wall | CPU | peak memory | CPU / gzip -dc |");
@@ -116,13 +120,8 @@ fn large_layers(layout: &Layout) -> Result<Vec<Layer>> {
         Ok(scale) => scale.parse().context("BENCH_SCALE")?,
         Err(_) => 100,
     };
-    let sysroot = Command::new("rustc")
-        .args(["--print", "sysroot"])
-        .output()?;
-    let sysroot = PathBuf::from(String::from_utf8(sysroot.stdout)?.trim_end());
-    let mut files = Vec::new();
-    walk(&sysroot, &mut files)?;
-    files.sort();
+    let mut files = toolchain::all()?;
+    files.sort_by(|a, b| a.path.cmp(&b.path));
     let mut files = files.into_iter().cycle();
     let mut number = 0_u32;
     let mut layers = Vec::new();
@@ -132,27 +131,14 @@ fn large_layers(layout: &Layout) -> Result<Vec<Layer>> {
             let mut size = 0;
             while size < wanted {
                 let file = files.next().context("no files")?;
-                size += file.metadata()?.len();
+                size += file.size;
                 number += 1;
-                archive.host_file(&format!("opt/{number}"), &file)?;
+                archive.host_file(&format!("opt/{number}"), &file.source)?;
             }
             Ok(())
         })?);
     }
     Ok(layers)
-}
-
-fn walk(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    for entry in directory.read_dir()? {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            walk(&entry.path(), files)?;
-        } else if kind.is_file() {
-            files.push(entry.path());
-        }
-    }
-    Ok(())
 }
 
 fn last_layer(layout: &Layout, seed: u64) -> Result<Layer> {
@@ -169,42 +155,13 @@ fn push(layout: &Layout, layers: &[Layer], registry: &Registry, tag: &str) -> Re
     Ok(registry.expect_manifest(REPOSITORY, tag)?.digest)
 }
 
-fn event(digest: &str, tag: &str) -> Value {
-    json!({
-        "source": "aws.ecr",
-        "detail-type": "ECR Image Action",
-        "account": ACCOUNT,
-        "region": REGION,
-        "detail": {
-            "result": "SUCCESS",
-            "action-type": "PUSH",
-            "repository-name": REPOSITORY,
-            "image-digest": digest,
-            "image-tag": tag,
-        },
-    })
-}
-
 /// A function in an environment like Lambda's.
 fn function(program: &Path, fake: &FakeLambda) -> Command {
-    let address = fake.address().to_string();
-    let mut command = Command::new(program);
+    let mut command = fake.command(program, MEMORY);
     command
-        .env_clear()
-        .env("AWS_LAMBDA_RUNTIME_API", &address)
-        .env("AWS_LAMBDA_FUNCTION_NAME", "soci-bench")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", MEMORY)
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-        .env("AWS_ENDPOINT_URL", format!("http://{address}"))
-        .env("AWS_REGION", REGION)
-        .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
-        .env("AWS_SECRET_ACCESS_KEY", "of-the-bench")
         .env("soci_ztoc_table", "images-ztocs")
         .env("soci_repository_image_tag_filters", "*:*")
-        .env(
-            "soci_index_generator_lambda_arn",
-            format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:soci-bench"),
-        )
+        .env("soci_index_generator_lambda_arn", function_arn())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::toolchain::HostFile;
 use crate::image::{Compression, Layer, Layout, MediaTypes};
 use crate::interrupt::Interrupt;
+use crate::toolchain::HostFile;
 
 /// Repository and tag.
 pub(super) type Name = (&'static str, &'static str);

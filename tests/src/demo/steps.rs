@@ -12,7 +12,6 @@ use super::images::{self, BASE, MATCHING, NEXT, Name, OTHER};
 use super::index;
 use super::pipeline::Pipeline;
 use super::progress::{Progress, megabytes};
-use super::toolchain::{self, HostFile};
 use crate::aws::{self, LocalAws};
 use crate::fake::proxy::Proxy;
 use crate::image::Layer;
@@ -20,6 +19,7 @@ use crate::interrupt::Interrupt;
 use crate::process::Sink;
 use crate::skopeo;
 use crate::terraform::Terraform;
+use crate::toolchain::{self, HostFile};
 
 /// The configuration to apply.
 const CONFIGURATION: &str = include_str!("../../../examples/complete/main.tf");

@@ -2,7 +2,9 @@
 //! of other services that the functions make.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsStr;
 use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -18,6 +20,8 @@ pub const ACCOUNT: &str = "123456789012";
 /// The region of the functions.
 pub const REGION: &str = "eu-west-1";
 
+/// The name of the function.
+const FUNCTION: &str = "soci-test";
 const RUNTIME: &str = "/2018-06-01/runtime/";
 /// Longest time that a test waits for a function.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -85,6 +89,23 @@ impl FakeLambda {
     /// The address of the runtime API and of every service.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
+    }
+
+    /// A command for a function's program, in an environment like Lambda's and no other.
+    pub fn command(&self, program: impl AsRef<OsStr>, memory: &str) -> Command {
+        let address = self.address().to_string();
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("AWS_LAMBDA_RUNTIME_API", &address)
+            .env("AWS_LAMBDA_FUNCTION_NAME", FUNCTION)
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory)
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_ENDPOINT_URL", format!("http://{address}"))
+            .env("AWS_REGION", REGION)
+            .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "secret-of-the-tests");
+        command
     }
 
     /// Queues an event whose invocation may take `limit`. Returns its number.
@@ -156,6 +177,32 @@ impl FakeLambda {
     pub fn invoked(&self) -> Vec<Invoked> {
         self.shared.lock().invoked.clone()
     }
+}
+
+/// The ARN of the function.
+pub fn function_arn() -> String {
+    format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}")
+}
+
+/// The event of a push, as Amazon ECR sends it.
+pub fn push_event(repository: &str, digest: &str, tag: Option<&str>) -> Value {
+    json!({
+        "version": "0",
+        "id": "13cde686-328b-6117-af20-0e5566167482",
+        "source": "aws.ecr",
+        "detail-type": "ECR Image Action",
+        "account": ACCOUNT,
+        "region": REGION,
+        "time": "2026-01-02T03:04:05Z",
+        "resources": [],
+        "detail": {
+            "result": "SUCCESS",
+            "action-type": "PUSH",
+            "repository-name": repository,
+            "image-digest": digest,
+            "image-tag": tag.unwrap_or_default(),
+        },
+    })
 }
 
 impl Drop for FakeLambda {
@@ -258,7 +305,7 @@ impl Shared {
             self.changed.notify_all();
             let next = self.wait(|state| state.events.pop_front());
             let (number, event, deadline) = next.context("no more events")?;
-            let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:soci-test");
+            let arn = function_arn();
             let deadline = deadline.duration_since(UNIX_EPOCH)?.as_millis();
             let id = format!("request-{number}");
             return Ok(Response::new(200, event)

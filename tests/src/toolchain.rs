@@ -1,4 +1,4 @@
-//! Picks files of the Rust toolchain: every machine that runs the demo has one, and it has files of
+//! Files of the Rust toolchain: every machine that runs the demo has one, and it has files of
 //! every size, with both code and data.
 
 use std::path::{Path, PathBuf};
@@ -11,20 +11,26 @@ use crate::{process, wait};
 
 /// A file of this machine and its path in the image.
 #[derive(Clone, Debug)]
-pub(super) struct HostFile {
+pub struct HostFile {
     /// Path in the image.
-    pub(super) path: String,
+    pub path: String,
     /// Path on this machine.
-    pub(super) source: PathBuf,
+    pub source: PathBuf,
     /// Size in bytes.
-    pub(super) size: u64,
+    pub size: u64,
+}
+
+/// Lists all files.
+pub fn all() -> Result<Vec<HostFile>> {
+    let library = library()?;
+    let mut all = Vec::new();
+    walk(&library, &library, &mut all)?;
+    Ok(all)
 }
 
 /// Picks files of at least `bytes` in total, the smallest ones first, so that there are many.
-pub(super) fn files(bytes: u64) -> Result<Vec<HostFile>> {
-    let library = sysroot()?.join("lib");
-    let mut all = Vec::new();
-    walk(&library, &library, &mut all)?;
+pub fn files(bytes: u64) -> Result<Vec<HostFile>> {
+    let mut all = all()?;
     all.sort_by(|a, b| (a.size, &a.path).cmp(&(b.size, &b.path)));
     let mut total = 0;
     let mut files: Vec<_> = all
@@ -39,22 +45,22 @@ pub(super) fn files(bytes: u64) -> Result<Vec<HostFile>> {
     ensure!(
         found >= bytes,
         "{}: {found} bytes of files, want {bytes}",
-        library.display()
+        library()?.display()
     );
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
 }
 
 /// Returns the file whose size is nearest to `size`.
-pub(super) fn nearest(files: &[HostFile], size: u64) -> Option<&HostFile> {
+pub fn nearest(files: &[HostFile], size: u64) -> Option<&HostFile> {
     files.iter().min_by_key(|file| file.size.abs_diff(size))
 }
 
-fn sysroot() -> Result<PathBuf> {
+fn library() -> Result<PathBuf> {
     let mut command = Command::new("rustc");
     command.args(["--print", "sysroot"]);
     let output = process::run(&mut command, wait::SOON, &Interrupt::default())?.success()?;
-    Ok(output.stdout.trim_end().into())
+    Ok(Path::new(output.stdout.trim_end()).join("lib"))
 }
 
 fn walk(root: &Path, directory: &Path, files: &mut Vec<HostFile>) -> Result<()> {
