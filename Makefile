@@ -50,7 +50,7 @@ interop: ## mount, store and copy what is built here with the programs that user
 	@mkdir "$(SOCI_INTEROP_BIN_DIR)/passed"
 	@touch "$(SOCI_INTEROP_BIN_DIR)/passed/started"
 	$(CARGO) test --workspace --locked --test interop
-	$(CARGO) test --workspace --locked --tests -- --ignored reference::
+	$(CARGO) test --workspace --locked --test properties -- --ignored reference::
 	@$(CARGO) test --quiet --workspace --locked --test interop -- --ignored
 
 # The installed Terraform is what `test` runs.
