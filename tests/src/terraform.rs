@@ -44,7 +44,7 @@ pub struct Terraform {
 /// A version of terraform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
-    /// What [`PROGRAM_VARIABLE`] names; otherwise `terraform` on `PATH`, otherwise `tofu`.
+    /// The program that [`PROGRAM_VARIABLE`] names, otherwise `terraform` or `tofu` on `PATH`.
     OnPath,
     /// The one pinned in `tests/requirements.txt`.
     Pinned,
