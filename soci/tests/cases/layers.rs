@@ -126,6 +126,17 @@ fn inputs_with_an_odd_layer() {
 }
 
 #[test]
+fn a_layer_that_cannot_be_indexed_is_not_inflated_further() {
+    // A header that is none; the rest would fail in another way.
+    let layer = [gzip(&[1; 512]), vec![0; 100]].concat();
+    let mut builder = Builder::new(Compression::GZIP, Default::default());
+    let reason = builder.push(&layer).expect_err("no tar");
+    assert!(reason.to_string().contains("wrong checksum"), "{reason}");
+    assert_eq!(builder.push(b"anything"), Err(reason.clone()));
+    assert_eq!(builder.finish().expect_err("no tar"), reason);
+}
+
+#[test]
 fn single_layers() {
     let build = |name: &str| {
         let layer = std::fs::read(case("layers").join(name)).expect("a layer");

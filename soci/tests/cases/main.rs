@@ -2,6 +2,7 @@
 //! left out is reported.
 
 mod archives;
+mod budget;
 mod images;
 mod layers;
 mod layout;
