@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use soci::ztoc::{Compression, WINDOW, Ztoc};
+use tests::cost::run;
 
 use crate::inputs::Inputs;
-use crate::measure::{cheapest, run};
+use crate::measure::cheapest;
 
 /// Processor time of `soci ztoc build`, at most so many times that of `gzip -dc`.
 const OF_GZIP: f64 = 0.42;
