@@ -22,6 +22,8 @@ pub(crate) struct Inputs {
     pub layers: Vec<Layer>,
     /// One to measure memory with.
     pub huge: Layer,
+    /// Percent of the usual size.
+    pub scale: u64,
 }
 
 /// Makes the layers, those that are not there from an earlier run.
@@ -45,8 +47,15 @@ pub(crate) fn make() -> io::Result<Inputs> {
         make("incompressible", 256, &made_up(noise))?,
         make("highly compressible", 2048, &made_up(lines))?,
     ];
-    let huge = make("huge", 8192, &repeated)?;
-    Ok(Inputs { layers, huge })
+    let huge = make("huge", 8192, &|plain, path| {
+        let file = repeated(plain, BufWriter::new(File::create(path)?))?;
+        file.into_inner()?.sync_all()
+    })?;
+    Ok(Inputs {
+        layers,
+        huge,
+        scale,
+    })
 }
 
 fn layer(
@@ -203,12 +212,12 @@ fn lines(state: &mut u64, buffer: &mut [u8]) {
 }
 
 /// A layer of files of 64 MiB that are all the same, so that it is compressed once.
-fn repeated(plain: u64, path: &Path) -> io::Result<()> {
+pub(crate) fn repeated<W: Write>(plain: u64, to: W) -> io::Result<W> {
     let mut content = vec![0; 1 << 20];
     lines(&mut 1, &mut content);
     let blocks = Blocks::of(&content);
     let size = 64 * MIB;
-    let mut member = Member::start(BufWriter::new(File::create(path)?))?;
+    let mut member = Member::start(to)?;
     for number in 0..plain.div_ceil(size) {
         let mut header = header(size);
         header.set_path(format!("file{number}"))?;
@@ -217,5 +226,5 @@ fn repeated(plain: u64, path: &Path) -> io::Result<()> {
         member.repeat(&blocks, size / content.len() as u64)?;
     }
     member.repeat(&Blocks::of(&[0; 1024]), 1)?;
-    member.finish()?.into_inner()?.sync_all()
+    member.finish()
 }
