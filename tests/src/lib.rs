@@ -7,9 +7,12 @@
 
 pub mod aws;
 pub mod binaries;
+pub mod cost;
 pub mod demo;
 pub mod docs;
 pub mod fake;
+pub mod gzip;
+pub mod hostile;
 pub mod http;
 pub mod image;
 pub mod interrupt;

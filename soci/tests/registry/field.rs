@@ -234,7 +234,7 @@ async fn works(way: Way) {
 
     assert!(!image.has_blob(digest).await.expect(&what), "{what}");
     image
-        .push_blob(digest, blob.clone().into())
+        .push_blob(digest, vec![blob.clone().into()])
         .await
         .expect(&what);
     assert!(image.has_blob(digest).await.expect(&what), "{what}");
@@ -289,7 +289,7 @@ async fn created_is_not_believed() {
     .await;
     let blob = content(SIZE);
     let image = fake.image();
-    let pushed = image.push_blob(Digest::of(&blob), blob.into());
+    let pushed = image.push_blob(Digest::of(&blob), vec![blob.into()]);
     let error = refusal(pushed.await);
     assert!(error.to_string().contains("Location"), "{error}");
 }

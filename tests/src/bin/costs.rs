@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use tests::cost::{self, Cost};
 use tests::fake::lambda::{FakeLambda, function_arn, push_event};
 use tests::image::{Compression, Layer, Layout, MediaTypes, noise};
 use tests::interrupt::Interrupt;
 use tests::registry::{PASSWORD, Registry, USER};
 use tests::{skopeo, toolchain};
-use wait4::Wait4 as _;
 
 const REPOSITORY: &str = "shop/web";
 /// Size of the tars of the large layers, in bytes.
@@ -29,13 +29,6 @@ const LAST: usize = 20 << 20;
 const LIMIT: Duration = Duration::from_secs(300);
 /// The memory of the function in MB, which is all of a CPU.
 const MEMORY: &str = "1769";
-
-/// Costs of one run.
-struct Cost {
-    wall: Duration,
-    cpu: Duration,
-    memory: u64,
-}
 
 fn main() -> ExitCode {
     match run() {
@@ -176,7 +169,7 @@ fn invoke(generator: &Path, fake: &FakeLambda, event: &Value) -> Result<Cost> {
     let answer = fake.answer(number)?;
     let wall = sent.elapsed();
     child.kill()?;
-    let used = child.wait4()?.rusage;
+    let (_, used) = cost::wait(child, sent)?;
     let answer = answer.map_err(|error| anyhow::anyhow!("{error}"))?;
     ensure!(
         answer
@@ -185,11 +178,7 @@ fn invoke(generator: &Path, fake: &FakeLambda, event: &Value) -> Result<Cost> {
         "{answer}"
     );
     println!("{answer}");
-    Ok(Cost {
-        wall,
-        cpu: used.utime + used.stime,
-        memory: used.maxrss,
-    })
+    Ok(Cost { wall, ..used })
 }
 
 /// Returns the time until a function asks for its first event, and its memory by then.
@@ -201,24 +190,12 @@ fn start(program: &Path) -> Result<(Duration, u64)> {
         let mut child = function(program, &fake).spawn()?;
         let ready = fake.first_next()?.duration_since(started);
         child.kill()?;
-        let used = child.wait4()?.rusage;
+        let (_, used) = cost::wait(child, started)?;
         if ready < best.0 {
-            best = (ready, used.maxrss);
+            best = (ready, used.memory);
         }
     }
     Ok(best)
-}
-
-fn cost(command: &mut Command) -> Result<Cost> {
-    let started = Instant::now();
-    let child = command.stdout(Stdio::null()).spawn()?;
-    let used = child.wait4()?;
-    ensure!(used.status.success(), "{command:?}: {}", used.status);
-    Ok(Cost {
-        wall: started.elapsed(),
-        cpu: used.rusage.utime + used.rusage.stime,
-        memory: used.rusage.maxrss,
-    })
 }
 
 fn decompress(layout: &Path, layers: &[Layer]) -> Result<Cost> {
@@ -227,11 +204,10 @@ fn decompress(layout: &Path, layers: &[Layer]) -> Result<Cost> {
         layout.join("blobs/sha256").join(hex)
     });
     let mut command = Command::new("gzip");
-    cost(
-        command
-            .args(["--decompress", "--stdout", "--force"])
-            .args(blobs),
-    )
+    command
+        .args(["--decompress", "--stdout", "--force"])
+        .args(blobs);
+    Ok(cost::run(&mut command)?)
 }
 
 fn convert(soci: &Path, registry: &Registry) -> Result<Cost> {
@@ -244,5 +220,5 @@ fn convert(soci: &Path, registry: &Registry) -> Result<Cost> {
         // Other zTOCs than the generator's, so that all of them are uploaded.
         .args(["--build-tool", "bench", "--username", USER, "--password-file"])
         .arg(password.path());
-    cost(&mut command)
+    Ok(cost::run(&mut command)?)
 }

@@ -11,6 +11,7 @@
 mod floor;
 mod inputs;
 mod measure;
+mod memory;
 mod reference;
 mod table;
 
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
     let met = inputs::make().and_then(|inputs| {
         let met = table::print(&inputs)?;
         reference::print(&inputs)?;
-        Ok(met)
+        Ok(memory::print(inputs.scale)? && met)
     });
     match met {
         Ok(true) => ExitCode::SUCCESS,

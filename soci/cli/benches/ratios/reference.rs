@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use soci::ztoc::DEFAULT_SPAN_SIZE;
+use tests::cost::run;
 
 use crate::inputs::Inputs;
-use crate::measure::{cheapest, run};
+use crate::measure::cheapest;
 use crate::table::{RUNS, soci};
 
 /// Prints a table of both. The bytes they write are the same, or this fails.
