@@ -15,14 +15,17 @@ pub struct Cost {
     pub cpu: Duration,
     /// Memory at the peak, in bytes.
     pub memory: u64,
+    /// Bytes that it had the kernel write to a disk, those of its own children included.
+    pub written: u64,
 }
 
 impl Cost {
-    fn new(started: Instant, used: &ResUse) -> Self {
+    fn new(started: Instant, used: &ResUse, written: u64) -> Self {
         Self {
             wall: started.elapsed(),
             cpu: used.rusage.utime + used.rusage.stime,
             memory: used.rusage.maxrss,
+            written,
         }
     }
 }
@@ -32,8 +35,10 @@ impl Cost {
 /// # Errors
 /// When waiting fails.
 pub fn wait(child: Child, started: Instant) -> io::Result<(bool, Cost)> {
+    let before = written()?;
     let used = child.wait4()?;
-    Ok((used.status.success(), Cost::new(started, &used)))
+    let written = written()?.saturating_sub(before);
+    Ok((used.status.success(), Cost::new(started, &used, written)))
 }
 
 /// Runs a command to its end, its output dropped.
@@ -47,4 +52,18 @@ pub fn run(command: &mut Command) -> io::Result<Cost> {
         (true, cost) => Ok(cost),
         (false, _) => Err(io::Error::other(format!("{command:?}: it failed"))),
     }
+}
+
+/// Returns how many bytes this process and the children that it has waited for have had written to a
+/// disk. Linux alone counts them.
+fn written() -> io::Result<u64> {
+    if !cfg!(target_os = "linux") {
+        return Ok(0);
+    }
+    let counts = std::fs::read_to_string("/proc/self/io")?;
+    let count = counts
+        .lines()
+        .find_map(|line| line.strip_prefix("write_bytes:"));
+    let count = count.and_then(|count| count.trim().parse().ok());
+    count.ok_or_else(|| io::Error::other("/proc/self/io: no write_bytes"))
 }

@@ -20,6 +20,7 @@ pub mod permissions;
 pub mod points;
 pub mod process;
 pub mod registry;
+pub mod results;
 pub mod skopeo;
 pub mod terraform;
 pub mod toolchain;

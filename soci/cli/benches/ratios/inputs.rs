@@ -20,8 +20,6 @@ pub(crate) struct Layer {
 
 pub(crate) struct Inputs {
     pub layers: Vec<Layer>,
-    /// One to measure memory with.
-    pub huge: Layer,
     /// Percent of the usual size.
     pub scale: u64,
 }
@@ -47,15 +45,7 @@ pub(crate) fn make() -> io::Result<Inputs> {
         make("incompressible", 256, &made_up(noise))?,
         make("highly compressible", 2048, &made_up(lines))?,
     ];
-    let huge = make("huge", 8192, &|plain, path| {
-        let file = repeated(plain, BufWriter::new(File::create(path)?))?;
-        file.into_inner()?.sync_all()
-    })?;
-    Ok(Inputs {
-        layers,
-        huge,
-        scale,
-    })
+    Ok(Inputs { layers, scale })
 }
 
 fn layer(
