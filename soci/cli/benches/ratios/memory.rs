@@ -60,7 +60,8 @@ fn large(scale: u64) -> io::Result<bool> {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()?;
-        let fed = repeated(plain, child.stdin.take().ok_or(io::ErrorKind::NotFound)?);
+        // The pipe is closed at the end, which ends the layer.
+        let fed = repeated(plain, child.stdin.take().ok_or(io::ErrorKind::NotFound)?).map(drop);
         let (built, cost) = cost::wait(child, started)?;
         fed?;
         let ztoc = std::fs::metadata(output.path())?.len();
