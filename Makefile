@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build bundle demo test interop bench docs lint clean
+.PHONY: help build bundle demo test interop hosts bench docs lint clean
 
 CARGO ?= cargo
 # By package: in the whole workspace they would get the features that tests ask for.
@@ -50,8 +50,15 @@ interop: ## mount, store and copy what is built here with the programs that user
 	@mkdir "$(SOCI_INTEROP_BIN_DIR)/passed"
 	@touch "$(SOCI_INTEROP_BIN_DIR)/passed/started"
 	$(CARGO) test --workspace --locked --test interop
-	$(CARGO) test --workspace --locked --tests -- --ignored reference::
+	$(CARGO) test --workspace --locked --test properties -- --ignored reference::
 	@$(CARGO) test --quiet --workspace --locked --test interop -- --ignored
+
+# The installed Terraform is what `test` runs.
+hosts: ## run the provider's end-to-end tests with the other versions of OpenTofu and Terraform
+	@scripts/setup.sh test hosts
+	@scripts/bundle.sh debug
+	$(CARGO) build --workspace --bins --tests --locked
+	@scripts/hosts.sh
 
 bench: bundle ## measure zTOC builds, the functions and the provider into docs/benchmarks.md; fail where a target is missed
 	@scripts/setup.sh build bench test

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that a machine has what a target needs:
 #
-#   scripts/setup.sh build|bundle|demo|test|bench|lint|interop|account ...
+#   scripts/setup.sh build|bundle|demo|test|bench|lint|interop|hosts|account ...
 #
 # Debian packages are installed when they are missing and this runs as root.
 # What it cannot install it names, together with the way to get it, and fails.
@@ -46,14 +46,17 @@ need_lints() {
   cargo clippy --version >/dev/null 2>&1 || missing+=("clippy: run 'rustup component add clippy'")
 }
 
-# The release that tests/interop/go/go.mod asks for.
+# The release that tests/interop/go/go.mod and the newest OpenTofu ask for.
 need_go() {
   local version
   version=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null) || version=
   if [[ ! $version =~ ^go1\.([0-9]+) ]] || [ "${BASH_REMATCH[1]}" -lt 26 ]; then
     missing+=("go: install Go 1.26 or newer from https://go.dev/dl")
   fi
-  # The reference implementation links zlib into its programs.
+}
+
+# The reference implementation links zlib into its programs.
+need_zlib() {
   [ -e "$(cc -print-file-name=libz.a 2>/dev/null || true)" ] || packages+=(zlib1g-dev)
 }
 
@@ -151,6 +154,7 @@ main() {
         need_rust
         need_terraform
         need_go
+        need_zlib
         need_mounts
         need_compressors
         need docker-registry docker-registry
@@ -158,6 +162,7 @@ main() {
         need_python
         python=(requirements)
         ;;
+      hosts) need_go ;;
       account)
         need_terraform
         need_python
@@ -169,7 +174,7 @@ main() {
         want_deny=true
         ;;
       *)
-        echo "usage: scripts/setup.sh build|bundle|demo|test|bench|lint|interop|account ..." >&2
+        echo "usage: scripts/setup.sh build|bundle|demo|test|bench|lint|interop|hosts|account ..." >&2
         return 2
         ;;
     esac

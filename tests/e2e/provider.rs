@@ -4,5 +4,6 @@ mod aws;
 mod config;
 mod docs;
 mod functions;
+mod opentofu;
 mod startup;
 mod terraform_versions;

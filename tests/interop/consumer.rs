@@ -64,25 +64,28 @@ pub(crate) struct Consumer {
 impl Consumer {
     /// Starts one that reads what it is asked for, and nothing else.
     pub(crate) fn start() -> Result<Self> {
-        Self::start_with(&[])
+        Self::start_with(&[], None)
     }
 
     /// Starts one that loads the spans of prefetch artifacts when it mounts a layer.
     pub(crate) fn start_prefetching() -> Result<Self> {
-        Self::start_with(&["-prefetch"])
+        Self::start_with(&["-prefetch"], None)
     }
 
-    /// Starts one that knows the login of a registry.
+    /// Starts one that knows the login of a registry, and trusts its certificate authority.
     pub(crate) fn start_for(store: &impl Store) -> Result<Self> {
+        let (user, password) = (format!("-user={USER}"), format!("-password={PASSWORD}"));
+        let mut arguments = Vec::new();
         if store.asks() {
-            let (user, password) = (format!("-user={USER}"), format!("-password={PASSWORD}"));
-            Self::start_with(&[&user, &password])
-        } else {
-            Self::start()
+            arguments.extend([user.as_str(), password.as_str()]);
         }
+        if store.authority().is_some() {
+            arguments.push("-tls");
+        }
+        Self::start_with(&arguments, store.authority())
     }
 
-    fn start_with(arguments: &[&str]) -> Result<Self> {
+    fn start_with(arguments: &[&str], authority: Option<&Path>) -> Result<Self> {
         machine::expect_mounts()?;
         let program = machine::program("consumer")?;
         let directory = tempfile::Builder::new()
@@ -100,6 +103,7 @@ impl Consumer {
             // No login of this machine is wanted.
             .env("DOCKER_CONFIG", &root)
             .env("NO_PROXY", "127.0.0.1")
+            .envs(authority.map(|authority| ("SSL_CERT_FILE", authority)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)

@@ -86,7 +86,7 @@ fn render() -> Result<String> {
     table(
         &mut page,
         Table::Registries,
-        &["Registry", "Login", "V1 indexes are found by"],
+        &["Registry", "Connection", "Login", "V1 indexes are found by"],
     )?;
     let started = fs::metadata(record::directory().join("started"))
         .and_then(|metadata| metadata.modified())

@@ -14,7 +14,7 @@ use crate::machine;
 pub(crate) enum Table {
     /// An image, and what the consumer made of it.
     Consumer,
-    /// A registry, its login, and what V1 indexes are found by.
+    /// A registry, how it is reached, its login, and what V1 indexes are found by.
     Registries,
 }
 

@@ -55,7 +55,12 @@ fn serves<R: Store>(registry: R) -> Result<()> {
     let registry = &scene.registry;
     passed(
         Table::Registries,
-        &[registry.name(), registry.login_kind(), found_by],
+        &[
+            registry.name(),
+            registry.connection(),
+            registry.login_kind(),
+            found_by,
+        ],
     )
 }
 
@@ -121,7 +126,15 @@ fn configure<R: Store>(
     span_size: u64,
 ) -> Result<()> {
     let arguments = format!("{arguments}\n  min_layer_size = 1000000\n  span_size = {span_size}");
-    terraform.write("main.tf", &configuration(&scene.source(), &arguments))
+    let mut text = configuration(&scene.source(), &arguments);
+    if let Some(authority) = scene.registry.authority() {
+        let (host, authority) = (scene.registry.host(), authority.display());
+        text.push_str(&format!(
+            "\nprovider \"soci\" {{\n  registry_auth {{\n    address = \"{host}\"\n    ca_file = \
+             \"{authority}\"\n  }}\n}}\n"
+        ));
+    }
+    terraform.write("main.tf", &text)
 }
 
 /// How the consumer found the V1 index: by the registry's own list, or by the tag that clients
@@ -196,7 +209,12 @@ fn run_client<R: Store>(scene: &Scene<R>, arguments: &[&str]) -> Result<String> 
     let docker = tempfile::tempdir()?;
     scene.registry.login(docker.path())?;
     let mut command = Command::new(machine::program("client")?);
-    command.env("DOCKER_CONFIG", docker.path()).args(arguments);
+    command.env("DOCKER_CONFIG", docker.path());
+    scene.registry.trust(&mut command);
+    if scene.registry.authority().is_some() {
+        command.arg("-tls");
+    }
+    command.args(arguments);
     let output = process::run(&mut command, wait::SOON, &Interrupt::default())?;
     Ok(output.success()?.stdout)
 }

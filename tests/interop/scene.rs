@@ -164,7 +164,11 @@ impl<R: Store> Scene<R> {
         self.registry.login(docker.path())?;
         let mut command = Command::new(binaries::built("soci")?);
         command.env("DOCKER_CONFIG", docker.path());
-        command.args(arguments).arg(reference);
+        command.args(arguments);
+        if let Some(authority) = self.registry.authority() {
+            command.arg("--ca-file").arg(authority);
+        }
+        command.arg(reference);
         let output = process::run(&mut command, BUILD, &Interrupt::default())?;
         Ok(output.success()?.stdout)
     }

@@ -39,6 +39,24 @@ pub(crate) trait Store {
     /// Whether it lists referrers itself.
     fn lists_referrers(&self) -> bool;
 
+    /// The file with its own certificate authority, if it speaks TLS.
+    fn authority(&self) -> Option<&Path>;
+
+    /// How it is reached.
+    fn connection(&self) -> &'static str {
+        match self.authority() {
+            Some(_) => "TLS, own authority",
+            None => "plain HTTP",
+        }
+    }
+
+    /// Lets a program written in Go trust the registry's authority, and no other.
+    fn trust(&self, command: &mut Command) {
+        if let Some(authority) = self.authority() {
+            command.env("SSL_CERT_FILE", authority);
+        }
+    }
+
     /// Its access log so far.
     fn access_log(&self) -> String;
 
@@ -76,7 +94,10 @@ pub(crate) trait Store {
         command
             .args(["--insecure-policy", "copy", "--quiet", "--all"])
             .args(arguments);
-        command.args(["--src-tls-verify=false", "--dest-tls-verify=false"]);
+        let verify = self.authority().is_some();
+        command.arg(format!("--src-tls-verify={verify}"));
+        command.arg(format!("--dest-tls-verify={verify}"));
+        self.trust(&mut command);
         if self.asks() {
             let credentials = format!("{USER}:{PASSWORD}");
             command.arg(format!("--dest-creds={credentials}"));
@@ -129,6 +150,10 @@ impl Store for Registry {
         false
     }
 
+    fn authority(&self) -> Option<&Path> {
+        None
+    }
+
     fn access_log(&self) -> String {
         self.log()
     }
@@ -150,13 +175,13 @@ pub(crate) enum Kind {
     Distribution,
     /// The same with passwords in a file.
     DistributionBasic,
-    /// The same with a token server.
+    /// The same with a token server, over TLS.
     DistributionToken,
     /// go-containerregistry's, without the referrers API, as `crane registry serve` runs it.
     Crane,
-    /// The same with the referrers API.
+    /// The same with the referrers API, over TLS.
     CraneReferrers,
-    /// olareg, with the referrers API.
+    /// olareg, with the referrers API, over TLS.
     Olareg,
 }
 
@@ -165,10 +190,10 @@ impl Kind {
         match self {
             Self::Distribution => &["-kind=distribution"],
             Self::DistributionBasic => &["-kind=distribution", "-auth=htpasswd"],
-            Self::DistributionToken => &["-kind=distribution", "-auth=token"],
+            Self::DistributionToken => &["-kind=distribution", "-auth=token", "-tls"],
             Self::Crane => &["-kind=go-containerregistry"],
-            Self::CraneReferrers => &["-kind=go-containerregistry", "-referrers"],
-            Self::Olareg => &["-kind=olareg"],
+            Self::CraneReferrers => &["-kind=go-containerregistry", "-referrers", "-tls"],
+            Self::Olareg => &["-kind=olareg", "-tls"],
         }
     }
 }
@@ -178,6 +203,7 @@ impl Kind {
 pub(crate) struct GoRegistry {
     kind: Kind,
     address: String,
+    authority: Option<PathBuf>,
     // Before the directory, so that nothing writes there any more when it is removed.
     process: Process,
     _directory: TempDir,
@@ -207,6 +233,7 @@ impl GoRegistry {
         Ok(Self {
             kind,
             address: address.context("no address in the greeting")?.to_owned(),
+            authority: greeting["authority"].as_str().map(PathBuf::from),
             process,
             _directory: directory,
         })
@@ -243,6 +270,10 @@ impl Store for GoRegistry {
 
     fn lists_referrers(&self) -> bool {
         matches!(self.kind, Kind::CraneReferrers | Kind::Olareg)
+    }
+
+    fn authority(&self) -> Option<&Path> {
+        self.authority.as_deref()
     }
 
     fn access_log(&self) -> String {

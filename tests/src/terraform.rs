@@ -25,6 +25,9 @@ use crate::{binaries, wait, workspace};
 pub use diagnostic::Diagnostic;
 pub use mirror::PROVIDER;
 
+/// Environment variable that names another program than the `terraform` on `PATH`.
+pub const PROGRAM_VARIABLE: &str = "SOCI_TEST_TERRAFORM";
+
 /// Time limit of one command.
 pub const LIMIT: Duration = Duration::from_secs(240);
 
@@ -41,7 +44,7 @@ pub struct Terraform {
 /// A version of terraform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
-    /// `terraform` on `PATH`, otherwise `tofu`.
+    /// The program that [`PROGRAM_VARIABLE`] names, otherwise `terraform` or `tofu` on `PATH`.
     OnPath,
     /// The one pinned in `tests/requirements.txt`.
     Pinned,
@@ -55,6 +58,9 @@ impl Version {
         if self == Self::Pinned {
             let script = workspace::root().join("tests/terraform/terraform.py");
             return Ok(vec![binaries::python()?.into(), script.into()]);
+        }
+        if let Some(program) = std::env::var_os(PROGRAM_VARIABLE) {
+            return Ok(vec![program]);
         }
         let names = ["terraform", "tofu"];
         let program = names.iter().find_map(|name| binaries::on_path(name));

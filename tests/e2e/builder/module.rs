@@ -1,21 +1,31 @@
 //! The module for platform teams in `examples/modules`.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use tests::terraform::Terraform;
 use tests::workspace;
 
+const MODULE: &str = "examples/modules/soci-index-builder";
+
+/// Copies the files of a directory, but not what is in directories in it.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
+        let file = entry?.path();
+        if file.is_file() {
+            fs::copy(&file, to.join(file.file_name().context("no name")?))?;
+        }
+    }
+    Ok(())
+}
+
 /// A configuration that calls the module as `images` with these arguments.
 fn module(arguments: &str) -> Result<Terraform> {
     let terraform = Terraform::new()?;
     let module = terraform.directory().join("module");
-    fs::create_dir(&module)?;
-    let source = workspace::root().join("examples/modules/soci-index-builder");
-    for entry in fs::read_dir(&source).with_context(|| source.display().to_string())? {
-        let file = entry?.path();
-        fs::copy(&file, module.join(file.file_name().context("no name")?))?;
-    }
+    copy(&workspace::root().join(MODULE), &module)?;
     let main = format!("module \"images\" {{\n  source = \"./module\"\n  {arguments}\n}}\n");
     terraform.write("main.tf", &main)?;
     terraform.init()?;
@@ -55,5 +65,26 @@ fn refuses_patterns_that_match_nothing() -> Result<()> {
     let output = terraform.run(&["plan", "-no-color", "-input=false"])?;
     ensure!(!output.status.success(), "{output}");
     ensure!(output.all().contains("at least one tag"), "{output}");
+    Ok(())
+}
+
+/// `mock_provider`: the schema is the provider's, and nobody is asked for anything.
+#[test]
+fn its_own_tests_pass_with_a_mock_of_the_provider() -> Result<()> {
+    let terraform = Terraform::new()?;
+    let source = workspace::root().join(MODULE);
+    copy(&source, &terraform.directory())?;
+    copy(&source.join("tests"), &terraform.directory().join("tests"))?;
+    terraform.init()?;
+    let output = terraform.run(&["test", "-no-color"])?.success()?;
+    ensure!(output.all().contains("3 passed, 0 failed"), "{output}");
+
+    // They do fail where the module is wrong.
+    let outputs = fs::read_to_string(source.join("outputs.tf"))?;
+    let wrong = outputs.replace("soci_index_builder.this.repository_image_tag_filters", "[]");
+    terraform.write("outputs.tf", &wrong)?;
+    let output = terraform.run(&["test", "-no-color"])?;
+    ensure!(!output.status.success(), "{output}");
+    ensure!(output.all().contains("Other filters"), "{output}");
     Ok(())
 }

@@ -28,7 +28,7 @@ type referrer struct {
 	ArtifactType string `json:"artifactType"`
 }
 
-var errUsage = errors.New("usage: client crane|oras|regctl digest|referrers REFERENCE, client crane|oras|regctl copy FROM TO, or client crane validate REFERENCE")
+var errUsage = errors.New("usage: client [-tls] crane|oras|regctl digest|referrers REFERENCE, client [-tls] crane|oras|regctl copy FROM TO, or client [-tls] crane validate REFERENCE")
 
 func main() {
 	if err := run(context.Background(), os.Args[1:], os.Stdout); err != nil {
@@ -37,10 +37,15 @@ func main() {
 }
 
 func run(ctx context.Context, arguments []string, output io.Writer) error {
+	tls := len(arguments) > 0 && arguments[0] == "-tls"
+	if tls {
+		arguments = arguments[1:]
+	}
 	if len(arguments) < 3 {
 		return errUsage
 	}
-	clients := map[string]client{"crane": crane{}, "oras": oras{}, "regctl": regclient{}}
+	// crane tries TLS first, wherever a registry is.
+	clients := map[string]client{"crane": crane{}, "oras": oras{tls}, "regctl": regclient{tls}}
 	chosen, ok := clients[arguments[0]]
 	if !ok {
 		return errUsage

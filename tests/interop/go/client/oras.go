@@ -11,10 +11,13 @@ import (
 	"oras.land/oras-go/v2/registry/remote/retry"
 )
 
-type oras struct{}
+type oras struct {
+	// tls: the registry speaks TLS.
+	tls bool
+}
 
-func (oras) digest(ctx context.Context, reference string) (string, error) {
-	repository, tag, err := open(reference)
+func (o oras) digest(ctx context.Context, reference string) (string, error) {
+	repository, tag, err := o.open(reference)
 	if err != nil {
 		return "", err
 	}
@@ -22,12 +25,12 @@ func (oras) digest(ctx context.Context, reference string) (string, error) {
 	return descriptor.Digest.String(), err
 }
 
-func (oras) copy(ctx context.Context, from, to string) error {
-	source, tag, err := open(from)
+func (o oras) copy(ctx context.Context, from, to string) error {
+	source, tag, err := o.open(from)
 	if err != nil {
 		return err
 	}
-	target, newTag, err := open(to)
+	target, newTag, err := o.open(to)
 	if err != nil {
 		return err
 	}
@@ -35,8 +38,8 @@ func (oras) copy(ctx context.Context, from, to string) error {
 	return err
 }
 
-func (oras) referrers(ctx context.Context, reference string) ([]referrer, error) {
-	repository, tag, err := open(reference)
+func (o oras) referrers(ctx context.Context, reference string) ([]referrer, error) {
+	repository, tag, err := o.open(reference)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +58,7 @@ func (oras) referrers(ctx context.Context, reference string) ([]referrer, error)
 }
 
 // open returns the repository of a reference on the loopback, and the reference's tag.
-func open(reference string) (*remote.Repository, string, error) {
+func (o oras) open(reference string) (*remote.Repository, string, error) {
 	host, name, tag, err := split(reference)
 	if err != nil {
 		return nil, "", err
@@ -68,7 +71,7 @@ func open(reference string) (*remote.Repository, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	repository.PlainHTTP = true
+	repository.PlainHTTP = !o.tls
 	repository.Client = &auth.Client{
 		Client:     retry.DefaultClient,
 		Cache:      auth.NewCache(),

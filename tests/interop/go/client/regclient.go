@@ -8,10 +8,13 @@ import (
 	"github.com/regclient/regclient/types/ref"
 )
 
-type regclient struct{}
+type regclient struct {
+	// tls: the registry speaks TLS.
+	tls bool
+}
 
-func (regclient) digest(ctx context.Context, reference string) (string, error) {
-	client, image, err := find(reference)
+func (r regclient) digest(ctx context.Context, reference string) (string, error) {
+	client, image, err := r.find(reference)
 	if err != nil {
 		return "", err
 	}
@@ -23,8 +26,8 @@ func (regclient) digest(ctx context.Context, reference string) (string, error) {
 	return manifest.GetDescriptor().Digest.String(), nil
 }
 
-func (regclient) copy(ctx context.Context, from, to string) error {
-	client, source, err := find(from)
+func (r regclient) copy(ctx context.Context, from, to string) error {
+	client, source, err := r.find(from)
 	if err != nil {
 		return err
 	}
@@ -37,8 +40,8 @@ func (regclient) copy(ctx context.Context, from, to string) error {
 	return client.ImageCopy(ctx, source, target)
 }
 
-func (regclient) referrers(ctx context.Context, reference string) ([]referrer, error) {
-	client, image, err := find(reference)
+func (r regclient) referrers(ctx context.Context, reference string) ([]referrer, error) {
+	client, image, err := r.find(reference)
 	if err != nil {
 		return nil, err
 	}
@@ -55,11 +58,14 @@ func (regclient) referrers(ctx context.Context, reference string) ([]referrer, e
 }
 
 // find returns an image on the loopback, and a client that knows Docker's logins.
-func find(reference string) (*tool.RegClient, ref.Ref, error) {
+func (r regclient) find(reference string) (*tool.RegClient, ref.Ref, error) {
 	image, err := ref.New(reference)
 	if err != nil {
 		return nil, ref.Ref{}, err
 	}
 	host := config.Host{Name: image.Registry, TLS: config.TLSDisabled}
+	if r.tls {
+		host.TLS = config.TLSEnabled
+	}
 	return tool.New(tool.WithDockerCreds(), tool.WithConfigHost(host)), image, nil
 }

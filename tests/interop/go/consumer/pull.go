@@ -39,6 +39,8 @@ type layer struct {
 type puller struct {
 	client      *containerd.Client
 	credentials func(host string) (user, password string, err error)
+	// isPlain says which registries are asked over plain HTTP.
+	isPlain func(host string) (bool, error)
 }
 
 // pull pulls an image in a namespace of its own and mounts it read-only.
@@ -52,7 +54,7 @@ func (p *puller) pull(ctx context.Context, directory string, request request) (*
 		containerd.WithPlatformMatcher(platforms.OnlyStrict(platform)),
 		containerd.WithResolver(docker.NewResolver(docker.ResolverOptions{
 			Hosts: docker.ConfigureDefaultRegistries(
-				docker.WithPlainHTTP(docker.MatchLocalhost),
+				docker.WithPlainHTTP(p.isPlain),
 				docker.WithAuthorizer(docker.NewDockerAuthorizer(docker.WithAuthCreds(p.credentials))),
 			),
 		})),

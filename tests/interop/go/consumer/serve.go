@@ -55,7 +55,7 @@ func run(ctx context.Context, asked settings) (err error) {
 		return fmt.Errorf("client: %w", err)
 	}
 	defer client.Close()
-	return serve(ctx, &puller{client, asked.credentials}, filepath.Join(root, "trees"))
+	return serve(ctx, &puller{client, asked.credentials, asked.isPlain}, filepath.Join(root, "trees"))
 }
 
 // serve answers requests until standard input ends; then it unmounts what they mounted.

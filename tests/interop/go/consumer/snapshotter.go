@@ -6,15 +6,18 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"path/filepath"
 
 	"github.com/awslabs/soci-snapshotter/config"
 	"github.com/awslabs/soci-snapshotter/fs"
 	"github.com/awslabs/soci-snapshotter/metadata"
 	"github.com/awslabs/soci-snapshotter/service"
+	"github.com/awslabs/soci-snapshotter/service/resolver"
 	"github.com/awslabs/soci-snapshotter/ztoc"
 	api "github.com/containerd/containerd/api/services/snapshots/v1"
 	"github.com/containerd/containerd/v2/contrib/snapshotservice"
+	"github.com/containerd/containerd/v2/core/remotes/docker"
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/containerd/v2/pkg/reference"
@@ -54,9 +57,7 @@ func startSnapshotter(ctx context.Context, root, address, containerd string, ask
 	}
 	inner, err := service.NewSociSnapshotterService(ctx, root, &settings.ServiceConfig,
 		service.WithFilesystemOptions(fs.WithMetadataStore(store)),
-		service.WithCredsFuncs(func(_ reference.Spec, host string) (string, string, error) {
-			return asked.credentials(host)
-		}))
+		service.WithCustomRegistryHosts(registries(ctx, &settings.ServiceConfig, asked)))
 	if err != nil {
 		database.Close()
 		return nil, fmt.Errorf("snapshotter: %w", err)
@@ -86,4 +87,30 @@ func passNamespace(ctx context.Context, call any, _ *grpc.UnaryServerInfo, handl
 		ctx = namespaces.WithNamespace(ctx, namespace)
 	}
 	return handle(ctx, call)
+}
+
+// registries finds registries as the snapshotter does by itself. It speaks plain HTTP to the loopback
+// whatever it is told; where that speaks TLS, the requests are changed on their way.
+func registries(ctx context.Context, settings *config.ServiceConfig, asked settings) resolver.RegistryHosts {
+	credentials := func(_ reference.Spec, host string) (string, string, error) { return asked.credentials(host) }
+	found := resolver.NewRegistryManager(ctx, settings.FSConfig.RetryableHTTPClientConfig,
+		settings.ResolverConfig, []resolver.Credential{credentials}).AsRegistryHosts()
+	return func(image reference.Spec) ([]docker.RegistryHost, error) {
+		hosts, err := found(image)
+		if asked.tls {
+			for index := range hosts {
+				hosts[index].Client = &http.Client{Transport: overTLS{hosts[index].Client.Transport}}
+			}
+		}
+		return hosts, err
+	}
+}
+
+// overTLS sends every request over TLS.
+type overTLS struct{ http.RoundTripper }
+
+func (o overTLS) RoundTrip(request *http.Request) (*http.Response, error) {
+	request = request.Clone(request.Context())
+	request.URL.Scheme = "https"
+	return o.RoundTripper.RoundTrip(request)
 }

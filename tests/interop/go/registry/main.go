@@ -34,21 +34,24 @@ import (
 type settings struct {
 	kind      string
 	referrers bool
+	tls       bool
 	auth      string
 	root      string
 	user      string
 	password  string
 }
 
-// greeting says where the registry is.
+// greeting says where the registry is, and in which file the certificate of its authority.
 type greeting struct {
-	Address string `json:"address"`
+	Address   string `json:"address"`
+	Authority string `json:"authority,omitempty"`
 }
 
 func main() {
 	var asked settings
 	flag.StringVar(&asked.kind, "kind", "distribution", "distribution, go-containerregistry or olareg")
 	flag.BoolVar(&asked.referrers, "referrers", false, "serve the referrers API (go-containerregistry)")
+	flag.BoolVar(&asked.tls, "tls", false, "speak TLS, with a certificate of an authority of its own")
 	flag.StringVar(&asked.auth, "auth", "none", "none, htpasswd or token (distribution)")
 	flag.StringVar(&asked.root, "root", "", "directory of everything this program writes")
 	flag.StringVar(&asked.user, "user", "", "the one account")
@@ -65,13 +68,25 @@ func run(asked settings) error {
 		return err
 	}
 	hello := greeting{Address: listener.Addr().String()}
-	handler, err := handler(asked, hello.Address)
+	scheme := "http"
+	if asked.tls {
+		scheme = "https"
+		hello.Authority = filepath.Join(asked.root, "authority.pem")
+	}
+	handler, err := handler(asked, scheme+"://"+hello.Address)
 	if err != nil {
 		return err
 	}
 	server := &http.Server{Handler: &accessLog{inner: handler}}
+	serve := server.Serve
+	if asked.tls {
+		if server.TLSConfig, err = withAuthority(hello.Authority); err != nil {
+			return err
+		}
+		serve = func(listener net.Listener) error { return server.ServeTLS(listener, "", "") }
+	}
 	go func() {
-		if err := server.Serve(listener); err != http.ErrServerClosed {
+		if err := serve(listener); err != http.ErrServerClosed {
 			log.Fatal(err)
 		}
 	}()
@@ -84,7 +99,7 @@ func run(asked settings) error {
 	return server.Close()
 }
 
-func handler(asked settings, address string) (http.Handler, error) {
+func handler(asked settings, url string) (http.Handler, error) {
 	switch asked.kind {
 	case "go-containerregistry":
 		blobs := filepath.Join(asked.root, "blobs")
@@ -97,7 +112,7 @@ func handler(asked settings, address string) (http.Handler, error) {
 			registry.Logger(log.New(io.Discard, "", 0)),
 		), nil
 	case "distribution":
-		return distribution(asked, address)
+		return distribution(asked, url)
 	case "olareg":
 		yes := true
 		return olareg.New(olaregConfig.Config{
@@ -111,7 +126,7 @@ func handler(asked settings, address string) (http.Handler, error) {
 	return nil, fmt.Errorf("kind %q: want distribution, go-containerregistry or olareg", asked.kind)
 }
 
-func distribution(asked settings, address string) (http.Handler, error) {
+func distribution(asked settings, url string) (http.Handler, error) {
 	// Its log repeats the access log.
 	logrus.SetLevel(logrus.WarnLevel)
 	config := &configuration.Configuration{Version: configuration.CurrentVersion}
@@ -134,7 +149,7 @@ func distribution(asked settings, address string) (http.Handler, error) {
 			return nil, err
 		}
 		config.Auth = configuration.Auth{"token": {
-			"realm":             "http://" + address + "/token",
+			"realm":             url + "/token",
 			"service":           service,
 			"issuer":            issuer,
 			"jwks":              tokens.keys,
