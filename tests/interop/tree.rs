@@ -11,7 +11,9 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread::{self, ScopedJoinHandle};
 
 use anyhow::{Context, Result, ensure};
 use rustix::fs::{lgetxattr, llistxattr};
@@ -19,6 +21,10 @@ use sha2::{Digest, Sha256};
 
 /// A size in bytes that the kernel lets no list of names and no value have.
 const LARGEST_XATTR: usize = 64 * 1024;
+
+/// How many files are read at once. Each call of a file that is mounted through FUSE waits for another
+/// process, which a busy machine lets wait too.
+const READERS: usize = 8;
 
 /// How much of a file is read at a time, in bytes.
 const CHUNK: usize = 256 * 1024;
@@ -102,7 +108,7 @@ pub(crate) struct Tree {
 impl Tree {
     /// Reads everything below `root`, and `root` itself.
     pub(crate) fn read(root: &Path) -> Result<Self> {
-        let mut files = BTreeMap::new();
+        let mut found = Vec::new();
         let mut groups: BTreeMap<(u64, u64), BTreeSet<PathBuf>> = BTreeMap::new();
         let mut next = vec![PathBuf::new()];
         while let Some(path) = next.pop() {
@@ -117,8 +123,9 @@ impl Tree {
                 let group = groups.entry((metadata.dev(), metadata.ino())).or_default();
                 group.insert(path.clone());
             }
-            files.insert(path, properties(&full, &metadata)?);
+            found.push((path, metadata));
         }
+        let mut files = read_all(root, &found)?;
         for group in groups.values().filter(|group| group.len() > 1) {
             let names: Vec<_> = group.iter().map(|path| format!("{path:?}")).collect();
             for path in group {
@@ -165,6 +172,31 @@ impl Tree {
         }
         differences
     }
+}
+
+/// The properties of files below `root`.
+fn read_all(root: &Path, files: &[(PathBuf, Metadata)]) -> Result<BTreeMap<PathBuf, Properties>> {
+    // A reader for every so many in turn: neighbours are in the same spans.
+    let read = |first: usize| {
+        let own = files.iter().skip(first).step_by(READERS);
+        let read = own.map(|(path, metadata)| {
+            let properties = properties(&root.join(path), metadata)?;
+            Ok((path.clone(), properties))
+        });
+        read.collect::<Result<Vec<_>>>()
+    };
+    let parts = thread::scope(|scope| {
+        let readers: Vec<_> = (0..READERS)
+            .map(|first| scope.spawn(move || read(first)))
+            .collect();
+        let joined = readers.into_iter().map(ScopedJoinHandle::join);
+        joined.collect::<Vec<_>>()
+    });
+    let mut all = BTreeMap::new();
+    for part in parts {
+        all.extend(part.unwrap_or_else(|panic| resume_unwind(panic))?);
+    }
+    Ok(all)
 }
 
 fn properties(path: &Path, metadata: &Metadata) -> Result<Properties> {
