@@ -19,7 +19,7 @@ const TABLES: [(&str, bool); 6] = [
     ("memory", true),
     ("hostile", true),
 ];
-/// What the benchmark of the provider's start printed.
+/// Output of the benchmark of the provider's start.
 const PROVIDER: &str = "provider.txt";
 
 const WIDTH: u32 = 860;

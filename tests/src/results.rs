@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 /// Environment variable that names the directory where results are kept.
 pub const DIRECTORY_VARIABLE: &str = "SOCI_BENCH_RESULTS";
 
-/// What one benchmark measured.
+/// Measurements of one benchmark.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     /// Heading of its section.
     pub title: String,
-    /// What is measured, and what is wanted, in sentences.
+    /// Sentences on the measurements and their targets.
     pub note: String,
     /// Headings of the columns. The first names what is measured, the others have numbers.
     pub columns: Vec<String>,
@@ -26,7 +26,7 @@ pub struct Table {
 /// Bars: a group for each label, with one bar of each series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chart {
-    /// What the bars say, with the unit.
+    /// Caption, with the unit.
     pub title: String,
     /// Names of the groups.
     pub labels: Vec<String>,
