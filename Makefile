@@ -60,13 +60,11 @@ hosts: ## run the provider's end-to-end tests with the other versions of OpenTof
 	$(CARGO) build --workspace --bins --tests --locked
 	@scripts/hosts.sh
 
-bench: bundle ## measure zTOC builds, the functions and the start of the provider; fail where a target is missed
-	@scripts/setup.sh build test
-	$(CARGO) bench --package soci --package soci-cli --bench kernels --bench ratios --locked
+bench: bundle ## measure zTOC builds, the functions and the provider into docs/benchmarks.md; fail where a target is missed
+	@scripts/setup.sh build bench test
 	$(CARGO) build $(RELEASED) --release --locked
 	$(CARGO) build --workspace --bins --locked
-	"$(TARGET_DIR)/debug/costs" "$(TARGET_DIR)/x86_64-unknown-linux-gnu/lambda" "$(TARGET_DIR)/release/soci"
-	$(CARGO) bench --package tfplugin-sdk --bench startup --locked -- "$(TARGET_DIR)/release/terraform-provider-soci"
+	@scripts/bench.sh
 
 docs: ## write the reference pages' schemas, examples and signatures anew
 	@scripts/setup.sh test

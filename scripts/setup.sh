@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that a machine has what a target needs:
 #
-#   scripts/setup.sh build|bundle|demo|test|lint|interop|hosts|account ...
+#   scripts/setup.sh build|bundle|demo|test|bench|lint|interop|hosts|account ...
 #
 # Debian packages are installed when they are missing and this runs as root.
 # What it cannot install it names, together with the way to get it, and fails.
@@ -149,6 +149,7 @@ main() {
         need_python
         python=(requirements requirements-test)
         ;;
+      bench) need pigz pigz ;;
       interop)
         need_rust
         need_terraform
@@ -173,7 +174,7 @@ main() {
         want_deny=true
         ;;
       *)
-        echo "usage: scripts/setup.sh build|bundle|demo|test|lint|interop|hosts|account ..." >&2
+        echo "usage: scripts/setup.sh build|bundle|demo|test|bench|lint|interop|hosts|account ..." >&2
         return 2
         ;;
     esac

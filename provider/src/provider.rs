@@ -8,7 +8,7 @@ use crate::builder::IndexBuilder;
 use crate::functions::{FilterMatches, ParseImage};
 use crate::index::{Index, IndexData};
 use crate::shared::Shared;
-use crate::{aws, credentials};
+use crate::{aws, credentials, memory};
 
 /// The provider `soci`.
 pub(crate) struct SociProvider;
@@ -27,6 +27,7 @@ impl Provider for SociProvider {
 
     fn schema(&self) -> Schema {
         aws::schema::add_to(Schema::new())
+            .attribute("memory_limit", memory::attribute())
             .block("registry_auth", credentials::block())
             .description(
                 "Builds SOCI (Seekable OCI) indexes, with which container hosts start large \

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use soci::ImageReference;
+use soci::{ImageReference, MemoryBudget};
 use tfplugin_sdk::{Diagnostic, Value};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::aws::Aws;
 use crate::credentials::Registries;
+use crate::memory;
 use crate::planned_builders::PlannedBuilders;
 use crate::planned_tags::PlannedTags;
 
@@ -18,6 +19,8 @@ pub(crate) struct Shared {
     pub aws: Arc<Aws>,
     /// Registries, with the credentials for them.
     pub registries: Registries,
+    /// Memory for all layers that are indexed.
+    pub memory: MemoryBudget,
     /// Tags that resources plan to publish.
     pub planned_tags: PlannedTags,
     /// Builders that resources plan.
@@ -41,6 +44,7 @@ impl Shared {
         Ok(Self {
             registries: Registries::new(config, &aws)?,
             aws,
+            memory: memory::budget(config)?,
             planned_tags: PlannedTags::default(),
             planned_builders: PlannedBuilders::default(),
             repositories: Mutex::default(),

@@ -7,7 +7,10 @@
 use std::error::Error;
 use std::io::Write;
 
-use soci::{Client, CredentialChain, ImageReference, LayerReader};
+use soci::{Client, CredentialChain, ImageReference, LayerReader, MemoryBudget};
+
+/// Maximum size of the file in bytes.
+const MAX_FILE: u64 = 64 << 20;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -19,6 +22,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let credentials = CredentialChain::local(&reference).await?;
     let image = Client::new()?.image(reference, credentials);
 
+    let memory = MemoryBudget::default();
     for platform in soci::inspect(&image).await?.platforms {
         // The topmost layer that has the file is the one that a container would see.
         for inspected in platform
@@ -26,11 +30,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .iter()
             .flat_map(|index| index.ztocs.iter().rev())
         {
-            let ztoc = inspected.read(&image).await?;
+            let ztoc = inspected.read(&image, &memory).await?;
             let layer = platform.layers.iter().find(|l| l.digest == inspected.layer);
             if let (Some(layer), Ok(_)) = (layer, ztoc.file(&path)) {
                 let content = LayerReader::new(&image, layer, &ztoc)?
-                    .read_file(&path)
+                    .read_file(&path, MAX_FILE)
                     .await?;
                 std::io::stdout().write_all(&content)?;
                 return Ok(());

@@ -28,14 +28,14 @@ impl<'a, S: BlobSource + ?Sized> LayerReader<'a, S> {
         })
     }
 
-    /// Reads the regular file at `path`, following links within the layer.
+    /// Reads the regular file at `path`, of up to `limit` bytes, following links within the layer.
     ///
     /// # Errors
-    /// If there is no such file in the layer, or the layer is not what the zTOC says.
-    pub async fn read_file(&self, path: &str) -> Result<Vec<u8>> {
+    /// If there is no such file in the layer, it is larger, or the layer is not what the zTOC says.
+    pub async fn read_file(&self, path: &str, limit: u64) -> Result<Vec<u8>> {
         let mut content = Vec::new();
         let mut keep = |piece: &[u8]| content.extend_from_slice(piece);
-        self.read(SpanReader::of_file(self.ztoc, path)?, &mut keep)
+        self.read(SpanReader::of_file(self.ztoc, path, limit)?, &mut keep)
             .await?;
         Ok(content)
     }

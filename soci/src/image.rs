@@ -5,6 +5,7 @@ mod left_out;
 
 use std::collections::HashSet;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 
@@ -18,6 +19,9 @@ pub use left_out::{LeftOut, LeftOutReason};
 
 /// Maximum number of manifests in one image.
 pub(crate) const MAX_MANIFESTS: usize = 1000;
+
+/// Maximum size of all manifests of one image together, in bytes. All are kept while it is indexed.
+pub(crate) const MAX_TOTAL: u64 = 16 << 20;
 
 /// Maximum depth of indexes within the image's index.
 const MAX_DEPTH: usize = 4;
@@ -130,6 +134,7 @@ impl Image {
             source,
             root: &root,
             count: 0,
+            size: root.bytes.len() as u64,
             images: HashSet::new(),
             repeated: 0,
             left_out: Vec::new(),
@@ -183,6 +188,8 @@ struct Reader<'a, S: ?Sized> {
     root: &'a Manifest,
     /// Number of manifests listed so far, at any depth.
     count: usize,
+    /// Bytes of all manifests read so far.
+    size: u64,
     /// Images with the platforms that they are listed for.
     images: HashSet<(Digest, Option<String>)>,
     /// Number of images that were passed over because an earlier index lists them.
@@ -274,7 +281,7 @@ impl<S: ImageSource + ?Sized> Reader<'_, S> {
             self.leave_out(descriptor, LeftOutReason::TooDeep);
             return Ok(None);
         }
-        let bytes = self.source.manifest(descriptor).await?;
+        let bytes = self.read(descriptor).await?;
         let index = json::from_slice::<ImageIndex>(descriptor.digest, &bytes);
         let (left_out, repeated) = (self.left_out.len(), self.repeated);
         let entries = match index {
@@ -302,7 +309,7 @@ impl<S: ImageSource + ?Sized> Reader<'_, S> {
 
     /// Reads a listed image manifest or artifact; `None` if the source lacks one of its blobs.
     async fn manifest(&mut self, descriptor: &Descriptor) -> Result<Option<Kind>> {
-        let bytes = self.source.manifest(descriptor).await?;
+        let bytes = self.read(descriptor).await?;
         let shape: Shape = json::from_slice(descriptor.digest, &bytes)?;
         let manifest: ImageManifest = json::from_slice(descriptor.digest, &bytes)?;
         if shape.manifests.is_some() {
@@ -339,6 +346,18 @@ impl<S: ImageSource + ?Sized> Reader<'_, S> {
             _ => config_platform(self.source, &manifest).await?,
         };
         Ok(Some(Kind::Image { manifest, platform }))
+    }
+
+    async fn read(&mut self, descriptor: &Descriptor) -> Result<Bytes> {
+        self.size = self.size.saturating_add(descriptor.size);
+        if self.size > MAX_TOTAL {
+            let root = self.root.descriptor.digest;
+            return Err(Error::TooLarge {
+                what: format!("{root}: its manifests together"),
+                limit: MAX_TOTAL,
+            });
+        }
+        self.source.manifest(descriptor).await
     }
 
     fn leave_out(&mut self, descriptor: &Descriptor, reason: LeftOutReason) {

@@ -27,7 +27,7 @@ mod soci_index;
 pub use earlier::EarlierIndexes;
 pub use freshness::is_fresh;
 pub use known::{Knowledge, KnownKey, KnownLayer, KnownZtoc};
-pub(crate) use layer::build_ztoc;
+pub(crate) use layer::{Outcome, build_ztoc};
 pub use options::Options;
 pub use pipeline::index;
 pub use progress::Progress;

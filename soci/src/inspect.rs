@@ -1,18 +1,20 @@
 //! Finding the indexes of an image, and their contents.
 
 use std::fmt;
+use std::ops::Deref;
 
 use futures_util::StreamExt;
 
 use crate::error::{Error, Result};
 use crate::image::{Image, Kind};
+use crate::memory::{MemoryBudget, Share, Short};
 use crate::oci::{Descriptor, Digest, ImageManifest, annotation, json, media_type};
 use crate::store::{BlobSource, ImageSource, read_blob};
 use crate::version::Version;
-use crate::ztoc::{LastSpan, Ztoc};
+use crate::ztoc::{InvalidZtoc, LastSpan, Ztoc};
 
-/// Maximum size of a zTOC in bytes.
-const MAX_ZTOC: u64 = 1 << 30;
+/// Maximum size of a zTOC in bytes: that of a FlatBuffer.
+const MAX_ZTOC: u64 = 2 << 30;
 
 /// An image and its SOCI indexes.
 #[derive(Debug, Clone)]
@@ -70,15 +72,42 @@ pub struct ZtocInspection {
 }
 
 impl ZtocInspection {
-    /// Reads the zTOC.
+    /// Reads the zTOC, once the budget has memory for it.
     ///
     /// # Errors
-    /// If it is missing or invalid, or does not have its digest.
-    pub async fn read(&self, source: &(impl BlobSource + ?Sized)) -> Result<Ztoc> {
+    /// If it is missing or invalid, does not have its digest, or takes more memory than there is.
+    pub async fn read(
+        &self,
+        source: &(impl BlobSource + ?Sized),
+        memory: &MemoryBudget,
+    ) -> Result<ReadZtoc> {
+        let mut share = memory.turn(self.descriptor.size).await;
+        let mut read = self.read_within(source, &mut share).await;
+        if read.is_err() && share.is_crowded() {
+            drop(share);
+            share = memory.alone().await;
+            read = self.read_within(source, &mut share).await;
+        }
+        Ok(ReadZtoc { ztoc: read?, share })
+    }
+
+    /// Reads the zTOC, which takes memory of the share.
+    pub(crate) async fn read_within(
+        &self,
+        source: &(impl BlobSource + ?Sized),
+        share: &mut Share,
+    ) -> Result<Ztoc> {
+        let digest = self.descriptor.digest;
+        let too_large = |limit| Error::TooLarge {
+            what: format!("zTOC {digest} in memory"),
+            limit,
+        };
+        let grown = share.grow(self.descriptor.size);
+        grown.map_err(|Short { limit }| too_large(limit))?;
         let bytes = read_blob(source, &self.descriptor, MAX_ZTOC).await?;
-        Ztoc::parse(&bytes).map_err(|source| Error::Ztoc {
-            digest: self.descriptor.digest,
-            source,
+        Ztoc::parse_within(&bytes, share).map_err(|source| match source {
+            InvalidZtoc::TooMuchMemory { limit } => too_large(limit),
+            source => Error::Ztoc { digest, source },
         })
     }
 
@@ -104,6 +133,27 @@ impl ZtocInspection {
             last.push(&piece?);
         }
         Ok(last.has_several_members())
+    }
+}
+
+/// A zTOC that was read. It holds its memory's share of the budget.
+#[derive(Debug)]
+pub struct ReadZtoc {
+    ztoc: Ztoc,
+    share: Share,
+}
+
+impl ReadZtoc {
+    pub(crate) fn into_parts(self) -> (Ztoc, Share) {
+        (self.ztoc, self.share)
+    }
+}
+
+impl Deref for ReadZtoc {
+    type Target = Ztoc;
+
+    fn deref(&self) -> &Ztoc {
+        &self.ztoc
     }
 }
 
@@ -221,6 +271,7 @@ impl Inspection {
     /// # Errors
     /// If a zTOC is missing or invalid.
     pub async fn tree(&self, source: &(impl BlobSource + ?Sized)) -> Result<Tree> {
+        let memory = MemoryBudget::default();
         let mut lines = Vec::new();
         let mut line = |depth, text| lines.push(Line { depth, text });
         line(0, format!("image {}", self.root));
@@ -234,7 +285,7 @@ impl Inspection {
                 let (version, digest) = (index.version.name(), index.digest);
                 line(2, format!("SOCI index {version} {digest}"));
                 for inspected in &index.ztocs {
-                    let ztoc = inspected.read(source).await?;
+                    let ztoc = inspected.read(source, &memory).await?;
                     line(3, format!("layer {}", inspected.layer));
                     let Descriptor { digest, size, .. } = &inspected.descriptor;
                     let (files, spans) = (ztoc.files.len(), ztoc.span_digests.len());

@@ -41,9 +41,9 @@
 //!   produces something a consumer can use. A layer that cannot be read lazily, such as one with
 //!   sparse files, is [skipped with a reason](ztoc::SkipReason) instead of failing the image or
 //!   being indexed wrong.
-//! - A layer is read once and never stored, neither in memory nor on disk. Only its checkpoints
-//!   (32 KiB for each span) and file metadata are kept, up to a
-//!   [limit](ztoc::Limits::max_ztoc_size).
+//! - A layer is never stored, neither in memory nor on disk. Only its checkpoints (32 KiB for each
+//!   span) and file metadata are kept until its zTOC is stored, within a [`MemoryBudget`] for all
+//!   layers together.
 //! - Every blob and manifest is verified against its digest and size. Nothing untrusted decides how
 //!   much is read or allocated.
 //! - All sizes and offsets are bytes.
@@ -53,7 +53,7 @@
 //! A module uses only those above it:
 //!
 //! ```text
-//! oci, text, version
+//! memory, oci, text, version
 //! tar
 //! ztoc
 //! error
@@ -76,6 +76,7 @@ mod index;
 mod inspect;
 #[cfg(feature = "images")]
 mod mark;
+mod memory;
 pub mod oci;
 #[cfg(feature = "images")]
 mod registry;
@@ -103,9 +104,12 @@ pub use index::{
     Progress, Report, Reused, SkippedReport, SourceReport, ZtocReport, index, is_fresh,
 };
 #[cfg(feature = "images")]
-pub use inspect::{IndexInspection, Inspection, PlatformInspection, Tree, ZtocInspection, inspect};
+pub use inspect::{
+    IndexInspection, Inspection, PlatformInspection, ReadZtoc, Tree, ZtocInspection, inspect,
+};
 #[cfg(feature = "images")]
 pub use mark::Mark;
+pub use memory::MemoryBudget;
 pub use oci::{Digest, InvalidDigest, Manifest};
 #[cfg(feature = "images")]
 pub use oci::{ImageReference, InvalidReference};

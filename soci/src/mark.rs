@@ -79,7 +79,8 @@ impl RegistryImage {
         mark.descriptor.artifact_type = Some(artifact_type.to_owned());
         mark.descriptor.annotations = annotations;
         let content = Bytes::from_static(EMPTY_JSON);
-        self.push_blob(Digest::of(EMPTY_JSON), content).await?;
+        self.push_blob(Digest::of(EMPTY_JSON), vec![content])
+            .await?;
         self.push_referrer(&mark, &subject).await
     }
 

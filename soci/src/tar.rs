@@ -10,9 +10,14 @@
 
 mod entry;
 mod header;
+mod packed;
 mod pax;
 mod reader;
 
+pub(crate) use entry::Entry;
+#[cfg(test)]
+pub(crate) use entry::Records;
 pub use entry::{EntryType, FileMetadata, PaxRecord};
+pub(crate) use packed::Unpack;
 pub use reader::TarError;
 pub(crate) use reader::TarReader;

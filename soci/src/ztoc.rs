@@ -12,6 +12,7 @@
 
 mod builder;
 mod compression;
+mod entries;
 mod error;
 mod extract;
 mod flatbuffer;
@@ -23,11 +24,11 @@ mod options;
 mod read;
 mod sink;
 mod skip;
-mod weight;
+pub(crate) mod weight;
 mod write;
 
 pub use crate::tar::{EntryType, FileMetadata, PaxRecord, TarError};
-pub use builder::{Builder, BuiltZtoc, Outcome};
+pub use builder::{Builder, BuiltZtoc};
 pub use compression::{Checkpoint, Checkpoints, Compression, WINDOW};
 pub use error::{CorruptLayer, InvalidZtoc};
 pub use extract::{ExtractError, SpanReader};
@@ -35,5 +36,5 @@ pub use lookup::LookupError;
 #[cfg(feature = "images")]
 pub(crate) use members::LastSpan;
 pub use model::{DEFAULT_BUILD_TOOL, DEFAULT_SPAN_SIZE, Ztoc};
-pub use options::{Limits, Options};
+pub use options::Options;
 pub use skip::SkipReason;

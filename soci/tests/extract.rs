@@ -1,19 +1,19 @@
 //! Reading a layer through its zTOC, synchronously: every range is what decompressing all of it
 //! gives. Needs none of the crate's features.
 
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Write};
 use std::path::Path;
 
-use soci::ztoc::{Builder, Compression, EntryType, FileMetadata, Options, Outcome, Ztoc};
+use soci::ztoc::{
+    Builder, Compression, EntryType, ExtractError, FileMetadata, Options, WINDOW, Ztoc,
+};
 
 fn ztoc(layer: &[u8], compression: Compression, span_size: u64) -> Option<Ztoc> {
     let options = Options::default().with_span_size(span_size);
     let mut builder = Builder::new(compression, options);
     builder.push(layer).ok()?;
-    match builder.finish().ok()? {
-        Outcome::Built(built) => Some(Ztoc::parse(&built.bytes).expect("own bytes")),
-        Outcome::Skipped(_) => None,
-    }
+    let built = builder.finish().ok()?;
+    Some(Ztoc::parse(&built.to_bytes()).expect("own bytes"))
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn every_file_and_many_ranges() {
                 };
                 let later = |other: &&FileMetadata| other.name == file.name;
                 let last = ztoc.files.iter().rev().find(later).expect("itself");
-                let got = ztoc.read_file(&mut blob, name).expect(name);
+                let got = ztoc.read_file(&mut blob, name, size).expect(name);
                 let at = last.offset as usize;
                 let want = &content[at..at + last.size as usize];
                 assert!(got == want, "{}: {name}", path.display());
@@ -99,4 +99,57 @@ fn a_layer_of_another_size_is_refused() {
         .read_range(&mut Cursor::new(&layer), 0, 1, &mut |_| {})
         .expect_err("one byte too many");
     assert!(error.to_string().contains("size mismatch"), "{error}");
+}
+
+/// Returns a layer of two files, the second of 64 MiB of zeros, and its zTOC.
+fn zeros() -> (Vec<u8>, Ztoc) {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (name, size) in [("small", 1_u64), ("zeros", 64 << 20)] {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(size);
+        let content = std::io::repeat(0).take(size);
+        tar.append_data(&mut header, name, content).expect("tar");
+    }
+    let tar = tar.into_inner().expect("tar");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&tar).expect("memory");
+    let layer = gzip.finish().expect("memory");
+    let ztoc = ztoc(&layer, Compression::GZIP, 1 << 20).expect("a zTOC");
+    (layer, ztoc)
+}
+
+#[test]
+fn a_file_is_no_larger_than_asked_for() {
+    let (layer, mut ztoc) = zeros();
+    let mut layer = Cursor::new(&layer);
+    let content = ztoc.read_file(&mut layer, "zeros", 64 << 20);
+    assert_eq!(content.expect("it fits").len(), 64 << 20);
+    let refused = ztoc.read_file(&mut layer, "zeros", (64 << 20) - 1);
+    assert!(matches!(refused, Err(ExtractError::FileTooLarge { .. })));
+    // A lie is found before it has been believed.
+    ztoc.files[1].size = 1 << 40;
+    let mut copied = 0;
+    let mut count = |piece: &[u8]| copied += piece.len();
+    let lie = ztoc.copy_file(&mut layer, "zeros", &mut count);
+    assert!(matches!(lie, Err(ExtractError::Corrupt)), "{lie:?}");
+    assert!(copied <= 65 << 20, "{copied} bytes of a layer of 64 MiB");
+}
+
+#[test]
+fn a_span_that_inflates_to_more_than_it_should_is_refused() {
+    let (layer, ztoc) = zeros();
+    let mut bytes = ztoc.to_bytes();
+    let points = ztoc.checkpoints.as_bytes();
+    let at = bytes.windows(64).position(|found| found == &points[..64]);
+    // The second checkpoint's position in the output: behind count, span size, and the first one.
+    let at = at.expect("the checkpoints") + 12 + (17 + WINDOW) + 8;
+    let true_position = ztoc.checkpoints.get(1).uncompressed;
+    assert_eq!(bytes[at..at + 8], true_position.to_le_bytes());
+    bytes[at..at + 8].copy_from_slice(&1000_u64.to_le_bytes());
+    let lying = Ztoc::parse(&bytes).expect("it could be true");
+    let mut copied = 0;
+    let mut count = |piece: &[u8]| copied += piece.len();
+    let lie = lying.read_range(&mut Cursor::new(&layer), 0, 2 << 20, &mut count);
+    assert!(matches!(lie, Err(ExtractError::Corrupt)), "{lie:?}");
+    assert!(copied <= 128 << 10, "{copied} bytes");
 }

@@ -310,6 +310,26 @@ def enforce_permissions():
     lambda_svc._emit_lambda_logs = emit_logs
 
 
+def guard_logs():
+    """Keeps the threads of functions from adding log streams while a request looks through them."""
+    from ministack.services import cloudwatch_logs, lambda_svc
+
+    emit, handle = lambda_svc._emit_lambda_logs, cloudwatch_logs.handle_request
+    # Requests are handled in one thread, and may not wait for each other.
+    guard = threading.RLock()
+
+    def emit_logs(*arguments, **options):
+        with guard:
+            emit(*arguments, **options)
+
+    async def handle_request(*arguments):
+        with guard:
+            return await handle(*arguments)
+
+    lambda_svc._emit_lambda_logs = emit_logs
+    cloudwatch_logs.handle_request = handle_request
+
+
 def refuse_deletions():
     """Refuses to delete rules with targets, and log groups with deletion protection."""
     from ministack.services import cloudwatch_logs, eventbridge
@@ -481,6 +501,7 @@ def main():
     Registry(port)
     enforce_permissions()
     refuse_deletions()
+    guard_logs()
     keep_code_signing()
     queue_asynchronous_invocations()
     checked = held_against_models(app)

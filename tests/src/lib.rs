@@ -7,9 +7,12 @@
 
 pub mod aws;
 pub mod binaries;
+pub mod cost;
 pub mod demo;
 pub mod docs;
 pub mod fake;
+pub mod gzip;
+pub mod hostile;
 pub mod http;
 pub mod image;
 pub mod interrupt;
@@ -17,6 +20,7 @@ pub mod permissions;
 pub mod points;
 pub mod process;
 pub mod registry;
+pub mod results;
 pub mod skopeo;
 pub mod terraform;
 pub mod toolchain;

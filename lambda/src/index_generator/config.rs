@@ -1,6 +1,6 @@
 //! The generator's settings, from its environment variables and its memory.
 
-use soci::{Options, Version};
+use soci::{MemoryBudget, Options, Version};
 
 use crate::environment::{
     ECR_ENDPOINT, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES, SPAN_SIZE, TAG_UNINDEXED,
@@ -11,12 +11,6 @@ use crate::scope::{IndexVersion, Scope};
 use crate::variables::{self, InvalidVariable, Lookup, Variable};
 use crate::ztoc_table;
 
-/// Bytes of the program itself: code, threads, connections, manifests.
-const BASE: u64 = 64 << 20;
-/// Bytes of a layer beside its zTOC: buffers, and a tar of nothing but tiny entries.
-const PER_LAYER: u64 = 8 << 20;
-/// Copies of a zTOC in memory while it is written.
-const COPIES: u64 = 3;
 /// A layer is read about as fast as half a CPU inflates it: more than two for each CPU would
 /// wait for each other. Lambda gives a CPU for each 1,769 MB; smaller ones wait for the network.
 const MEMORY_PER_LAYER: u64 = 512;
@@ -53,9 +47,11 @@ impl Config {
         options.min_layer_size =
             min_layer_size.parse_or(DEFAULT_MIN_LAYER_SIZE, want, |size| size.parse().ok())?;
         let memory = Variable::read(lookup, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
-        let memory =
+        let memory: u32 =
             memory.parse_or(128, "the function's memory in MB", |size| size.parse().ok())?;
-        (options.concurrency, options.ztoc.limits.max_ztoc_size) = within(memory);
+        let memory = u64::from(memory);
+        options.concurrency = concurrency(memory);
+        options.ztoc.memory = MemoryBudget::of_process(memory << 20);
         let truth = |name, default| {
             let variable = Variable::read(lookup, name);
             variable.parse_or(default, "true or false", |text| text.parse().ok())
@@ -82,14 +78,9 @@ impl Config {
     }
 }
 
-/// Returns how many layers are read at the same time, and how large the zTOC of each may get
-/// (bytes), so that even the most demanding layers stay within the function's memory (MB).
-fn within(memory: u64) -> (usize, u64) {
-    let concurrency = (memory / MEMORY_PER_LAYER).clamp(1, MAX_CONCURRENCY);
-    let bytes = (memory << 20).saturating_sub(BASE) / concurrency;
-    let most = soci::ztoc::Limits::default().max_ztoc_size;
-    let max_size = (bytes.saturating_sub(PER_LAYER) / COPIES).clamp(1 << 20, most);
-    (usize::try_from(concurrency).unwrap_or(1), max_size)
+/// Returns how many layers a function with so much memory (MB) reads at the same time.
+fn concurrency(memory: u64) -> usize {
+    (memory / MEMORY_PER_LAYER).clamp(1, MAX_CONCURRENCY) as usize
 }
 
 /// Completes an endpoint: the reference solution accepts a bare host too.
@@ -189,18 +180,20 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_is_never_exceeded() {
-        for memory in [128, 512, 1024, 1769, 3008, 10240] {
-            let (concurrency, max_size) = within(memory);
-            let needed = BASE + concurrency as u64 * (PER_LAYER + COPIES * max_size);
-            assert!(
-                needed <= memory << 20,
-                "{memory}: {concurrency} of {max_size}"
-            );
-            // A zTOC holds 32 KiB for each 4 MiB: this is a layer of more than 2 GiB.
-            assert!(max_size >= 18 << 20, "{memory}: {max_size}");
+    fn memory() {
+        // Smaller functions have a small budget, and so have larger ones that are not told.
+        for (memory, layers, budget) in [
+            ("", 1, 64 << 20),
+            ("128", 1, 64 << 20),
+            ("512", 1, 448 << 20),
+            ("1769", 3, 1705 << 20),
+            ("10240", 8, 10176 << 20),
+        ] {
+            let variables = [("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory)];
+            let set = usize::from(!memory.is_empty());
+            let options = config(&variables[..set]).unwrap().options;
+            let got = (options.concurrency, options.ztoc.memory.limit());
+            assert_eq!(got, (layers, budget), "{memory}");
         }
-        assert_eq!(within(1024).0, 2);
-        assert_eq!(within(10240).0, 8);
     }
 }

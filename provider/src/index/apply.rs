@@ -56,7 +56,8 @@ pub(super) async fn apply(
         // What the call has may belong to the resource that this one replaces.
         Operation::Create => PrivateState::new(),
     };
-    let settings = Settings::read(&planned)?;
+    let mut settings = Settings::read(&planned)?;
+    settings.options.ztoc.memory = cx.data().memory.clone();
     let name = settings.image.to_string();
     let promised = planned.get("source_digest").as_str();
     let promised = promised.and_then(|digest| digest.parse().ok());

@@ -84,7 +84,8 @@ pub(super) async fn import(
         return Ok(None);
     }
     let mut seen = SeenOptions::of(&found, settings.version);
-    seen.look_closer(image, &source, &found).await?;
+    let memory = &cx.data().memory;
+    seen.look_closer(image, &source, &found, memory).await?;
     let is_fresh = same_layers(&source, &found) && seen.rebuilds(image, &source, &found).await?;
     let exported = Exported {
         source: source.root,

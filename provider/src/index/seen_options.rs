@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use soci::oci::{Descriptor, annotation};
 use soci::ztoc::Compression;
-use soci::{Digest, Inspection, Options, PlatformInspection, RegistryImage, Version};
+use soci::{Digest, Inspection, MemoryBudget, Options, PlatformInspection, RegistryImage, Version};
 use tfplugin_sdk::{Diagnostic, Value};
 
 use super::settings::Settings;
@@ -95,6 +95,7 @@ impl SeenOptions {
         image: &RegistryImage,
         source: &Inspection,
         found: &Inspection,
+        memory: &MemoryBudget,
     ) -> soci::Result<()> {
         let layers = |image: &Inspection| -> HashMap<Digest, Descriptor> {
             let layers = image.platforms.iter().flat_map(|platform| &platform.layers);
@@ -114,7 +115,7 @@ impl SeenOptions {
                 continue;
             };
             let several = async {
-                let ztoc = inspected.read(image).await?;
+                let ztoc = inspected.read(image, memory).await?;
                 inspected.has_several_members(image, layer, &ztoc).await
             };
             match several.await {

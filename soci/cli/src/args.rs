@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use soci::oci::Platform;
 use soci::ztoc::DEFAULT_BUILD_TOOL;
-use soci::{Options, Version};
+use soci::{MemoryBudget, Options, Version};
 
 use crate::access::{Access, Sides};
 use crate::exit::EXIT_CODES;
@@ -16,6 +16,9 @@ use crate::size;
 
 /// Smaller spans make a zTOC larger than what it saves; larger ones make reads slow.
 const SPAN_SIZES: std::ops::RangeInclusive<u64> = 64 << 10..=1 << 30;
+
+/// Amounts of memory with which something can be done.
+const MEMORY: std::ops::RangeInclusive<u64> = 96 << 20..=1 << 40;
 
 /// Build, inspect and verify SOCI (Seekable OCI) indexes of container images
 ///
@@ -34,6 +37,9 @@ pub(crate) struct Cli {
     /// List every skipped layer, and log requests that are repeated
     #[arg(long, short, global = true)]
     verbose: bool,
+    /// Memory to use at most: 96MiB to 1TiB. Layers wait for it, and one that needs more is skipped
+    #[arg(long, global = true, value_name = "SIZE", default_value = "1GiB", value_parser = |text: &str| size::parse(text, MEMORY))]
+    memory: u64,
 }
 
 #[derive(Subcommand)]
@@ -158,11 +164,12 @@ enum Optimization {
 }
 
 impl Build {
-    pub(crate) fn options(&self, version: Version) -> Options {
+    pub(crate) fn options(&self, version: Version, memory: &MemoryBudget) -> Options {
         let ztoc = soci::ztoc::Options::default()
             .with_span_size(self.span_size.span_size)
             .with_build_tool(&self.build_tool.build_tool)
-            .with_prefetch_files(self.prefetch_files.clone());
+            .with_prefetch_files(self.prefetch_files.clone())
+            .with_memory(memory.clone());
         Options::default()
             .with_version(version)
             .with_ztoc(ztoc)
@@ -223,6 +230,11 @@ pub(crate) enum Compression {
 }
 
 impl Cli {
+    /// Returns the memory for all that the command does.
+    pub(crate) fn memory(&self) -> MemoryBudget {
+        MemoryBudget::of_process(self.memory)
+    }
+
     pub(crate) fn verbosity(&self) -> Verbosity {
         match (self.quiet, self.verbose) {
             (true, _) => Verbosity::Quiet,
@@ -263,7 +275,8 @@ mod tests {
         let Command::Create { build, .. } = parsed.command else {
             panic!("another command");
         };
-        let (got, want) = (build.options(Version::V1), Options::default());
+        let want = Options::default();
+        let got = build.options(Version::V1, &want.ztoc.memory);
         assert_eq!(got.ztoc, want.ztoc);
         assert_eq!(got.ztoc.span_size, DEFAULT_SPAN_SIZE);
         assert_eq!(got.min_layer_size, want.min_layer_size);

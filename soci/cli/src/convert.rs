@@ -1,7 +1,7 @@
 //! `soci convert`.
 
 use anyhow::{Context, Result, bail};
-use soci::Version;
+use soci::{MemoryBudget, Version};
 
 use crate::access::{Access, Sides};
 use crate::args::Build;
@@ -28,7 +28,13 @@ pub(crate) struct Convert {
 
 impl Convert {
     /// Converts an image to a SOCI-enabled image (V2).
-    pub(crate) async fn run(self, build: &Build, access: &Access, sides: &Sides) -> Result<Exit> {
+    pub(crate) async fn run(
+        self,
+        build: &Build,
+        access: &Access,
+        sides: &Sides,
+        memory: &MemoryBudget,
+    ) -> Result<Exit> {
         let Self { source, .. } = &self;
         let beside = source.beside();
         let destination = self.destination.as_ref().unwrap_or(&beside);
@@ -52,7 +58,7 @@ impl Convert {
             .with_context(|| format!("writing to {}", destination.repository()))?;
 
         let options = build
-            .options(Version::V2)
+            .options(Version::V2, memory)
             .with_oci_layer_types(self.oci_layer_types);
         let earlier = reuse.find(to.store(), &options).await?;
         let bars = Bars::new(!build.json);

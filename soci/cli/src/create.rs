@@ -1,7 +1,7 @@
 //! `soci create`.
 
 use anyhow::{Context, Result};
-use soci::Version;
+use soci::{MemoryBudget, Version};
 
 use crate::access::Access;
 use crate::args::Build;
@@ -13,7 +13,12 @@ use crate::report::{self, Destination};
 use crate::reuse::Reuse;
 
 /// Creates and publishes the indexes of an image as referrers of it (V1).
-pub(crate) async fn run(source: &Location, build: &Build, access: &Access) -> Result<Exit> {
+pub(crate) async fn run(
+    source: &Location,
+    build: &Build,
+    access: &Access,
+    memory: &MemoryBudget,
+) -> Result<Exit> {
     let endpoint = access.endpoint()?;
     let image = Image::open(source, &endpoint).await?;
     let reuse = Reuse::open(&build.reuse_from, access, &[(source, &endpoint)]).await?;
@@ -23,7 +28,7 @@ pub(crate) async fn run(source: &Location, build: &Build, access: &Access) -> Re
         .check_writable()
         .await
         .with_context(|| format!("writing to {}", source.repository()))?;
-    let options = build.options(Version::V1);
+    let options = build.options(Version::V1, memory);
     let earlier = reuse.find(image.store(), &options).await?;
     let bars = Bars::new(!build.json);
     let indexed = soci::index(image.store(), image.store(), &options, &earlier, &bars)

@@ -128,7 +128,9 @@ impl Image {
             Self::Registry(_) => {}
         }
         let digest = Digest::of(EMPTY_CONFIG);
-        self.store().push_blob(digest, EMPTY_CONFIG.into()).await?;
+        self.store()
+            .push_blob(digest, vec![EMPTY_CONFIG.into()])
+            .await?;
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ mod tree;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use soci::oci::Descriptor;
-use soci::{Digest, Error, Inspection, ZtocInspection};
+use soci::{Digest, Error, Inspection, MemoryBudget, ZtocInspection};
 
 use crate::access::Access;
 use crate::exit::Exit;
@@ -14,13 +14,18 @@ use crate::location::Location;
 use crate::output::{print_json, print_lines};
 
 /// Prints the indexes of an image as a tree or as JSON.
-pub(crate) async fn run(source: &Location, json: bool, access: &Access) -> Result<Exit> {
+pub(crate) async fn run(
+    source: &Location,
+    json: bool,
+    access: &Access,
+    memory: &MemoryBudget,
+) -> Result<Exit> {
     let image = Image::open(source, &access.endpoint()?).await?;
     let inspecting = || format!("inspecting {source}");
     let inspection = soci::inspect(image.store())
         .await
         .with_context(inspecting)?;
-    let found = Found::read(image.store(), &inspection)
+    let found = Found::read(image.store(), &inspection, memory)
         .await
         .with_context(inspecting)?;
     if json {
@@ -89,7 +94,11 @@ enum Content {
 }
 
 impl Found {
-    async fn read(store: &dyn Store, inspection: &Inspection) -> Result<Self> {
+    async fn read(
+        store: &dyn Store,
+        inspection: &Inspection,
+        memory: &MemoryBudget,
+    ) -> Result<Self> {
         let mut platforms = Vec::new();
         for platform in &inspection.platforms {
             let mut indexes = Vec::new();
@@ -100,7 +109,7 @@ impl Found {
                         layer: ztoc.layer,
                         digest: ztoc.descriptor.digest,
                         size: ztoc.descriptor.size,
-                        content: Content::read(store, ztoc, &platform.layers).await?,
+                        content: Content::read(store, ztoc, &platform.layers, memory).await?,
                     });
                 }
                 indexes.push(Index {
@@ -182,8 +191,9 @@ impl Content {
         store: &dyn Store,
         inspected: &ZtocInspection,
         layers: &[Descriptor],
+        memory: &MemoryBudget,
     ) -> Result<Self> {
-        match inspected.read(store).await {
+        match inspected.read(store, memory).await {
             Ok(ztoc) => Ok(Self::Read {
                 span_size: ztoc.checkpoints.span_size(),
                 files: ztoc.files.len(),

@@ -28,7 +28,8 @@ use args::Cli;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     output::start(cli.verbosity());
-    match run::run(cli.command) {
+    let memory = cli.memory();
+    match run::run(cli.command, &memory) {
         Ok(exit) => exit.into(),
         Err(error) => exit::explain(&error).into(),
     }

@@ -53,6 +53,12 @@ impl Progress for Bars {
         self.layers().insert(layer.digest, bar);
     }
 
+    fn layer_postponed(&self, layer: &Descriptor) {
+        if let Some(bar) = self.layers().get(&layer.digest) {
+            bar.reset();
+        }
+    }
+
     fn layer_read(&self, layer: &Descriptor, bytes: u64) {
         if let Some(bar) = self.layers().get(&layer.digest) {
             bar.inc(bytes);

@@ -1,19 +1,20 @@
 //! Runs commands.
 
 use anyhow::{Result, bail};
+use soci::MemoryBudget;
 
 use crate::args::Command;
 use crate::exit::Exit;
 use crate::{convert, create, inspect, shell, verify, ztoc};
 
-/// Runs a command.
-pub(crate) fn run(command: Command) -> Result<Exit> {
+/// Runs a command within a budget of memory.
+pub(crate) fn run(command: Command, memory: &MemoryBudget) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     let timeout = command.timeout();
     let result = runtime.block_on(async {
-        let command = dispatch(command);
+        let command = dispatch(command, memory);
         match timeout {
             None => command.await,
             Some(timeout) => match tokio::time::timeout(timeout, command).await {
@@ -27,13 +28,13 @@ pub(crate) fn run(command: Command) -> Result<Exit> {
     result
 }
 
-async fn dispatch(command: Command) -> Result<Exit> {
+async fn dispatch(command: Command, memory: &MemoryBudget) -> Result<Exit> {
     match command {
         Command::Create {
             source,
             build,
             access,
-        } => create::run(&source, &build, &access).await,
+        } => create::run(&source, &build, &access, memory).await,
         Command::Convert {
             source,
             destination,
@@ -49,19 +50,19 @@ async fn dispatch(command: Command) -> Result<Exit> {
                 replace,
                 oci_layer_types,
             };
-            convert.run(&build, &access, &sides).await
+            convert.run(&build, &access, &sides, memory).await
         }
         Command::Inspect {
             source,
             json,
             access,
-        } => inspect::run(&source, json, &access).await,
+        } => inspect::run(&source, json, &access, memory).await,
         Command::Verify {
             source,
             json,
             access,
-        } => verify::run(&source, json, &access).await,
-        Command::Ztoc(command) => ztoc::run(command),
+        } => verify::run(&source, json, &access, memory).await,
+        Command::Ztoc(command) => ztoc::run(command, memory),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { directory } => shell::manual(&directory),
     }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
-use soci::{Digest, Finding, Inspection, Verification};
+use soci::{Digest, Finding, Inspection, MemoryBudget, Verification};
 
 use crate::access::Access;
 use crate::exit::Exit;
@@ -11,14 +11,19 @@ use crate::location::Location;
 use crate::output::{error, note, print_json, print_lines};
 
 /// Verifies every index of an image, and prints the verdicts.
-pub(crate) async fn run(source: &Location, json: bool, access: &Access) -> Result<Exit> {
+pub(crate) async fn run(
+    source: &Location,
+    json: bool,
+    access: &Access,
+    memory: &MemoryBudget,
+) -> Result<Exit> {
     let image = Image::open(source, &access.endpoint()?).await?;
     let verifying = || format!("verifying {source}");
     let inspection = soci::inspect(image.store()).await.with_context(verifying)?;
     if inspection.platforms.iter().all(|p| p.indexes.is_empty()) {
         bail!("{source}: no SOCI index");
     }
-    let verification = soci::verify_indexes(image.store(), &inspection)
+    let verification = soci::verify_indexes(image.store(), &inspection, memory)
         .await
         .with_context(verifying)?;
     let verdict = Verdict::new(&inspection, &verification);

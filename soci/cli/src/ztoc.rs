@@ -6,13 +6,14 @@ mod info;
 mod parsed;
 
 use anyhow::Result;
+use soci::MemoryBudget;
 use soci::ztoc::Options;
 
 use crate::args;
 use crate::exit::Exit;
 
 /// Runs a command.
-pub(crate) fn run(command: args::Ztoc) -> Result<Exit> {
+pub(crate) fn run(command: args::Ztoc, memory: &MemoryBudget) -> Result<Exit> {
     match command {
         args::Ztoc::Build {
             layer,
@@ -23,10 +24,11 @@ pub(crate) fn run(command: args::Ztoc) -> Result<Exit> {
         } => {
             let options = Options::default()
                 .with_span_size(span_size.span_size)
-                .with_build_tool(build_tool.build_tool);
+                .with_build_tool(build_tool.build_tool)
+                .with_memory(memory.clone());
             build::run(&layer, &output, options, compression)
         }
-        args::Ztoc::Info { ztoc, json } => info::run(&ztoc, json),
-        args::Ztoc::Extract { ztoc, layer, path } => extract::run(&ztoc, &layer, &path),
+        args::Ztoc::Info { ztoc, json } => info::run(&ztoc, json, memory),
+        args::Ztoc::Extract { ztoc, layer, path } => extract::run(&ztoc, &layer, &path, memory),
     }
 }

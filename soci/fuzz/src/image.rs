@@ -1,9 +1,9 @@
 //! Whole images, whose manifests refer to each other.
 
 use soci::oci::media_type;
-use soci::{Digest, Manifest, Options, Version, index, inspect, verify_indexes};
+use soci::{Digest, Manifest, MemoryBudget, Options, Version, index, inspect, verify_indexes};
 
-use super::limits::MAX_ZTOC;
+use super::limits::MAX_MEMORY;
 use super::memory::MemoryStore;
 use super::memory_image::{MemoryImage, block_on};
 
@@ -56,7 +56,7 @@ fn substitute(text: &[u8], known: &[(Digest, usize)]) -> Vec<u8> {
 async fn convert_twice(image: &MemoryImage) -> bool {
     if let Ok(inspection) = inspect(image).await {
         let _ = inspection.tree(image).await;
-        let _ = verify_indexes(image, &inspection).await;
+        let _ = verify_indexes(image, &inspection, &MemoryBudget::new(MAX_MEMORY)).await;
     }
     let _ = convert(image, Version::V1).await;
     let Some((root, store)) = convert(image, Version::V2).await else {
@@ -82,7 +82,7 @@ async fn convert(image: &MemoryImage, version: Version) -> Option<(Digest, Memor
         .with_optimize_xattrs(true)
         .with_multi_member_layers(true)
         .with_oci_layer_types(true);
-    options.ztoc.limits.max_ztoc_size = MAX_ZTOC;
+    options.ztoc.memory = MemoryBudget::new(MAX_MEMORY);
     let store = MemoryStore::default();
     let indexed = index(image, &store, &options, &(), &()).await.ok()?;
     indexed

@@ -1,11 +1,11 @@
 //! Single layers and their zTOCs.
 
 use bytes::Bytes;
-use soci::LayerReader;
 use soci::oci::Descriptor;
-use soci::ztoc::{Builder, Compression, FileMetadata, Limits, Options, Outcome, Ztoc};
+use soci::ztoc::{Builder, BuiltZtoc, Compression, FileMetadata, Options, SkipReason, Ztoc};
+use soci::{LayerReader, MemoryBudget};
 
-use super::limits::MAX_ZTOC;
+use super::limits::MAX_MEMORY;
 use super::memory_image::{MemoryImage, block_on};
 
 /// Maximum size of layers of invented content, in bytes.
@@ -26,27 +26,37 @@ pub fn layer(data: &[u8]) -> bool {
     let piece = [61, 512, 4096, 100_000][usize::from(how >> 3 & 3)];
     let whole = build(blob, compression, span_size, usize::MAX);
     let in_pieces = build(blob, compression, span_size, piece);
-    assert_eq!(whole, in_pieces, "the pieces show in the result");
-    let Some(Outcome::Built(built)) = whole else {
+    match (&whole, &in_pieces) {
+        // Where in the stream an error is noticed may depend on the pieces.
+        (Err(SkipReason::Corrupt(_)), Err(SkipReason::Corrupt(_))) => {}
+        _ => assert_eq!(whole, in_pieces, "the pieces show in the result"),
+    }
+    let Ok(built) = whole else {
         return false;
     };
-    assert!(built.bytes.len() as u64 <= MAX_ZTOC, "over the limit");
-    let ztoc = Ztoc::parse(&built.bytes).expect("own bytes");
-    assert!(ztoc.to_bytes() == built.bytes, "another zTOC");
+    assert!(built.size <= MAX_MEMORY, "over the limit");
+    let bytes = built.to_bytes();
+    let ztoc = Ztoc::parse(&bytes).expect("own bytes");
+    assert!(ztoc.to_bytes() == bytes, "another zTOC");
     lookups(&ztoc);
     true
 }
 
-/// Builds the zTOC of a layer; returns `None` if it is corrupt.
-fn build(blob: &[u8], compression: Compression, span_size: u64, piece: usize) -> Option<Outcome> {
+/// Builds the zTOC of a layer.
+fn build(
+    blob: &[u8],
+    compression: Compression,
+    span_size: u64,
+    piece: usize,
+) -> Result<BuiltZtoc, SkipReason> {
     let options = Options::default()
         .with_span_size(span_size)
-        .with_limits(Limits::default().with_max_ztoc_size(MAX_ZTOC));
+        .with_memory(MemoryBudget::new(MAX_MEMORY));
     let mut builder = Builder::new(compression, options);
     for piece in blob.chunks(piece) {
-        builder.push(piece).ok()?;
+        builder.push(piece)?;
     }
-    builder.finish().ok()
+    builder.finish()
 }
 
 /// Parses a zTOC, and checks that it is the same when written again and that lookups end.
@@ -101,7 +111,7 @@ fn read_back(ztoc: &Ztoc) {
     let reader = LayerReader::new(&source, &descriptor, ztoc).expect("the same size");
     block_on(async {
         for name in names(&ztoc.files) {
-            let _ = reader.read_file(&name).await;
+            let _ = reader.read_file(&name, MAX_LAYER).await;
         }
         let ranges = [(0, 1), (ztoc.uncompressed_size / 2, 5000), (u64::MAX, 2)];
         for (offset, size) in ranges {

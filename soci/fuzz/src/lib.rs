@@ -14,5 +14,5 @@ mod reference;
 
 pub use image::image;
 pub use layer::{layer, ztoc};
-pub use limits::MAX_ZTOC;
+pub use limits::MAX_MEMORY;
 pub use reference::reference;

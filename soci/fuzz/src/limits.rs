@@ -1,4 +1,5 @@
 //! Limits for everything that is built.
 
-/// Maximum size of a zTOC in bytes, small so that running over it is quick.
-pub const MAX_ZTOC: u64 = 4 << 20;
+/// Maximum memory of a layer in bytes, small so that running over it is quick: what every layer takes,
+/// and some for its zTOC.
+pub const MAX_MEMORY: u64 = (8 << 20) + (4 << 20);

@@ -80,10 +80,7 @@ impl<'a> EarlierIndexes<'a> {
             ztoc: listed,
         } = earlier;
         let options = &self.options.ztoc;
-        if listed.descriptor.size > options.limits.max_ztoc_size {
-            return Ok(None);
-        }
-        let ztoc = listed.read(*source).await?;
+        let ztoc = listed.read(*source, &options.memory).await?;
         if ztoc.check_layer_size(layer.size).is_err()
             || ztoc.build_tool != options.build_tool.as_bytes()
         {
@@ -95,14 +92,18 @@ impl<'a> EarlierIndexes<'a> {
             return Ok(None);
         }
         // Other writers may have put the same content into other bytes.
-        let built = BuiltZtoc::of(&ztoc, &options.prefetch_files);
+        let (ztoc, share) = ztoc.into_parts();
+        let Ok(built) = BuiltZtoc::of(&ztoc, &options.prefetch_files, share) else {
+            return Ok(None);
+        };
+        drop(ztoc);
         if built.digest != listed.descriptor.digest {
             return Ok(None);
         }
         let known = KnownLayer::Indexed(KnownZtoc::of(&built));
         let digest = built.digest;
         self.destination
-            .push_blob(digest, built.bytes.into())
+            .push_blob(digest, built.pieces.clone())
             .await?;
         Ok(Some(known))
     }

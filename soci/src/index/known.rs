@@ -17,7 +17,7 @@ use crate::ztoc::{BuiltZtoc, SkipReason};
 
 /// Version of what a layer and options lead to. It changes whenever a layer gets another zTOC, gets
 /// one where it had none, or is skipped where it had one.
-const ALGORITHM: u32 = 1;
+const ALGORITHM: u32 = 2;
 
 /// Key of everything that a layer's zTOC follows from: the layer, and the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,7 +38,7 @@ struct Settings<'a> {
     span_size: u64,
     build_tool: &'a str,
     prefetch_files: &'a [String],
-    max_ztoc_size: u64,
+    max_memory: u64,
     multi_member_layers: bool,
 }
 
@@ -51,7 +51,7 @@ impl KnownKey {
             span_size: options.ztoc.span_size,
             build_tool: &options.ztoc.build_tool,
             prefetch_files: &options.ztoc.prefetch_files,
-            max_ztoc_size: options.ztoc.limits.max_ztoc_size,
+            max_memory: options.ztoc.memory.limit(),
             multi_member_layers: options.multi_member_layers,
         };
         let settings = serde_json::to_vec(&settings).expect("strings and numbers are JSON");
@@ -104,7 +104,7 @@ impl KnownZtoc {
         let prefetch = ztoc.prefetch.iter();
         Self {
             digest: ztoc.digest,
-            size: ztoc.bytes.len() as u64,
+            size: ztoc.size,
             files: ztoc.files,
             spans: ztoc.spans,
             needs_xattrs: ztoc.needs_xattrs,
@@ -177,6 +177,7 @@ pub(super) fn earlier_reason(text: &str) -> SkipReason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::MemoryBudget;
 
     #[test]
     fn everything_counts() {
@@ -194,7 +195,7 @@ mod tests {
         vary(&|_, options| options.ztoc.span_size += 1);
         vary(&|_, options| options.ztoc.build_tool += "x");
         vary(&|_, options| options.ztoc.prefetch_files.push("bin/sh".to_owned()));
-        vary(&|_, options| options.ztoc.limits.max_ztoc_size -= 1);
+        vary(&|_, options| options.ztoc.memory = MemoryBudget::new(1));
         vary(&|_, options| options.multi_member_layers = true);
         let count = keys.len();
         keys.sort_unstable();

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::known::{Knowledge, KnownKey, KnownLayer, KnownZtoc, earlier_reason, of_skipped};
-use super::layer::build_ztoc;
+use super::layer::{Outcome, build_ztoc};
 use super::options::Options;
 use super::progress::Progress;
 use super::report::{Reused, ZtocReport};
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::image::{Image, Kind};
 use crate::oci::{Descriptor, Digest};
 use crate::store::{BlobSource, Destination};
-use crate::ztoc::{Compression, Outcome, SkipReason};
+use crate::ztoc::{BuiltZtoc, Compression, SkipReason, weight};
 
 /// The layers of an image by what they are.
 pub(super) type Layers = HashMap<LayerKey, Layer>;
@@ -164,40 +164,62 @@ where
     }
 
     async fn index(&self, candidate: &Candidate) -> Result<Layer> {
-        let Candidate { layer, compression } = candidate;
-        self.progress.layer_started(layer);
-        let options = self.options.ztoc.clone();
-        let built = build_ztoc(self.source, layer, *compression, options, self.progress).await;
-        let outcome = match built {
+        let Candidate { layer, .. } = candidate;
+        let outcome = match self.build(candidate).await {
             // It may be stored elsewhere only.
             Err(error) if error.is_not_found() && !layer.urls.is_empty() => {
-                Outcome::Skipped(SkipReason::Foreign)
+                Err(SkipReason::Foreign)
             }
             built => built?,
         };
-        let outcome = match outcome {
-            Outcome::Built(ztoc) if ztoc.several_members && !self.options.multi_member_layers => {
-                Outcome::Skipped(SkipReason::SeveralMembers)
-            }
-            outcome => outcome,
-        };
         let key = KnownKey::of(layer, self.options);
         match outcome {
-            Outcome::Skipped(reason) => {
+            Err(reason) => {
                 if let Some(known) = of_skipped(&reason) {
                     self.known.learn(&key, &known).await;
                 }
                 self.progress.layer_finished(layer, Some(&reason));
                 Ok(Layer::Skipped(reason))
             }
-            Outcome::Built(ztoc) => {
+            Ok(ztoc) => {
                 let known = KnownZtoc::of(&ztoc);
-                let bytes = ztoc.bytes.into();
-                self.destination.push_blob(ztoc.digest, bytes).await?;
+                let pieces = ztoc.pieces.clone();
+                self.destination.push_blob(ztoc.digest, pieces).await?;
+                // Others may be waiting for its memory.
+                drop(ztoc);
                 let indexed = Layer::indexed(layer, &known, false);
                 self.known.learn(&key, &KnownLayer::Indexed(known)).await;
                 self.progress.layer_finished(layer, None);
                 Ok(indexed)
+            }
+        }
+    }
+
+    /// Reads a layer, and again alone if others hold the memory that it needs.
+    async fn build(&self, candidate: &Candidate) -> Result<Result<BuiltZtoc, SkipReason>> {
+        let Candidate { layer, compression } = candidate;
+        let options = self.options.ztoc.clone();
+        let options = options.with_single_member(!self.options.multi_member_layers);
+        let memory = &self.options.ztoc.memory;
+        let mut share = memory.turn(weight::LAYER).await;
+        self.progress.layer_started(layer);
+        loop {
+            let options = options.clone();
+            let built = build_ztoc(
+                self.source,
+                layer,
+                *compression,
+                options,
+                share,
+                self.progress,
+            );
+            match built.await? {
+                Outcome::Built(ztoc) => return Ok(Ok(ztoc)),
+                Outcome::Skipped(reason) => return Ok(Err(reason)),
+                Outcome::Postponed => {
+                    self.progress.layer_postponed(layer);
+                    share = memory.alone().await;
+                }
             }
         }
     }

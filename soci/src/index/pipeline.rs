@@ -62,7 +62,7 @@ pub async fn index(
                 let assembled = assemble(descriptor, manifest, platform, &layers, options)?;
                 for artifact in assembled.prefetch {
                     let digest = artifact.descriptor.digest;
-                    destination.push_blob(digest, artifact.bytes).await?;
+                    destination.push_blob(digest, vec![artifact.bytes]).await?;
                 }
                 report.indexes.push(assembled.report);
                 assembled.index

@@ -20,6 +20,11 @@ pub trait Progress: Send + Sync {
         let _ = (layer, bytes);
     }
 
+    /// Called when reading a layer has to start over, because others held the memory that it needs.
+    fn layer_postponed(&self, layer: &Descriptor) {
+        let _ = layer;
+    }
+
     /// Called when a layer has its zTOC, or was skipped for a reason.
     fn layer_finished(&self, layer: &Descriptor, skipped: Option<&SkipReason>) {
         let _ = (layer, skipped);

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::convert::Converted;
 use super::report::Report;
 use crate::error::{Error, Result};
-use crate::image::MAX_MANIFESTS;
+use crate::image::{MAX_MANIFESTS, MAX_TOTAL};
 use crate::oci::{Descriptor, Digest, EMPTY_JSON, Manifest};
 use crate::store::{BlobSource, Destination, ImageSource};
 
@@ -77,10 +77,17 @@ impl Indexed {
         destination: &(impl Destination + ?Sized),
     ) -> Result<()> {
         copy_blobs(source, destination, &self.content).await?;
-        let mut kept = Vec::new();
+        let (mut kept, mut size) = (Vec::new(), 0_u64);
         let mut found: Vec<(Descriptor, usize)> =
             self.kept.iter().map(|kept| (kept.clone(), 0)).collect();
         while let Some((descriptor, depth)) = found.pop() {
+            size = descriptor.size.saturating_add(size);
+            if size > MAX_TOTAL {
+                return Err(Error::TooLarge {
+                    what: format!("{}: the manifests that are copied", descriptor.digest),
+                    limit: MAX_TOTAL,
+                });
+            }
             let bytes = source.manifest(&descriptor).await?;
             let manifest = Manifest { descriptor, bytes };
             let listed: Listed = manifest.parse()?;
@@ -117,7 +124,7 @@ impl Indexed {
         }
         let config = Bytes::from_static(EMPTY_JSON);
         let digest = Digest::of(EMPTY_JSON);
-        destination.push_blob(digest, config).await?;
+        destination.push_blob(digest, vec![config]).await?;
         let Some(converted) = &self.converted else {
             for soci in &self.indexes {
                 destination

@@ -94,15 +94,17 @@ impl RegistryImage {
         }
     }
 
-    /// Uploads a blob, unless it is already there. Each attempt is a session of its own: one that
+    /// Uploads a blob, unless it is already there. `body` returns it for each attempt, or none if it
+    /// cannot be sent again. Each attempt is a session of its own: one that
     /// broke off cannot be continued, and one whose response was lost may have succeeded.
     pub(super) async fn upload(
         &self,
         digest: Digest,
         size: u64,
-        mut body: impl FnMut() -> reqwest::Body + Send,
+        mut body: impl FnMut() -> Option<reqwest::Body> + Send,
     ) -> Result<()> {
         let mut attempt = 1;
+        let mut next = body();
         loop {
             if self.stat_blob(digest).await? {
                 return Ok(());
@@ -111,9 +113,10 @@ impl RegistryImage {
                 return Ok(());
             };
             request.headers.insert(CONTENT_LENGTH, size.into());
-            let body = body();
-            let replayable = body.as_bytes().is_some();
-            let upload = Upload { body, size };
+            let upload = Upload {
+                body: next.take().unwrap_or_default(),
+                size,
+            };
             let sent = self.connection.send_once(Push, &request, Some(upload));
             let Err(failure) = sent.await else {
                 return Ok(());
@@ -125,7 +128,8 @@ impl RegistryImage {
                 _ => false,
             };
             let worth_it = failure.error.is_temporary() || expired;
-            if !worth_it || !replayable || attempt == MAX_ATTEMPTS {
+            next = body();
+            if !worth_it || next.is_none() || attempt == MAX_ATTEMPTS {
                 return Err(failure.error.into());
             }
             failure.pause(attempt).await;

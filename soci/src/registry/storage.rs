@@ -4,11 +4,15 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::stream;
 
 use super::image::RegistryImage;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::oci::{Descriptor, Digest, Manifest};
 use crate::store::{BlobSource, ByteStream, Destination, ImageSource, verify};
+
+/// Size up to which the pieces of a blob are joined, in bytes.
+const MAX_WHOLE: u64 = 1 << 20;
 
 #[async_trait]
 impl BlobSource for RegistryImage {
@@ -44,15 +48,24 @@ impl Destination for RegistryImage {
         self.stat_blob(digest).await
     }
 
-    async fn push_blob(&self, digest: Digest, bytes: Bytes) -> Result<()> {
-        self.upload(digest, bytes.len() as u64, || bytes.clone().into())
-            .await
+    async fn push_blob(&self, digest: Digest, pieces: Vec<Bytes>) -> Result<()> {
+        let size = pieces.iter().map(|piece| piece.len() as u64).sum();
+        // What is not a stream can follow a redirect.
+        let whole = (size <= MAX_WHOLE).then(|| Bytes::from(pieces.concat()));
+        let body = || {
+            if let Some(whole) = &whole {
+                return Some(whole.clone().into());
+            }
+            let pieces = pieces.clone().into_iter().map(Ok::<_, Error>);
+            Some(reqwest::Body::wrap_stream(stream::iter(pieces)))
+        };
+        self.upload(digest, size, body).await
     }
 
     async fn push_stream(&self, descriptor: &Descriptor, pieces: ByteStream) -> Result<()> {
         let mut body = Some(reqwest::Body::wrap_stream(pieces));
         // A stream can be sent only once: a second attempt would have nothing to send.
-        let next = || body.take().unwrap_or_default();
+        let next = || body.take();
         self.upload(descriptor.digest, descriptor.size, next).await
     }
 

@@ -24,8 +24,8 @@ pub(crate) async fn read_blob(
         });
     }
     let mut stream = source.blob(descriptor, 0..descriptor.size).await?;
-    // The size is only a claim, so no memory is reserved for it.
-    let mut bytes = BytesMut::new();
+    // The size is only a claim, but one within the limit; what is not written takes no memory.
+    let mut bytes = BytesMut::with_capacity(descriptor.size as usize);
     while let Some(piece) = stream.next().await {
         bytes.extend_from_slice(&piece?);
     }

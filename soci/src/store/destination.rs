@@ -13,8 +13,8 @@ pub trait Destination: Send + Sync {
     /// Whether the repository has a blob.
     async fn has_blob(&self, digest: Digest) -> Result<bool>;
 
-    /// Stores a blob, unless it is already there.
-    async fn push_blob(&self, digest: Digest, bytes: Bytes) -> Result<()>;
+    /// Stores a blob, which comes in pieces, unless it is already there.
+    async fn push_blob(&self, digest: Digest, pieces: Vec<Bytes>) -> Result<()>;
 
     /// Stores a blob as it streams past. It is not kept unless it is what its descriptor says.
     async fn push_stream(&self, descriptor: &Descriptor, pieces: ByteStream) -> Result<()>;

@@ -272,8 +272,8 @@ impl LayoutImage {
             .await
             .map_err(io_error(&blobs))?;
         if !self.index_path().exists() {
-            let marker = br#"{"imageLayoutVersion":"1.0.0"}"#;
-            self.replace(&self.directory.join("oci-layout"), marker)
+            let marker = Bytes::from_static(br#"{"imageLayoutVersion":"1.0.0"}"#);
+            self.replace(&self.directory.join("oci-layout"), &[marker])
                 .await?;
             self.write_index(&ImageIndex::of(Vec::new())).await?;
         }
@@ -306,9 +306,11 @@ impl LayoutImage {
     }
 
     /// Replaces a file atomically.
-    async fn replace(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+    async fn replace(&self, path: &Path, pieces: &[Bytes]) -> Result<()> {
         let mut partial = self.partial().await?;
-        partial.write(bytes).await?;
+        for piece in pieces {
+            partial.write(piece).await?;
+        }
         partial.finish(path).await
     }
 
@@ -335,7 +337,7 @@ impl LayoutImage {
 
     async fn write_index(&self, index: &ImageIndex) -> Result<()> {
         let index = Manifest::of(media_type::OCI_INDEX, index)?;
-        self.replace(&self.index_path(), &index.bytes).await
+        self.replace(&self.index_path(), &[index.bytes]).await
     }
 
     /// Lists a manifest in the layout, in place of those that `replaced` picks.
@@ -392,11 +394,11 @@ impl Destination for LayoutImage {
         })
     }
 
-    async fn push_blob(&self, digest: Digest, bytes: Bytes) -> Result<()> {
+    async fn push_blob(&self, digest: Digest, pieces: Vec<Bytes>) -> Result<()> {
         if self.has_blob(digest).await? {
             return Ok(());
         }
-        self.replace(&self.blob_path(digest), &bytes).await
+        self.replace(&self.blob_path(digest), &pieces).await
     }
 
     async fn push_stream(&self, descriptor: &Descriptor, mut pieces: ByteStream) -> Result<()> {
@@ -421,7 +423,7 @@ impl Destination for LayoutImage {
     }
 
     async fn push_manifest(&self, manifest: &Manifest) -> Result<()> {
-        self.push_blob(manifest.descriptor.digest, manifest.bytes.clone())
+        self.push_blob(manifest.descriptor.digest, vec![manifest.bytes.clone()])
             .await
     }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::packed::{Unpack, put_bytes, put_number};
+
 /// Metadata of one tar entry.
 ///
 /// Names and the like are bytes, because tar does not require UTF-8.
@@ -46,6 +48,149 @@ pub struct PaxRecord {
     pub value: Vec<u8>,
 }
 
+/// An entry that lies elsewhere: in a header, in [`FileMetadata`], or packed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    pub name: &'a [u8],
+    pub kind: EntryType,
+    pub offset: i64,
+    pub size: i64,
+    pub linkname: &'a [u8],
+    pub mode: i64,
+    pub uid: u32,
+    pub gid: u32,
+    pub uname: &'a [u8],
+    pub gname: &'a [u8],
+    pub mod_time: &'a str,
+    pub devmajor: i64,
+    pub devminor: i64,
+    pub records: Records<'a>,
+}
+
+/// PAX records that lie elsewhere, sorted by key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Records<'a> {
+    /// Keys and values by turns.
+    Packed(&'a [u8]),
+    Unpacked(&'a [PaxRecord]),
+}
+
+impl<'a> Records<'a> {
+    /// Returns keys and values.
+    pub(crate) fn iter(self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let (packed, unpacked) = match self {
+            Self::Packed(packed) => (packed, &[][..]),
+            Self::Unpacked(unpacked) => (&[][..], unpacked),
+        };
+        let mut packed = Unpack(packed);
+        let packed = std::iter::from_fn(move || {
+            (!packed.0.is_empty()).then(|| (packed.bytes(), packed.bytes()))
+        });
+        let unpacked = unpacked.iter().map(|record| (&*record.key, &*record.value));
+        packed.chain(unpacked)
+    }
+}
+
+impl Entry<'_> {
+    /// Most bytes that packing takes beside the texts: the type, and numbers and lengths of up to ten.
+    const LONGEST: usize = 1 + 13 * 10;
+
+    /// Returns how many bytes packing takes at most.
+    pub(crate) fn packed_size(&self) -> usize {
+        let records = match self.records {
+            Records::Packed(packed) => packed.len(),
+            Records::Unpacked(unpacked) => {
+                let sizes = unpacked.iter().map(|r| r.key.len() + r.value.len() + 20);
+                sizes.sum()
+            }
+        };
+        let texts = [self.name, self.linkname, self.uname, self.gname];
+        let texts: usize = texts.iter().map(|text| text.len()).sum();
+        Self::LONGEST + texts + self.mod_time.len() + records
+    }
+
+    /// Appends the entry in its packed form.
+    pub(crate) fn pack(&self, to: &mut Vec<u8>) {
+        to.push(self.kind.typeflag());
+        for number in [
+            self.offset,
+            self.size,
+            self.mode,
+            i64::from(self.uid),
+            i64::from(self.gid),
+            self.devmajor,
+            self.devminor,
+        ] {
+            put_number(to, number.cast_unsigned());
+        }
+        put_bytes(to, self.name);
+        put_bytes(to, self.linkname);
+        put_bytes(to, self.uname);
+        put_bytes(to, self.gname);
+        put_bytes(to, self.mod_time.as_bytes());
+        match self.records {
+            Records::Packed(packed) => put_bytes(to, packed),
+            records @ Records::Unpacked(_) => {
+                let mut packed = Vec::new();
+                for (key, value) in records.iter() {
+                    put_bytes(&mut packed, key);
+                    put_bytes(&mut packed, value);
+                }
+                put_bytes(to, &packed);
+            }
+        }
+    }
+}
+
+impl<'a> Unpack<'a> {
+    /// Returns the next entry.
+    pub(crate) fn entry(&mut self) -> Entry<'a> {
+        let kind = EntryType::from_typeflag(self.0[0]).unwrap_or(EntryType::Regular);
+        self.0 = &self.0[1..];
+        let mut number = || self.number().cast_signed();
+        let (offset, size, mode) = (number(), number(), number());
+        let (uid, gid) = (number() as u32, number() as u32);
+        let (devmajor, devminor) = (number(), number());
+        Entry {
+            kind,
+            offset,
+            size,
+            mode,
+            uid,
+            gid,
+            devmajor,
+            devminor,
+            name: self.bytes(),
+            linkname: self.bytes(),
+            uname: self.bytes(),
+            gname: self.bytes(),
+            mod_time: std::str::from_utf8(self.bytes()).unwrap_or_default(),
+            records: Records::Packed(self.bytes()),
+        }
+    }
+}
+
+impl FileMetadata {
+    pub(crate) fn as_entry(&self) -> Entry<'_> {
+        Entry {
+            name: &self.name,
+            kind: self.kind,
+            offset: self.offset,
+            size: self.size,
+            linkname: &self.linkname,
+            mode: self.mode,
+            uid: self.uid,
+            gid: self.gid,
+            uname: &self.uname,
+            gname: &self.gname,
+            mod_time: &self.mod_time,
+            devmajor: self.devmajor,
+            devminor: self.devminor,
+            records: Records::Unpacked(&self.xattrs),
+        }
+    }
+}
+
 /// Types of tar entries that can be mounted lazily.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EntryType {
@@ -79,6 +224,11 @@ impl EntryType {
     pub(crate) fn from_typeflag(flag: u8) -> Option<Self> {
         let found = Self::ALL.iter().find(|(_, want, _)| *want == flag);
         found.map(|(kind, _, _)| *kind)
+    }
+
+    fn typeflag(self) -> u8 {
+        let found = Self::ALL.iter().find(|(kind, _, _)| *kind == self);
+        found.map_or(0, |(_, flag, _)| *flag)
     }
 
     pub(crate) fn from_name(name: &[u8]) -> Option<Self> {

@@ -1,5 +1,7 @@
 //! One 512-byte header block.
 
+use std::borrow::Cow;
+
 /// Size of a tar block in bytes.
 pub(super) const BLOCK: usize = 512;
 
@@ -7,31 +9,31 @@ const CHECKSUM: std::ops::Range<usize> = 148..156;
 
 /// Fields of a header, verbatim.
 #[derive(Debug)]
-pub(super) struct Header {
+pub(super) struct Header<'a> {
     pub kind: u8,
-    pub name: Vec<u8>,
-    pub linkname: Vec<u8>,
+    pub name: Cow<'a, [u8]>,
+    pub linkname: &'a [u8],
     pub size: i64,
     pub mode: i64,
     pub uid: i64,
     pub gid: i64,
     pub mtime: Timestamp,
-    pub uname: Vec<u8>,
-    pub gname: Vec<u8>,
+    pub uname: &'a [u8],
+    pub gname: &'a [u8],
     pub devmajor: i64,
     pub devminor: i64,
 }
 
-impl Header {
-    pub(super) fn parse(block: &[u8; BLOCK]) -> Result<Self, &'static str> {
+impl<'a> Header<'a> {
+    pub(super) fn parse(block: &'a [u8; BLOCK]) -> Result<Self, &'static str> {
         verify_checksum(block)?;
         let ustar = &block[257..263] == b"ustar\0";
         let star = ustar && &block[508..512] == b"tar\0";
         let gnu = &block[257..265] == b"ustar  \0";
         let mut header = Self {
             kind: block[156],
-            name: until_nul(&block[..100]).to_vec(),
-            linkname: until_nul(&block[157..257]).to_vec(),
+            name: Cow::Borrowed(until_nul(&block[..100])),
+            linkname: until_nul(&block[157..257]),
             size: number(&block[124..136])?,
             mode: number(&block[100..108])?,
             uid: number(&block[108..116])?,
@@ -40,16 +42,16 @@ impl Header {
                 seconds: number(&block[136..148])?,
                 nanoseconds: 0,
             },
-            uname: Vec::new(),
-            gname: Vec::new(),
+            uname: &[],
+            gname: &[],
             devmajor: 0,
             devminor: 0,
         };
         if !ustar && !gnu {
             return Ok(header);
         }
-        header.uname = until_nul(&block[265..297]).to_vec();
-        header.gname = until_nul(&block[297..329]).to_vec();
+        header.uname = until_nul(&block[265..297]);
+        header.gname = until_nul(&block[297..329]);
         header.devmajor = number(&block[329..337])?;
         header.devminor = number(&block[337..345])?;
         let prefix = if star {
@@ -63,7 +65,7 @@ impl Header {
             gnu_prefix(block)
         };
         if !prefix.is_empty() {
-            header.name = [prefix, b"/", &header.name].concat();
+            header.name = Cow::Owned([prefix, b"/", &header.name].concat());
         }
         Ok(header)
     }

@@ -1,11 +1,10 @@
 //! PAX extended headers.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
+use super::entry::Records;
 use super::header::{Header, Timestamp};
-
-/// Records of one extended header, sorted by key.
-pub(super) type Records = BTreeMap<Vec<u8>, Vec<u8>>;
+use super::packed::put_bytes;
 
 const MALFORMED: &str = "a malformed PAX record";
 
@@ -15,13 +14,17 @@ const SPARSE_MAP: &[u8] = b"GNU.sparse.map";
 const SPARSE_OFFSET: &[u8] = b"GNU.sparse.offset";
 const SPARSE_NUMBYTES: &[u8] = b"GNU.sparse.numbytes";
 
-/// Parses the content of an extended header.
-pub(super) fn parse(mut content: &[u8]) -> Result<Records, &'static str> {
-    let mut records = Records::new();
+/// Parses the content of an extended header. Returns its records packed, sorted by key; the last one
+/// of a key counts.
+pub(super) fn parse(content: &[u8]) -> Result<Vec<u8>, &'static str> {
+    // There may be hundreds of thousands, so they are sorted where they lie.
+    let mut records: Vec<Record> = Vec::new();
     let mut sparse_map: Vec<&[u8]> = Vec::new();
-    while !content.is_empty() {
-        let (key, value, rest) = record(content).ok_or(MALFORMED)?;
-        content = rest;
+    let mut at = 0;
+    while at < content.len() {
+        let (record, next) = record(content, at).ok_or(MALFORMED)?;
+        at = next;
+        let (key, value) = (record.key(content), record.value(content));
         if key == SPARSE_OFFSET || key == SPARSE_NUMBYTES {
             let want = [SPARSE_OFFSET, SPARSE_NUMBYTES][sparse_map.len() % 2];
             if key != want || value.contains(&b',') {
@@ -29,44 +32,99 @@ pub(super) fn parse(mut content: &[u8]) -> Result<Records, &'static str> {
             }
             sparse_map.push(value);
         } else {
-            records.insert(key.to_vec(), value.to_vec());
+            records.push(record);
         }
     }
-    if !sparse_map.is_empty() {
-        records.insert(SPARSE_MAP.to_vec(), sparse_map.join(&b','));
+    let position = |record: &Record| record.start;
+    records.sort_unstable_by(|a, b| {
+        let keys = a.key(content).cmp(b.key(content));
+        keys.then(position(a).cmp(&position(b)))
+    });
+    let joined = (!sparse_map.is_empty()).then(|| sparse_map.join(&b','));
+    let mut joined = joined.as_deref();
+    let mut packed = Vec::with_capacity(content.len());
+    for (number, record) in records.iter().enumerate() {
+        let key = record.key(content);
+        let later = records.get(number + 1);
+        if later.is_some_and(|later| later.key(content) == key) {
+            continue;
+        }
+        if key >= SPARSE_MAP
+            && let Some(map) = joined.take()
+        {
+            put_record(&mut packed, SPARSE_MAP, map);
+            if key == SPARSE_MAP {
+                continue;
+            }
+        }
+        put_record(&mut packed, key, record.value(content));
     }
-    Ok(records)
+    if let Some(map) = joined {
+        put_record(&mut packed, SPARSE_MAP, map);
+    }
+    Ok(packed)
 }
 
-/// Splits off one record, `"<length> <key>=<value>\n"`, whose length includes itself. Returns its
-/// key, its value and the rest.
-fn record(content: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let space = content.iter().position(|&b| b == b' ')?;
-    let length = usize::try_from(integer(&content[..space])?).ok()?;
-    if length < 5 || length > content.len() || length <= space + 1 {
+fn put_record(packed: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    put_bytes(packed, key);
+    put_bytes(packed, value);
+}
+
+/// Where a record lies in an extended header, which is at most 1 MiB long.
+struct Record {
+    /// Position of the key in bytes.
+    start: u32,
+    /// Position of the equals sign.
+    equals: u32,
+    /// Position behind the value.
+    end: u32,
+}
+
+impl Record {
+    fn key<'a>(&self, content: &'a [u8]) -> &'a [u8] {
+        &content[self.start as usize..self.equals as usize]
+    }
+
+    fn value<'a>(&self, content: &'a [u8]) -> &'a [u8] {
+        &content[self.equals as usize + 1..self.end as usize]
+    }
+}
+
+/// Reads the record at `at`, `"<length> <key>=<value>\n"`, whose length includes itself. Returns it and
+/// the position behind it.
+fn record(content: &[u8], at: usize) -> Option<(Record, usize)> {
+    let rest = &content[at..];
+    let space = rest.iter().position(|&b| b == b' ')?;
+    let length = usize::try_from(integer(&rest[..space])?).ok()?;
+    if length < 5 || length > rest.len() || length <= space + 1 {
         return None;
     }
-    let (record, rest) = content.split_at(length);
-    let record = record[space + 1..].strip_suffix(b"\n")?;
-    let equals = record.iter().position(|&b| b == b'=')?;
-    let (key, value) = (&record[..equals], &record[equals + 1..]);
+    let text = rest[space + 1..length].strip_suffix(b"\n")?;
+    let equals = text.iter().position(|&b| b == b'=')?;
+    let (key, value) = (&text[..equals], &text[equals + 1..]);
     let suspect = match key {
         b"" => return None,
         b"path" | b"linkpath" | b"uname" | b"gname" => value,
         _ => key,
     };
-    (!suspect.contains(&0)).then_some((key, value, rest))
+    let position = |offset: usize| u32::try_from(at + space + 1 + offset).ok();
+    let record = Record {
+        start: position(0)?,
+        equals: position(equals)?,
+        end: position(text.len())?,
+    };
+    (!suspect.contains(&0)).then_some((record, at + length))
 }
 
 /// Overrides fields of the header by records. Empty values override nothing.
-pub(super) fn merge(header: &mut Header, records: &Records) -> Result<(), &'static str> {
+pub(super) fn merge<'a>(header: &mut Header<'a>, records: Records<'a>) -> Result<(), &'static str> {
     for (key, value) in records.iter().filter(|(_, value)| !value.is_empty()) {
         let number = || integer(value).ok_or(MALFORMED);
-        match key.as_slice() {
-            b"path" => header.name.clone_from(value),
-            b"linkpath" => header.linkname.clone_from(value),
-            b"uname" => header.uname.clone_from(value),
-            b"gname" => header.gname.clone_from(value),
+        match key {
+            b"path" => header.name = Cow::Borrowed(value),
+            b"linkpath" => header.linkname = value,
+            b"uname" => header.uname = value,
+            b"gname" => header.gname = value,
             b"uid" => header.uid = number()?,
             b"gid" => header.gid = number()?,
             b"size" => header.size = number()?,
@@ -80,11 +138,19 @@ pub(super) fn merge(header: &mut Header, records: &Records) -> Result<(), &'stat
 }
 
 /// Whether the records mark a sparse file (GNU formats 0.0, 0.1 and 1.0).
-pub(super) fn is_sparse(records: &Records) -> bool {
-    let value = |key: &[u8]| records.get(key).map_or(&[][..], Vec::as_slice);
-    match (value(SPARSE_MAJOR), value(SPARSE_MINOR)) {
+pub(super) fn is_sparse(records: Records<'_>) -> bool {
+    let [mut major, mut minor, mut map] = [&[][..]; 3];
+    for (key, value) in records.iter() {
+        match key {
+            SPARSE_MAJOR => major = value,
+            SPARSE_MINOR => minor = value,
+            SPARSE_MAP => map = value,
+            _ => {}
+        }
+    }
+    match (major, minor) {
         (b"0", b"0" | b"1") | (b"1", b"0") => true,
-        (b"", b"") => !value(SPARSE_MAP).is_empty(),
+        (b"", b"") => !map.is_empty(),
         _ => false,
     }
 }
@@ -131,13 +197,25 @@ mod tests {
 
     #[test]
     fn records() {
-        let good = parse(b"6 a=b\n12 path=xyz\n6 a=c\n5 k=\n").unwrap();
-        let want = [("a", "c"), ("k", ""), ("path", "xyz")];
-        assert!(
-            good.iter()
-                .map(|(k, v)| (&k[..], &v[..]))
-                .eq(want.iter().map(|(k, v)| (k.as_bytes(), v.as_bytes())))
-        );
+        let offset = "25 GNU.sparse.offset=512\n";
+        let bytes = "26 GNU.sparse.numbytes=10\n";
+        let map = ("GNU.sparse.map", "512,10");
+        for (content, want) in [
+            (
+                "6 a=b\n12 path=xyz\n6 a=c\n5 k=\n".to_owned(),
+                vec![("a", "c"), ("k", ""), ("path", "xyz")],
+            ),
+            (format!("{offset}{bytes}"), vec![map]),
+            (format!("{offset}{bytes}6 a=b\n"), vec![map, ("a", "b")]),
+            (
+                format!("{offset}{bytes}20 GNU.sparse.map=1\n6 A=b\n"),
+                vec![("A", "b"), map],
+            ),
+        ] {
+            let good = parse(content.as_bytes()).expect(&content);
+            let want = want.iter().map(|(k, v)| (k.as_bytes(), v.as_bytes()));
+            assert!(Records::Packed(&good).iter().eq(want), "{content}");
+        }
         for bad in [
             &b"6 a=b"[..],
             b"7 a=b\n",

@@ -1,8 +1,10 @@
 //! The push parser.
 
-use super::entry::{EntryType, FileMetadata, PaxRecord};
+use std::borrow::Cow;
+
+use super::entry::{Entry, EntryType, Records};
 use super::header::{self, BLOCK, Header};
-use super::pax::{self, Records};
+use super::pax;
 use crate::text::printable;
 
 /// Maximum size of a special header (long names, PAX records) in bytes.
@@ -59,7 +61,8 @@ pub(crate) struct TarReader {
     block: [u8; BLOCK],
     filled: usize,
     special: Vec<u8>,
-    records: Option<Records>,
+    /// Records for the next entry, packed.
+    records: Vec<u8>,
     long_name: Vec<u8>,
     long_link: Vec<u8>,
 }
@@ -73,18 +76,18 @@ impl TarReader {
             block: [0; BLOCK],
             filled: 0,
             special: Vec::new(),
-            records: None,
+            records: Vec::new(),
             long_name: Vec::new(),
             long_link: Vec::new(),
         }
     }
 
-    /// Parses the next bytes, and appends entries to `entries` as they are completed.
-    pub(crate) fn push(
+    /// Parses the next bytes, and passes entries on as they are completed, until one is refused.
+    pub(crate) fn push<E: From<TarError>>(
         &mut self,
         mut bytes: &[u8],
-        entries: &mut Vec<FileMetadata>,
-    ) -> Result<(), TarError> {
+        entries: &mut impl FnMut(&Entry<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         while !bytes.is_empty() {
             let taken = match &mut self.state {
                 State::End => return Ok(()),
@@ -136,11 +139,15 @@ impl TarReader {
         }
     }
 
-    fn end_block(&mut self, entries: &mut Vec<FileMetadata>) -> Result<(), TarError> {
-        let zero = self.block.iter().all(|&b| b == 0);
+    fn end_block<E: From<TarError>>(
+        &mut self,
+        entries: &mut impl FnMut(&Entry<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let block = self.block;
+        let zero = block.iter().all(|&b| b == 0);
         if matches!(self.state, State::AfterZeroBlock) {
             if !zero {
-                return Err(self.malformed("a single zero block between entries"));
+                return Err(self.malformed("a single zero block between entries").into());
             }
             self.state = State::End;
             return Ok(());
@@ -149,12 +156,12 @@ impl TarReader {
             self.state = State::AfterZeroBlock;
             return Ok(());
         }
-        let header = Header::parse(&self.block).map_err(|what| self.malformed(what))?;
+        let header = Header::parse(&block).map_err(|what| self.malformed(what))?;
         let data = self.data_size(&header)?;
         match header.kind {
             kind @ (b'x' | b'L' | b'K') => {
                 if data > MAX_SPECIAL {
-                    return Err(self.malformed("a special header over 1 MiB"));
+                    return Err(self.malformed("a special header over 1 MiB").into());
                 }
                 self.special.clear();
                 let padding = padding(data);
@@ -177,8 +184,7 @@ impl TarReader {
             let content = std::mem::take(&mut self.special);
             match kind {
                 b'x' => {
-                    let records = pax::parse(&content).map_err(|what| self.malformed(what))?;
-                    self.records = Some(records);
+                    self.records = pax::parse(&content).map_err(|what| self.malformed(what))?;
                 }
                 b'L' => self.long_name = header::until_nul(&content).to_vec(),
                 _ => self.long_link = header::until_nul(&content).to_vec(),
@@ -188,18 +194,22 @@ impl TarReader {
         Ok(())
     }
 
-    fn entry(
+    fn entry<E: From<TarError>>(
         &mut self,
-        mut header: Header,
-        entries: &mut Vec<FileMetadata>,
-    ) -> Result<(), TarError> {
-        let records = self.records.take().unwrap_or_default();
-        pax::merge(&mut header, &records).map_err(|what| self.malformed(what))?;
-        if !self.long_name.is_empty() {
-            header.name = std::mem::take(&mut self.long_name);
+        header: Header<'_>,
+        entries: &mut impl FnMut(&Entry<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let packed = std::mem::take(&mut self.records);
+        let long_name = std::mem::take(&mut self.long_name);
+        let long_link = std::mem::take(&mut self.long_link);
+        let records = Records::Packed(&packed);
+        let mut header = header;
+        pax::merge(&mut header, records).map_err(|what| self.malformed(what))?;
+        if !long_name.is_empty() {
+            header.name = Cow::Borrowed(&long_name);
         }
-        if !self.long_link.is_empty() {
-            header.linkname = std::mem::take(&mut self.long_link);
+        if !long_link.is_empty() {
+            header.linkname = &long_link;
         }
         if header.kind == 0 {
             header.kind = if header.name.ends_with(b"/") {
@@ -211,16 +221,16 @@ impl TarReader {
         // The records may have changed the size, and the name the type.
         let data = self.data_size(&header)?;
         let name = || printable(&header.name);
-        if header.kind == b'S' || pax::is_sparse(&records) {
-            return Err(TarError::Sparse { name: name() });
+        if header.kind == b'S' || pax::is_sparse(records) {
+            return Err(TarError::Sparse { name: name() }.into());
         }
         let kind =
             EntryType::from_typeflag(header.kind).ok_or_else(|| TarError::UnsupportedType {
                 name: name(),
                 kind: char::from(header.kind),
             })?;
-        entries.push(FileMetadata {
-            name: header.name,
+        entries(&Entry {
+            name: &header.name,
             kind,
             offset: self.position as i64,
             size: header.size,
@@ -231,14 +241,11 @@ impl TarReader {
             gid: header.gid as u32,
             uname: header.uname,
             gname: header.gname,
-            mod_time: header.mtime.to_rfc3339(),
+            mod_time: &header.mtime.to_rfc3339(),
             devmajor: header.devmajor,
             devminor: header.devminor,
-            xattrs: records
-                .into_iter()
-                .map(|(key, value)| PaxRecord { key, value })
-                .collect(),
-        });
+            records,
+        })?;
         self.skip(data, padding(data));
         Ok(())
     }
@@ -251,7 +258,7 @@ impl TarReader {
         };
     }
 
-    fn data_size(&self, header: &Header) -> Result<u64, TarError> {
+    fn data_size(&self, header: &Header<'_>) -> Result<u64, TarError> {
         if matches!(header.kind, b'1'..=b'6') {
             return Ok(0);
         }
@@ -295,11 +302,17 @@ mod tests {
         block
     }
 
-    fn read(bytes: &[u8], piece: usize) -> Result<(Vec<FileMetadata>, u64), TarError> {
+    /// Returns type, offset and size of each entry, and the position of the end.
+    type Found = (Vec<(EntryType, i64, i64)>, u64);
+
+    fn read(bytes: &[u8], piece: usize) -> Result<Found, TarError> {
         let mut reader = TarReader::new();
         let mut entries = Vec::new();
         for piece in bytes.chunks(piece) {
-            reader.push(piece, &mut entries)?;
+            reader.push(piece, &mut |entry: &Entry<'_>| {
+                entries.push((entry.kind, entry.offset, entry.size));
+                Ok::<_, TarError>(())
+            })?;
         }
         Ok((entries, reader.finish()?))
     }
@@ -314,8 +327,8 @@ mod tests {
         tar.extend(b"junk after the end");
         let whole = read(&tar, usize::MAX).unwrap();
         assert_eq!(whole.1, 512 * 6);
-        assert_eq!(whole.0[0].kind, EntryType::Directory);
-        assert_eq!((whole.0[1].offset, whole.0[1].size), (1024, 513));
+        let file = (EntryType::Regular, 1024, 513);
+        assert_eq!(whole.0, [(EntryType::Directory, 512, 0), file]);
         for piece in [1, 3, 511, 512, 513] {
             assert_eq!(read(&tar, piece).unwrap(), whole, "pieces of {piece}");
         }

@@ -1,36 +1,44 @@
 //! Building a zTOC in one pass.
 //!
 //! ```text
-//! compressed bytes ──► scanner ──► decompressed bytes ──► tar reader ──► file metadata
+//! compressed bytes ──► scanner ──► decompressed bytes ──► tar reader ──► entries
 //!                         │
 //!                         ├──► span borders, compressed bytes ──► span digests
 //!                         └──► checkpoints
 //! ```
 //!
 //! The scanner belongs to the layer's compression (see `compression`); everything else is the
-//! same for all. The builder is pushed compressed bytes in pieces of any size and keeps none.
+//! same for all. The builder is pushed compressed bytes in pieces of any size and keeps none. It stops
+//! at the first reason to skip the layer.
 
 use std::ops::RangeInclusive;
 
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+
 use super::compression::{Compression, Scanner};
-use super::error::CorruptLayer;
+use super::lookup;
+#[cfg(feature = "images")]
 use super::model::Ztoc;
 use super::options::Options;
 use super::sink::Sink;
+#[cfg(feature = "images")]
+use super::sink::wants_xattrs;
 use super::skip::SkipReason;
+use super::weight;
+use super::write::{Parts, write};
+use crate::memory::Share;
 use crate::oci::Digest;
-use crate::tar::FileMetadata;
 
-/// FlatBuffers end at 2 GiB, whatever the limit.
-const LARGEST: u64 = (2 << 30) - (1 << 20);
-
-/// A finished zTOC.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A finished zTOC. It holds its memory's share of the budget.
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct BuiltZtoc {
-    /// The serialized zTOC.
-    pub bytes: Vec<u8>,
-    /// Digest of the bytes.
+    /// The serialized zTOC, in pieces: it may have more than a gigabyte.
+    pub pieces: Vec<Bytes>,
+    /// Size of the pieces together in bytes.
+    pub size: u64,
+    /// Digest of the pieces, one after the other.
     pub digest: Digest,
     /// Number of files in the layer.
     pub files: usize,
@@ -43,108 +51,194 @@ pub struct BuiltZtoc {
     pub needs_xattrs: bool,
     /// Spans of each of [`Options::prefetch_files`]; `None` if it is not in the layer, or empty.
     pub prefetch: Vec<Option<RangeInclusive<usize>>>,
-}
-
-/// Outcome of indexing a layer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// The layer has a zTOC.
-    Built(BuiltZtoc),
-    /// The layer cannot be read lazily.
-    Skipped(SkipReason),
+    share: Share,
 }
 
 /// Builds the zTOC of one layer.
 pub struct Builder {
     options: Options,
+    compression: Compression,
     scanner: Box<dyn Scanner>,
     sink: Sink,
+    skipped: Option<SkipReason>,
+    /// Bytes of the share that were used for something else before.
+    before: u64,
 }
 
 impl Builder {
-    /// Creates a builder for a layer of a compression.
-    pub fn new(compression: Compression, mut options: Options) -> Self {
+    /// Creates a builder for a layer of a compression. It waits for no memory: a layer is skipped too
+    /// if others hold too much of the budget.
+    pub fn new(compression: Compression, options: Options) -> Self {
+        let share = options.memory.share();
+        Self::with_share(compression, options, share)
+    }
+
+    /// Creates a builder for a layer that has a share of the budget.
+    pub(crate) fn with_share(
+        compression: Compression,
+        mut options: Options,
+        mut share: Share,
+    ) -> Self {
         options.span_size = options.span_size.max(1);
-        options.limits.max_ztoc_size = options.limits.max_ztoc_size.min(LARGEST);
+        let before = share.used();
+        let skipped = share.grow(weight::LAYER).err();
         Self {
+            compression,
             scanner: compression.codec().scanner(options.span_size),
-            sink: Sink::new(options.limits.max_ztoc_size),
+            sink: Sink::new(options.single_member, share),
             options,
+            before,
+            skipped: skipped.map(SkipReason::from),
         }
     }
 
     /// Receives the layer's next bytes.
     ///
     /// # Errors
-    /// If they are not a stream of the layer's compression.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<(), CorruptLayer> {
-        self.scanner.push(bytes, &mut self.sink)
+    /// If the layer cannot have a zTOC. Whatever else is pushed does not change that.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), SkipReason> {
+        if let Some(reason) = &self.skipped {
+            return Err(reason.clone());
+        }
+        let pushed = self.scanner.push(bytes, &mut self.sink);
+        self.skipped = pushed.as_ref().err().cloned();
+        pushed
+    }
+
+    /// Whether the layer was skipped for memory that others held.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.sink.is_crowded() && matches!(self.skipped, Some(SkipReason::TooMuchMemory { .. }))
     }
 
     /// Ends the layer.
     ///
     /// # Errors
-    /// If its compressed stream is cut off.
-    pub fn finish(self) -> Result<Outcome, CorruptLayer> {
+    /// If the layer cannot have a zTOC.
+    pub fn finish(self) -> Result<BuiltZtoc, SkipReason> {
+        if let Some(reason) = self.skipped {
+            return Err(reason);
+        }
         let compressed_size = self.sink.position();
         let checkpoints = self.scanner.finish(&self.sink)?;
-        let received = match self.sink.finish() {
-            Ok(received) => received,
-            Err(reason) => return Ok(Outcome::Skipped(reason)),
-        };
-        let ztoc = Ztoc {
-            build_tool: self.options.build_tool.into_bytes(),
+        let received = self.sink.finish()?;
+        let entries = received.entries;
+        let found = lookup::find(&self.options.prefetch_files, &|visit| entries.each(visit));
+        let starts = &received.span_starts;
+        let span_of = |offset| starts.partition_point(|start| *start <= offset).max(1) - 1;
+        let prefetch = found
+            .into_iter()
+            .map(|found| {
+                let (offset, size) = found.ok().map(|found| (found.offset, found.size))?;
+                spans_of(offset, size, span_of)
+            })
+            .collect();
+        let files = entries.count();
+        let parts = Parts {
+            build_tool: self.options.build_tool.as_bytes(),
             compressed_size,
             uncompressed_size: received.uncompressed_size,
-            files: received.files,
+            compression: self.compression,
             checkpoints,
-            span_digests: received.span_digests,
+            span_digests: &received.span_digests,
+            files,
+            files_size: entries.written(),
         };
-        let mut built = BuiltZtoc::of(&ztoc, &self.options.prefetch_files);
-        let limit = self.options.limits.max_ztoc_size;
-        if built.bytes.len() as u64 > limit {
-            return Ok(Outcome::Skipped(SkipReason::ZtocTooLarge { limit }));
-        }
-        built.several_members = received.several_members;
-        Ok(Outcome::Built(built))
+        let pieces = write(parts, |visit| entries.each_from_the_last(visit));
+        let mut built = BuiltZtoc {
+            several_members: received.several_members,
+            needs_xattrs: received.needs_xattrs,
+            prefetch,
+            files,
+            spans: received.span_digests.len(),
+            ..BuiltZtoc::of_pieces(pieces, received.share)
+        };
+        built.share.shrink(self.before + built.size);
+        Ok(built)
     }
 }
 
 impl BuiltZtoc {
-    /// Serializes a zTOC of a layer with one member.
-    pub(crate) fn of(ztoc: &Ztoc, prefetch_files: &[String]) -> Self {
-        let bytes = ztoc.to_bytes();
-        let wanted = prefetch_files.iter();
+    fn of_pieces(pieces: Vec<Bytes>, share: Share) -> Self {
+        let mut hasher = Sha256::new();
+        for piece in &pieces {
+            hasher.update(piece);
+        }
         Self {
-            digest: Digest::of(&bytes),
-            bytes,
-            files: ztoc.files.len(),
-            spans: ztoc.span_digests.len(),
+            size: pieces.iter().map(|piece| piece.len() as u64).sum(),
+            digest: hasher.into(),
+            pieces,
+            files: 0,
+            spans: 0,
             several_members: false,
-            needs_xattrs: ztoc.files.iter().any(needs_xattrs),
-            prefetch: wanted.map(|path| spans_of(ztoc, path)).collect(),
+            needs_xattrs: false,
+            prefetch: Vec::new(),
+            share,
         }
     }
-}
 
-/// Returns the spans that hold a file of the layer.
-fn spans_of(ztoc: &Ztoc, path: &str) -> Option<RangeInclusive<usize>> {
-    let file = ztoc.file(path).ok()?;
-    let start = u64::try_from(file.offset).ok()?;
-    let end = start.checked_add(u64::try_from(file.size).ok()?)?;
-    if start == end {
-        return None;
+    /// Serializes a zTOC of a layer with one member; it and the zTOC have the share.
+    #[cfg(feature = "images")]
+    pub(crate) fn of(
+        ztoc: &Ztoc,
+        prefetch_files: &[String],
+        mut share: Share,
+    ) -> Result<Self, crate::memory::Short> {
+        share.grow(ztoc.written())?;
+        let points = &ztoc.checkpoints;
+        let spans = |file: Result<&crate::tar::FileMetadata, _>| {
+            let file = file.ok()?;
+            spans_of(file.offset, file.size, |offset| points.span_of(offset))
+        };
+        Ok(Self {
+            files: ztoc.files.len(),
+            spans: ztoc.span_digests.len(),
+            needs_xattrs: ztoc.files.iter().any(|file| wants_xattrs(&file.as_entry())),
+            prefetch: ztoc.find(prefetch_files).into_iter().map(spans).collect(),
+            ..Self::of_pieces(ztoc.to_pieces(), share)
+        })
     }
-    let points = &ztoc.checkpoints;
-    Some(points.span_of(start)..=points.span_of(end - 1))
+
+    /// Parses the zTOC again; with it comes the memory that both take.
+    #[cfg(feature = "images")]
+    pub(crate) fn parse(mut self) -> Result<(Ztoc, Share), super::error::InvalidZtoc> {
+        self.share.grow(self.size)?;
+        let bytes = Bytes::from(self.to_bytes());
+        let ztoc = Ztoc::parse_within(&bytes, &mut self.share)?;
+        Ok((ztoc, self.share))
+    }
+
+    /// Returns the serialized zTOC as a whole.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.pieces.concat()
+    }
 }
 
-/// Whether a consumer that ignores extended attributes would mount this entry wrong.
-fn needs_xattrs(file: &FileMetadata) -> bool {
-    let base = file.name.rsplit(|&b| b == b'/').next();
-    base == Some(b".wh..wh..opq")
-        || file
-            .xattrs
-            .iter()
-            .any(|record| record.key.starts_with(b"SCHILY.xattr."))
+/// Compares the bytes and what is known of the layer, not the memory that is held.
+impl PartialEq for BuiltZtoc {
+    fn eq(&self, other: &Self) -> bool {
+        let facts = |built: &Self| {
+            (
+                built.digest,
+                built.size,
+                built.files,
+                built.spans,
+                built.several_members,
+                built.needs_xattrs,
+            )
+        };
+        facts(self) == facts(other) && self.prefetch == other.prefetch
+    }
+}
+
+impl Eq for BuiltZtoc {}
+
+/// Returns the spans that hold a file of the layer; `None` if it is empty.
+fn spans_of(
+    offset: i64,
+    size: i64,
+    span_of: impl Fn(u64) -> usize,
+) -> Option<RangeInclusive<usize>> {
+    let start = u64::try_from(offset).ok()?;
+    let end = start.checked_add(u64::try_from(size).ok()?)?;
+    (start < end).then(|| span_of(start)..=span_of(end - 1))
 }

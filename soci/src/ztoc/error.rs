@@ -23,6 +23,12 @@ pub enum InvalidZtoc {
     /// A part is missing, or not as it must be.
     #[error("want {0}")]
     Want(&'static str),
+    /// Reading it takes more memory than there is.
+    #[error("reading it takes more memory than the limit of {limit} bytes")]
+    TooMuchMemory {
+        /// The limit in bytes.
+        limit: u64,
+    },
 }
 
 impl From<Broken> for InvalidZtoc {

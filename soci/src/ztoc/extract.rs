@@ -37,6 +37,16 @@ pub enum ExtractError {
         /// The path.
         path: String,
     },
+    /// The file is larger than the caller wants.
+    #[error("{path}: its {size} bytes are more than the {limit} bytes allowed")]
+    FileTooLarge {
+        /// The path.
+        path: String,
+        /// Size of the file in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// The layer and the zTOC cannot belong together.
     #[error("layer, compared with its zTOC: size mismatch: got {got} bytes, want {want}")]
     SizeMismatch {
@@ -105,6 +115,13 @@ impl<'a> SpanReader<'a> {
         if spans.end > points.spans() {
             return Err(ExtractError::Corrupt);
         }
+        for span in spans.clone() {
+            let range = points.span(span, ztoc.compressed_size);
+            if range.end - range.start > MAX_SPAN {
+                let limit = MAX_SPAN;
+                return Err(ExtractError::SpanTooLarge { span, limit });
+            }
+        }
         let start = (!spans.is_empty()).then(|| points.get(spans.start));
         Ok(Self {
             ztoc,
@@ -117,13 +134,19 @@ impl<'a> SpanReader<'a> {
         })
     }
 
-    /// Creates a reader of the regular file at `path`, following links within the layer.
+    /// Creates a reader of the regular file at `path`, of up to `limit` bytes, following links within
+    /// the layer.
     ///
     /// # Errors
-    /// If there is no such file in the layer.
-    pub fn of_file(ztoc: &'a Ztoc, path: &str) -> Result<Self, ExtractError> {
+    /// If there is no such file in the layer, or it is larger.
+    pub fn of_file(ztoc: &'a Ztoc, path: &str, limit: u64) -> Result<Self, ExtractError> {
         let file = ztoc.file(path)?;
         match (u64::try_from(file.offset), u64::try_from(file.size)) {
+            (Ok(_), Ok(size)) if size > limit => Err(ExtractError::FileTooLarge {
+                path: path.to_owned(),
+                size,
+                limit,
+            }),
             (Ok(offset), Ok(size)) => Self::new(ztoc, offset, size),
             _ => Err(ExtractError::NegativePlace {
                 path: path.to_owned(),
@@ -154,14 +177,7 @@ impl<'a> SpanReader<'a> {
         while !self.spans.is_empty() {
             let index = self.spans.start;
             let span = self.span(index);
-            let length = span.end - span.start;
-            if length > MAX_SPAN {
-                return Err(ExtractError::SpanTooLarge {
-                    span: index,
-                    limit: MAX_SPAN,
-                });
-            }
-            let length = length as usize;
+            let length = (span.end - span.start) as usize;
             if self.received.len() < length {
                 return Ok(());
             }
@@ -191,6 +207,8 @@ impl<'a> SpanReader<'a> {
         // The byte shared with the span before was decompressed with that.
         let shared = usize::from(index > self.first && points.get(index).bits != 0);
         let Range { start, end } = self.wanted;
+        let next = index + 1;
+        let border = (next < points.spans()).then(|| points.get(next).uncompressed);
         let position = &mut self.position;
         let mut forward = |output: &[u8]| {
             let (before, after) = (*position, *position + output.len() as u64);
@@ -198,13 +216,21 @@ impl<'a> SpanReader<'a> {
             let to = end.clamp(before, after) - before;
             sink(&output[from as usize..to as usize]);
             *position = after;
-            after < end
+            after < end && border.is_none_or(|border| after <= border)
         };
         if let Some(decoder) = &mut self.decoder {
             let decoded = decoder.push(&bytes[shared..], &mut forward);
             decoded.map_err(|Corrupt| ExtractError::Corrupt)?;
         }
-        let next = index + 1;
+        // A zTOC that says something else may be made to inflate without end.
+        let is_right = match border {
+            Some(border) if next < self.spans.end => self.position == border,
+            Some(border) => self.position.min(end) <= border,
+            None => true,
+        };
+        if !is_right {
+            return Err(ExtractError::Corrupt);
+        }
         let keep = usize::from(next < self.spans.end && points.get(next).bits != 0);
         let _ = self.received.split_to(length - keep);
         Ok(())
@@ -238,20 +264,37 @@ impl Ztoc {
         })
     }
 
-    /// Reads the regular file at `path` from its layer, following links within the layer.
+    /// Reads the regular file at `path` from its layer, of up to `limit` bytes, following links within
+    /// the layer.
     ///
     /// # Errors
-    /// If there is no such file in the layer, or the layer is not what the zTOC says.
+    /// If there is no such file in the layer, it is larger, or the layer is not what the zTOC says.
     pub fn read_file(
         &self,
         layer: &mut (impl Read + Seek),
         path: &str,
+        limit: u64,
     ) -> Result<Vec<u8>, ExtractError> {
-        self.check_layer_size(layer.seek(SeekFrom::End(0))?)?;
         let mut content = Vec::new();
         let mut keep = |piece: &[u8]| content.extend_from_slice(piece);
-        pump(layer, SpanReader::of_file(self, path)?, &mut keep)?;
+        self.check_layer_size(layer.seek(SeekFrom::End(0))?)?;
+        pump(layer, SpanReader::of_file(self, path, limit)?, &mut keep)?;
         Ok(content)
+    }
+
+    /// Reads a regular file like [`read_file`](Self::read_file), and passes it to `sink` as it comes,
+    /// however large it is.
+    ///
+    /// # Errors
+    /// If there is no such file in the layer, or the layer is not what the zTOC says.
+    pub fn copy_file(
+        &self,
+        layer: &mut (impl Read + Seek),
+        path: &str,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), ExtractError> {
+        self.check_layer_size(layer.seek(SeekFrom::End(0))?)?;
+        pump(layer, SpanReader::of_file(self, path, u64::MAX)?, sink)
     }
 
     /// Reads `size` bytes of the decompressed layer from `offset` on, and passes them to `sink`.

@@ -45,7 +45,7 @@ fn bytes<const N: usize>(buffer: &[u8], at: usize) -> Result<[u8; N]> {
 }
 
 /// Follows the offset stored at `at`.
-fn follow(buffer: &[u8], at: usize) -> Result<usize> {
+pub(super) fn follow(buffer: &[u8], at: usize) -> Result<usize> {
     let offset = u32::from_le_bytes(bytes(buffer, at)?) as usize;
     at.checked_add(offset)
         .filter(|&target| offset != 0 && target < buffer.len())
@@ -79,7 +79,7 @@ impl<'a> Table<'a> {
     }
 
     /// Returns the position of a field's value, or `None` if it is left out.
-    fn field(&self, slot: u16) -> Option<usize> {
+    pub(super) fn field(&self, slot: u16) -> Option<usize> {
         let entry = self.vtable.get(usize::from(slot)..)?.first_chunk()?;
         match u16::from_le_bytes(*entry) {
             0 => None,

@@ -71,16 +71,14 @@ mod tests {
     use flate2::write::GzEncoder;
 
     use super::*;
-    use crate::ztoc::{Builder, Options, Outcome};
+    use crate::ztoc::{Builder, Options};
 
     fn several(layer: &[u8]) -> (bool, bool) {
         let options = Options::default().with_span_size(5000);
         let mut builder = Builder::new(Compression::GZIP, options);
         builder.push(layer).expect("gzip");
-        let Ok(Outcome::Built(built)) = builder.finish() else {
-            panic!("not built");
-        };
-        let ztoc = Ztoc::parse(&built.bytes).expect("own bytes");
+        let built = builder.finish().expect("a sound layer");
+        let ztoc = Ztoc::parse(&built.to_bytes()).expect("own bytes");
         let mut last = LastSpan::new(&ztoc).expect("gzip");
         let range = last.range();
         for piece in layer[range.start as usize..range.end as usize].chunks(3) {

@@ -1,6 +1,7 @@
 //! How a zTOC is built.
 
 use super::model::{DEFAULT_BUILD_TOOL, DEFAULT_SPAN_SIZE};
+use crate::memory::MemoryBudget;
 
 /// Options for building a zTOC.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,16 +13,10 @@ pub struct Options {
     pub build_tool: String,
     /// Paths of files whose spans should be prefetched.
     pub prefetch_files: Vec<String>,
-    /// Limits, beyond which a layer is skipped.
-    pub limits: Limits,
-}
-
-/// Limits for building a zTOC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Maximum size of a zTOC in bytes.
-    pub max_ztoc_size: u64,
+    /// Whether to skip layers of several gzip members.
+    pub single_member: bool,
+    /// Memory for all layers that are indexed at the same time. A layer that needs more is skipped.
+    pub memory: MemoryBudget,
 }
 
 impl Default for Options {
@@ -30,7 +25,8 @@ impl Default for Options {
             span_size: DEFAULT_SPAN_SIZE,
             build_tool: DEFAULT_BUILD_TOOL.to_owned(),
             prefetch_files: Vec::new(),
-            limits: Limits::default(),
+            single_member: false,
+            memory: MemoryBudget::default(),
         }
     }
 }
@@ -57,27 +53,17 @@ impl Options {
         self
     }
 
-    /// Sets the limits.
+    /// Sets whether to skip layers of several gzip members.
     #[must_use]
-    pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+    pub fn with_single_member(mut self, single: bool) -> Self {
+        self.single_member = single;
         self
     }
-}
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            max_ztoc_size: 512 << 20,
-        }
-    }
-}
-
-impl Limits {
-    /// Sets the maximum size of a zTOC in bytes.
+    /// Sets the memory for all layers that are indexed at the same time.
     #[must_use]
-    pub fn with_max_ztoc_size(mut self, bytes: u64) -> Self {
-        self.max_ztoc_size = bytes;
+    pub fn with_memory(mut self, budget: MemoryBudget) -> Self {
+        self.memory = budget;
         self
     }
 }

@@ -1,9 +1,13 @@
 //! Parsing zTOCs, which are untrusted.
 
+use bytes::Bytes;
+
 use super::compression::{Checkpoints, Compression};
 use super::error::InvalidZtoc;
 use super::flatbuffer::{DEFAULT_ALGORITHM, Table, compression, file, toc, xattr, ztoc};
 use super::model::Ztoc;
+use crate::memory::{MemoryBudget, Share, Short};
+use crate::oci::Digest;
 use crate::tar::{EntryType, FileMetadata, PaxRecord};
 
 fn size(value: i64, want: &'static str) -> Result<u64, InvalidZtoc> {
@@ -17,6 +21,21 @@ impl Ztoc {
     /// If the bytes are not a FlatBuffer of this schema, or the checkpoints cannot be those of a
     /// layer of the size that the zTOC names.
     pub fn parse(bytes: &[u8]) -> Result<Self, InvalidZtoc> {
+        let bytes = Bytes::copy_from_slice(bytes);
+        Self::parse_within(&bytes, &mut MemoryBudget::new(u64::MAX).share())
+    }
+
+    /// Parses a zTOC that stays where it is, and is refused if it takes more memory than the budget has.
+    ///
+    /// # Errors
+    /// Like [`parse`](Self::parse).
+    pub fn parse_in(bytes: &Bytes, memory: &MemoryBudget) -> Result<Self, InvalidZtoc> {
+        Self::parse_within(bytes, &mut memory.share())
+    }
+
+    /// Parses a zTOC that stays where it is: its checkpoints are not copied. What else it takes is taken
+    /// from the share.
+    pub(crate) fn parse_within(bytes: &Bytes, share: &mut Share) -> Result<Self, InvalidZtoc> {
         let root = Table::root(bytes)?;
         let compressed_size = size(
             root.i64(ztoc::COMPRESSED_SIZE)?,
@@ -32,14 +51,16 @@ impl Ztoc {
         let info = root
             .table(ztoc::COMPRESSION)?
             .ok_or(InvalidZtoc::Want("compression information"))?;
-        let mut budget = Budget::for_buffer(bytes);
-        let files = toc
-            .tables(toc::METADATA)?
+        let mut budget = Budget::for_buffer(bytes, share);
+        let tables = toc.tables(toc::METADATA)?;
+        budget.take(tables.len() * size_of::<FileMetadata>())?;
+        let files = tables
             .map(|table| read_file(&table?, &mut budget))
             .collect::<Result<_, _>>()?;
-        let checkpoints = read_checkpoints(&info, compressed_size)?;
-        let span_digests: Vec<_> = info
-            .strings(compression::SPAN_DIGESTS)?
+        let checkpoints = read_checkpoints(&info, bytes, compressed_size)?;
+        let digests = info.strings(compression::SPAN_DIGESTS)?;
+        budget.take(digests.len() * size_of::<Digest>())?;
+        let span_digests: Vec<_> = digests
             .map(|digest| {
                 std::str::from_utf8(digest?)
                     .ok()
@@ -64,42 +85,56 @@ impl Ztoc {
     }
 }
 
-fn read_checkpoints(info: &Table<'_>, compressed_size: u64) -> Result<Checkpoints, InvalidZtoc> {
-    let bytes = info.bytes(compression::CHECKPOINTS)?;
+fn read_checkpoints(
+    info: &Table<'_>,
+    bytes: &Bytes,
+    compressed_size: u64,
+) -> Result<Checkpoints, InvalidZtoc> {
+    let bytes = bytes.slice_ref(info.bytes(compression::CHECKPOINTS)?);
     let number = info.i8(compression::ALGORITHM, DEFAULT_ALGORITHM)?;
     let compression =
         Compression::of_number(number).ok_or(InvalidZtoc::Want("a known compression"))?;
     compression.codec().parse(bytes, compressed_size)
 }
 
-/// Bytes that may still be copied. Many offsets may point at one place, so that a small buffer
-/// could unfold into a huge one.
-struct Budget(usize);
+/// Bytes that may still be taken on the heap. Many offsets may point at one place, so that a small
+/// buffer could unfold into a huge one.
+struct Budget<'a> {
+    left: usize,
+    share: &'a mut Share,
+}
 
-impl Budget {
-    /// Ratio of copies to buffer that no writer reaches, however much it shares.
+impl<'a> Budget<'a> {
+    /// Ratio of heap to buffer that no writer reaches, however much it shares.
     const TIMES: usize = 16;
+    /// Bytes that an allocation takes beside its content.
+    const ALLOCATION: usize = 16;
 
-    fn for_buffer(bytes: &[u8]) -> Self {
-        Self(bytes.len().saturating_mul(Self::TIMES))
+    fn for_buffer(bytes: &[u8], share: &'a mut Share) -> Self {
+        Self {
+            left: bytes.len().saturating_mul(Self::TIMES),
+            share,
+        }
     }
 
     fn take(&mut self, cost: usize) -> Result<(), InvalidZtoc> {
-        self.0 = self
-            .0
+        self.left = self
+            .left
             .checked_sub(cost)
             .ok_or(InvalidZtoc::Want("no more content than fits in its bytes"))?;
-        Ok(())
+        Ok(self.share.grow(cost as u64)?)
     }
 
     fn copy(&mut self, bytes: &[u8]) -> Result<Vec<u8>, InvalidZtoc> {
-        self.take(bytes.len())?;
+        if bytes.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.take(bytes.len() + Self::ALLOCATION)?;
         Ok(bytes.to_vec())
     }
 }
 
-fn read_file(table: &Table<'_>, budget: &mut Budget) -> Result<FileMetadata, InvalidZtoc> {
-    budget.take(size_of::<FileMetadata>())?;
+fn read_file(table: &Table<'_>, budget: &mut Budget<'_>) -> Result<FileMetadata, InvalidZtoc> {
     let mut text = |slot| budget.copy(table.bytes(slot)?);
     Ok(FileMetadata {
         name: text(file::NAME)?,
@@ -117,16 +152,23 @@ fn read_file(table: &Table<'_>, budget: &mut Budget) -> Result<FileMetadata, Inv
         gid: table.u32(file::GID)?,
         devmajor: table.i64(file::DEVMAJOR)?,
         devminor: table.i64(file::DEVMINOR)?,
-        xattrs: table
-            .tables(file::XATTRS)?
-            .map(|record| {
+        xattrs: {
+            let records = table.tables(file::XATTRS)?;
+            budget.take(records.len() * size_of::<PaxRecord>())?;
+            let read = records.map(|record| {
                 let record = record?;
-                budget.take(size_of::<PaxRecord>())?;
                 Ok(PaxRecord {
                     key: budget.copy(record.bytes(xattr::KEY)?)?,
                     value: budget.copy(record.bytes(xattr::VALUE)?)?,
                 })
-            })
-            .collect::<Result<_, InvalidZtoc>>()?,
+            });
+            read.collect::<Result<_, InvalidZtoc>>()?
+        },
     })
+}
+
+impl From<Short> for InvalidZtoc {
+    fn from(Short { limit }: Short) -> Self {
+        Self::TooMuchMemory { limit }
+    }
 }

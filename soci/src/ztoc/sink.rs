@@ -2,49 +2,67 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::entries::Entries;
 use super::skip::SkipReason;
 use super::weight;
+use crate::memory::Share;
 use crate::oci::Digest;
-use crate::tar::{FileMetadata, TarReader};
+use crate::tar::{Entry, TarReader};
+
+/// FlatBuffers end at 2 GiB, whatever the limit.
+const LARGEST: u64 = (2 << 30) - (1 << 20);
 
 /// Receives a layer: its compressed bytes, span by span, and its decompressed bytes.
 pub(super) struct Sink {
     spans: Spans,
-    contents: Contents,
+    tar: TarReader,
+    entries: Entries,
+    needs_xattrs: bool,
+    single_member: bool,
     several_members: bool,
+    /// Bytes of checkpoints.
+    checkpoints: u64,
+    share: Share,
 }
 
 /// The contents and the spans of a whole layer.
 pub(super) struct Received {
-    pub files: Vec<FileMetadata>,
+    pub entries: Entries,
+    /// Whether any file has extended attributes or makes its directory opaque.
+    pub needs_xattrs: bool,
     /// Position at which the end of the tar was recognized, in bytes.
     pub uncompressed_size: u64,
     pub span_digests: Vec<Digest>,
+    /// Decompressed bytes before each span.
+    pub span_starts: Vec<u64>,
     /// Whether the layer has several members.
     pub several_members: bool,
+    /// The memory that all this takes.
+    pub share: Share,
 }
 
 impl Sink {
-    /// Creates the sink of a layer that is skipped if its zTOC would exceed `max_size` bytes.
-    pub(super) fn new(max_size: u64) -> Self {
+    /// Creates the sink of a layer whose parts take what they need of a share.
+    pub(super) fn new(single_member: bool, share: Share) -> Self {
         Self {
             spans: Spans::default(),
-            contents: Contents {
-                tar: TarReader::new(),
-                files: Vec::new(),
-                weighed: 0,
-                weight: 0,
-                max_weight: max_size,
-                skip: None,
-                over_limit: false,
-            },
+            tar: TarReader::new(),
+            entries: Entries::default(),
+            needs_xattrs: false,
+            single_member,
             several_members: false,
+            checkpoints: 0,
+            share,
         }
     }
 
     /// Notes that another member follows the first one.
-    pub(super) fn another_member(&mut self) {
+    pub(super) fn another_member(&mut self) -> Result<(), SkipReason> {
         self.several_members = true;
+        if self.single_member {
+            return Err(SkipReason::SeveralMembers);
+        }
+        Ok(())
     }
 
     /// Returns how many compressed bytes were received.
@@ -52,40 +70,62 @@ impl Sink {
         self.spans.position
     }
 
-    /// Whether the layer is skipped: checkpoints are of no use any more.
-    pub(super) fn is_skipped(&self) -> bool {
-        self.contents.skip.is_some()
+    /// Whether memory was short only because other layers held some.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.share.is_crowded()
     }
 
-    /// Whether the layer is skipped for the size of its zTOC: even decompressing is of no use.
-    pub(super) fn is_over_limit(&self) -> bool {
-        self.contents.over_limit
+    /// Takes memory for checkpoints that are about to be made.
+    pub(super) fn reserve(&mut self, checkpoints: usize) -> Result<(), SkipReason> {
+        self.share.grow(checkpoints as u64)?;
+        self.checkpoints += checkpoints as u64;
+        self.check_size()
     }
 
-    /// Starts a span, which ends the one before. With `shared`, it starts within that byte, the
-    /// last one received.
-    pub(super) fn start_span(&mut self, shared: Option<u8>) {
+    /// Starts a span `start` decompressed bytes into the layer, which ends the one before. With
+    /// `shared`, it starts within that byte, the last one received.
+    pub(super) fn start_span(&mut self, start: u64, shared: Option<u8>) -> Result<(), SkipReason> {
+        self.share.grow(weight::SPAN as u64)?;
+        self.check_size()?;
         let mut hasher = Sha256::new();
         hasher.update(shared.as_slice());
+        self.spans.starts.push(start);
         if let Some(hasher) = self.spans.current.replace(hasher) {
             self.spans.digests.push(hasher.into());
         }
+        Ok(())
     }
 
     /// Receives compressed bytes of the current span.
     pub(super) fn compressed(&mut self, bytes: &[u8]) {
-        if let Some(hasher) = &mut self.spans.current
-            && !self.contents.over_limit
-        {
+        if let Some(hasher) = &mut self.spans.current {
             hasher.update(bytes);
         }
         self.spans.position += bytes.len() as u64;
     }
 
-    /// Receives decompressed bytes, while the checkpoints made so far take `checkpoints` bytes.
-    pub(super) fn decompressed(&mut self, bytes: &[u8], checkpoints: usize) {
-        let spans = checkpoints + self.spans.digests.len() * weight::DIGEST;
-        self.contents.push(bytes, spans);
+    /// Receives decompressed bytes.
+    pub(super) fn decompressed(&mut self, bytes: &[u8]) -> Result<(), SkipReason> {
+        let Self {
+            tar,
+            entries,
+            needs_xattrs,
+            share,
+            ..
+        } = self;
+        tar.push(bytes, &mut |entry: &Entry<'_>| {
+            *needs_xattrs |= wants_xattrs(entry);
+            Ok::<_, SkipReason>(entries.add(entry, share)?)
+        })?;
+        self.check_size()
+    }
+
+    fn check_size(&self) -> Result<(), SkipReason> {
+        let digests = self.spans.starts.len() * weight::DIGEST;
+        if self.checkpoints + self.entries.written() + digests as u64 > LARGEST {
+            return Err(SkipReason::ZtocTooLarge { limit: LARGEST });
+        }
+        Ok(())
     }
 
     /// Ends the layer.
@@ -93,14 +133,14 @@ impl Sink {
         if let Some(hasher) = self.spans.current.take() {
             self.spans.digests.push(hasher.into());
         }
-        if let Some(reason) = self.contents.skip {
-            return Err(reason);
-        }
         Ok(Received {
-            uncompressed_size: self.contents.tar.finish()?,
-            files: self.contents.files,
+            uncompressed_size: self.tar.finish()?,
+            entries: self.entries,
+            needs_xattrs: self.needs_xattrs,
             span_digests: self.spans.digests,
+            span_starts: self.spans.starts,
             several_members: self.several_members,
+            share: self.share,
         })
     }
 }
@@ -109,51 +149,19 @@ impl Sink {
 #[derive(Default)]
 struct Spans {
     digests: Vec<Digest>,
+    starts: Vec<u64>,
     /// The span being hashed, once one has started.
     current: Option<Sha256>,
     /// Compressed bytes received.
     position: u64,
 }
 
-/// The files in the decompressed stream, and what they cost.
-struct Contents {
-    tar: TarReader,
-    files: Vec<FileMetadata>,
-    /// How many of the files are included in `weight`.
-    weighed: usize,
-    weight: u64,
-    max_weight: u64,
-    skip: Option<SkipReason>,
-    over_limit: bool,
-}
-
-impl Contents {
-    /// Parses decompressed bytes; `spans` is the weight of the spans made so far.
-    fn push(&mut self, bytes: &[u8], spans: usize) {
-        if self.skip.is_some() {
-            return;
-        }
-        let read = self.tar.push(bytes, &mut self.files);
-        // Entries before an error are weighed before the error counts, so that the outcome does
-        // not depend on the size of the pieces.
-        let new = &self.files[self.weighed..];
-        self.weight += new
+/// Whether a consumer that ignores extended attributes would mount this entry wrong.
+pub(super) fn wants_xattrs(entry: &Entry<'_>) -> bool {
+    let base = entry.name.rsplit(|&b| b == b'/').next();
+    base == Some(b".wh..wh..opq")
+        || entry
+            .records
             .iter()
-            .map(|file| weight::of_entry(file) as u64)
-            .sum::<u64>();
-        self.weighed = self.files.len();
-        if self.weight + spans as u64 > self.max_weight {
-            self.over_limit = true;
-            self.skip(SkipReason::ZtocTooLarge {
-                limit: self.max_weight,
-            });
-        } else if let Err(error) = read {
-            self.skip(error.into());
-        }
-    }
-
-    fn skip(&mut self, reason: SkipReason) {
-        self.files = Vec::new();
-        self.skip = Some(reason);
-    }
+            .any(|(key, _)| key.starts_with(b"SCHILY.xattr."))
 }

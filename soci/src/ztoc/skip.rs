@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::error::CorruptLayer;
+use crate::memory::Short;
 use crate::tar::TarError;
 
 /// Reason why a layer whose bytes are right has no zTOC.
@@ -63,12 +64,24 @@ pub enum SkipReason {
         /// The reason.
         reason: String,
     },
-    /// The zTOC would be too large.
+    /// Indexing it takes more memory than there is.
+    #[error("indexing it takes more memory than the limit of {limit} bytes")]
+    TooMuchMemory {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The zTOC would be larger than zTOCs can be.
     #[error("its zTOC would be larger than the limit of {limit} bytes")]
     ZtocTooLarge {
         /// The limit in bytes.
         limit: u64,
     },
+}
+
+impl From<Short> for SkipReason {
+    fn from(Short { limit }: Short) -> Self {
+        Self::TooMuchMemory { limit }
+    }
 }
 
 impl Serialize for SkipReason {

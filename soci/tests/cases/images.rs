@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use soci::oci::{ImageIndex, ImageManifest, media_type};
-use soci::{Error, LeftOutReason, Version, inspect, verify_indexes};
+use soci::{Error, LeftOutReason, MemoryBudget, Version, inspect, verify_indexes};
 
 use crate::layout::{GZIP_LAYER, Layout, gzip, tar};
 use crate::{all, case, indexed, publish, published};
@@ -138,7 +138,10 @@ async fn a_converted_layout_still_has_its_first_image() {
         "{found:?}"
     );
     assert_eq!(
-        verify_indexes(&image, &found).await.expect("read").findings,
+        verify_indexes(&image, &found, &MemoryBudget::default())
+            .await
+            .expect("read")
+            .findings,
         []
     );
 }

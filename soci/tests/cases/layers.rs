@@ -1,8 +1,8 @@
 //! Layers that cannot be read lazily: left out, whatever is wrong with them, as long as they have
 //! their digest and size.
 
-use soci::ztoc::{Builder, Compression, Outcome};
-use soci::{Error, LayoutImage, Version, inspect, verify_indexes};
+use soci::ztoc::{Builder, Compression};
+use soci::{Error, LayoutImage, MemoryBudget, Version, inspect, verify_indexes};
 
 use crate::layout::{GZIP_LAYER, Layout, gzip, tar};
 use crate::{all, case, publish, published, skipped};
@@ -126,6 +126,17 @@ fn inputs_with_an_odd_layer() {
 }
 
 #[test]
+fn a_layer_that_cannot_be_indexed_is_not_inflated_further() {
+    // A header that is none; the rest would fail in another way.
+    let layer = [gzip(&[1; 512]), vec![0; 100]].concat();
+    let mut builder = Builder::new(Compression::GZIP, Default::default());
+    let reason = builder.push(&layer).expect_err("no tar");
+    assert!(reason.to_string().contains("wrong checksum"), "{reason}");
+    assert_eq!(builder.push(b"anything"), Err(reason.clone()));
+    assert_eq!(builder.finish().expect_err("no tar"), reason);
+}
+
+#[test]
 fn single_layers() {
     let build = |name: &str| {
         let layer = std::fs::read(case("layers").join(name)).expect("a layer");
@@ -134,7 +145,7 @@ fn single_layers() {
     };
     build("trailing-zeros.tar.gz").expect_err("zeros are no member");
     match build("two-members.tar.gz") {
-        Ok(Outcome::Built(built)) => assert!(built.several_members),
+        Ok(built) => assert!(built.several_members),
         other => panic!("{other:?}"),
     }
 }
@@ -180,7 +191,9 @@ async fn layers_of_several_members_are_named() {
 
     let enabled = LayoutImage::named(layout.path(), "1-soci");
     let found = inspect(&enabled).await.expect("an index");
-    let verified = verify_indexes(&enabled, &found).await.expect("read");
+    let verified = verify_indexes(&enabled, &found, &MemoryBudget::default())
+        .await
+        .expect("read");
     assert_eq!(verified.findings, []);
     let [note] = &verified.notes[..] else {
         panic!("{:?}", verified.notes);
@@ -190,7 +203,10 @@ async fn layers_of_several_members_are_named() {
     let platform = &found.platforms[0];
     let mut several = Vec::new();
     for (ztoc, layer) in platform.indexes[0].ztocs.iter().zip(&platform.layers) {
-        let read = ztoc.read(&enabled).await.expect("a zTOC");
+        let read = ztoc
+            .read(&enabled, &MemoryBudget::default())
+            .await
+            .expect("a zTOC");
         let found = ztoc.has_several_members(&enabled, layer, &read).await;
         several.push(found.expect("a layer"));
     }

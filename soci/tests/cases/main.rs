@@ -2,6 +2,7 @@
 //! left out is reported.
 
 mod archives;
+mod budget;
 mod images;
 mod layers;
 mod layout;
@@ -16,9 +17,7 @@ use crate::memory::MemoryStore;
 
 /// Returns the path of an input.
 fn case(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../tests/cases")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/cases/{name}"))
 }
 
 /// Returns options with which even the smallest layer is indexed.

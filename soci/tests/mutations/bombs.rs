@@ -1,11 +1,12 @@
 //! Small input that unfolds to a great deal: refused, in little memory.
 
 use flate2::{Compress, Compression, FlushCompress};
-use soci::ztoc::{Builder, Checkpoints, EntryType, FileMetadata, Limits, Options, Outcome, Ztoc};
+use soci::MemoryBudget;
+use soci::ztoc::{Builder, Checkpoints, EntryType, FileMetadata, Options, SkipReason, Ztoc};
 
-use crate::bodies::MAX_ZTOC;
+use crate::bodies::MAX_MEMORY;
 use crate::ceiling::Meter;
-use crate::vectors::{layer_ceiling, ztoc_ceiling};
+use crate::vectors::ztoc_ceiling;
 
 /// Inflated size of the bombs in bytes.
 const PLAIN: usize = 4 << 30;
@@ -34,32 +35,24 @@ fn skips(meter: &Meter, content: &[u8], span_size: u64) {
     let blocks = blocks(content);
     let times = PLAIN / content.len();
     println!("{} bytes inflate to {PLAIN}", blocks.len() * times);
-    let push = |builder: &mut Builder| {
-        builder.push(&GZIP).expect("a header");
-        for _ in 0..times {
-            builder.push(&blocks).expect("sound blocks");
-        }
-    };
-    check(meter, span_size, push);
+    let pieces = std::iter::once(&GZIP[..]).chain(std::iter::repeat_n(&blocks[..], times));
+    check(meter, span_size, pieces);
 }
 
-fn check(meter: &Meter, span_size: u64, push: impl FnOnce(&mut Builder)) {
+fn check<'a>(meter: &Meter, span_size: u64, pieces: impl Iterator<Item = &'a [u8]>) {
     let options = Options::default()
         .with_span_size(span_size)
-        .with_limits(Limits::default().with_max_ztoc_size(MAX_ZTOC));
-    let (outcome, peak) = meter.peak_of(|| {
+        .with_memory(MemoryBudget::new(MAX_MEMORY));
+    let (pushed, peak) = meter.peak_of(|| {
         let mut builder = Builder::new(soci::ztoc::Compression::GZIP, options);
-        push(&mut builder);
-        builder.finish()
+        let pushed = pieces.map(|piece| builder.push(piece)).find(Result::is_err);
+        assert_eq!(pushed.clone().and_then(Result::err), builder.finish().err());
+        pushed
     });
-    match outcome {
-        Ok(Outcome::Skipped(reason)) => {
-            println!("{reason}; at most {peak} bytes");
-            assert!(reason.to_string().contains("limit"), "{reason}");
-        }
-        other => panic!("want a skip, got {other:?}"),
-    }
-    assert!(peak <= layer_ceiling(MAX_ZTOC), "{peak} bytes of memory");
+    println!("{pushed:?}; at most {peak} bytes");
+    let limit = MAX_MEMORY;
+    assert_eq!(pushed, Some(Err(SkipReason::TooMuchMemory { limit })));
+    assert!(peak as u64 <= limit, "{peak} bytes of memory");
 }
 
 fn header(name: &str, kind: u8, size: usize) -> Vec<u8> {
@@ -115,13 +108,9 @@ fn many_small_records() {
 fn many_borders_without_output() {
     let meter = Meter::alone();
     // Empty stored blocks: each is a border, and before any output each has a checkpoint.
-    check(&meter, 4 << 20, |builder| {
-        builder.push(&GZIP).expect("a header");
-        let blocks = [0, 0, 0, 0xff, 0xff].repeat(1000);
-        for _ in 0..1000 {
-            builder.push(&blocks).expect("sound blocks");
-        }
-    });
+    let blocks = [0, 0, 0, 0xff, 0xff].repeat(1000);
+    let blocks = std::iter::repeat_n(&blocks[..], 1000);
+    check(&meter, 4 << 20, std::iter::once(&GZIP[..]).chain(blocks));
 }
 
 /// Follows the offset at `at`.

@@ -1,7 +1,7 @@
 //! Ten thousand mutations of the golden vectors.
 //!
 //! Ceilings, in bytes of memory beyond the input:
-//! - building a zTOC with a limit of n bytes: [`layer_ceiling`];
+//! - building two zTOCs with a limit of n bytes, one of which is parsed: 4 n;
 //! - reading a zTOC of n bytes: [`ztoc_ceiling`].
 
 use std::io::{Read, Write};
@@ -17,13 +17,6 @@ use crate::mutate::{Dice, mutate, repair_checksums};
 
 const LAYERS: u64 = 6_000;
 const ZTOCS: u64 = 4_000;
-
-/// One PAX header may be 1 MiB long, and be taken apart into records of a few bytes each; it
-/// is weighed only with its entry. The rest is the metadata or the checkpoints, whose vector
-/// may just be growing, and the zTOC being written.
-pub(crate) fn layer_ceiling(limit: u64) -> usize {
-    (8 << 20) + 3 * limit as usize
-}
 
 /// Files may share strings up to 16 times the buffer, in vectors that may just be growing; then
 /// the zTOC is written again.
@@ -127,7 +120,7 @@ fn mutated_layers() {
         bytes
     };
     let sound = run(&meter, LAYERS, make, bodies::layer, |_| {
-        layer_ceiling(bodies::MAX_ZTOC)
+        4 * bodies::MAX_MEMORY as usize
     });
     assert!(
         sound > LAYERS as usize / 10,

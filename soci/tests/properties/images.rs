@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use soci::oci::{Descriptor, ImageIndex, ImageManifest, Platform, media_type};
 use soci::ztoc::SkipReason;
 use soci::{
-    Digest, EarlierIndexes, Inspection, Knowledge, Manifest, Options, Report, Version, index,
-    inspect, verify_indexes,
+    Digest, EarlierIndexes, Inspection, Knowledge, Manifest, MemoryBudget, Options, Report,
+    Version, index, inspect, verify_indexes,
 };
 
 use crate::archive::{ArchiveDraft, archive};
@@ -383,7 +383,7 @@ async fn check_converting_twice(image: &MemoryImage, options: &Options) {
         .filter_map(|i| i.digest)
         .collect();
     assert_eq!(found, built);
-    let findings = verify_indexes(&converted, &inspection).await;
+    let findings = verify_indexes(&converted, &inspection, &MemoryBudget::default()).await;
     assert_eq!(findings.expect("its own image").findings, []);
     check_freshness(image, &store, &inspection, options, &once.report).await;
 }

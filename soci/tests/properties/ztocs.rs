@@ -70,7 +70,7 @@ fn checkpoints() -> impl Strategy<Value = (Checkpoints, u64)> {
             let content = [vec![0; 1024], junk].concat();
             let layer = encoding.encode(&content).into();
             let built = build(&layer, compression(&encoding), span_size, &[]);
-            let ztoc = Ztoc::parse(&built.bytes).expect("own bytes");
+            let ztoc = Ztoc::parse(&built.to_bytes()).expect("own bytes");
             (ztoc.checkpoints, ztoc.compressed_size)
         });
     prop_oneof![plain, gzip]

@@ -77,7 +77,7 @@ async fn pushing_wants_more_rights() {
     .await;
     let bytes = content(1000);
     let image = fake.image();
-    let pushed = image.push_blob(Digest::of(&bytes), bytes.into());
+    let pushed = image.push_blob(Digest::of(&bytes), vec![bytes.into()]);
     pushed.await.expect("uploaded");
 }
 

@@ -97,7 +97,7 @@ async fn a_token_that_expires_within_an_upload_is_renewed() {
     let bytes = content(1000);
     let digest = Digest::of(&bytes);
     let image = fake.image_as_user();
-    let pushed = image.push_blob(digest, bytes.clone().into());
+    let pushed = image.push_blob(digest, vec![bytes.clone().into()]);
     pushed.await.expect("uploaded");
     let asked = fake.asked();
     let stored = asked.last().expect("requests");

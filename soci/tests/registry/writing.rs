@@ -15,7 +15,7 @@ fn session(asked: &Asked) -> Answer {
 
 async fn push(fake: &FakeRegistry, bytes: &[u8]) -> Result<()> {
     let (digest, bytes) = (Digest::of(bytes), bytes.to_vec());
-    fake.image().push_blob(digest, bytes.into()).await
+    fake.image().push_blob(digest, vec![bytes.into()]).await
 }
 
 fn unknown() -> Answer {
@@ -139,11 +139,11 @@ async fn another_host_takes_the_blob_but_not_the_credentials() {
     .await;
     let image = fake.image_as_user();
     let bytes = content(1000);
-    let pushed = image.push_blob(Digest::of(&bytes), bytes.clone().into());
+    let pushed = image.push_blob(Digest::of(&bytes), vec![bytes.clone().into()]);
     pushed.await.expect("uploaded");
     let error = refusal(
         image
-            .push_blob(Digest::of(&bytes), bytes.clone().into())
+            .push_blob(Digest::of(&bytes), vec![bytes.clone().into()])
             .await,
     );
     assert!(error.is_unauthorized(), "{error}");

@@ -79,11 +79,11 @@ impl Destination for MemoryStore {
                 want,
             });
         }
-        self.push_blob(want, bytes.freeze()).await
+        self.push_blob(want, vec![bytes.freeze()]).await
     }
 
-    async fn push_blob(&self, digest: Digest, bytes: Bytes) -> Result<()> {
-        lock(&self.blobs).insert(digest, bytes);
+    async fn push_blob(&self, digest: Digest, pieces: Vec<Bytes>) -> Result<()> {
+        lock(&self.blobs).insert(digest, pieces.concat().into());
         Ok(())
     }
 

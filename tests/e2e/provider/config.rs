@@ -46,6 +46,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("token = \"a\"", "token", "access_key is not"),
     ("profile = \"\"", "profile", "remove the argument"),
     ("max_retries = -1", "max_retries", "0 to 100"),
+    ("memory_limit = 64", "memory_limit", "128 to 1048576"),
     ("retry_mode = \"fast\"", "retry_mode", "adaptive"),
     (
         "shared_config_files = [\"\"]",

@@ -1,7 +1,10 @@
 //! Inspects an index, and reads a file through it, with the library.
 
 use anyhow::{Context as _, Result, bail};
-use soci::{Client, Credentials, LayerReader, RegistryImage, inspect};
+use soci::{Client, Credentials, LayerReader, MemoryBudget, RegistryImage, inspect};
+
+/// Maximum size of a file that is read, in bytes.
+const MAX_FILE: u64 = 1 << 20;
 
 fn open(image: &str) -> Result<RegistryImage> {
     Ok(Client::new()?.image(image.parse()?, Credentials::Anonymous))
@@ -21,7 +24,7 @@ pub(super) async fn read_file(image: &str, path: &str) -> Result<Vec<u8>> {
     for platform in inspect(&image).await?.platforms {
         let index = platform.indexes.first().context("no SOCI index")?;
         for inspected in index.ztocs.iter().rev() {
-            let ztoc = inspected.read(&image).await?;
+            let ztoc = inspected.read(&image, &MemoryBudget::default()).await?;
             if ztoc.file(path).is_err() {
                 continue;
             }
@@ -31,7 +34,7 @@ pub(super) async fn read_file(image: &str, path: &str) -> Result<Vec<u8>> {
                 .find(|layer| layer.digest == inspected.layer);
             let layer = layer.context("the zTOC is of another image")?;
             return Ok(LayerReader::new(&image, layer, &ztoc)?
-                .read_file(path)
+                .read_file(path, MAX_FILE)
                 .await?);
         }
     }

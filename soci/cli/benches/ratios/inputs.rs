@@ -4,8 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use flate2::Compression;
 use flate2::write::GzEncoder;
-use flate2::{Compress, Compression, Crc, FlushCompress};
+use tests::gzip::{Blocks, Member};
 
 const MIB: u64 = 1 << 20;
 
@@ -19,8 +20,8 @@ pub(crate) struct Layer {
 
 pub(crate) struct Inputs {
     pub layers: Vec<Layer>,
-    /// One to measure memory with.
-    pub huge: Layer,
+    /// Percent of the usual size.
+    pub scale: u64,
 }
 
 /// Makes the layers, those that are not there from an earlier run.
@@ -44,8 +45,7 @@ pub(crate) fn make() -> io::Result<Inputs> {
         make("incompressible", 256, &made_up(noise))?,
         make("highly compressible", 2048, &made_up(lines))?,
     ];
-    let huge = make("huge", 8192, &repeated)?;
-    Ok(Inputs { layers, huge })
+    Ok(Inputs { layers, scale })
 }
 
 fn layer(
@@ -201,46 +201,20 @@ fn lines(state: &mut u64, buffer: &mut [u8]) {
     }
 }
 
-/// A layer of files of 64 MiB that are all the same, so that it is compressed once: blocks that
-/// do not look back may stand any number of times.
-fn repeated(plain: u64, path: &Path) -> io::Result<()> {
+/// A layer of files of 64 MiB that are all the same, so that it is compressed once.
+pub(crate) fn repeated<W: Write>(plain: u64, to: W) -> io::Result<W> {
     let mut content = vec![0; 1 << 20];
     lines(&mut 1, &mut content);
-    let (mut blocks, mut blocks_crc) = (Vec::new(), Crc::new());
-    append(&mut blocks, &mut blocks_crc, &content);
-
+    let blocks = Blocks::of(&content);
     let size = 64 * MIB;
-    let mut file = BufWriter::new(File::create(path)?);
-    let mut crc = Crc::new();
-    file.write_all(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])?;
+    let mut member = Member::start(to)?;
     for number in 0..plain.div_ceil(size) {
         let mut header = header(size);
         header.set_path(format!("file{number}"))?;
         header.set_cksum();
-        let mut block = Vec::new();
-        append(&mut block, &mut crc, header.as_bytes());
-        file.write_all(&block)?;
-        for _ in 0..size / content.len() as u64 {
-            file.write_all(&blocks)?;
-            crc.combine(&blocks_crc);
-        }
+        member.repeat(&Blocks::of(header.as_bytes()), 1)?;
+        member.repeat(&blocks, size / content.len() as u64)?;
     }
-    let mut end = Vec::new();
-    append(&mut end, &mut crc, &[0; 1024]);
-    // An empty block that is the last one.
-    end.extend_from_slice(&[1, 0, 0, 0xff, 0xff]);
-    file.write_all(&end)?;
-    file.write_all(&crc.sum().to_le_bytes())?;
-    file.write_all(&crc.amount().to_le_bytes())?;
-    file.into_inner()?.sync_all()
-}
-
-/// Appends `content` as blocks that do not look back before them.
-fn append(blocks: &mut Vec<u8>, crc: &mut Crc, content: &[u8]) {
-    let mut deflate = Compress::new(Compression::new(6), false);
-    blocks.reserve(content.len() + 1000);
-    deflate
-        .compress_vec(content, blocks, FlushCompress::Full)
-        .expect("compressing into enough room");
-    crc.update(content);
+    member.repeat(&Blocks::of(&[0; 1024]), 1)?;
+    member.finish()
 }

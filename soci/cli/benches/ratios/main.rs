@@ -1,8 +1,8 @@
 //! Costs of the program, as ratios measured in one run.
 //!
 //! Absolute times say more of a machine than of a program, so every layer is also given to
-//! `gzip -dc`, and to the least that any one-pass program must do (see [`floor`]). The inputs
-//! are made once, out of this machine's files, and kept under `target/bench`. The reference
+//! `gzip -dc`, to `pigz -dc`, and to the least that any one-pass program must do (see [`floor`]). The
+//! inputs are made once, out of this machine's files, and kept under `target/bench`. The reference
 //! implementation gets them too if it is there (see [`reference`]).
 //!
 //! - `BENCH_SCALE=N`: inputs of N percent of their usual size;
@@ -11,6 +11,7 @@
 mod floor;
 mod inputs;
 mod measure;
+mod memory;
 mod reference;
 mod table;
 
@@ -25,9 +26,9 @@ fn main() -> ExitCode {
         return floor::run(Path::new(&layer)).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
     let met = inputs::make().and_then(|inputs| {
-        let met = table::print(&inputs)?;
-        reference::print(&inputs)?;
-        Ok(met)
+        let met = table::publish(&inputs.layers)?;
+        reference::publish(&inputs.layers)?;
+        Ok(memory::publish(inputs.scale)? && met)
     });
     match met {
         Ok(true) => ExitCode::SUCCESS,

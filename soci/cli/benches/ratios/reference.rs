@@ -5,22 +5,29 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use soci::ztoc::DEFAULT_SPAN_SIZE;
+use tests::cost::run;
+use tests::results::{Chart, Table};
 
-use crate::inputs::Inputs;
-use crate::measure::{cheapest, run};
+use crate::inputs::Layer;
+use crate::measure::cheapest;
 use crate::table::{RUNS, soci};
 
-/// Prints a table of both. The bytes they write are the same, or this fails.
-pub(crate) fn print(inputs: &Inputs) -> io::Result<()> {
+/// Publishes a table of both. The bytes they write are the same, or this fails.
+pub(crate) fn publish(layers: &[Layer]) -> io::Result<()> {
     let Some(program) = program()? else {
         println!("\nthe reference implementation is measured too once `make interop` has built it");
         return Ok(());
     };
-    println!(
-        "\n{:<20} {:>8} {:>9} {:>12}",
-        "layer", "soci", "reference", "of reference"
+    let mut table = Table::new(
+        "Building a zTOC with the reference implementation",
+        &format!(
+            "Processor time of the zTOC builder of soci-snapshotter for the same layers, the least of \
+             {RUNS} runs. Both write the same bytes."
+        ),
+        &["layer", "soci", "reference", "of reference"],
     );
-    for layer in &inputs.layers {
+    let mut ratios = Vec::new();
+    for layer in layers {
         let (mut ours, output) = soci(&layer.path);
         let (mut theirs, their_output) = reference(&program, &layer.path);
         // One run that does not count: afterwards the layer is in the page cache.
@@ -34,13 +41,23 @@ pub(crate) fn print(inputs: &Inputs) -> io::Result<()> {
         std::fs::remove_file(output)?;
         std::fs::remove_file(their_output)?;
         let [soci, reference] = cost.map(|cpu| cpu.as_secs_f64());
-        println!(
-            "{:<20} {soci:>6.2} s {reference:>7.2} s {:>12.2}",
-            layer.name,
-            soci / reference,
-        );
+        table.row([
+            layer.name.to_owned(),
+            format!("{soci:.2} s"),
+            format!("{reference:.2} s"),
+            format!("{:.2}", soci / reference),
+        ]);
+        ratios.push(soci / reference);
     }
-    Ok(())
+    table.chart = Some(Chart {
+        title: "Processor time for a layer (reference = 1)".to_owned(),
+        labels: layers.iter().map(|layer| layer.name.to_owned()).collect(),
+        series: vec![
+            ("soci".to_owned(), ratios),
+            ("reference".to_owned(), vec![1.0; layers.len()]),
+        ],
+    });
+    table.publish("reference")
 }
 
 fn reference(program: &Path, layer: &Path) -> (Command, PathBuf) {

@@ -4,21 +4,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use soci::ztoc::{Compression, WINDOW, Ztoc};
+use tests::cost::run;
+use tests::results::{Chart, Table};
 
-use crate::inputs::Inputs;
-use crate::measure::{cheapest, run};
+use crate::inputs::Layer;
+use crate::measure::cheapest;
 
 /// Processor time of `soci ztoc build`, at most so many times that of `gzip -dc`.
 const OF_GZIP: f64 = 0.42;
 /// And so many times the floor.
-const OF_FLOOR: f64 = 1.25;
-/// Memory at the peak, at most so many times the checkpoints and the zTOC.
-const OF_ZTOC: f64 = 2.0;
+const OF_FLOOR: f64 = 1.15;
 /// The CPU time of each command is the least of so many runs.
 pub(crate) const RUNS: usize = 3;
 
-const MIB: f64 = (1 << 20) as f64;
+const MB: f64 = 1e6;
 
 /// The command that is measured; Cargo has built it for this.
 pub(crate) fn soci(layer: &Path) -> (Command, PathBuf) {
@@ -32,61 +31,66 @@ pub(crate) fn soci(layer: &Path) -> (Command, PathBuf) {
     (command, output)
 }
 
-/// Prints the tables. Returns whether every target is met.
-pub(crate) fn print(inputs: &Inputs) -> io::Result<bool> {
+/// Publishes the table. Returns whether every target is met.
+pub(crate) fn publish(layers: &[Layer]) -> io::Result<bool> {
     let mut met = true;
-    println!(
-        "{:<20} {:>9} {:>9} {:>8} {:>8} {:>8} {:>9} {:>9}",
-        "layer", "plain", "gzip", "soci", "gzip -dc", "floor", "of gzip", "of floor"
+    let mut table = Table::new(
+        "Building a zTOC",
+        &format!(
+            "Processor time for a layer in a file, the least of {RUNS} runs of each program. The \
+             floor is a program that inflates the layer once and hashes it twice, with the same \
+             libraries. Targets: at most {OF_GZIP} of `gzip -dc`, and {OF_FLOOR} of the floor; `!` \
+             marks what is above. `pigz -dc` inflates in one thread as well, and reads, writes and \
+             checks in others."
+        ),
+        &[
+            "layer", "plain", "gzip", "soci", "floor", "pigz -dc", "gzip -dc", "of gzip",
+            "of pigz", "of floor",
+        ],
     );
-    for layer in &inputs.layers {
+    let mut series =
+        ["soci", "floor", "pigz -dc", "gzip -dc"].map(|name| (name.to_owned(), vec![]));
+    for layer in layers {
         // One run that does not count: afterwards the layer is in the page cache.
         let (mut command, output) = soci(&layer.path);
         run(&mut command)?;
-        let mut gzip = Command::new("gzip");
-        gzip.arg("-dc").arg(&layer.path);
+        let inflate = |program: &str| {
+            let mut command = Command::new(program);
+            command.arg("-dc").arg(&layer.path);
+            command
+        };
         let mut floor = Command::new(std::env::current_exe()?);
         floor.arg("floor").arg(&layer.path);
-        let cost = cheapest(RUNS, [command, gzip, floor])?;
+        let cost = cheapest(RUNS, [command, floor, inflate("pigz"), inflate("gzip")])?;
         std::fs::remove_file(output)?;
-        let [soci, gzip, floor] = cost.map(|cpu| cpu.as_secs_f64());
-        let (of_gzip, of_floor) = (soci / gzip, soci / floor);
-        println!(
-            "{:<20} {:>5.0} MiB {:>5.0} MiB {soci:>6.2} s {gzip:>6.2} s {floor:>6.2} s {} {}",
-            layer.name,
-            layer.plain as f64 / MIB,
-            std::fs::metadata(&layer.path)?.len() as f64 / MIB,
-            ratio(of_gzip, OF_GZIP, &mut met),
-            ratio(of_floor, OF_FLOOR, &mut met),
-        );
+        let cost = cost.map(|cpu| cpu.as_secs_f64());
+        let [soci, floor, pigz, gzip] = cost;
+        let packed = std::fs::metadata(&layer.path)?.len();
+        let sizes = [layer.plain, packed].map(|size| format!("{:.0} MB", size as f64 / MB));
+        let times = cost.map(|time| format!("{time:.2} s"));
+        let ratios = [
+            ratio(soci / gzip, OF_GZIP, &mut met),
+            format!("{:.2}", soci / pigz),
+            ratio(soci / floor, OF_FLOOR, &mut met),
+        ];
+        let cells = sizes.into_iter().chain(times).chain(ratios);
+        table.row(std::iter::once(layer.name.to_owned()).chain(cells));
+        for ((_, times), cost) in series.iter_mut().zip(cost) {
+            times.push(cost / gzip);
+        }
     }
-    println!("{:>69} {OF_GZIP:>8.2}  {OF_FLOOR:>8.2}", "at most");
-
-    let (mut command, output) = soci(&inputs.huge.path);
-    let memory = run(&mut command)?.memory as f64;
-    let bytes = std::fs::read(&output)?;
-    std::fs::remove_file(output)?;
-    let ztoc = Ztoc::parse(&bytes).map_err(io::Error::other)?;
-    let checkpoints = if ztoc.checkpoints.compression() == Compression::GZIP {
-        ztoc.checkpoints.spans() * WINDOW
-    } else {
-        0
-    };
-    let needed = (checkpoints + bytes.len()) as f64;
-    println!();
-    println!(
-        "memory for {:.0} MiB plain: {:.0} MiB at the peak, {:.0} MiB are checkpoints and zTOC:{} (at most {OF_ZTOC:.2})",
-        inputs.huge.plain as f64 / MIB,
-        memory / MIB,
-        needed / MIB,
-        ratio(memory / needed, OF_ZTOC, &mut met),
-    );
+    table.chart = Some(Chart {
+        title: "Processor time for a layer (gzip -dc = 1)".to_owned(),
+        labels: layers.iter().map(|layer| layer.name.to_owned()).collect(),
+        series: series.into(),
+    });
+    table.publish("ztoc")?;
     Ok(met)
 }
 
-/// A ratio, with a mark where it is over its target.
+/// A ratio, with a mark where it is above its target.
 fn ratio(ratio: f64, target: f64, met: &mut bool) -> String {
-    let over = ratio > target;
-    *met &= !over;
-    format!("{ratio:>8.2}{}", if over { '!' } else { ' ' })
+    let above = ratio > target;
+    *met &= !above;
+    format!("{ratio:.2}{}", if above { "!" } else { "" })
 }

@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
-use soci::ztoc::{Builder, Compression, Options, Outcome};
+use anyhow::{Context, Error, Result, anyhow, bail};
+use bytes::Bytes;
+use soci::ztoc::{Builder, Compression, Options, SkipReason};
 use tempfile::NamedTempFile;
 
 use crate::args::Compression as Choice;
@@ -40,22 +41,22 @@ pub(super) fn run(layer: &Path, output: &Path, options: Options, choice: Choice)
         },
     };
     let mut builder = Builder::new(compression, options);
+    let skipped = |reason| match reason {
+        SkipReason::Corrupt(error) => Error::new(error).context(name.clone()),
+        reason => anyhow!("{name}: no zTOC: {reason}"),
+    };
     while read > 0 {
-        builder.push(&piece[..read]).with_context(|| name.clone())?;
+        builder.push(&piece[..read]).map_err(skipped)?;
         read = fill(&mut *input, &mut piece).with_context(reading)?;
     }
-    match builder.finish().with_context(|| name.clone())? {
-        Outcome::Built(built) => {
-            output.write(&built.bytes)?;
-            let line = format!("{} {}", built.digest, built.bytes.len());
-            match output {
-                Output::Standard => note(&line),
-                _ => print(line + "\n")?,
-            }
-            Ok(Exit::Success)
-        }
-        Outcome::Skipped(reason) => bail!("{name}: no zTOC: {reason}"),
+    let built = builder.finish().map_err(skipped)?;
+    output.write(&built.pieces)?;
+    let line = format!("{} {}", built.digest, built.size);
+    match output {
+        Output::Standard => note(&line),
+        _ => print(line + "\n")?,
     }
+    Ok(Exit::Success)
 }
 
 /// Reads until the buffer is full or the input ends: a pipe gives less than asked for.
@@ -112,30 +113,34 @@ impl Output {
         }
     }
 
-    fn write(&self, bytes: &[u8]) -> Result<()> {
+    fn write(&self, pieces: &[Bytes]) -> Result<()> {
         match self {
-            Self::Standard => print(bytes),
+            Self::Standard => pieces.iter().try_for_each(print),
             Self::Device(path) => File::create(path)
-                .and_then(|mut file| file.write_all(bytes))
+                .and_then(|file| write_all(file, pieces))
                 .with_context(|| format!("writing {}", path.display())),
             Self::File(path) => {
-                replace(path, bytes).with_context(|| format!("writing {}", path.display()))
+                replace(path, pieces).with_context(|| format!("writing {}", path.display()))
             }
         }
     }
 }
 
 /// Writes a file so that no reader sees a part of it, and a failure leaves the old one.
-fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+fn replace(path: &Path, pieces: &[Bytes]) -> Result<()> {
     let directory = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
     let mut partial = new_file(directory)?;
-    partial.write_all(bytes)?;
+    write_all(&mut partial, pieces)?;
     partial.as_file().sync_all()?;
     partial.persist(path)?;
     Ok(())
+}
+
+fn write_all(mut to: impl Write, pieces: &[Bytes]) -> std::io::Result<()> {
+    pieces.iter().try_for_each(|piece| to.write_all(piece))
 }
 
 fn new_file(directory: &Path) -> std::io::Result<NamedTempFile> {

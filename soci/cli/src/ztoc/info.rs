@@ -4,16 +4,16 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde_json::json;
-use soci::Digest;
 use soci::ztoc::FileMetadata;
+use soci::{Digest, MemoryBudget};
 
 use super::parsed::{Parsed, read};
 use crate::exit::Exit;
 use crate::output::{print_json, print_lines};
 
 /// Prints what a zTOC contains.
-pub(super) fn run(path: &Path, as_json: bool) -> Result<Exit> {
-    let parsed = read(path)?;
+pub(super) fn run(path: &Path, as_json: bool, memory: &MemoryBudget) -> Result<Exit> {
+    let parsed = read(path, memory)?;
     if as_json {
         print_json(&json(&parsed))?;
     } else {

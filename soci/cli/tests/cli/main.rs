@@ -3,6 +3,7 @@
 mod completion;
 mod convert;
 mod image;
+mod memory;
 mod registry;
 mod reuse;
 mod streams;

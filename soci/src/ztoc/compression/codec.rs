@@ -3,8 +3,11 @@
 use std::fmt;
 use std::ops::Range;
 
+use bytes::Bytes;
+
 use crate::ztoc::error::{CorruptLayer, InvalidZtoc};
 use crate::ztoc::sink::Sink;
+use crate::ztoc::skip::SkipReason;
 
 /// A compression of layers.
 pub(in crate::ztoc) trait Codec: Send + Sync {
@@ -28,7 +31,7 @@ pub(in crate::ztoc) trait Codec: Send + Sync {
 
     /// Parses the checkpoints in a zTOC, and checks that every claim in them can be true of a layer
     /// of `compressed_size` bytes.
-    fn parse(&self, bytes: &[u8], compressed_size: u64) -> Result<Checkpoints, InvalidZtoc>;
+    fn parse(&self, bytes: Bytes, compressed_size: u64) -> Result<Checkpoints, InvalidZtoc>;
 
     /// Returns the checkpoint that starts span `index`, which exists.
     fn checkpoint<'a>(&self, checkpoints: &'a Checkpoints, index: usize) -> Checkpoint<'a>;
@@ -39,11 +42,12 @@ pub(in crate::ztoc) trait Codec: Send + Sync {
 
 /// A pass over a layer that makes its checkpoints.
 pub(in crate::ztoc) trait Scanner: Send {
-    /// Passes compressed bytes on to the sink, decompressed too, and starts spans.
-    fn push(&mut self, bytes: &[u8], sink: &mut Sink) -> Result<(), CorruptLayer>;
+    /// Passes compressed bytes on to the sink, decompressed too, and starts spans. Nothing is pushed
+    /// after an error.
+    fn push(&mut self, bytes: &[u8], sink: &mut Sink) -> Result<(), SkipReason>;
 
-    /// Ends the layer, and returns its checkpoints.
-    fn finish(self: Box<Self>, sink: &Sink) -> Result<Checkpoints, CorruptLayer>;
+    /// Ends the layer, and returns its checkpoints as a zTOC holds them, in pieces.
+    fn finish(self: Box<Self>, sink: &Sink) -> Result<Vec<Bytes>, CorruptLayer>;
 }
 
 /// Decompression that started at a checkpoint.
@@ -103,7 +107,7 @@ pub struct Checkpoints {
     span_size: u64,
     spans: usize,
     /// The serialized checkpoints. They are kept in this form because they are most of a zTOC.
-    bytes: Vec<u8>,
+    bytes: Bytes,
 }
 
 /// A position at which decompression can start.
@@ -136,7 +140,7 @@ impl Checkpoints {
         compression: Compression,
         span_size: u64,
         spans: usize,
-        bytes: Vec<u8>,
+        bytes: Bytes,
     ) -> Self {
         Self {
             compression,
@@ -162,7 +166,7 @@ impl Checkpoints {
     }
 
     /// Returns the checkpoints as a zTOC holds them.
-    pub fn as_bytes(&self) -> &[u8] {
+    pub fn as_bytes(&self) -> &Bytes {
         &self.bytes
     }
 

@@ -8,10 +8,13 @@
 //! Serialized: count (i32), span size (i64), then per checkpoint the compressed and the
 //! decompressed position (i64), the unused bits (u8) and the window, all little-endian.
 
+use bytes::Bytes;
+
 use super::codec::{Checkpoint, Checkpoints, Codec, Compression, Corrupt, Scanner, SpanDecoder};
 use super::inflate::{Inflater, StopAt, Wrapping};
 use crate::ztoc::error::{CorruptLayer, InvalidZtoc};
 use crate::ztoc::sink::Sink;
+use crate::ztoc::skip::SkipReason;
 
 /// Size of the window of a gzip checkpoint in bytes.
 pub const WINDOW: usize = 32 << 10;
@@ -20,6 +23,8 @@ pub const WINDOW: usize = 32 << 10;
 const HEAD: usize = 4 + 8;
 /// Size of one serialized checkpoint in bytes.
 const ENTRY: usize = 8 + 8 + 1 + WINDOW;
+/// Size of the pieces in which checkpoints are kept, in bytes: so they never move.
+const PIECE: usize = 16 * ENTRY;
 /// Room for output behind the window in bytes: large enough to keep calls few, small enough to
 /// stay in a core's cache.
 const OUTPUT: usize = 224 << 10;
@@ -54,7 +59,7 @@ impl Codec for Gzip {
         Box::new(GzipScanner::new(span_size))
     }
 
-    fn parse(&self, bytes: &[u8], compressed_size: u64) -> Result<Checkpoints, InvalidZtoc> {
+    fn parse(&self, bytes: Bytes, compressed_size: u64) -> Result<Checkpoints, InvalidZtoc> {
         parse(bytes, compressed_size).map_err(InvalidZtoc::Want)
     }
 
@@ -67,7 +72,7 @@ impl Codec for Gzip {
     }
 }
 
-fn parse(bytes: &[u8], compressed_size: u64) -> Result<Checkpoints, &'static str> {
+fn parse(bytes: Bytes, compressed_size: u64) -> Result<Checkpoints, &'static str> {
     let count = bytes.first_chunk().map(|count| i32::from_le_bytes(*count));
     let count = count.and_then(|count| usize::try_from(count).ok());
     let count = count.ok_or("checkpoints without a count")?;
@@ -78,13 +83,13 @@ fn parse(bytes: &[u8], compressed_size: u64) -> Result<Checkpoints, &'static str
     if count == 0 {
         return Err("at least one checkpoint");
     }
-    let span_size = word(bytes, 4);
+    let span_size = word(&bytes, 4);
     if i64::try_from(span_size).is_err() {
         return Err("a span size that is not negative");
     }
     let mut before = (0, 0);
     for index in 0..count {
-        let point = read(bytes, index);
+        let point = read(&bytes, index);
         let here = (point.compressed, point.uncompressed);
         if here.0 <= before.0 || here.1 < before.1 || here.0 > compressed_size {
             return Err("checkpoints in order and inside the layer");
@@ -101,12 +106,7 @@ fn parse(bytes: &[u8], compressed_size: u64) -> Result<Checkpoints, &'static str
         before = here;
     }
     let compression = Compression::new(&Gzip);
-    Ok(Checkpoints::new(
-        compression,
-        span_size,
-        count,
-        bytes.to_vec(),
-    ))
+    Ok(Checkpoints::new(compression, span_size, count, bytes))
 }
 
 /// Reads a checkpoint of a list that has that many.
@@ -129,8 +129,8 @@ fn word(bytes: &[u8], at: usize) -> u64 {
 struct GzipScanner {
     inflater: Inflater,
     span_size: u64,
-    /// The checkpoints so far, serialized.
-    checkpoints: Vec<u8>,
+    /// The checkpoints so far, serialized, [`PIECE`] bytes in each but the last.
+    checkpoints: Vec<Vec<u8>>,
     count: u32,
     /// Decompressed bytes so far, and at the last checkpoint.
     total: u64,
@@ -144,16 +144,16 @@ struct GzipScanner {
     complete: bool,
     /// The member has ended; if bytes follow, they are another.
     between_members: bool,
+    /// Whether another member may have started, of which there is nothing yet.
+    is_later: bool,
 }
 
 impl GzipScanner {
     fn new(span_size: u64) -> Self {
-        let mut checkpoints = vec![0; HEAD];
-        checkpoints[4..].copy_from_slice(&span_size.to_le_bytes());
         Self {
             inflater: Inflater::new(Wrapping::Gzip),
             span_size,
-            checkpoints,
+            checkpoints: Vec::new(),
             count: 0,
             total: 0,
             last_checkpoint: 0,
@@ -162,6 +162,7 @@ impl GzipScanner {
             last_byte: 0,
             complete: false,
             between_members: false,
+            is_later: false,
         }
     }
 
@@ -173,7 +174,7 @@ impl GzipScanner {
     }
 
     /// Inflates once. Returns whether all the room given was used.
-    fn step(&mut self, input: &mut &[u8], sink: &mut Sink) -> Result<bool, CorruptLayer> {
+    fn step(&mut self, input: &mut &[u8], sink: &mut Sink) -> Result<bool, SkipReason> {
         if self.filled == self.buffer.len() {
             self.buffer.copy_within(self.filled - WINDOW.., 0);
             self.filled = WINDOW;
@@ -181,46 +182,56 @@ impl GzipScanner {
         // No border counts before this much more output.
         let ahead = self.span_size - (self.total - self.last_checkpoint).min(self.span_size);
         let mut room = self.buffer.len() - self.filled;
-        let stop = if sink.is_skipped() {
-            StopAt::Never
-        } else if self.total == 0 || ahead == 0 {
+        let stop = if self.total == 0 || ahead == 0 {
             StopAt::Block
         } else {
             room = room.min(usize::try_from(ahead).unwrap_or(usize::MAX));
             StopAt::Never
         };
         let start = self.filled;
-        let step = self
-            .inflater
-            .step(input, &mut self.buffer[start..start + room], stop)
-            .map_err(|Corrupt| Self::corrupt(sink))?;
+        let output = &mut self.buffer[start..start + room];
+        let step = self.inflater.step(input, output, stop);
+        let corrupt = Self::corrupt(sink);
         let (taken, rest) = input.split_at(step.consumed);
         *input = rest;
         sink.compressed(taken);
         if let Some(&last) = taken.last() {
             self.last_byte = last;
         }
+        // Junk is no member.
+        if self.is_later && (step.produced > 0 || step.ended) {
+            self.is_later = false;
+            sink.another_member()?;
+        }
         self.filled += step.produced;
         self.total += step.produced as u64;
-        sink.decompressed(&self.buffer[start..self.filled], self.checkpoints.len());
+        sink.decompressed(&self.buffer[start..self.filled])?;
+        if step.corrupt {
+            return Err(corrupt.into());
+        }
         if step.ended {
             self.complete = true;
             self.between_members = true;
         } else if let (StopAt::Block, Some(bits)) = (stop, step.border)
             && (self.total == 0 || self.total - self.last_checkpoint > self.span_size)
         {
-            self.checkpoint(bits, sink);
+            self.checkpoint(bits, sink)?;
         }
         Ok(step.produced == room || (stop == StopAt::Block && step.border.is_some()))
     }
 
     /// Adds a checkpoint here, its window right-aligned in 32 KiB of zeros.
-    fn checkpoint(&mut self, bits: u8, sink: &mut Sink) {
+    fn checkpoint(&mut self, bits: u8, sink: &mut Sink) -> Result<(), SkipReason> {
+        if (self.count as usize * ENTRY).is_multiple_of(PIECE) {
+            sink.reserve(PIECE + 2 * size_of::<Vec<u8>>())?;
+            self.checkpoints.push(Vec::with_capacity(PIECE));
+        }
         let known = usize::try_from(self.total)
             .unwrap_or(usize::MAX)
             .min(WINDOW);
         let window = &self.buffer[self.filled - known..self.filled];
-        let list = &mut self.checkpoints;
+        let last = self.checkpoints.len() - 1;
+        let list = &mut self.checkpoints[last];
         list.extend_from_slice(&sink.position().to_le_bytes());
         list.extend_from_slice(&self.total.to_le_bytes());
         list.push(bits);
@@ -228,48 +239,33 @@ impl GzipScanner {
         list.extend_from_slice(window);
         self.count += 1;
         self.last_checkpoint = self.total;
-        sink.start_span((bits != 0).then_some(self.last_byte));
+        sink.start_span(self.total, (bits != 0).then_some(self.last_byte))
     }
 }
 
 impl Scanner for GzipScanner {
-    fn push(&mut self, mut input: &[u8], sink: &mut Sink) -> Result<(), CorruptLayer> {
-        loop {
-            if sink.is_over_limit() {
-                // Only the position still counts.
-                sink.compressed(input);
-                return Ok(());
-            }
-            if input.is_empty() {
-                return Ok(());
-            }
+    fn push(&mut self, mut input: &[u8], sink: &mut Sink) -> Result<(), SkipReason> {
+        while !input.is_empty() {
             if std::mem::take(&mut self.between_members) {
                 self.inflater.reset(Wrapping::Gzip);
                 self.complete = false;
-                sink.another_member();
+                self.is_later = true;
             }
             // The step that consumes the last input byte may leave output pending; it has then
             // filled the buffer, and goes on without input.
-            loop {
-                let full = self.step(&mut input, sink)?;
-                if !full || self.between_members || sink.is_over_limit() {
-                    break;
-                }
-            }
+            while self.step(&mut input, sink)? && !self.between_members {}
         }
+        Ok(())
     }
 
-    fn finish(mut self: Box<Self>, sink: &Sink) -> Result<Checkpoints, CorruptLayer> {
-        if !self.complete && !sink.is_over_limit() {
+    fn finish(self: Box<Self>, sink: &Sink) -> Result<Vec<Bytes>, CorruptLayer> {
+        if !self.complete {
             return Err(Self::corrupt(sink));
         }
-        self.checkpoints[..4].copy_from_slice(&self.count.to_le_bytes());
-        Ok(Checkpoints::new(
-            Compression::new(&Gzip),
-            self.span_size,
-            self.count as usize,
-            self.checkpoints,
-        ))
+        let mut head = self.count.to_le_bytes().to_vec();
+        head.extend_from_slice(&self.span_size.to_le_bytes());
+        let pieces = self.checkpoints.into_iter().map(Bytes::from);
+        Ok(std::iter::once(head.into()).chain(pieces).collect())
     }
 }
 
@@ -324,10 +320,13 @@ impl SpanDecoder for GzipDecoder {
                 self.trailer = None;
                 self.inflater.reset(Wrapping::Gzip);
             }
-            let step = self.inflater.step(bytes, &mut self.output, StopAt::Never)?;
+            let step = self.inflater.step(bytes, &mut self.output, StopAt::Never);
             bytes = &bytes[step.consumed..];
             if !sink(&self.output[..step.produced]) {
                 return Ok(());
+            }
+            if step.corrupt {
+                return Err(Corrupt);
             }
             if step.ended {
                 // Later members are read with their header and trailer.

@@ -13,8 +13,6 @@ use std::mem::{MaybeUninit, size_of};
 
 use libz_rs_sys as z;
 
-use super::codec::Corrupt;
-
 /// Where a call of [`Inflater::step`] returns before input or room are used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StopAt {
@@ -51,6 +49,8 @@ pub(super) struct Step {
     pub produced: usize,
     /// The member ended here, its checksum verified.
     pub ended: bool,
+    /// The input goes on with something else than it must; all output before that was produced.
+    pub corrupt: bool,
     /// Set if the call stopped right after a header, or after a block that is not its member's
     /// last: how many bits (0-7) of the last byte read are not used yet.
     pub border: Option<u8>,
@@ -117,12 +117,7 @@ impl Inflater {
     }
 
     /// Inflates from `input` to `output` until one is used up or the stop is reached.
-    pub(super) fn step(
-        &mut self,
-        input: &[u8],
-        output: &mut [u8],
-        stop: StopAt,
-    ) -> Result<Step, Corrupt> {
+    pub(super) fn step(&mut self, input: &[u8], output: &mut [u8], stop: StopAt) -> Step {
         // Counts are 32 bits wide; the rest is left for the next call.
         let input_len = u32::try_from(input.len()).unwrap_or(u32::MAX);
         let output_len = u32::try_from(output.len()).unwrap_or(u32::MAX);
@@ -139,18 +134,16 @@ impl Inflater {
         let code = unsafe { z::inflate(&raw mut *self.stream, flush) };
         let consumed = (input_len - self.stream.avail_in) as usize;
         let produced = (output_len - self.stream.avail_out) as usize;
-        // zlib reports a call that could do nothing as a buffer error, which it is not here.
-        if !matches!(code, z::Z_OK | z::Z_STREAM_END | z::Z_BUF_ERROR) {
-            return Err(Corrupt);
-        }
         let data_type = self.stream.data_type;
         let at_border = data_type & 128 != 0 && data_type & 64 == 0;
-        Ok(Step {
+        Step {
             consumed,
             produced,
             ended: code == z::Z_STREAM_END,
+            // zlib reports a call that could do nothing as a buffer error, which it is not here.
+            corrupt: !matches!(code, z::Z_OK | z::Z_STREAM_END | z::Z_BUF_ERROR),
             border: at_border.then_some((data_type & 7) as u8),
-        })
+        }
     }
 }
 

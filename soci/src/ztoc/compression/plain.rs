@@ -3,12 +3,14 @@
 //! In place of checkpoints a zTOC holds a small FlatBuffer, `TarZinfo`, with the span size and the
 //! size of the layer.
 
+use bytes::Bytes;
 use flatbuffers::FlatBufferBuilder;
 
 use super::codec::{Checkpoint, Checkpoints, Codec, Compression, Corrupt, Scanner, SpanDecoder};
 use crate::ztoc::error::{CorruptLayer, InvalidZtoc};
 use crate::ztoc::flatbuffer::{Table, tar_info};
 use crate::ztoc::sink::Sink;
+use crate::ztoc::skip::SkipReason;
 
 /// Version of `TarZinfo`.
 const VERSION: i32 = 2;
@@ -41,8 +43,8 @@ impl Codec for Plain {
         Box::new(PlainScanner { span_size })
     }
 
-    fn parse(&self, bytes: &[u8], compressed_size: u64) -> Result<Checkpoints, InvalidZtoc> {
-        let table = Table::root(bytes)?;
+    fn parse(&self, bytes: Bytes, compressed_size: u64) -> Result<Checkpoints, InvalidZtoc> {
+        let table = Table::root(&bytes)?;
         let not_negative = |value: i64, want| {
             let value = u64::try_from(value);
             value.map_err(|_| InvalidZtoc::Want(want))
@@ -86,7 +88,7 @@ impl Checkpoints {
         builder.push_slot(tar_info::SIZE, size as i64, 0);
         let root = builder.end_table(table);
         builder.finish_minimal(root);
-        let bytes = builder.finished_data().to_vec();
+        let bytes = Bytes::copy_from_slice(builder.finished_data());
         let spans = size.div_ceil(span_size) as usize;
         Self::new(Compression::new(&Plain), span_size, spans, bytes)
     }
@@ -97,27 +99,25 @@ struct PlainScanner {
 }
 
 impl Scanner for PlainScanner {
-    fn push(&mut self, mut bytes: &[u8], sink: &mut Sink) -> Result<(), CorruptLayer> {
+    fn push(&mut self, mut bytes: &[u8], sink: &mut Sink) -> Result<(), SkipReason> {
         while !bytes.is_empty() {
-            if sink.is_over_limit() {
-                sink.compressed(bytes);
-                return Ok(());
-            }
-            let into = sink.position() % self.span_size;
+            let position = sink.position();
+            let into = position % self.span_size;
             if into == 0 {
-                sink.start_span(None);
+                sink.start_span(position, None)?;
             }
             let room = usize::try_from(self.span_size - into).unwrap_or(usize::MAX);
             let (piece, rest) = bytes.split_at(room.min(bytes.len()));
             sink.compressed(piece);
-            sink.decompressed(piece, 0);
+            sink.decompressed(piece)?;
             bytes = rest;
         }
         Ok(())
     }
 
-    fn finish(self: Box<Self>, sink: &Sink) -> Result<Checkpoints, CorruptLayer> {
-        Ok(Checkpoints::uncompressed(self.span_size, sink.position()))
+    fn finish(self: Box<Self>, sink: &Sink) -> Result<Vec<Bytes>, CorruptLayer> {
+        let points = Checkpoints::uncompressed(self.span_size, sink.position());
+        Ok(vec![points.as_bytes().clone()])
     }
 }
 

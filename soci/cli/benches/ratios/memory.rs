@@ -1,0 +1,128 @@
+//! Memory at the peak: of large layers, and of layers that take as much as they can.
+
+use std::io;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use tests::cost;
+use tests::hostile;
+use tests::results::{Chart, Table};
+
+use crate::inputs::repeated;
+
+/// The memory of a function that has a whole processor, in bytes.
+const FUNCTION: u64 = 1769 << 20;
+/// Sizes of the tars of layers, in bytes. The last is what such a function has to index.
+const PLAIN: [u64; 5] = [
+    100_000_000,
+    1_000_000_000,
+    8_000_000_000,
+    40_000_000_000,
+    150_000_000_000,
+];
+/// Memory beside the zTOC, at most so many bytes.
+const BESIDE: u64 = 16 << 20;
+
+const MB: f64 = 1e6;
+
+/// Publishes both tables. Returns whether the limits are kept, and the large layers indexed.
+pub(crate) fn publish(scale: u64) -> io::Result<bool> {
+    let large = large(scale)?;
+    Ok(hostile()? && large)
+}
+
+fn large(scale: u64) -> io::Result<bool> {
+    let mut met = true;
+    let mut table = Table::new(
+        "Memory for large layers",
+        &format!(
+            "Memory at the peak of `soci ztoc build - --memory 1769MiB` for a layer that is made \
+             while it is read. Target: at most {} MB beside the zTOC, and 1769 MiB in all.",
+            BESIDE / 1_000_000
+        ),
+        &[
+            "plain",
+            "zTOC",
+            "memory at the peak",
+            "beside the zTOC",
+            "wall",
+        ],
+    );
+    let (mut labels, mut peaks) = (Vec::new(), Vec::new());
+    for plain in PLAIN {
+        let plain = plain * scale / 100;
+        let output = tempfile::NamedTempFile::new()?;
+        let started = Instant::now();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_soci"))
+            .args(["ztoc", "build", "-", "--output"])
+            .arg(output.path())
+            .args(["--memory", &FUNCTION.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()?;
+        // The pipe is closed at the end, which ends the layer.
+        let fed = repeated(plain, child.stdin.take().ok_or(io::ErrorKind::NotFound)?).map(drop);
+        let (built, cost) = cost::wait(child, started)?;
+        fed?;
+        let ztoc = std::fs::metadata(output.path())?.len();
+        let beside = cost.memory.saturating_sub(ztoc);
+        let kept = built && beside <= BESIDE && cost.memory <= FUNCTION;
+        met &= kept;
+        let label = format!("{:.1} GB", plain as f64 / 1e9);
+        table.row([
+            label.clone(),
+            format!("{:.1} MB", ztoc as f64 / MB),
+            format!(
+                "{:.0} MB{}",
+                cost.memory as f64 / MB,
+                if kept { "" } else { "!" }
+            ),
+            format!("{:.0} MB", beside as f64 / MB),
+            format!("{:.1} s", cost.wall.as_secs_f64()),
+        ]);
+        labels.push(label);
+        peaks.push(cost.memory as f64 / MB);
+    }
+    table.chart = Some(Chart {
+        title: "Memory at the peak for a layer of so much plain (MB)".to_owned(),
+        labels,
+        series: vec![("soci ztoc build".to_owned(), peaks)],
+    });
+    table.publish("memory")?;
+    Ok(met)
+}
+
+fn hostile() -> io::Result<bool> {
+    let mut met = true;
+    let mut table = Table::new(
+        "Memory for layers that take as much as they can",
+        &format!(
+            "Memory at the peak of `soci ztoc build - --memory 1769MiB` ({:.0} MB), and what it says \
+             of the layer.",
+            FUNCTION as f64 / MB
+        ),
+        &["layer of", "memory at the peak", "outcome"],
+    );
+    for hostile in hostile::all() {
+        let parts = FUNCTION / hostile.weight;
+        let (cost, refused) = hostile.build(env!("CARGO_BIN_EXE_soci"), parts, FUNCTION)?;
+        let kept = cost.memory <= FUNCTION;
+        met &= kept;
+        let outcome = if refused.is_some() {
+            "left out"
+        } else {
+            "indexed"
+        };
+        table.row([
+            hostile.name.to_owned(),
+            format!(
+                "{:.0} MB{}",
+                cost.memory as f64 / MB,
+                if kept { "" } else { "!" }
+            ),
+            outcome.to_owned(),
+        ]);
+    }
+    table.publish("hostile")?;
+    Ok(met)
+}

@@ -1,0 +1,69 @@
+//! Costs of a process.
+
+use std::io;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use wait4::{ResUse, Wait4 as _};
+
+/// Costs of a process that has ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Cost {
+    /// Time from its start to its end.
+    pub wall: Duration,
+    /// Processor time, the kernel's part included.
+    pub cpu: Duration,
+    /// Memory at the peak, in bytes.
+    pub memory: u64,
+    /// Bytes that it had the kernel write to a disk, those of its own children included.
+    pub written: u64,
+}
+
+impl Cost {
+    fn new(started: Instant, used: &ResUse, written: u64) -> Self {
+        Self {
+            wall: started.elapsed(),
+            cpu: used.rusage.utime + used.rusage.stime,
+            memory: used.rusage.maxrss,
+            written,
+        }
+    }
+}
+
+/// Waits for a child; returns whether it succeeded, and what it took since `started`.
+///
+/// # Errors
+/// When waiting fails.
+pub fn wait(child: Child, started: Instant) -> io::Result<(bool, Cost)> {
+    let before = written()?;
+    let used = child.wait4()?;
+    let written = written()?.saturating_sub(before);
+    Ok((used.status.success(), Cost::new(started, &used, written)))
+}
+
+/// Runs a command to its end, its output dropped.
+///
+/// # Errors
+/// When it cannot be run, or fails.
+pub fn run(command: &mut Command) -> io::Result<Cost> {
+    let started = Instant::now();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+    match wait(child, started)? {
+        (true, cost) => Ok(cost),
+        (false, _) => Err(io::Error::other(format!("{command:?}: it failed"))),
+    }
+}
+
+/// Returns how many bytes this process and the children that it has waited for have had written to a
+/// disk. Linux alone counts them.
+fn written() -> io::Result<u64> {
+    if !cfg!(target_os = "linux") {
+        return Ok(0);
+    }
+    let counts = std::fs::read_to_string("/proc/self/io")?;
+    let count = counts
+        .lines()
+        .find_map(|line| line.strip_prefix("write_bytes:"));
+    let count = count.and_then(|count| count.trim().parse().ok());
+    count.ok_or_else(|| io::Error::other("/proc/self/io: no write_bytes"))
+}

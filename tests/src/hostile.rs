@@ -1,0 +1,124 @@
+//! Layers that take as much memory as they can, and what they take.
+
+use std::io::{self, Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use tar::{EntryType, Header};
+
+use crate::cost::{self, Cost};
+use crate::gzip::{Blocks, Member};
+
+/// Span size of the layers, in bytes: the least.
+pub const SPAN_SIZE: u64 = 64 << 10;
+
+/// A layer of one part, over and over.
+pub struct Hostile {
+    /// Name for people.
+    pub name: &'static str,
+    part: Vec<u8>,
+    /// Bytes of memory that a part takes, about.
+    pub weight: u64,
+    /// Whether each part is a member of its own.
+    members: bool,
+}
+
+/// Returns layers that each take memory in another way.
+pub fn all() -> Vec<Hostile> {
+    let file = header("f", EntryType::Regular, 0);
+    let long_name = special(EntryType::GNULongName, vec![b'x'; 1 << 20]);
+    let mut long_record = b"1048576 k=".to_vec();
+    long_record.resize((1 << 20) - 1, b'v');
+    long_record.push(b'\n');
+    let long_record = special(EntryType::XHeader, long_record);
+    let records = (0..100_000).map(|number| format!("10 {number:05}=\n"));
+    let records = special(EntryType::XHeader, records.collect::<String>().into());
+    let one = |name, part: Vec<u8>, weight| Hostile {
+        name,
+        part,
+        weight,
+        members: false,
+    };
+    vec![
+        one("tiny files", file.repeat(1000), 1000 * 275),
+        one("long names", [&long_name[..], &file].concat(), 2 << 20),
+        one("long records", [&long_record[..], &file].concat(), 2 << 20),
+        one("small records", [&records[..], &file].concat(), 5_300_000),
+        one("spans", vec![0; 96 << 10], 33_000),
+        Hostile {
+            members: true,
+            ..one("members", vec![0; 96 << 10], 33_000)
+        },
+    ]
+}
+
+impl Hostile {
+    /// Writes a layer of so many parts. Says nothing of a reader that has gone: it has seen enough.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn write(&self, to: impl Write, parts: u64) -> io::Result<()> {
+        match self.try_write(to, parts) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written,
+        }
+    }
+
+    fn try_write(&self, to: impl Write, parts: u64) -> io::Result<()> {
+        let blocks = Blocks::of(&self.part);
+        let mut member = Member::start(to)?;
+        for _ in 0..parts {
+            member.repeat(&blocks, 1)?;
+            if self.members {
+                member = Member::start(member.finish()?)?;
+            }
+        }
+        member.repeat(&Blocks::of(&[0; 1024]), 1)?;
+        member.finish().map(drop)
+    }
+
+    /// Gives a layer of so many parts to `soci ztoc build` with `memory` bytes at most. Returns what it
+    /// took, and why the layer cannot be indexed, if it cannot.
+    ///
+    /// # Errors
+    /// When the program cannot be run.
+    pub fn build(&self, soci: &str, parts: u64, memory: u64) -> io::Result<(Cost, Option<String>)> {
+        let started = Instant::now();
+        let mut child = Command::new(soci)
+            .args(["ztoc", "build", "-", "--output", "/dev/null"])
+            .args(["--span-size", &SPAN_SIZE.to_string()])
+            .args(["--memory", &memory.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        self.feed(&mut child, parts)?;
+        let mut errors = String::new();
+        let stderr = child.stderr.take().ok_or(io::ErrorKind::NotFound)?;
+        stderr.take(64 << 10).read_to_string(&mut errors)?;
+        let (built, cost) = cost::wait(child, started)?;
+        Ok((cost, (!built).then_some(errors)))
+    }
+
+    fn feed(&self, child: &mut Child, parts: u64) -> io::Result<()> {
+        let stdin = child.stdin.take().ok_or(io::ErrorKind::NotFound)?;
+        self.write(stdin, parts)
+    }
+}
+
+fn header(name: &str, kind: EntryType, size: usize) -> Vec<u8> {
+    let mut header = Header::new_ustar();
+    header.set_entry_type(kind);
+    header.set_size(size as u64);
+    header.set_mode(0o644);
+    header.set_path(name).expect("a short name");
+    header.set_cksum();
+    header.as_bytes().to_vec()
+}
+
+/// Returns a special header with its content.
+fn special(kind: EntryType, mut content: Vec<u8>) -> Vec<u8> {
+    let header = header("special", kind, content.len());
+    content.resize(content.len().next_multiple_of(512), 0);
+    [header, content].concat()
+}

@@ -1,0 +1,173 @@
+//! Results of `make bench`: tables that are printed, and kept for docs/benchmarks.md.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+/// Environment variable that names the directory where results are kept.
+pub const DIRECTORY_VARIABLE: &str = "SOCI_BENCH_RESULTS";
+
+/// Measurements of one benchmark.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// Heading of its section.
+    pub title: String,
+    /// Sentences on the measurements and their targets.
+    pub note: String,
+    /// Headings of the columns. The first names what is measured, the others have numbers.
+    pub columns: Vec<String>,
+    /// Cells, row by row.
+    pub rows: Vec<Vec<String>>,
+    /// The same as bars.
+    pub chart: Option<Chart>,
+}
+
+/// Bars: a group for each label, with one bar of each series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chart {
+    /// Caption, with the unit.
+    pub title: String,
+    /// Names of the groups.
+    pub labels: Vec<String>,
+    /// A name and a number for each group.
+    pub series: Vec<(String, Vec<f64>)>,
+}
+
+impl Table {
+    /// Creates a table without rows.
+    pub fn new(title: &str, note: &str, columns: &[&str]) -> Self {
+        Self {
+            title: title.to_owned(),
+            note: note.to_owned(),
+            columns: columns.iter().map(|&column| column.to_owned()).collect(),
+            rows: Vec::new(),
+            chart: None,
+        }
+    }
+
+    /// Adds a row.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    /// Returns the table in Markdown, its columns aligned.
+    pub fn markdown(&self) -> String {
+        let width = |column: usize| {
+            let cells = std::iter::once(&self.columns).chain(&self.rows);
+            let cells = cells.filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
+        let line = |cells: &[String]| {
+            let cells = cells.iter().zip(&widths).enumerate();
+            let cells = cells.map(|(column, (cell, &width))| match column {
+                0 => format!(" {cell:<width$} |"),
+                _ => format!(" {cell:>width$} |"),
+            });
+            format!("|{}\n", cells.collect::<String>())
+        };
+        let rule = widths.iter().enumerate().map(|(column, &width)| {
+            let end = if column == 0 { ' ' } else { ':' };
+            format!(" {}{end}|", "-".repeat(width))
+        });
+        let rule = format!("|{}\n", rule.collect::<String>());
+        let rows = self.rows.iter().map(|row| line(row));
+        format!("{}{rule}{}", line(&self.columns), rows.collect::<String>())
+    }
+
+    /// Prints the table, and keeps it as `name` where results are kept.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn publish(&self, name: &str) -> io::Result<()> {
+        println!("\n{}\n\n{}", self.title, self.markdown());
+        match std::env::var_os(DIRECTORY_VARIABLE) {
+            Some(directory) => {
+                let path = PathBuf::from(directory).join(name).with_extension("json");
+                std::fs::write(path, self.to_json().to_string())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Reads a table that was kept.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn read(directory: &Path, name: &str) -> io::Result<Self> {
+        let path = directory.join(name).with_extension("json");
+        let error = |error: String| io::Error::other(format!("{}: {error}", path.display()));
+        let text = std::fs::read_to_string(&path).map_err(|cause| error(cause.to_string()))?;
+        let json = serde_json::from_str(&text).map_err(|cause| error(cause.to_string()))?;
+        Self::from_json(&json).ok_or_else(|| error("no table".to_owned()))
+    }
+
+    fn to_json(&self) -> Value {
+        let chart = self.chart.as_ref().map(
+            |chart| json!({"title": chart.title, "labels": chart.labels, "series": chart.series}),
+        );
+        json!({
+            "title": self.title,
+            "note": self.note,
+            "columns": self.columns,
+            "rows": self.rows,
+            "chart": chart,
+        })
+    }
+
+    fn from_json(json: &Value) -> Option<Self> {
+        let chart = match &json["chart"] {
+            Value::Null => None,
+            chart => Some(Chart {
+                title: chart["title"].as_str()?.to_owned(),
+                labels: strings(&chart["labels"])?,
+                series: each(&chart["series"], |series| {
+                    let numbers = each(&series[1], Value::as_f64)?;
+                    Some((series[0].as_str()?.to_owned(), numbers))
+                })?,
+            }),
+        };
+        Some(Self {
+            title: json["title"].as_str()?.to_owned(),
+            note: json["note"].as_str()?.to_owned(),
+            columns: strings(&json["columns"])?,
+            rows: each(&json["rows"], strings)?,
+            chart,
+        })
+    }
+}
+
+fn each<T>(list: &Value, read: impl FnMut(&Value) -> Option<T>) -> Option<Vec<T>> {
+    list.as_array()?.iter().map(read).collect()
+}
+
+fn strings(list: &Value) -> Option<Vec<String>> {
+    each(list, |text| text.as_str().map(str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_read_as_it_was_kept() {
+        let mut table = Table::new("Speed", "Of things.", &["thing", "time"]);
+        table.row(["a longer one", "1.25 s"].map(str::to_owned));
+        table.row(["b", "0.5 s"].map(str::to_owned));
+        assert_eq!(Table::from_json(&table.to_json()), Some(table.clone()));
+        table.chart = Some(Chart {
+            title: "Seconds".to_owned(),
+            labels: vec!["a".to_owned(), "b".to_owned()],
+            series: vec![("time".to_owned(), vec![1.25, 0.5])],
+        });
+        assert_eq!(Table::from_json(&table.to_json()), Some(table.clone()));
+        let want = "\
+| thing        |   time |
+| ------------ | -----: |
+| a longer one | 1.25 s |
+| b            |  0.5 s |
+";
+        assert_eq!(table.markdown(), want);
+    }
+}
