@@ -11,11 +11,13 @@ use tests::image::{Compression, Layout, MediaTypes, noise};
 use tests::points::{Moment, Points};
 use tests::upload;
 use tfplugin_sdk::Value;
-use tfplugin_sdk::testing::{Client, Instance, Plugin};
+use tfplugin_sdk::testing::{Answer, Client, Error, Instance, Plugin};
 
 const INDEX: &str = "soci_index";
 const BUILDER: &str = "soci_index_builder";
 const REPOSITORY: &str = "shop/web";
+/// Summary of the error for a builder that is complete: nothing tells it from somebody else's.
+const COMPLETE: &str = "Builder exists already";
 
 /// Kills of a provider that creates an index, and images that they are about.
 const OF_INDEXES: usize = 30;
@@ -84,9 +86,9 @@ impl Scene {
             tokio::time::sleep(point.pause).await;
         };
         let none = Instance::default();
-        let created = client.apply(self.type_name, config, &none);
-        let created = match select(Box::pin(created), Box::pin(reached)).await {
-            Either::Left((created, _)) => Some(created?.ok()?),
+        let answer = client.apply(self.type_name, config, &none);
+        let created = match select(Box::pin(answer), Box::pin(reached)).await {
+            Either::Left((answer, _)) => created(answer)?,
             Either::Right(_) => None,
         };
         plugin.process.child.kill()?;
@@ -102,7 +104,10 @@ impl Scene {
             let (config, none) = (resource.config, Instance::default());
             let created = match resource.created {
                 Some(created) => created,
-                None => client.apply(self.type_name, &config, &none).await?.ok()?,
+                None => match created(client.apply(self.type_name, &config, &none).await)? {
+                    Some(created) => created,
+                    None => self.import(&client, &resource.name).await?,
+                },
             };
             complete.push((config, created));
         }
@@ -121,6 +126,15 @@ impl Scene {
         Ok(found)
     }
 
+    /// Imports a resource, as the message of [`COMPLETE`] says.
+    async fn import(&self, client: &Client, id: &str) -> Result<Instance> {
+        let imported = client.import(self.type_name, id).await?.ok()?;
+        let [imported] = &imported[..] else {
+            return Err(format!("{id}: {} resources", imported.len()).into());
+        };
+        Ok(client.read(self.type_name, imported).await?.ok()?)
+    }
+
     /// Removes resources.
     async fn destroy(&self, instances: &[Instance]) -> Result<()> {
         let (plugin, client) = self.start().await?;
@@ -135,6 +149,17 @@ impl Scene {
 
     fn digests(&self) -> Result<BTreeSet<String>> {
         Ok(self.aws.digests(REPOSITORY)?.into_iter().collect())
+    }
+}
+
+/// Returns what was created; nothing if a provider had completed it and was killed before it said so.
+fn created(answer: Result<Answer<Instance>, Error>) -> Result<Option<Instance>> {
+    match answer.and_then(Answer::ok) {
+        Ok(created) => Ok(Some(created)),
+        Err(Error::Diagnostics(found)) if found.iter().any(|one| one.summary == COMPLETE) => {
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -260,16 +285,13 @@ async fn a_builder_is_completed_after_any_kill() -> Result<()> {
     assert!(aws.account()?.is_empty());
     let points = Points::choose(OF_BUILDERS)?;
 
-    let begun = (0..BUILDERS).map(|number| {
-        let name = format!("b{number}");
-        let (config, created) = (builder(&name), None);
-        Begun {
-            name,
-            config,
-            created,
-        }
-    });
-    let mut begun: Vec<Begun> = begun.collect();
+    let unknown = |name: String| Begun {
+        config: builder(&name),
+        name,
+        created: None,
+    };
+    let names = (0..BUILDERS).map(|number| format!("b{number}"));
+    let mut begun: Vec<Begun> = names.map(unknown).collect();
     let mut seen = Vec::new();
     for (number, point) in points.of_requests(requests).enumerate() {
         let resource = turn(&mut begun, number);
@@ -283,10 +305,15 @@ async fn a_builder_is_completed_after_any_kill() -> Result<()> {
         begun.iter().filter(|begun| begun.created.is_some()).count(),
     );
 
+    // Killed after its last request, before its answer.
+    let last = unknown("last".to_owned());
+    scene.create(&last.config).await?;
+    begun.push(last);
+
     let instances = scene.complete(begun).await?;
-    let account = aws.account()?;
-    assert_eq!(account.functions.len(), complete.functions.len() * BUILDERS);
-    assert_eq!(account.rules.len(), complete.rules.len() * BUILDERS);
+    let (account, builders) = (aws.account()?, BUILDERS + 1);
+    assert_eq!(account.functions.len(), complete.functions.len() * builders);
+    assert_eq!(account.rules.len(), complete.rules.len() * builders);
     scene.destroy(&instances).await?;
     assert!(aws.account()?.is_empty(), "{points}: {:#?}", aws.account()?);
     Ok(())
