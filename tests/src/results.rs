@@ -67,10 +67,13 @@ impl Table {
             });
             format!("|{}\n", cells.collect::<String>())
         };
-        let rule = widths.iter().enumerate().map(|(column, &width)| {
-            let end = if column == 0 { ' ' } else { ':' };
-            format!(" {}{end}|", "-".repeat(width))
-        });
+        let rule = widths
+            .iter()
+            .enumerate()
+            .map(|(column, &width)| match column {
+                0 => format!(" {} |", "-".repeat(width)),
+                _ => format!(" {}: |", "-".repeat(width.saturating_sub(1))),
+            });
         let rule = format!("|{}\n", rule.collect::<String>());
         let rows = self.rows.iter().map(|row| line(row));
         format!("{}{rule}{}", line(&self.columns), rows.collect::<String>())
