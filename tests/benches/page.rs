@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 use tests::results::{Chart, Table};
 use tests::workspace;
 
@@ -98,7 +99,7 @@ fn draw(chart: &Chart, file: &Path) -> Result<()> {
         .series
         .iter()
         .flat_map(|(_, values)| values.iter().copied());
-    let most = values.fold(0.0, f64::max) * 1.1;
+    let most = values.fold(0.0, f64::max) * 1.25;
     let bars = u32::try_from(bars)?;
     let area = SVGBackend::new(file, (WIDTH, height)).into_drawing_area();
     area.fill(&WHITE)?;
@@ -114,6 +115,7 @@ fn draw(chart: &Chart, file: &Path) -> Result<()> {
         .disable_y_mesh()
         .disable_y_axis()
         .y_labels(0)
+        .x_max_light_lines(0)
         .draw()?;
     let each = u32::try_from(chart.series.len())? + 1;
     // Groups and their bars from the top down.
@@ -136,12 +138,12 @@ fn draw(chart: &Chart, file: &Path) -> Result<()> {
             .label(name)
             .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour.filled()));
     }
-    let style = ("sans-serif", 13).into_font();
+    let style = ("sans-serif", 13).into_text_style(&area);
+    let style = style.pos(Pos::new(HPos::Right, VPos::Center));
+    let middle = f64::from(each - 1) / 2.0;
     for (group, label) in chart.labels.iter().enumerate() {
-        let (x, y) = context.backend_coord(&(0.0, bar(group, 0)?));
-        let (width, _) = style.box_size(label)?;
-        let at = (x - i32::try_from(width)? - 8, y);
-        area.draw(&Text::new(label.clone(), at, style.clone()))?;
+        let (x, y) = context.backend_coord(&(0.0, bar(group, 0)? - middle));
+        area.draw(&Text::new(label.clone(), (x - 8, y), style.clone()))?;
     }
     if chart.series.len() > 1 {
         context
