@@ -1,7 +1,7 @@
 //! `memory_limit`: the memory that all indexing takes together.
 
 use soci::MemoryBudget;
-use tfplugin_sdk::{Attribute, Diagnostic, Value, validators};
+use tfplugin_sdk::{Attribute, Diagnostic, Field, Value, validators};
 
 /// Name of the attribute.
 const NAME: &str = "memory_limit";
@@ -20,14 +20,35 @@ pub(crate) fn attribute() -> Attribute {
         .validate(validators::number_range(128..=1 << 20))
 }
 
-/// Returns the budget of a configuration.
+/// Returns the budget of a configuration. While the limit is unknown, which it is only in a plan, it is
+/// the default.
 ///
 /// # Errors
 /// When the limit is not a whole number.
 pub(crate) fn budget(config: &Value) -> Result<MemoryBudget, Diagnostic> {
-    let limit: Option<u64> = config
+    let limit: Field<u64> = config
         .get(NAME)
         .to()
         .map_err(|error| Diagnostic::error("Invalid memory limit", error.to_string()).at(NAME))?;
-    Ok(MemoryBudget::of_process(limit.unwrap_or(DEFAULT) << 20))
+    let limit = match limit {
+        Field::Known(limit) => limit,
+        Field::Null | Field::Unknown => DEFAULT,
+    };
+    Ok(MemoryBudget::of_process(limit << 20))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_is_not_known_yet_is_the_default() {
+        let limit = |value: Value| budget(&Value::object([(NAME, value)])).map(|of| of.limit());
+        let default = limit(Value::Null).ok();
+        assert!(default.is_some());
+        assert_eq!(limit(Value::Unknown).ok(), default);
+        assert_eq!(limit(1024_i64.into()).ok(), default);
+        assert_ne!(limit(2048_i64.into()).ok(), default);
+        assert!(limit("much".into()).is_err());
+    }
 }
