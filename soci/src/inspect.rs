@@ -136,7 +136,8 @@ impl ZtocInspection {
     }
 }
 
-/// A zTOC that was read. It holds its memory's share of the budget.
+/// A zTOC that was read. It holds its memory's share of the budget: drop it before you read another
+/// with the same budget, or both may wait for a layer that waits for this one.
 #[derive(Debug)]
 pub struct ReadZtoc {
     ztoc: Ztoc,

@@ -1,7 +1,7 @@
 //! Costs of a process.
 
-use std::io;
-use std::process::{Child, Command, Stdio};
+use std::io::{self, Read};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use wait4::{ResUse, Wait4 as _};
@@ -51,6 +51,32 @@ pub fn run(command: &mut Command) -> io::Result<Cost> {
     match wait(child, started)? {
         (true, cost) => Ok(cost),
         (false, _) => Err(io::Error::other(format!("{command:?}: it failed"))),
+    }
+}
+
+/// Runs a command to its end, which reads what `write` writes, its output dropped. Returns what it
+/// took, and what it said if it failed.
+///
+/// # Errors
+/// When it cannot be run or written to. A command that reads no further has seen enough.
+pub fn feed(
+    command: &mut Command,
+    write: impl FnOnce(ChildStdin) -> io::Result<()>,
+) -> io::Result<(Cost, Option<String>)> {
+    let started = Instant::now();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let fed = write(child.stdin.take().ok_or(io::ErrorKind::NotFound)?);
+    let mut errors = String::new();
+    let stderr = child.stderr.take().ok_or(io::ErrorKind::NotFound)?;
+    stderr.take(64 << 10).read_to_string(&mut errors)?;
+    let (succeeded, cost) = wait(child, started)?;
+    match fed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok((cost, (!succeeded).then_some(errors))),
     }
 }
 

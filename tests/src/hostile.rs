@@ -1,8 +1,7 @@
 //! Layers that take as much memory as they can, and what they take.
 
-use std::io::{self, Read, Write};
-use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::io::{self, Write};
+use std::process::Command;
 
 use tar::{EntryType, Header};
 
@@ -53,18 +52,7 @@ pub fn all() -> Vec<Hostile> {
 }
 
 impl Hostile {
-    /// Writes a layer of so many parts. Says nothing of a reader that has gone: it has seen enough.
-    ///
-    /// # Errors
-    /// When writing fails.
-    pub fn write(&self, to: impl Write, parts: u64) -> io::Result<()> {
-        match self.try_write(to, parts) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            written => written,
-        }
-    }
-
-    fn try_write(&self, to: impl Write, parts: u64) -> io::Result<()> {
+    fn write(&self, to: impl Write, parts: u64) -> io::Result<()> {
         let blocks = Blocks::of(&self.part);
         let mut member = Member::start(to)?;
         for _ in 0..parts {
@@ -83,26 +71,12 @@ impl Hostile {
     /// # Errors
     /// When the program cannot be run.
     pub fn build(&self, soci: &str, parts: u64, memory: u64) -> io::Result<(Cost, Option<String>)> {
-        let started = Instant::now();
-        let mut child = Command::new(soci)
+        let mut command = Command::new(soci);
+        command
             .args(["ztoc", "build", "-", "--output", "/dev/null"])
             .args(["--span-size", &SPAN_SIZE.to_string()])
-            .args(["--memory", &memory.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        self.feed(&mut child, parts)?;
-        let mut errors = String::new();
-        let stderr = child.stderr.take().ok_or(io::ErrorKind::NotFound)?;
-        stderr.take(64 << 10).read_to_string(&mut errors)?;
-        let (built, cost) = cost::wait(child, started)?;
-        Ok((cost, (!built).then_some(errors)))
-    }
-
-    fn feed(&self, child: &mut Child, parts: u64) -> io::Result<()> {
-        let stdin = child.stdin.take().ok_or(io::ErrorKind::NotFound)?;
-        self.write(stdin, parts)
+            .args(["--memory", &memory.to_string()]);
+        cost::feed(&mut command, |to| self.write(to, parts))
     }
 }
 

@@ -34,6 +34,31 @@ pub struct Chart {
     pub series: Vec<(String, Vec<f64>)>,
 }
 
+/// Targets of measurements: whether all of them were met so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Targets {
+    met: bool,
+}
+
+impl Default for Targets {
+    fn default() -> Self {
+        Self { met: true }
+    }
+}
+
+impl Targets {
+    /// Counts a target. Returns the mark of its number, which is empty if it is met.
+    pub fn mark(&mut self, met: bool) -> &'static str {
+        self.met &= met;
+        if met { "" } else { "!" }
+    }
+
+    /// Whether every target was met.
+    pub fn met(self) -> bool {
+        self.met
+    }
+}
+
 impl Table {
     /// Creates a table without rows.
     pub fn new(title: &str, note: &str, columns: &[&str]) -> Self {
@@ -152,6 +177,16 @@ fn strings(list: &Value) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_missed_target_is_enough() {
+        let mut targets = Targets::default();
+        assert_eq!(targets.mark(true), "");
+        assert!(targets.met());
+        assert_eq!(targets.mark(false), "!");
+        assert_eq!(targets.mark(true), "");
+        assert!(!targets.met());
+    }
 
     #[test]
     fn a_table_is_read_as_it_was_kept() {

@@ -27,12 +27,35 @@ pub fn push_to_aws(layout: &Path, aws: &LocalAws, name: &str, interrupt: &Interr
     copy(layout, &aws.reference(name), Some(&credentials), interrupt)
 }
 
+/// Returns the command that copies an image to a registry that needs no login.
+pub fn between(from: &Registry, to: &Registry, name: &str) -> Result<Command> {
+    let mut command = command(None)?;
+    command.arg("--src-tls-verify=false");
+    match from.authenticated() {
+        true => command.arg(format!("--src-creds={USER}:{PASSWORD}")),
+        false => command.arg("--src-no-creds"),
+    };
+    for registry in [from, to] {
+        command.arg(format!("docker://{}", registry.reference(name)));
+    }
+    Ok(command)
+}
+
 fn copy(
     layout: &Path,
     reference: &str,
     credentials: Option<&str>,
     interrupt: &Interrupt,
 ) -> Result<()> {
+    let mut command = command(credentials)?;
+    command.arg(format!("oci:{}", layout.display()));
+    command.arg(format!("docker://{reference}"));
+    process::run(&mut command, LIMIT, interrupt)?.success()?;
+    Ok(())
+}
+
+/// Returns a command that copies to a registry on the loopback; the images are still to be named.
+fn command(credentials: Option<&str>) -> Result<Command> {
     let program = binaries::on_path("skopeo")
         .context("skopeo is not on PATH: on Debian or Ubuntu `apt-get install skopeo`")?;
     let mut command = Command::new(program);
@@ -48,8 +71,5 @@ fn copy(
         Some(credentials) => command.arg(format!("--dest-creds={credentials}")),
         None => command.arg("--dest-no-creds"),
     };
-    command.arg(format!("oci:{}", layout.display()));
-    command.arg(format!("docker://{reference}"));
-    process::run(&mut command, LIMIT, interrupt)?.success()?;
-    Ok(())
+    Ok(command)
 }

@@ -95,8 +95,8 @@ impl RegistryImage {
     }
 
     /// Uploads a blob, unless it is already there. `body` returns it for each attempt, or none if it
-    /// cannot be sent again. Each attempt is a session of its own: one that
-    /// broke off cannot be continued, and one whose response was lost may have succeeded.
+    /// cannot be sent again. Each attempt is a session of its own: one that broke off cannot be
+    /// continued, and one whose response was lost may have succeeded.
     pub(super) async fn upload(
         &self,
         digest: Digest,

@@ -20,7 +20,7 @@ use tests::image::{Compression, Layer, Layout, MediaTypes, noise};
 use tests::interrupt::Interrupt;
 use tests::process::peak_memory;
 use tests::registry::{PASSWORD, Registry, USER};
-use tests::results::{Chart, Table};
+use tests::results::{Chart, Table, Targets};
 use tests::{skopeo, toolchain};
 
 const REPOSITORY: &str = "shop/web";
@@ -122,18 +122,14 @@ fn image_costs(image: &Image, generator: &Path, soci: &Path) -> Result<bool> {
     let event = push_event(REPOSITORY, &image.pushes[1], Some("2"));
     let (next, answer) = invoke(generator, &fake, &event)?;
 
-    let mut met = true;
-    let mut target = |kept: bool| {
-        met &= kept;
-        if kept { "" } else { "!" }
-    };
+    let mut targets = Targets::default();
     let ratio = |one: Duration, other: Duration| one.as_secs_f64() / other.as_secs_f64();
     let of_gzip = ratio(first.cpu, gzip.cpu);
     let marks = [
-        target(of_gzip <= OF_GZIP),
-        target(first.memory <= RESIDENT),
-        target(next.wall <= ANSWER),
-        target(ratio(first.cpu, next.cpu) >= LESS),
+        targets.mark(of_gzip <= OF_GZIP),
+        targets.mark(first.memory <= RESIDENT),
+        targets.mark(next.wall <= ANSWER),
+        targets.mark(ratio(first.cpu, next.cpu) >= LESS),
     ];
     let mut table = Table::new(
         "Indexing an image",
@@ -199,12 +195,12 @@ fn image_costs(image: &Image, generator: &Path, soci: &Path) -> Result<bool> {
         ],
     });
     table.publish("image")?;
-    Ok(met)
+    Ok(targets.met())
 }
 
 /// Publishes how fast the functions start. Returns whether the targets are met.
 fn starts(filter: &Path, generator: &Path) -> Result<bool> {
-    let mut met = true;
+    let mut targets = Targets::default();
     let mut table = Table::new(
         "Start of the functions",
         &format!(
@@ -217,20 +213,15 @@ fn starts(filter: &Path, generator: &Path) -> Result<bool> {
     );
     for (name, program) in [("event filter", filter), ("index generator", generator)] {
         let (ready, memory) = start(program)?;
-        let kept = ready <= READY && memory <= SMALL;
-        met &= kept;
+        let mark = targets.mark(ready <= READY && memory <= SMALL);
         table.row([
             name.to_owned(),
             format!("{:.1} ms", ready.as_secs_f64() * 1000.0),
-            format!(
-                "{:.1} MB{}",
-                memory as f64 / 1e6,
-                if kept { "" } else { "!" }
-            ),
+            format!("{:.1} MB{mark}", memory as f64 / 1e6),
         ]);
     }
     table.publish("starts")?;
-    Ok(met)
+    Ok(targets.met())
 }
 
 /// Fills layers with files of the Rust toolchain, each with files of its own.
@@ -329,25 +320,7 @@ fn start(program: &Path) -> Result<(Duration, u64)> {
 /// Copies the image as a program does that reads all of it.
 fn copy(registry: &Registry) -> Result<Cost> {
     let other = Registry::start()?;
-    let mut command = Command::new("skopeo");
-    command
-        .args([
-            "--insecure-policy",
-            "copy",
-            "--quiet",
-            "--all",
-            "--preserve-digests",
-        ])
-        .args([
-            "--src-tls-verify=false",
-            "--dest-tls-verify=false",
-            "--dest-no-creds",
-        ])
-        .arg(format!("--src-creds={USER}:{PASSWORD}"));
-    for registry in [registry, &other] {
-        let image = registry.reference(&format!("{REPOSITORY}:1"));
-        command.arg(format!("docker://{image}"));
-    }
+    let mut command = skopeo::between(registry, &other, &format!("{REPOSITORY}:1"))?;
     Ok(cost::run(&mut command)?)
 }
 

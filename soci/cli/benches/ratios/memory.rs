@@ -1,12 +1,11 @@
 //! Memory at the peak: of large layers, and of layers that take as much as they can.
 
 use std::io;
-use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::process::Command;
 
 use tests::cost;
 use tests::hostile;
-use tests::results::{Chart, Table};
+use tests::results::{Chart, Table, Targets};
 
 use crate::inputs::repeated;
 
@@ -32,7 +31,7 @@ pub(crate) fn publish(scale: u64) -> io::Result<bool> {
 }
 
 fn large(scale: u64) -> io::Result<bool> {
-    let mut met = true;
+    let mut targets = Targets::default();
     let mut table = Table::new(
         "Memory for large layers",
         &format!(
@@ -52,31 +51,21 @@ fn large(scale: u64) -> io::Result<bool> {
     for plain in PLAIN {
         let plain = plain * scale / 100;
         let output = tempfile::NamedTempFile::new()?;
-        let started = Instant::now();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_soci"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_soci"));
+        command
             .args(["ztoc", "build", "-", "--output"])
             .arg(output.path())
-            .args(["--memory", &FUNCTION.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()?;
-        // The pipe is closed at the end, which ends the layer.
-        let fed = repeated(plain, child.stdin.take().ok_or(io::ErrorKind::NotFound)?).map(drop);
-        let (built, cost) = cost::wait(child, started)?;
-        fed?;
+            .args(["--memory", &FUNCTION.to_string()]);
+        let (cost, refused) = cost::feed(&mut command, |to| repeated(plain, to).map(drop))?;
         let ztoc = std::fs::metadata(output.path())?.len();
         let beside = cost.memory.saturating_sub(ztoc);
-        let kept = built && beside <= BESIDE && cost.memory <= FUNCTION;
-        met &= kept;
+        let kept = refused.is_none() && beside <= BESIDE && cost.memory <= FUNCTION;
+        let mark = targets.mark(kept);
         let label = format!("{:.1} GB", plain as f64 / 1e9);
         table.row([
             label.clone(),
             format!("{:.1} MB", ztoc as f64 / MB),
-            format!(
-                "{:.0} MB{}",
-                cost.memory as f64 / MB,
-                if kept { "" } else { "!" }
-            ),
+            format!("{:.0} MB{mark}", cost.memory as f64 / MB),
             format!("{:.0} MB", beside as f64 / MB),
             format!("{:.1} s", cost.wall.as_secs_f64()),
         ]);
@@ -89,11 +78,11 @@ fn large(scale: u64) -> io::Result<bool> {
         series: vec![("soci ztoc build".to_owned(), peaks)],
     });
     table.publish("memory")?;
-    Ok(met)
+    Ok(targets.met())
 }
 
 fn hostile() -> io::Result<bool> {
-    let mut met = true;
+    let mut targets = Targets::default();
     let mut table = Table::new(
         "Memory for layers that take as much as they can",
         &format!(
@@ -107,7 +96,7 @@ fn hostile() -> io::Result<bool> {
         let parts = FUNCTION / hostile.weight;
         let (cost, refused) = hostile.build(env!("CARGO_BIN_EXE_soci"), parts, FUNCTION)?;
         let kept = cost.memory <= FUNCTION;
-        met &= kept;
+        let mark = targets.mark(kept);
         let outcome = if refused.is_some() {
             "left out"
         } else {
@@ -115,14 +104,10 @@ fn hostile() -> io::Result<bool> {
         };
         table.row([
             hostile.name.to_owned(),
-            format!(
-                "{:.0} MB{}",
-                cost.memory as f64 / MB,
-                if kept { "" } else { "!" }
-            ),
+            format!("{:.0} MB{mark}", cost.memory as f64 / MB),
             outcome.to_owned(),
         ]);
     }
     table.publish("hostile")?;
-    Ok(met)
+    Ok(targets.met())
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tests::cost::run;
-use tests::results::{Chart, Table};
+use tests::results::{Chart, Table, Targets};
 
 use crate::inputs::Layer;
 use crate::measure::cheapest;
@@ -33,7 +33,7 @@ pub(crate) fn soci(layer: &Path) -> (Command, PathBuf) {
 
 /// Publishes the table. Returns whether every target is met.
 pub(crate) fn publish(layers: &[Layer]) -> io::Result<bool> {
-    let mut met = true;
+    let mut targets = Targets::default();
     let mut table = Table::new(
         "Building a zTOC",
         &format!(
@@ -69,9 +69,9 @@ pub(crate) fn publish(layers: &[Layer]) -> io::Result<bool> {
         let sizes = [layer.plain, packed].map(|size| format!("{:.0} MB", size as f64 / MB));
         let times = cost.map(|time| format!("{time:.2} s"));
         let ratios = [
-            ratio(soci / gzip, OF_GZIP, &mut met),
+            ratio(soci / gzip, OF_GZIP, &mut targets),
             format!("{:.2}", soci / pigz),
-            ratio(soci / floor, OF_FLOOR, &mut met),
+            ratio(soci / floor, OF_FLOOR, &mut targets),
         ];
         let cells = sizes.into_iter().chain(times).chain(ratios);
         table.row(std::iter::once(layer.name.to_owned()).chain(cells));
@@ -85,12 +85,10 @@ pub(crate) fn publish(layers: &[Layer]) -> io::Result<bool> {
         series: series.into(),
     });
     table.publish("ztoc")?;
-    Ok(met)
+    Ok(targets.met())
 }
 
 /// A ratio, with a mark where it is above its target.
-fn ratio(ratio: f64, target: f64, met: &mut bool) -> String {
-    let above = ratio > target;
-    *met &= !above;
-    format!("{ratio:.2}{}", if above { "!" } else { "" })
+fn ratio(ratio: f64, target: f64, targets: &mut Targets) -> String {
+    format!("{ratio:.2}{}", targets.mark(ratio <= target))
 }
