@@ -128,3 +128,43 @@ async fn the_manifests_of_an_image_are_bounded_together() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_manifests_that_are_copied_are_bounded_together() {
+    for (count, fits) in [(10, true), (20, false)] {
+        let layout = Layout::new();
+        let layer = layout.blob(GZIP_LAYER, &files(1, 0));
+        // Nothing needs to know what they are until they are copied.
+        let documents = (0..count).map(|number: u8| {
+            let padding = " ".repeat(MIB as usize + usize::from(number));
+            layout.blob(
+                "application/vnd.example+json",
+                format!("{{}}{padding}").as_bytes(),
+            )
+        });
+        let mut manifests = vec![layout.manifest("amd64", &[layer])];
+        manifests.extend(documents);
+        layout.list(&[layout.index(&manifests)]);
+        let (source, store) = (layout.image(), MemoryStore::default());
+        let indexed = index(&source, &store, &all(Version::V2), &(), &()).await;
+        let indexed = indexed.expect("indexed");
+        match indexed.copy_content(&source, &store).await {
+            Ok(()) => {
+                assert!(fits, "{count} documents");
+                assert_eq!(store.manifests().len(), usize::from(count));
+            }
+            Err(Error::TooLarge { what, limit }) => {
+                assert!(
+                    !fits && what.contains("the manifests that are copied"),
+                    "{what}"
+                );
+                assert_eq!(limit, 16 * MIB);
+                assert!(
+                    store.manifests().is_empty(),
+                    "nothing refers to anything yet"
+                );
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}

@@ -15,17 +15,39 @@ mod memory;
 mod reference;
 mod table;
 
+use std::io;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 fn main() -> ExitCode {
+    // This program is its own helper, so that the helper's costs can be told apart, and so that the
+    // memory of whoever makes inputs is not counted as that of the programs started later.
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|first| first == "floor") {
-        // This program is its own helper, so that the helper's costs can be told apart.
-        let layer = arguments.next().expect("a layer");
-        return floor::run(Path::new(&layer)).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    let helper = arguments.next();
+    let helped = match helper.as_ref().and_then(|name| name.to_str()) {
+        Some("floor") => floor::run(Path::new(&arguments.next().expect("a layer"))),
+        Some("inputs") => inputs::make().map(drop),
+        _ => return measure(),
+    };
+    match helped {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
     }
-    let met = inputs::make().and_then(|inputs| {
+}
+
+fn make_inputs() -> io::Result<inputs::Inputs> {
+    let mut command = Command::new(std::env::current_exe()?);
+    if !command.arg("inputs").status()?.success() {
+        return Err(io::Error::other("the inputs are not made"));
+    }
+    inputs::make()
+}
+
+fn measure() -> ExitCode {
+    let met = make_inputs().and_then(|inputs| {
         let met = table::publish(&inputs.layers)?;
         reference::publish(&inputs.layers)?;
         Ok(memory::publish(inputs.scale)? && met)
