@@ -18,18 +18,17 @@ pub(crate) struct Layer {
     pub plain: u64,
 }
 
-pub(crate) struct Inputs {
-    pub layers: Vec<Layer>,
-    /// Percent of the usual size.
-    pub scale: u64,
+/// Returns the size of all inputs in percent of the usual one.
+pub(crate) fn scale() -> io::Result<u64> {
+    match std::env::var("BENCH_SCALE") {
+        Ok(scale) => scale.parse().map_err(io::Error::other),
+        Err(_) => Ok(100),
+    }
 }
 
 /// Makes the layers, those that are not there from an earlier run.
-pub(crate) fn make() -> io::Result<Inputs> {
-    let scale = match std::env::var("BENCH_SCALE") {
-        Ok(scale) => scale.parse().map_err(io::Error::other)?,
-        Err(_) => 100_u64,
-    };
+pub(crate) fn make() -> io::Result<Vec<Layer>> {
+    let scale = scale()?;
     let root = std::env::var_os("BENCH_ROOT").map_or_else(|| "/usr".into(), PathBuf::from);
     let make = |name, mib: u64, write: &dyn Fn(u64, &Path) -> io::Result<()>| {
         layer(name, mib * MIB * scale / 100, write)
@@ -38,14 +37,13 @@ pub(crate) fn make() -> io::Result<Inputs> {
         let root = root.clone();
         move |plain: u64, path: &Path| machine_files(&root, sizes.clone(), plain, path)
     };
-    let layers = vec![
+    Ok(vec![
         make("a few files", 64, &from_files(0..MIB))?,
         make("many small files", 384, &from_files(0..32 << 10))?,
         make("few large files", 512, &from_files(4 * MIB..u64::MAX))?,
         make("incompressible", 256, &made_up(noise))?,
         make("highly compressible", 2048, &made_up(lines))?,
-    ];
-    Ok(Inputs { layers, scale })
+    ])
 }
 
 fn layer(

@@ -20,47 +20,47 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 fn main() -> ExitCode {
-    // This program is its own helper, so that the helper's costs can be told apart, and so that the
-    // memory of whoever makes inputs is not counted as that of the programs started later.
+    // This program is its own helper, so that the helper's costs can be told apart, and so that its own
+    // memory is not counted as that of the programs it starts.
     let mut arguments = std::env::args_os().skip(1);
     let helper = arguments.next();
-    let helped = match helper.as_ref().and_then(|name| name.to_str()) {
-        Some("floor") => floor::run(Path::new(&arguments.next().expect("a layer"))),
-        Some("inputs") => inputs::make().map(drop),
-        _ => return measure(),
+    let met = match helper.as_ref().and_then(|name| name.to_str()) {
+        Some("floor") => floor::run(Path::new(&arguments.next().expect("a layer"))).map(|()| true),
+        Some("inputs") => inputs::make().map(|_| true),
+        Some("layers") => layers(),
+        Some("memory") => inputs::scale().and_then(memory::publish),
+        _ => measure(),
     };
-    match helped {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("bench: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn make_inputs() -> io::Result<inputs::Inputs> {
-    let mut command = Command::new(std::env::current_exe()?);
-    if !command.arg("inputs").status()?.success() {
-        return Err(io::Error::other("the inputs are not made"));
-    }
-    inputs::make()
-}
-
-fn measure() -> ExitCode {
-    let met = make_inputs().and_then(|inputs| {
-        let met = table::publish(&inputs.layers)?;
-        reference::publish(&inputs.layers)?;
-        Ok(memory::publish(inputs.scale)? && met)
-    });
     match met {
         Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => {
-            eprintln!("bench: a target is missed");
-            ExitCode::FAILURE
-        }
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("bench: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn measure() -> io::Result<bool> {
+    if !help("inputs")? {
+        return Ok(false);
+    }
+    let met = help("layers")?;
+    Ok(help("memory")? && met)
+}
+
+/// Runs this program with another task. Returns whether it succeeded.
+fn help(task: &str) -> io::Result<bool> {
+    let mut command = Command::new(std::env::current_exe()?);
+    Ok(command.arg(task).status()?.success())
+}
+
+fn layers() -> io::Result<bool> {
+    let layers = inputs::make()?;
+    let met = table::publish(&layers)?;
+    reference::publish(&layers)?;
+    if !met {
+        eprintln!("bench: a target is missed");
+    }
+    Ok(met)
 }

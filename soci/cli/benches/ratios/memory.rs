@@ -19,15 +19,19 @@ const PLAIN: [u64; 5] = [
     40_000_000_000,
     150_000_000_000,
 ];
-/// Memory beside the zTOC, at most so many bytes.
-const BESIDE: u64 = 16 << 20;
+/// Memory beside the zTOC, at most so many bytes and a hundredth of the zTOC.
+const BESIDE: u64 = 16_000_000;
 
 const MB: f64 = 1e6;
 
 /// Publishes both tables. Returns whether the limits are kept, and the large layers indexed.
 pub(crate) fn publish(scale: u64) -> io::Result<bool> {
     let large = large(scale)?;
-    Ok(hostile()? && large)
+    let met = hostile()? && large;
+    if !met {
+        eprintln!("bench: a limit is not kept");
+    }
+    Ok(met)
 }
 
 fn large(scale: u64) -> io::Result<bool> {
@@ -36,7 +40,8 @@ fn large(scale: u64) -> io::Result<bool> {
         "Memory for large layers",
         &format!(
             "Memory at the peak of `soci ztoc build - --memory 1769MiB` for a layer that is made \
-             while it is read. Target: at most {} MB beside the zTOC, and 1769 MiB in all.",
+             while it is read. Target: at most {} MB and 1 % of the zTOC beside the zTOC, and 1769 MiB \
+             in all.",
             BESIDE / 1_000_000
         ),
         &[
@@ -59,7 +64,7 @@ fn large(scale: u64) -> io::Result<bool> {
         let (cost, refused) = cost::feed(&mut command, |to| repeated(plain, to).map(drop))?;
         let ztoc = std::fs::metadata(output.path())?.len();
         let beside = cost.memory.saturating_sub(ztoc);
-        let kept = refused.is_none() && beside <= BESIDE && cost.memory <= FUNCTION;
+        let kept = refused.is_none() && beside <= BESIDE + ztoc / 100 && cost.memory <= FUNCTION;
         let mark = targets.mark(kept);
         let label = format!("{:.1} GB", plain as f64 / 1e9);
         table.row([
