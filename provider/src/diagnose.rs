@@ -91,6 +91,14 @@ fn explain(image: &str, error: &Error) -> (&'static str, String) {
              with `crane mutate --set-platform linux/amd64`, or set index_version = \"V1\"."
                 .to_owned(),
         ),
+        Error::TagMoved { tag, .. } => (
+            "Tag has moved",
+            format!(
+                "Another image was pushed as {tag} meanwhile, and its index takes the place of the \
+                 one that was waited for. Deploy the newer push, or wait for this one under a tag of \
+                 its own."
+            ),
+        ),
         Error::NotAnImage { .. } => (
             "Not a container image",
             "Only container images can have a SOCI index. Check the repository and the tag."

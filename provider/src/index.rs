@@ -7,7 +7,6 @@ mod claims;
 mod data_source;
 mod exported;
 mod import;
-mod lookup;
 mod plan;
 mod private_state;
 mod publish;
@@ -33,7 +32,6 @@ use apply::Operation;
 use build::Build;
 pub(crate) use data_source::IndexData;
 use private_state::PrivateState;
-use settings::Settings;
 
 /// The resource `soci_index`.
 pub(crate) struct Index;
@@ -58,13 +56,15 @@ impl Resource<Shared> for Index {
 
     async fn modify_plan(&self, cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagnostics> {
         plan::modify(cx, plan)?;
-        Ok(plan::log_in(cx, plan).await?)
+        Ok(plan::look(cx, plan).await?)
     }
 
     async fn create(&self, cx: &Context<Shared>, request: Create) -> Result<Value, Failure> {
         let limit = timeouts::get(&request.config, "create", DEFAULT_TIMEOUT)?;
         let call = CallContext::new(cx, limit);
-        apply::apply(&call, request.planned, Operation::Create).await
+        // What the call has may belong to the resource that this one replaces.
+        let private = PrivateState::new();
+        apply::apply(&call, request.planned, private, Operation::Create).await
     }
 
     async fn read(&self, cx: &Context<Shared>, state: Value) -> Result<Option<Value>, Diagnostics> {
@@ -74,28 +74,25 @@ impl Resource<Shared> for Index {
 
     async fn update(&self, cx: &Context<Shared>, request: Update) -> Result<Value, Failure> {
         let limit = timeouts::get(&request.config, "update", DEFAULT_TIMEOUT)?;
-        let previous = PrivateState::load(cx).current;
         let call = CallContext::new(cx, limit);
-        let state = apply::apply(&call, request.planned, Operation::Update).await?;
-        let settings = Settings::read(&state)?;
-        let previous = previous.and_then(|build| build.digest);
+        let private = PrivateState::load(cx, &request.prior);
+        let state = apply::apply(&call, request.planned, private, Operation::Update).await?;
         let call = CallContext::new(cx, SHORT_TIMEOUT);
-        remove::remove_superseded(&call, &settings, previous).await;
+        remove::remove_superseded(&call, &state).await?;
         Ok(state)
     }
 
     async fn delete(&self, cx: &Context<Shared>, state: Value) -> Result<(), Failure> {
         let limit = timeouts::get(&state, "delete", SHORT_TIMEOUT)?;
-        let settings = Settings::read(&state)?;
         if state.get("keep_on_destroy").as_bool() == Some(true) {
             return Ok(());
         }
-        let private = PrivateState::load(cx);
+        let private = PrivateState::load(cx, &state);
         let imported = || Build::imported(&state);
         let mut builds = private.others;
         builds.extend(private.current.or_else(imported));
         let call = CallContext::new(cx, limit);
-        remove::remove(&call, &settings, &private.resource, &builds, &[]).await?;
+        remove::remove(&call, &private.resource, &builds, &[]).await?;
         Ok(())
     }
 

@@ -109,6 +109,16 @@ pub enum Error {
         /// Digest of the manifest or of the index that has no other images.
         what: Digest,
     },
+    /// A tag names another image by now, so that the index of an earlier one will not follow it.
+    #[error("tag {tag}: it names {got} by now; want {want}")]
+    TagMoved {
+        /// The tag.
+        tag: String,
+        /// The image that it names.
+        got: Digest,
+        /// The image that it should name.
+        want: Digest,
+    },
     /// The reference leads to something other than a container image.
     #[error("{what}: not a container image, but {found}")]
     NotAnImage {

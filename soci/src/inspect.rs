@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use futures_util::StreamExt;
+use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
 use crate::image::{Image, Kind};
@@ -109,6 +110,37 @@ impl ZtocInspection {
             InvalidZtoc::TooMuchMemory { limit } => too_large(limit),
             source => Error::Ztoc { digest, source },
         })
+    }
+
+    /// Whether the first and the last span of a layer have the digests that this zTOC, which was read
+    /// from it, names. Reads no more of the layer than those.
+    ///
+    /// # Errors
+    /// If the layer cannot be read.
+    pub async fn fits_ends_of(
+        &self,
+        source: &(impl BlobSource + ?Sized),
+        layer: &Descriptor,
+        ztoc: &Ztoc,
+    ) -> Result<bool> {
+        let spans = ztoc.checkpoints.spans();
+        if layer.size != ztoc.compressed_size || spans == 0 || spans != ztoc.span_digests.len() {
+            return Ok(false);
+        }
+        let mut ends = vec![0, spans - 1];
+        ends.dedup();
+        for span in ends {
+            let range = ztoc.checkpoints.span(span, ztoc.compressed_size);
+            let mut pieces = source.blob(layer, range).await?;
+            let mut hasher = Sha256::new();
+            while let Some(piece) = pieces.next().await {
+                hasher.update(&piece?);
+            }
+            if Digest::from(hasher) != ztoc.span_digests[span] {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether the layer of this zTOC, which was read from it, has several gzip members. Reads no
@@ -267,6 +299,18 @@ struct Line {
 }
 
 impl Inspection {
+    /// Whether another image has the same layers on the same platforms.
+    pub fn has_layers_of(&self, other: &Self) -> bool {
+        let layers = |image: &Self| -> Vec<(String, Vec<Digest>)> {
+            let platforms = image.platforms.iter().map(|platform| {
+                let layers = platform.layers.iter().map(|layer| layer.digest);
+                (platform.platform.clone(), layers.collect())
+            });
+            platforms.collect()
+        };
+        layers(self) == layers(other)
+    }
+
     /// Reads every zTOC, and draws everything as a short tree.
     ///
     /// # Errors

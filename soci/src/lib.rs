@@ -60,10 +60,12 @@
 //! store
 //! registry, image, extract
 //! inspect, mark, remove
-//! index
+//! deployment, index
 //! verify
 //! ```
 
+#[cfg(feature = "images")]
+mod deployment;
 #[cfg(feature = "images")]
 mod error;
 #[cfg(feature = "images")]
@@ -92,6 +94,11 @@ mod verify;
 mod version;
 pub mod ztoc;
 
+#[cfg(feature = "images")]
+pub use deployment::{
+    CompleteIndex, Deployment, complete_indexes, find_deployment, one_per_platform,
+    wait_for_deployment,
+};
 #[cfg(feature = "images")]
 pub use error::{CredentialsError, Detail, Error, RegistryError, Result, SetupError, Tried};
 #[cfg(feature = "images")]

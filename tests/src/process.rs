@@ -187,11 +187,21 @@ pub fn kill_hard(pid: Pid) -> Result<()> {
 
 /// Returns the most memory that a process has had resident so far, in bytes.
 pub fn peak_memory(pid: Pid) -> Result<u64> {
+    memory(pid, "VmHWM")
+}
+
+/// Returns how much of a process's program and other files is resident, in bytes.
+pub fn file_memory(pid: Pid) -> Result<u64> {
+    memory(pid, "RssFile")
+}
+
+fn memory(pid: Pid, name: &str) -> Result<u64> {
     let path = format!("/proc/{}/status", pid.as_raw_nonzero());
     let status = std::fs::read_to_string(&path).with_context(|| path.clone())?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kibibytes = line.and_then(|line| line.trim().strip_suffix("kB"));
-    let kibibytes = kibibytes.with_context(|| format!("{path}: no peak"))?;
+    let mut lines = status.lines().filter_map(|line| line.split_once(':'));
+    let value = lines.find_map(|(key, value)| (key == name).then_some(value));
+    let kibibytes = value.and_then(|value| value.trim().strip_suffix("kB"));
+    let kibibytes = kibibytes.with_context(|| format!("{path}: no {name}"))?;
     Ok(kibibytes.trim().parse::<u64>()? << 10)
 }
 

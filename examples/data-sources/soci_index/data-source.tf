@@ -11,3 +11,9 @@ output "web_image" {
 output "web_starts_fast" {
   value = data.soci_index.web.found
 }
+
+# After a push: wait until the index builder is done
+data "soci_index" "api" {
+  image    = "registry.example.com/shop/api:2.0"
+  wait_for = "5m"
+}

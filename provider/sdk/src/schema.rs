@@ -45,6 +45,7 @@ pub struct Schema {
     root: Block,
     identity: Vec<String>,
     identity_version: i64,
+    mutable_identity: bool,
 }
 
 impl Schema {
@@ -98,6 +99,15 @@ impl Schema {
     #[must_use]
     pub fn identity<K: Into<String>>(mut self, attributes: impl IntoIterator<Item = K>) -> Self {
         self.identity = attributes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Lets the identity change in place, as that of a resource whose name is a
+    /// release. Without it, everything in the identity that is always set must
+    /// replace the resource.
+    #[must_use]
+    pub fn mutable_identity(mut self) -> Self {
+        self.mutable_identity = true;
         self
     }
 

@@ -45,16 +45,19 @@ pub fn block<'a>(operations: impl IntoIterator<Item = &'a str>) -> Block {
             "How long to wait for {operation}, as a [duration](https://pkg.go.dev/time#ParseDuration) \
              such as `30m` or `1h30m`.",
         );
-        let attribute = Attribute::string()
-            .optional()
-            .description(description)
-            .validate(validators::string(|text| match parse_duration(text) {
-                Ok(_) => Ok(()),
-                Err(e) => Err(invalid(&e)),
-            }));
-        block = block.attribute(operation, attribute);
+        block = block.attribute(operation, duration().description(description));
     }
     block
+}
+
+/// Creates an optional attribute that is a duration.
+pub fn duration() -> Attribute {
+    Attribute::string()
+        .optional()
+        .validate(validators::string(|text| match parse_duration(text) {
+            Ok(_) => Ok(()),
+            Err(e) => Err(invalid(&e)),
+        }))
 }
 
 /// Returns the duration for an operation from a configuration or state.
@@ -63,11 +66,20 @@ pub fn block<'a>(operations: impl IntoIterator<Item = &'a str>) -> Block {
 ///
 /// If the text is no duration, which validation normally reports before.
 pub fn get(value: &Value, operation: &str, default: Duration) -> Result<Duration, Diagnostic> {
-    match value.get(BLOCK).get(operation).as_str() {
-        None => Ok(default),
-        Some(text) => parse_duration(text)
-            .map_err(|e| invalid(&e).at(AttributePath::from(BLOCK).attribute(operation))),
-    }
+    let duration = get_duration(value.get(BLOCK), operation);
+    let at = |invalid: Diagnostic| invalid.at(AttributePath::from(BLOCK).attribute(operation));
+    Ok(duration.map_err(at)?.unwrap_or(default))
+}
+
+/// Returns the duration that an attribute holds, if it is set.
+///
+/// # Errors
+///
+/// If the text is no duration, which validation normally reports before.
+pub fn get_duration(value: &Value, name: &str) -> Result<Option<Duration>, Diagnostic> {
+    let text = value.get(name).as_str();
+    let duration = text.map(parse_duration).transpose();
+    duration.map_err(|e| invalid(&e).at(name))
 }
 
 fn invalid(error: &DurationError) -> Diagnostic {

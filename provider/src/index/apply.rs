@@ -7,13 +7,12 @@
 use std::time::Duration;
 
 use soci::ztoc::SkipReason;
-use soci::{Digest, ImageSource, Indexed, RegistryImage, Version, inspect};
+use soci::{Digest, ImageSource, Indexed, RegistryImage, Version, complete_indexes, inspect};
 use tfplugin_sdk::{Context, Diagnostic, Failure, Value};
 use tokio::sync::OwnedMutexGuard;
 
 use super::build::Build;
-use super::exported::Exported;
-use super::lookup::complete_indexes;
+use super::exported::{Exported, entries};
 use super::private_state::PrivateState;
 use super::publish::{check_tag, check_tag_early, claim, publish};
 use super::registry::open;
@@ -48,14 +47,10 @@ struct Prepared {
 pub(super) async fn apply(
     call: &CallContext<'_>,
     planned: Value,
+    mut private: PrivateState,
     operation: Operation,
 ) -> Result<Value, Failure> {
     let cx = call.cx;
-    let mut private = match operation {
-        Operation::Update => PrivateState::load(cx),
-        // What the call has may belong to the resource that this one replaces.
-        Operation::Create => PrivateState::new(),
-    };
     let mut settings = Settings::read(&planned)?;
     settings.options.ztoc.memory = cx.data().memory.clone();
     let name = settings.image.to_string();
@@ -134,26 +129,27 @@ async fn prepare(
         None => {
             let indexed = index(&image, settings, promised, private, remembered).await?;
             let exported = Exported::new(indexed.report());
-            let build = Build::new(&indexed, settings.recipe());
+            let build = Build::new(&indexed, settings);
             (Some(indexed), exported, build)
         }
     };
     let publishing = |error| diagnose("publishing the index of", &name, &error);
     let lock = cx.data().lock_repository(&settings.image).await;
-    let known = private.find(build.digest);
+    build.image = settings.image.to_string();
+    let known = private.builds().find(|known| known.is_same(&build));
+    build.tags = known.map_or(Vec::new(), |known| known.tags.clone());
     build.found.clear();
     for manifest in &build.manifests {
         let exists = image.resolve(manifest).await.map_err(publishing)?.is_some();
-        if exists && !private.has_published(*manifest) {
+        if exists && !private.has_published(&settings.image, *manifest) {
             build.found.insert(*manifest);
         }
     }
     build.adopted = !build.manifests.is_empty() && build.found.len() == build.manifests.len();
-    build.tags = known.map_or(Vec::new(), |known| known.tags.clone());
     if let (Some(tag), Some(digest)) = (&settings.tag, build.digest) {
         let now = image.resolve(tag).await.map_err(publishing)?;
         let now = now.map(|now| now.digest);
-        let is_other = |now: &Digest| *now != digest && !private.has_tagged(tag);
+        let is_other = |now: &Digest| *now != digest && !private.has_tagged(&settings.image, tag);
         if let Some(now) = now.filter(is_other) {
             check_tag(cx, &image, settings, tag, now).await?;
         }
@@ -186,7 +182,7 @@ async fn index(
     if let Some(tag) = settings
         .tag
         .as_deref()
-        .filter(|tag| !private.has_tagged(tag))
+        .filter(|tag| !private.has_tagged(&settings.image, tag))
     {
         check_tag_early(image, settings, &source, tag).await?;
     }
@@ -244,7 +240,8 @@ async fn find_reusable(
     private: &PrivateState,
 ) -> soci::Result<Option<(Exported, Build)>> {
     let recipe = settings.recipe();
-    if !private.builds().any(|build| build.recipe == recipe) {
+    let mut builds = private.beside(&settings.image);
+    if !builds.any(|build| build.recipe == recipe) {
         return Ok(None);
     }
     let source = match promised {
@@ -254,7 +251,7 @@ async fn find_reusable(
             None => return Ok(None),
         },
     };
-    let mut builds = private.builds();
+    let mut builds = private.beside(&settings.image);
     let Some(build) = builds.find(|build| build.recipe == recipe && build.source == source) else {
         return Ok(None);
     };
@@ -267,16 +264,15 @@ async fn find_reusable(
     }
     let found = inspect(&image.at(enabled.unwrap_or(source))).await?;
     let mut indexes = complete_indexes(image, settings.version, &found).await?;
-    let built = build.indexes.iter().map(|(index, _)| index.to_string());
-    let built: Vec<String> = built.collect();
-    indexes.retain(|entry| built.contains(&entry.digest));
+    let built: Vec<Digest> = build.indexes.iter().map(|(index, _)| *index).collect();
+    indexes.retain(|index| built.contains(&index.digest));
     if indexes.len() != built.len() {
         return Ok(None);
     }
     let exported = Exported {
         source,
         enabled,
-        indexes,
+        indexes: entries(&indexes),
     };
     Ok(Some((exported, build.clone())))
 }

@@ -18,8 +18,9 @@ pub(super) fn schema() -> Schema {
         )
         .identity(["image", "index_version", "tag"])
         .identity_version(1)
-        .attribute("image", image().requires_replace())
-        .attribute("index_version", index_version().requires_replace())
+        .mutable_identity()
+        .attribute("image", image())
+        .attribute("index_version", index_version())
         .attribute(
             "tag",
             tag("Tag of the SOCI-enabled image, in the repository of the image; only for `V2`."),
@@ -39,11 +40,12 @@ pub(super) fn schema() -> Schema {
                  the same apply.",
             ),
         )
+        .attribute("revision_history_limit", revision_history_limit())
         .attribute(
             "keep_on_destroy",
             Attribute::bool().default(false).inert().description(
-                "Whether to leave the index in the registry when the resource is destroyed or \
-                 replaced. Default: `false`.",
+                "Whether to leave the index in the registry when the resource is destroyed. \
+                 Default: `false`.",
             ),
         )
         .attribute(
@@ -95,7 +97,8 @@ pub(super) fn image() -> Attribute {
         }))
         .description(
             "The image to index, as `host/repository:tag` or `host/repository@sha256:…`. A tag is \
-             resolved at each refresh; if it has moved, the index is updated.",
+             resolved at each refresh; if it has moved, the index is updated. With another image, the \
+             index of the one before stays as `revision_history_limit` says.",
         )
 }
 
@@ -117,7 +120,7 @@ pub(super) fn tag(what: &str) -> Attribute {
         .validate(validators::string(validate::check_tag))
         .description(format!(
             "{what} 1 to 128 letters, digits, `_`, `.` and `-`. Default: the image's tag followed by \
-             `-soci`; none for an image that is given by digest."
+             `-soci`; none for an image that is given by its digest alone."
         ))
 }
 
@@ -190,6 +193,18 @@ fn multi_member_layers() -> Attribute {
          Container hosts with soci-snapshotter before v0.14.0 read such layers wrong, so set it \
          only if no host has one. Otherwise they are downloaded whole. Default: `false`.",
     )
+}
+
+fn revision_history_limit() -> Attribute {
+    Attribute::number()
+        .optional()
+        .inert()
+        .validate(validators::number_range(0..=100))
+        .description(
+            "Number of earlier indexes that stay in the registry when the image or an option changes, \
+             so that what runs can still be pulled, and a rollback needs no layer read again. 0 to \
+             100. Default: 1.",
+        )
 }
 
 fn oci_layer_types() -> Attribute {

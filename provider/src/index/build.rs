@@ -3,14 +3,24 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use soci::{Digest, Indexed, RegistryImage, Report, Version};
+use soci::{Digest, ImageReference, Indexed, RegistryImage, Report, Version};
 use tfplugin_sdk::Value;
 
-use super::settings::Settings;
+use super::settings::{self, Settings};
 
 /// One build of an index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Build {
+    /// The image as it was configured; empty until [`Build::complete`] in state from before the
+    /// argument `image` could change in place.
+    #[serde(default)]
+    pub image: String,
+    /// Version of the index; empty likewise.
+    #[serde(default)]
+    pub version: String,
+    /// Whether it was the current one, and so may be running.
+    #[serde(default)]
+    pub released: bool,
     /// The SOCI-enabled image (V2) or the first index (V1); none if no layer was indexed.
     pub digest: Option<Digest>,
     /// The image that was indexed.
@@ -35,11 +45,14 @@ pub(super) struct Build {
 
 impl Build {
     /// Describes what was just built.
-    pub(super) fn new(indexed: &Indexed, recipe: String) -> Self {
+    pub(super) fn new(indexed: &Indexed, settings: &Settings) -> Self {
         let report = indexed.report();
         let indexes = report.indexes.iter();
         let indexes = indexes.filter_map(|index| Some((index.digest?, index.manifest)));
         Self {
+            image: settings.image.to_string(),
+            version: settings.version.name().to_owned(),
+            released: false,
             digest: digest(report),
             source: report.source.digest,
             indexes: indexes.collect(),
@@ -47,7 +60,7 @@ impl Build {
             adopted: false,
             found: BTreeSet::new(),
             tags: Vec::new(),
-            recipe,
+            recipe: settings.recipe(),
         }
     }
 
@@ -61,8 +74,12 @@ impl Build {
             .collect();
         let root = digest(state, "digest");
         let manifests = indexes.iter().map(|(index, _)| *index);
-        let tag = state.get("tag").as_str().map(str::to_owned);
+        let text = |name| state.get(name).as_str().map(str::to_owned);
+        let tag = text("tag");
         Some(Self {
+            image: text("image")?,
+            version: text("index_version").unwrap_or_default(),
+            released: true,
             digest: root,
             // A stale index was built from an image that nothing names any more.
             source: digest(state, "source_digest").or(root)?,
@@ -75,6 +92,46 @@ impl Build {
         })
     }
 
+    /// Adds the image and the version of the prior state to a build that lacks them.
+    pub(super) fn complete(&mut self, prior: &Value) {
+        for (part, name) in [
+            (&mut self.image, "image"),
+            (&mut self.version, "index_version"),
+        ] {
+            if part.is_empty() {
+                prior
+                    .get(name)
+                    .as_str()
+                    .unwrap_or_default()
+                    .clone_into(part);
+            }
+        }
+    }
+
+    /// Returns the version of the index.
+    pub(super) fn version(&self) -> Version {
+        settings::version(Some(&self.version))
+    }
+
+    /// Returns the image that it was built for.
+    pub(super) fn reference(&self) -> Option<ImageReference> {
+        self.image.parse().ok()
+    }
+
+    /// Whether it is in the repository of an image.
+    pub(super) fn is_beside(&self, image: &ImageReference) -> bool {
+        self.reference()
+            .is_some_and(|own| own.name() == image.name())
+    }
+
+    /// Whether it is the same index in the same repository.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let place = |build: &Self| build.reference().map(|image| image.name());
+        self.digest == other.digest
+            && self.version() == other.version()
+            && place(self) == place(other)
+    }
+
     /// Whether a manifest existed before this resource would have published it.
     pub(super) fn is_found(&self, manifest: Digest) -> bool {
         self.adopted || self.found.contains(&manifest)
@@ -83,7 +140,7 @@ impl Build {
     /// Returns the manifests that the resource has to claim: those that it found and that nothing
     /// else ties to it. What a tag of its own leads to, others see to be in use.
     pub(super) fn claimable(&self, settings: &Settings) -> Vec<Digest> {
-        let root = self.digest.filter(|_| settings.version == Version::V2);
+        let root = self.digest.filter(|_| self.version() == Version::V2);
         match root {
             Some(root) if self.is_found(root) => vec![root],
             Some(_) if settings.tag.is_some() => Vec::new(),

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use soci::{Digest, RegistryImage, Version, inspect};
+use soci::wait_for_deployment;
 use tfplugin_sdk::{
-    Attribute, Context, DataSource, Diagnostic, Diagnostics, Schema, Value, async_trait,
+    Attribute, Context, DataSource, Diagnostic, Diagnostics, Schema, Value, async_trait, timeouts,
 };
 
 use super::exported::Exported;
-use super::lookup::{complete_indexes, one_per_platform, same_layers};
 use super::registry::open;
 use super::settings::Settings;
 use super::{attributes, validate};
@@ -30,8 +29,9 @@ impl DataSource<Shared> for IndexData {
         let text = |description: &str| Attribute::string().computed().description(description);
         Schema::new()
             .description(
-                "Looks up the SOCI index of a container image, whoever built it. An image \
-                 without an index is not an error: `image_uri` can be deployed either way.",
+                "Looks up the SOCI index of a container image, whoever built it, and waits for it \
+                 on demand. An image without an index is not an error: `image_uri` can be deployed \
+                 either way.",
             )
             .attribute("image", attributes::image().description(
                 "The image, as `host/repository:tag` or `host/repository@sha256:…`. It must exist.",
@@ -40,6 +40,14 @@ impl DataSource<Shared> for IndexData {
             .attribute("tag", attributes::tag(
                 "Tag under which to look for the SOCI-enabled image, in the repository of the \
                  image; only for `V2`.",
+            ))
+            .attribute("wait_for", timeouts::duration().description(
+                "How long to wait for the index, as a \
+                 [duration](https://pkg.go.dev/time#ParseDuration) such as `5m`: for an image that \
+                 was pushed just now, and that an index builder indexes. The wait ends early when \
+                 the index is there, or the tag of the SOCI-enabled image says that there is nothing \
+                 to index. An image that is given by its digest is waited for, and no later push of \
+                 its tag. Default: no wait.",
             ))
             .attribute("id", text("Index version and image."))
             .attribute(
@@ -69,16 +77,28 @@ impl DataSource<Shared> for IndexData {
 
     async fn read(&self, cx: &Context<Shared>, config: Value) -> Result<Value, Diagnostics> {
         let settings = Settings::read(&config)?;
+        let wait = timeouts::get_duration(&config, "wait_for")?.unwrap_or_default();
         let name = settings.image.to_string();
         let work = async {
             let image = open(cx.data(), &settings.image).await?;
-            let source = resolve(&image, &settings).await?;
-            let found = look_up(&image, &settings, source).await;
+            let tag = settings.tag.as_deref();
+            let found = wait_for_deployment(&image, settings.version, tag, wait).await;
             found.map_err(|error| diagnose("looking up the index of", &name, &error))
         };
         let doing = format!("looking up the index of {name}");
-        let call = CallContext::new(cx, TIMEOUT);
+        let call = CallContext::new(cx, wait.saturating_add(TIMEOUT));
         let found = call.run(&doing, "Nothing was changed.", work).await?;
+        if !found.is_ready() && !wait.is_zero() {
+            let detail = format!(
+                "{name} has no index yet, {} after the wait began, so image_uri is the image itself. If \
+                 an index builder should have built it, see the log of its index generator; an image \
+                 pushed before the builder was made is indexed by its next sweep. To fail instead, add a \
+                 postcondition on found.",
+                config.get("wait_for").as_str().unwrap_or_default()
+            );
+            cx.warn(Diagnostic::warning("Index not found in time", detail).at("wait_for"));
+        }
+        let found = Exported::of(&found);
         let mut state = config;
         state.set("id", settings.id());
         state.set("tag", settings.tag.clone());
@@ -86,53 +106,4 @@ impl DataSource<Shared> for IndexData {
         found.write(&mut state, &settings)?;
         Ok(state)
     }
-}
-
-/// Returns the digest of the image, which must exist.
-async fn resolve(image: &RegistryImage, settings: &Settings) -> Result<Digest, Diagnostic> {
-    // Unlike resolving the name, this fails with the registry's own words.
-    let manifest = image.pull_manifest(settings.source_name()).await;
-    let manifest =
-        manifest.map_err(|error| diagnose("looking up", &settings.image.to_string(), &error))?;
-    Ok(manifest.descriptor.digest)
-}
-
-async fn look_up(
-    image: &RegistryImage,
-    settings: &Settings,
-    source: Digest,
-) -> soci::Result<Exported> {
-    let own = inspect(&image.at(source)).await?;
-    let indexes = complete_indexes(image, settings.version, &own).await?;
-    if settings.version == Version::V1 || !indexes.is_empty() {
-        return Ok(Exported {
-            source,
-            enabled: (settings.version == Version::V2).then_some(source),
-            indexes: one_per_platform(indexes),
-        });
-    }
-    let mut found = Exported {
-        source,
-        enabled: None,
-        indexes,
-    };
-    let Some(tag) = &settings.tag else {
-        return Ok(found);
-    };
-    let Some(now) = image.resolve(tag).await? else {
-        return Ok(found);
-    };
-    let enabled = match inspect(&image.at(now.digest)).await {
-        Ok(enabled) => enabled,
-        // Part of it is gone, or it is something else.
-        Err(error) if error.is_not_found() => return Ok(found),
-        Err(soci::Error::NotAnImage { .. }) => return Ok(found),
-        Err(error) => return Err(error),
-    };
-    if same_layers(&own, &enabled) {
-        let indexes = complete_indexes(image, Version::V2, &enabled).await?;
-        found.indexes = one_per_platform(indexes);
-        found.enabled = (!found.indexes.is_empty()).then_some(now.digest);
-    }
-    Ok(found)
 }

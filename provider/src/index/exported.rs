@@ -1,7 +1,7 @@
 //! The computed attributes of an indexed image.
 
 use serde::{Deserialize, Serialize};
-use soci::{Digest, Report};
+use soci::{CompleteIndex, Deployment, Digest, Report};
 use tfplugin_sdk::{Diagnostic, Value};
 
 use super::settings::Settings;
@@ -15,6 +15,24 @@ pub(super) struct IndexEntry {
     pub size: u64,
     pub ztoc_count: usize,
     pub skipped_layers: usize,
+}
+
+impl From<&CompleteIndex> for IndexEntry {
+    fn from(index: &CompleteIndex) -> Self {
+        Self {
+            platform: index.platform.clone(),
+            manifest_digest: index.manifest.to_string(),
+            digest: index.digest.to_string(),
+            size: index.size,
+            ztoc_count: index.indexed_layers,
+            skipped_layers: index.layers.saturating_sub(index.indexed_layers),
+        }
+    }
+}
+
+/// Returns the entries of complete indexes.
+pub(super) fn entries(indexes: &[CompleteIndex]) -> Vec<IndexEntry> {
+    indexes.iter().map(IndexEntry::from).collect()
 }
 
 /// The computed attributes of an image, indexed or not.
@@ -42,6 +60,15 @@ impl Exported {
             source: report.source.digest,
             enabled: report.digest,
             indexes: indexes.collect(),
+        }
+    }
+
+    /// Returns the attributes of what can be deployed.
+    pub(super) fn of(found: &Deployment) -> Self {
+        Self {
+            source: found.source,
+            enabled: found.enabled,
+            indexes: entries(&found.indexes),
         }
     }
 

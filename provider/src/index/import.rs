@@ -1,10 +1,11 @@
 //! Importing an index that Terraform does not know yet.
 
-use soci::{Digest, ImageReference, RegistryImage, Version, inspect};
+use soci::{
+    Digest, ImageReference, RegistryImage, Version, complete_indexes, inspect, one_per_platform,
+};
 use tfplugin_sdk::{Context, Diagnostic, Value};
 
-use super::exported::Exported;
-use super::lookup::{complete_indexes, one_per_platform, same_layers};
+use super::exported::{Exported, entries};
 use super::seen_options::SeenOptions;
 use super::settings::Settings;
 use super::validate::check_tag;
@@ -86,11 +87,11 @@ pub(super) async fn import(
     let mut seen = SeenOptions::of(&found, settings.version);
     let memory = &cx.data().memory;
     seen.look_closer(image, &source, &found, memory).await?;
-    let is_fresh = same_layers(&source, &found) && seen.rebuilds(image, &source, &found).await?;
+    let is_fresh = source.has_layers_of(&found) && seen.rebuilds(image, &source, &found).await?;
     let exported = Exported {
         source: source.root,
         enabled,
-        indexes,
+        indexes: entries(&indexes),
     };
     if exported.write(&mut state, settings).is_err() {
         return Ok(None);

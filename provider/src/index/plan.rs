@@ -27,7 +27,7 @@ pub(super) fn modify(cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagno
         Value::Null => planned_tag(plan.planned()),
         set => set.clone(),
     };
-    let private = PrivateState::load(cx);
+    let private = PrivateState::load(cx, plan.prior().unwrap_or(&Value::Null));
     // Whether an apply would read the image: only then can computed attributes change.
     let mut applies = plan.planned().get("digest").is_unknown();
     if !applies && let Some(prior) = plan.prior() {
@@ -79,14 +79,16 @@ pub(super) fn modify(cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagno
 }
 
 /// Checks that the registry of a new image can be talked to and accepts the log-in, before an apply
-/// creates other resources and then fails on this one.
+/// creates other resources and then fails on this one; and that an image which is to take the place of
+/// another one exists, unless something that is applied with it may push it.
 ///
-/// Everything else is left to the apply, which may itself push the image, make its repository or start
-/// the registry, or make what the configuration of the provider depends on.
+/// Everything else is left to the apply, which may itself push the image of a new resource, make its
+/// repository or start the registry, or make what the configuration of the provider depends on.
 ///
 /// # Errors
-/// If the registry refuses the log-in, has no certificate to trust, or speaks plain HTTP.
-pub(super) async fn log_in(cx: &Context<Shared>, plan: &Plan) -> Result<(), Diagnostic> {
+/// If the registry refuses the log-in, has no certificate to trust, or speaks plain HTTP, or if the image
+/// does not exist.
+pub(super) async fn look(cx: &Context<Shared>, plan: &Plan) -> Result<(), Diagnostic> {
     let known = |prior| same(plan.planned(), prior, &["image"]);
     let Ok(settings) = Settings::read(plan.planned()) else {
         return Ok(());
@@ -96,20 +98,45 @@ pub(super) async fn log_in(cx: &Context<Shared>, plan: &Plan) -> Result<(), Diag
     }
     let look = async {
         let image = open(cx.data(), &settings.image).await.ok()?;
-        image.resolve(settings.source_name()).await.err()
+        Some(image.resolve(settings.source_name()).await)
     };
     let call = CallContext::new(cx, LOOK);
-    let Ok(Some(error)) = call.within(Box::pin(look)).await else {
-        return Ok(());
+    let image = settings.image.to_string();
+    let error = match call.within(Box::pin(look)).await {
+        Ok(Some(Ok(None))) => return expect_pushed(plan, &image),
+        Ok(Some(Err(error))) => error,
+        _ => return Ok(()),
     };
+    if error.is_not_found() {
+        return expect_pushed(plan, &image);
+    }
     let fails_always = |error: &RegistryError| {
         error.refuses_log_in() || error.is_untrusted() || error.is_plain_http()
     };
     if error.registry().is_some_and(fails_always) {
-        let image = settings.image.to_string();
         return Err(diagnose("looking for", &image, &error));
     }
     Ok(())
+}
+
+/// Accepts that an image does not exist while it is planned.
+///
+/// # Errors
+/// If it takes the place of another image, and nothing suggests that the apply pushes it.
+fn expect_pushed(plan: &Plan, image: &str) -> Result<(), Diagnostic> {
+    let Some(prior) = plan.prior() else {
+        return Ok(());
+    };
+    if !same(plan.planned(), prior, &["triggers"]) {
+        return Ok(());
+    }
+    let before = prior.get("image").as_str().unwrap_or_default();
+    let detail = format!(
+        "{image} does not exist, so it cannot take the place of {before}, which stays as it is. Check \
+         the tag. If the same apply pushes the image, have an attribute of the resource that pushes it, \
+         such as its digest, in triggers."
+    );
+    Err(Diagnostic::error("Image not found", detail).at("image"))
 }
 
 fn same(one: &Value, other: &Value, names: &[&str]) -> bool {

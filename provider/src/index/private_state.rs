@@ -5,8 +5,8 @@
 //! remove.
 
 use serde::{Deserialize, Serialize};
-use soci::Digest;
-use tfplugin_sdk::Context;
+use soci::{Digest, ImageReference};
+use tfplugin_sdk::{Context, Value};
 
 use super::build::Build;
 use super::remembered::Layers;
@@ -18,8 +18,8 @@ use crate::unique_name::unique_name;
 pub(super) struct PrivateState {
     /// The build that the state should show.
     pub current: Option<Build>,
-    /// Other builds that may exist: the previous one, which running containers may still pull,
-    /// and leftovers of interrupted applies.
+    /// Other builds that may exist, the latest last: earlier ones, which running containers may
+    /// still pull, and leftovers of interrupted applies.
     pub others: Vec<Build>,
     /// Digest that the image's tag named at the last refresh or apply.
     #[serde(default)]
@@ -41,9 +41,13 @@ impl PrivateState {
         }
     }
 
-    /// Loads the private state of the call's resource.
-    pub(super) fn load(cx: &Context<Shared>) -> Self {
-        serde_json::from_slice(&cx.private()).unwrap_or_default()
+    /// Loads the private state of the call's resource, which has this prior state.
+    pub(super) fn load(cx: &Context<Shared>, prior: &Value) -> Self {
+        let mut private: Self = serde_json::from_slice(&cx.private()).unwrap_or_default();
+        for build in private.current.iter_mut().chain(&mut private.others) {
+            build.complete(prior);
+        }
+        private
     }
 
     /// Stores the private state beside the call's result.
@@ -57,14 +61,14 @@ impl PrivateState {
         self.current.iter().chain(&self.others)
     }
 
-    /// Returns the build with this digest.
-    pub(super) fn find(&self, digest: Option<Digest>) -> Option<&Build> {
-        self.builds().find(|build| build.digest == digest)
+    /// Returns the builds in the repository of an image, the current one first.
+    pub(super) fn beside(&self, image: &ImageReference) -> impl Iterator<Item = &Build> {
+        self.builds().filter(|build| build.is_beside(image))
     }
 
-    /// Whether this resource published a manifest.
-    pub(super) fn has_published(&self, manifest: Digest) -> bool {
-        let mut builds = self.builds();
+    /// Whether this resource published a manifest in the repository of an image.
+    pub(super) fn has_published(&self, image: &ImageReference, manifest: Digest) -> bool {
+        let mut builds = self.beside(image);
         builds.any(|build| build.manifests.contains(&manifest) && !build.is_found(manifest))
     }
 
@@ -77,18 +81,38 @@ impl PrivateState {
         }
     }
 
-    /// Whether this resource gave a build of its own a tag.
-    pub(super) fn has_tagged(&self, tag: &str) -> bool {
-        self.builds()
+    /// Whether this resource gave a build of its own, in the repository of an image, a tag.
+    pub(super) fn has_tagged(&self, image: &ImageReference, tag: &str) -> bool {
+        self.beside(image)
             .any(|build| build.tags.iter().any(|its| its == tag))
     }
 
     /// Makes a build the current one and keeps the previous one among the others.
-    pub(super) fn advance(&mut self, build: Build) {
-        let digest = build.digest;
-        self.others.retain(|other| other.digest != digest);
-        let previous = self.current.replace(build);
-        self.others
-            .extend(previous.filter(|previous| previous.digest != digest));
+    pub(super) fn advance(&mut self, mut build: Build) {
+        build.released = true;
+        let is_other = |other: &Build| !other.is_same(&build);
+        self.others.retain(is_other);
+        let previous = self.current.take().filter(is_other);
+        self.others.extend(previous.map(|previous| Build {
+            released: true,
+            ..previous
+        }));
+        self.current = Some(build);
+    }
+
+    /// Takes out the builds that no longer have to be kept: all but the current one and the last
+    /// `limit` that were released.
+    pub(super) fn take_superseded(&mut self, limit: usize) -> Vec<Build> {
+        let released = self.others.iter().filter(|build| build.released).count();
+        let mut surplus = released.saturating_sub(limit);
+        let (goes, stays) = std::mem::take(&mut self.others)
+            .into_iter()
+            .partition(|build| {
+                let goes = !build.released || surplus > 0;
+                surplus -= usize::from(goes && build.released);
+                goes
+            });
+        self.others = stays;
+        goes
     }
 }

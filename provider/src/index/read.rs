@@ -19,7 +19,7 @@ pub(super) async fn read(
     let settings = Settings::read(&state)?;
     let name = settings.image.to_string();
     let is_import = state.get("image_uri").is_null();
-    let loaded = PrivateState::load(call.cx);
+    let loaded = PrivateState::load(call.cx, &state);
     let work = async {
         let image = open(call.cx.data(), &settings.image).await?;
         observe(call, &image, &settings, &loaded, state, is_import)

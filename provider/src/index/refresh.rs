@@ -1,10 +1,9 @@
 //! Refreshing the state of a resource that Terraform knows.
 
-use soci::{Digest, RegistryImage, Version, inspect};
+use soci::{Digest, RegistryImage, Version, complete_indexes, inspect};
 use tfplugin_sdk::Value;
 
-use super::exported::{IndexEntry, write_indexes};
-use super::lookup::complete_indexes;
+use super::exported::{IndexEntry, entries, write_indexes};
 use super::private_state::PrivateState;
 use super::settings::Settings;
 
@@ -32,7 +31,8 @@ pub(super) async fn refresh(
     }
     // Gone, unless something is left that a destroy has to remove.
     for build in private.builds() {
-        if !build.adopted && build.exists(image).await? {
+        let is_elsewhere = !build.is_beside(&settings.image);
+        if !build.adopted && (is_elsewhere || build.exists(image).await?) {
             state.set("digest", None::<String>);
             return Ok(with_indexes(state, &[]));
         }
@@ -54,7 +54,7 @@ async fn refresh_v1(
         Err(error) if error.is_not_found() => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut indexes = complete_indexes(image, Version::V1, &found).await?;
+    let mut indexes = entries(&complete_indexes(image, Version::V1, &found).await?);
     // The image may have indexes of others.
     if let Some(current) = &private.current {
         indexes.retain(|entry| {
@@ -85,7 +85,10 @@ async fn refresh_v2(
         return Ok(Some(Vec::new()));
     }
     match inspect(&image.at(now)).await {
-        Ok(found) => Ok(Some(complete_indexes(image, Version::V2, &found).await?)),
+        Ok(found) => {
+            let indexes = complete_indexes(image, Version::V2, &found).await?;
+            Ok(Some(entries(&indexes)))
+        }
         // A manifest of the image is missing; building it again restores it.
         Err(error) if error.is_not_found() => Ok(Some(Vec::new())),
         Err(error) => Err(error),

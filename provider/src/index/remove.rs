@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use soci::{Digest, RegistryError, RegistryImage, Removal, Removed, Version};
-use tfplugin_sdk::{Context, Diagnostic};
+use tfplugin_sdk::{Context, Diagnostic, Value};
 use tokio::sync::OnceCell;
 
 use super::build::Build;
@@ -14,59 +14,62 @@ use super::settings::Settings;
 use crate::diagnose::{diagnose, diagnose_removal};
 use crate::shared::{CallContext, Shared};
 
-/// A resource that removes builds.
+/// A resource that removes a build.
 struct Remover<'a> {
     cx: &'a Context<Shared>,
     image: &'a RegistryImage,
-    settings: &'a Settings,
+    build: &'a Build,
     claims: Claims<'a>,
 }
 
-/// Removes builds of a resource, except what `kept` leads to and what others rely on. Warns of
+/// Removes builds of a resource, except what `kept` ones lead to and what others rely on. Warns of
 /// what the registry does not remove.
 pub(super) async fn remove(
     call: &CallContext<'_>,
-    settings: &Settings,
     resource: &str,
     builds: &[Build],
-    kept: &[Digest],
+    kept: &[Build],
 ) -> Result<(), Diagnostic> {
     let cx = call.cx;
-    let work = async {
-        let image = open(cx.data(), &settings.image).await?;
-        let _lock = cx.data().lock_repository(&settings.image).await;
-        let remover = Remover {
-            cx,
-            image: &image,
-            settings,
-            claims: Claims::new(&image, resource),
+    for build in builds {
+        let work = async {
+            let Some(reference) = build.reference() else {
+                return Ok(());
+            };
+            let image = open(cx.data(), &reference).await?;
+            let _lock = cx.data().lock_repository(&reference).await;
+            let remover = Remover {
+                cx,
+                image: &image,
+                build,
+                claims: Claims::new(&image, resource),
+            };
+            let kept = kept.iter().filter(|kept| kept.is_beside(&reference));
+            let kept = kept.flat_map(|kept| kept.manifests.iter().copied().chain([kept.source]));
+            remover.remove(&kept.collect()).await
         };
-        let kept: BTreeSet<Digest> = kept.iter().copied().collect();
-        for build in builds {
-            remover.remove(build, &kept).await?;
-        }
-        Ok(())
-    };
-    run(call, settings, work).await
+        run(call, build, work).await?;
+    }
+    Ok(())
 }
 
 async fn run<T>(
     call: &CallContext<'_>,
-    settings: &Settings,
+    build: &Build,
     work: impl Future<Output = Result<T, Diagnostic>> + Send,
 ) -> Result<T, Diagnostic> {
-    let doing = format!("removing the index of {}", settings.image);
+    let doing = format!("removing the index of {}", build.image);
     let consequence = "The next apply continues with it.";
     call.run(&doing, consequence, work).await
 }
 
 impl Remover<'_> {
-    async fn remove(&self, build: &Build, kept: &BTreeSet<Digest>) -> Result<(), Diagnostic> {
-        let removed = match self.settings.version {
-            Version::V1 => self.remove_v1(build, kept).await,
-            Version::V2 => self.remove_v2(build, kept).await,
+    async fn remove(&self, kept: &BTreeSet<Digest>) -> Result<(), Diagnostic> {
+        let removed = match self.build.version() {
+            Version::V1 => self.remove_v1(kept).await,
+            Version::V2 => self.remove_v2(kept).await,
         };
-        let name = self.settings.image.to_string();
+        let name = &self.build.image;
         match removed {
             Ok(left) if left.is_empty() => Ok(()),
             Ok(left) => {
@@ -90,12 +93,13 @@ impl Remover<'_> {
                     .warn(Diagnostic::warning("Index not removed", detail));
                 Ok(())
             }
-            Err(error) => Err(diagnose_removal("removing the index of", &name, &error)),
+            Err(error) => Err(diagnose_removal("removing the index of", name, &error)),
         }
     }
 
     /// Removes the SOCI indexes. Returns the digests that the registry still serves.
-    async fn remove_v1(&self, build: &Build, kept: &BTreeSet<Digest>) -> soci::Result<Vec<String>> {
+    async fn remove_v1(&self, kept: &BTreeSet<Digest>) -> soci::Result<Vec<String>> {
+        let build = self.build;
         let mut left = Vec::new();
         // A repository may have many tags, and an image many platforms.
         let tagged = OnceCell::new();
@@ -104,7 +108,7 @@ impl Remover<'_> {
                 continue;
             }
             let marks = self.claims.marks(*index).await?;
-            if !self.leave(build, *index, &marks, &[]).await? {
+            if !self.leave(*index, &marks, &[]).await? {
                 continue;
             }
             let tagged = tagged.get_or_try_init(|| self.image.all_tagged()).await?;
@@ -130,7 +134,8 @@ impl Remover<'_> {
     }
 
     /// Removes the SOCI-enabled image. Returns the tags and digests that the registry still serves.
-    async fn remove_v2(&self, build: &Build, kept: &BTreeSet<Digest>) -> soci::Result<Vec<String>> {
+    async fn remove_v2(&self, kept: &BTreeSet<Digest>) -> soci::Result<Vec<String>> {
+        let build = self.build;
         let Some(root) = build.digest else {
             return Ok(Vec::new());
         };
@@ -140,9 +145,9 @@ impl Remover<'_> {
             .iter()
             .cloned()
             .partition(|tag| marks.claims_tag(tag));
-        let stays = kept.contains(&root) || !self.leave(build, root, &marks, &claimed).await?;
+        let stays = kept.contains(&root) || !self.leave(root, &marks, &claimed).await?;
         if stays {
-            self.untag(build, &own).await?;
+            self.untag(&own).await?;
             return Ok(Vec::new());
         }
         let mut keep = vec![build.source];
@@ -153,7 +158,7 @@ impl Remover<'_> {
                 continue;
             }
             let marks = self.claims.marks(*manifest).await?;
-            match self.leave(build, *manifest, &marks, &[]).await? {
+            match self.leave(*manifest, &marks, &[]).await? {
                 true => shared.push((*manifest, marks)),
                 false => keep.push(*manifest),
             }
@@ -169,12 +174,12 @@ impl Remover<'_> {
             Removed::Left(left) => left,
             Removed::NotLookedUp => {
                 self.warn_of_too_many_tags();
-                self.untag(build, &tags).await?;
+                self.untag(&tags).await?;
                 return Ok(Vec::new());
             }
             Removed::InUse => {
                 tracing::info!(%root, "another tag leads to the SOCI-enabled image, which stays");
-                self.untag(build, &tags).await?;
+                self.untag(&tags).await?;
                 return Ok(Vec::new());
             }
         };
@@ -190,7 +195,7 @@ impl Remover<'_> {
             "The repository of {} has more than {} tags. Which of them lead to the index cannot be \
              looked up in reasonable time, so it stays, without a tag where the registry deletes \
              tags. A lifecycle policy that expires untagged images removes it.",
-            self.settings.image,
+            self.build.image,
             soci::MAX_TAGS
         );
         self.cx
@@ -199,15 +204,9 @@ impl Remover<'_> {
 
     /// Withdraws from a manifest. Returns whether the resource is the last one, and may remove it.
     /// Otherwise leaves it, with `tags`, to the others.
-    async fn leave(
-        &self,
-        build: &Build,
-        manifest: Digest,
-        marks: &Marks,
-        tags: &[String],
-    ) -> soci::Result<bool> {
+    async fn leave(&self, manifest: Digest, marks: &Marks, tags: &[String]) -> soci::Result<bool> {
         self.claims.withdraw(manifest, marks).await?;
-        let removable = !build.is_found(manifest) || marks.is_bequeathed();
+        let removable = !self.build.is_found(manifest) || marks.is_bequeathed();
         if !marks.is_claimed() {
             return Ok(removable);
         }
@@ -219,9 +218,9 @@ impl Remover<'_> {
     }
 
     /// Removes tags from a build. Warns of those that cannot be removed, and returns them.
-    async fn untag(&self, build: &Build, tags: &[String]) -> soci::Result<Vec<String>> {
+    async fn untag(&self, tags: &[String]) -> soci::Result<Vec<String>> {
         let mut left = Vec::new();
-        let Some(root) = build.digest else {
+        let Some(root) = self.build.digest else {
             return Ok(left);
         };
         for tag in tags {
@@ -236,7 +235,7 @@ impl Remover<'_> {
             let detail = format!(
                 "The registry does not remove tags. The tag {tag:?} of the SOCI-enabled image of \
                  {} stays: {reason}.",
-                self.settings.image
+                self.build.image
             );
             self.cx.warn(Diagnostic::warning("Tag not removed", detail));
             left.push(tag.clone());
@@ -249,34 +248,26 @@ fn never_deletes(error: &soci::Error) -> bool {
     error.registry().is_some_and(RegistryError::is_unsupported)
 }
 
-/// Removes earlier builds after an update. The previous one stays, because running containers
-/// may still pull it. Failing is a warning; the next update tries again.
+/// Removes earlier builds after an update, except the last `revision_history_limit` of them, because
+/// running containers may still pull those. Failing is a warning; the next update tries again.
 pub(super) async fn remove_superseded(
     call: &CallContext<'_>,
-    settings: &Settings,
-    previous: Option<Digest>,
-) {
+    state: &Value,
+) -> Result<(), Diagnostic> {
     let cx = call.cx;
-    let mut private = PrivateState::load(cx);
-    let (stays, goes): (Vec<Build>, Vec<Build>) = std::mem::take(&mut private.others)
-        .into_iter()
-        .partition(|build| build.digest == previous);
-    let current = private.current.iter().chain(&stays);
-    let kept: Vec<Digest> = current
-        .flat_map(|build| build.manifests.iter().copied().chain([build.source]))
-        .collect();
-    match remove(call, settings, &private.resource, &goes, &kept).await {
-        Ok(()) => private.others = stays,
-        Err(diagnostic) => {
-            let detail = format!(
-                "The new index is published. An earlier one stays until the next change: {}",
-                diagnostic.detail
-            );
-            cx.warn(Diagnostic::warning("Earlier index not removed", detail));
-            private.others = stays.into_iter().chain(goes).collect();
-        }
+    let settings = Settings::read(state)?;
+    let mut private = PrivateState::load(cx, state);
+    let goes = private.take_superseded(settings.revision_history_limit);
+    let kept: Vec<Build> = private.builds().cloned().collect();
+    if let Err(diagnostic) = remove(call, &private.resource, &goes, &kept).await {
+        let detail = format!(
+            "The new index is published. An earlier one stays until the next change: {}",
+            diagnostic.detail
+        );
+        cx.warn(Diagnostic::warning("Earlier index not removed", detail));
+        private.others.splice(0..0, goes);
     }
-    if let Err(diagnostic) = remove_former_tags(call, settings, &mut private).await {
+    if let Err(diagnostic) = remove_former_tags(call, &settings, &mut private).await {
         let detail = format!(
             "The new index is published. A tag that it had before stays until the next change: {}",
             diagnostic.detail
@@ -284,9 +275,11 @@ pub(super) async fn remove_superseded(
         cx.warn(Diagnostic::warning("Earlier tag not removed", detail));
     }
     private.save(cx);
+    Ok(())
 }
 
-/// Removes the tags that builds had before the argument `tag` changed.
+/// Removes the tags that builds of the same image had before the argument `tag` changed. Those of
+/// other images stay with them.
 async fn remove_former_tags(
     call: &CallContext<'_>,
     settings: &Settings,
@@ -294,34 +287,28 @@ async fn remove_former_tags(
 ) -> Result<(), Diagnostic> {
     let cx = call.cx;
     let is_former = |tag: &String| settings.tag.as_ref() != Some(tag);
-    if !private
-        .builds()
-        .flat_map(|build| &build.tags)
-        .any(is_former)
-    {
-        return Ok(());
-    }
-    let mut left = Vec::new();
-    let work = async {
-        let image = open(cx.data(), &settings.image).await?;
-        let _lock = cx.data().lock_repository(&settings.image).await;
-        let remover = Remover {
-            cx,
-            image: &image,
-            settings,
-            claims: Claims::new(&image, &private.resource),
-        };
-        for build in private.builds() {
-            let removed = remover.remove_former(build, is_former).await;
-            left.extend(removed.map_err(|error| {
-                let name = settings.image.to_string();
-                diagnose("removing a tag of the index of", &name, &error)
-            })?);
+    let resource = private.resource.clone();
+    let image_name = settings.image.to_string();
+    let builds = private.current.iter_mut().chain(&mut private.others);
+    for build in builds {
+        let is_of_image = build.image == image_name && build.version() == settings.version;
+        if !is_of_image || !build.tags.iter().any(is_former) {
+            continue;
         }
-        Ok(())
-    };
-    run(call, settings, work).await?;
-    for build in private.current.iter_mut().chain(&mut private.others) {
+        let work = async {
+            let image = open(cx.data(), &settings.image).await?;
+            let _lock = cx.data().lock_repository(&settings.image).await;
+            let remover = Remover {
+                cx,
+                image: &image,
+                build,
+                claims: Claims::new(&image, &resource),
+            };
+            let removed = remover.remove_former(is_former).await;
+            removed
+                .map_err(|error| diagnose("removing a tag of the index of", &build.image, &error))
+        };
+        let left = run(call, build, work).await?;
         build
             .tags
             .retain(|tag| !is_former(tag) || left.contains(tag));
@@ -332,16 +319,15 @@ async fn remove_former_tags(
 impl Remover<'_> {
     async fn remove_former(
         &self,
-        build: &Build,
         is_former: impl Fn(&String) -> bool,
     ) -> soci::Result<Vec<String>> {
-        let former = build.tags.iter().filter(|tag| is_former(tag));
+        let former = self.build.tags.iter().filter(|tag| is_former(tag));
         let mut former: Vec<String> = former.cloned().collect();
-        let Some(root) = build.digest.filter(|_| !former.is_empty()) else {
+        let Some(root) = self.build.digest.filter(|_| !former.is_empty()) else {
             return Ok(Vec::new());
         };
         let marks = self.claims.marks(root).await?;
         former.retain(|tag| !marks.claims_tag(tag));
-        self.untag(build, &former).await
+        self.untag(&former).await
     }
 }

@@ -13,6 +13,8 @@ pub(super) struct Settings {
     /// The tag of the SOCI-enabled image; none for V1 and for an untagged image.
     pub tag: Option<String>,
     pub options: Options,
+    /// Number of earlier builds that an update keeps.
+    pub revision_history_limit: usize,
 }
 
 /// The arguments that determine the index. Everything else in a plan may be unknown.
@@ -28,9 +30,10 @@ struct Arguments {
     optimizations: Option<Vec<String>>,
     multi_member_layers: Option<bool>,
     oci_layer_types: Option<bool>,
+    revision_history_limit: Option<usize>,
 }
 
-const ARGUMENTS: [&str; 10] = [
+const ARGUMENTS: [&str; 11] = [
     "image",
     "index_version",
     "tag",
@@ -41,6 +44,7 @@ const ARGUMENTS: [&str; 10] = [
     "optimizations",
     "multi_member_layers",
     "oci_layer_types",
+    "revision_history_limit",
 ];
 
 impl Settings {
@@ -83,6 +87,7 @@ impl Settings {
             version,
             tag,
             options,
+            revision_history_limit: arguments.revision_history_limit.unwrap_or(1),
         })
     }
 
@@ -142,9 +147,6 @@ pub(super) fn version(name: Option<&str>) -> Version {
 
 /// Returns the tag of the SOCI-enabled image where the configuration has none.
 pub(super) fn default_tag(image: &ImageReference) -> Option<String> {
-    if image.digest().is_some() {
-        return None;
-    }
     image.tag().map(|tag| format!("{tag}-soci"))
 }
 

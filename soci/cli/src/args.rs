@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use soci::oci::Platform;
 use soci::ztoc::DEFAULT_BUILD_TOOL;
-use soci::{MemoryBudget, Options, Version};
+use soci::{ImageReference, MemoryBudget, Options, Version};
 
 use crate::access::{Access, Sides};
 use crate::exit::EXIT_CODES;
@@ -94,6 +94,41 @@ pub(crate) enum Command {
         #[command(flatten)]
         access: Access,
     },
+    /// Wait until an image that was pushed has its index, and print the reference to deploy
+    ///
+    /// For an image that something else indexes when it is pushed. An image with a digest
+    /// (HOST/REPOSITORY:TAG@sha256:…) is waited for, and no later push of its tag. Gives up after 15
+    /// minutes, or as --timeout says.
+    Wait {
+        /// Image that was pushed, in a registry
+        image: ImageReference,
+        /// Version of the index to wait for
+        #[arg(long, value_enum, default_value_t = IndexVersion::V2)]
+        index_version: IndexVersion,
+        /// Tag of the SOCI-enabled image (V2) [default: the image's tag followed by -soci]
+        #[arg(long, value_name = "TAG", value_parser = tag)]
+        tag: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Tell whether container hosts will load an image lazily, and if not, why
+    ///
+    /// Reads manifests, zTOCs and the ends of layers. `verify` compares an index with whole layers.
+    Doctor {
+        /// Image in a registry: the source, or a SOCI-enabled image
+        image: ImageReference,
+        /// Tag of the SOCI-enabled image (V2) [default: the image's tag followed by -soci]
+        #[arg(long, value_name = "TAG", value_parser = tag)]
+        tag: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        access: Access,
+    },
     /// Work with the zTOC of a single layer
     #[command(subcommand)]
     Ztoc(Ztoc),
@@ -155,6 +190,34 @@ pub(crate) struct BuildTool {
     /// Build tool to record; part of every digest
     #[arg(long, value_name = "NAME", default_value = DEFAULT_BUILD_TOOL)]
     pub(crate) build_tool: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IndexVersion {
+    /// An index that refers to the image
+    #[value(name = "V1", alias = "v1")]
+    V1,
+    /// A SOCI-enabled image
+    #[value(name = "V2", alias = "v2")]
+    V2,
+}
+
+impl From<IndexVersion> for Version {
+    fn from(version: IndexVersion) -> Self {
+        match version {
+            IndexVersion::V1 => Self::V1,
+            IndexVersion::V2 => Self::V2,
+        }
+    }
+}
+
+/// Parses the tag of an image.
+fn tag(text: &str) -> Result<String, String> {
+    let reference = format!("localhost/image:{text}").parse::<ImageReference>();
+    match reference.map(|reference| (reference.tag() == Some(text), reference.digest())) {
+        Ok((true, None)) => Ok(text.to_owned()),
+        _ => Err("want the tag alone, such as 1.4-soci".to_owned()),
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -251,8 +314,10 @@ impl Command {
             Self::Create { access, .. }
             | Self::Convert { access, .. }
             | Self::Inspect { access, .. }
+            | Self::Doctor { access, .. }
             | Self::Verify { access, .. } => access.timeout,
-            Self::Ztoc(_) | Self::Completions { .. } | Self::Man { .. } => None,
+            // It says itself that its time is up.
+            Self::Wait { .. } | Self::Ztoc(_) | Self::Completions { .. } | Self::Man { .. } => None,
         }
     }
 }

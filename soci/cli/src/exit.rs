@@ -17,7 +17,8 @@ pub(crate) enum Exit {
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  success
-  1  failure; `verify`: an index is missing or does not match its image
+  1  failure; `verify`: an index is missing or does not match its image; `doctor`: the image is not
+     loaded lazily; `wait`: there is no index in time
   2  invalid command line
   3  nothing to index: no layer qualifies, and nothing was published (`create`, `convert`)";
 

@@ -4,6 +4,7 @@ mod access;
 mod args;
 mod convert;
 mod create;
+mod doctor;
 mod exit;
 mod files;
 mod image;
@@ -17,6 +18,7 @@ mod run;
 mod shell;
 mod size;
 mod verify;
+mod wait;
 mod ztoc;
 
 use std::process::ExitCode;

@@ -5,7 +5,7 @@ use soci::MemoryBudget;
 
 use crate::args::Command;
 use crate::exit::Exit;
-use crate::{convert, create, inspect, shell, verify, ztoc};
+use crate::{convert, create, doctor, inspect, shell, verify, wait, ztoc};
 
 /// Runs a command within a budget of memory.
 pub(crate) fn run(command: Command, memory: &MemoryBudget) -> Result<Exit> {
@@ -62,6 +62,19 @@ async fn dispatch(command: Command, memory: &MemoryBudget) -> Result<Exit> {
             json,
             access,
         } => verify::run(&source, json, &access, memory).await,
+        Command::Doctor {
+            image,
+            tag,
+            json,
+            access,
+        } => doctor::run(&image, tag, json, &access, memory).await,
+        Command::Wait {
+            image,
+            index_version,
+            tag,
+            json,
+            access,
+        } => wait::run(&image, index_version.into(), tag, json, &access).await,
         Command::Ztoc(command) => ztoc::run(command, memory),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { directory } => shell::manual(&directory),

@@ -1,11 +1,17 @@
 //! The data source.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use serde_json::Value;
+use tests::interrupt::Interrupt;
 use tests::registry::Registry;
 use tests::terraform::{Terraform, configuration};
 
 use crate::scenario::{ENABLED, REPOSITORY, Scenario, TAG, image, initialised, push};
+
+/// Longest time for an apply.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A configuration that reads the index of an image.
 fn lookup(image: &str, arguments: &str) -> String {
@@ -85,6 +91,45 @@ fn an_index_of_an_older_image_is_not_found() -> Result<()> {
     let found = values(&terraform)?;
     assert_eq!(found["found"], true);
     assert_eq!(found["digest"], scenario.manifest(ENABLED)?.digest);
+    Ok(())
+}
+
+#[test]
+fn an_index_is_waited_for() -> Result<()> {
+    let scenario = Scenario::new("")?;
+    let terraform = initialised(&scenario.image(), "")?;
+    terraform.write("main.tf", &lookup(&scenario.image(), "wait_for = \"10m\""))?;
+    let arguments = ["apply", "-auto-approve", "-no-color", "-input=false"];
+    let waiting = terraform.start(&arguments)?;
+    scenario.terraform.apply()?;
+    waiting.finish(LIMIT, &Interrupt::default())?.success()?;
+    let found = values(&terraform)?;
+    assert_eq!(found["found"], true, "{found}");
+    assert_eq!(found["digest"], scenario.manifest(ENABLED)?.digest);
+    Ok(())
+}
+
+#[test]
+fn an_index_that_does_not_come_is_no_error() -> Result<()> {
+    let scenario = Scenario::new("")?;
+    let terraform = initialised(&scenario.image(), "")?;
+    terraform.write("main.tf", &lookup(&scenario.image(), "wait_for = \"1s\""))?;
+    let output = terraform.apply()?.all();
+    assert!(output.contains("Index not found in time"), "{output}");
+    let found = values(&terraform)?;
+    assert_eq!(found["found"], false);
+    assert_eq!(found["source_digest"], scenario.manifest(TAG)?.digest);
+
+    // A later push is not the one that is waited for.
+    let first = scenario.manifest(TAG)?.digest;
+    push(&scenario.registry, TAG, |layout| image(layout, "amd64", 2))?;
+    let pinned = format!("{}@{first}", scenario.image());
+    terraform.write("main.tf", &lookup(&pinned, "wait_for = \"10m\""))?;
+    let error = terraform.plan().err().context("planned")?.to_string();
+    assert!(error.contains(&scenario.manifest(TAG)?.digest), "{error}");
+    terraform.write("main.tf", &lookup(&pinned, "wait_for = \"soon\""))?;
+    let error = terraform.plan().err().context("planned")?.to_string();
+    assert!(error.contains("Invalid duration"), "{error}");
     Ok(())
 }
 

@@ -1,9 +1,8 @@
-//! Create, refresh, replace, destroy.
+//! Create, refresh, destroy.
 
 use anyhow::{Result, ensure};
 use tests::image::{Compression, MediaTypes, sha256};
 use tests::registry::Registry;
-use tests::terraform::configuration;
 
 use crate::scenario::{
     ADDRESS, ENABLED, MANIFEST_TYPE, REPOSITORY, Scenario, TAG, image, initialised, layers, list,
@@ -101,45 +100,6 @@ fn v1_refers_to_the_source_without_changing_it() -> Result<()> {
     );
     assert_eq!(scenario.manifest(TAG)?.digest, source.digest);
     Ok(())
-}
-
-#[test]
-fn changing_the_index_version_replaces() -> Result<()> {
-    let scenario = Scenario::new("")?;
-    scenario.terraform.apply()?;
-    let before = scenario.resource()?;
-    scenario.configure("index_version = \"V1\"")?;
-    assert_eq!(scenario.terraform.planned(ADDRESS)?, ["delete", "create"]);
-    scenario.terraform.apply()?;
-
-    let after = scenario.resource()?;
-    assert_ne!(after.text("digest")?, before.text("digest")?);
-    assert_eq!(after.text("id")?, format!("V1/{}", scenario.image()));
-    scenario.expect_index(after.text("digest")?)?;
-    assert!(scenario.registry.manifest(REPOSITORY, ENABLED)?.is_none());
-    scenario.expect_empty_plan()
-}
-
-#[test]
-fn changing_the_image_replaces() -> Result<()> {
-    let scenario = Scenario::new("")?;
-    scenario.terraform.apply()?;
-    push(&scenario.registry, "2.0", |layout| {
-        image(layout, "amd64", 2)
-    })?;
-    let next = scenario.registry.reference(&format!("{REPOSITORY}:2.0"));
-    scenario
-        .terraform
-        .write("main.tf", &configuration(&next, ""))?;
-    assert_eq!(scenario.terraform.planned(ADDRESS)?, ["delete", "create"]);
-    scenario.terraform.apply()?;
-
-    assert_eq!(scenario.resource()?.text("image")?, next);
-    assert_eq!(
-        scenario.registry.tags(REPOSITORY)?,
-        [TAG, "2.0", "2.0-soci"]
-    );
-    scenario.expect_empty_plan()
 }
 
 #[test]

@@ -16,7 +16,7 @@ impl Schema {
         };
         check.block(&AttributePath::new(), &self.root);
         for name in &self.identity {
-            check.identity(name, self.root.attributes.get(name));
+            check.identity(name, self.root.attributes.get(name), self.mutable_identity);
         }
         check.found
     }
@@ -33,7 +33,7 @@ impl Check<'_> {
         self.found.push(Diagnostic::bug(at));
     }
 
-    fn identity(&mut self, name: &str, attribute: Option<&Attribute>) {
+    fn identity(&mut self, name: &str, attribute: Option<&Attribute>, may_change: bool) {
         let path = AttributePath::from(name);
         let Some(attribute) = attribute else {
             self.wrong(&path, "part of the identity, but no attribute");
@@ -47,7 +47,7 @@ impl Check<'_> {
             self.wrong(&path, "part of the identity, but no string, number or bool");
         }
         let is_always_set = attribute.required || attribute.default.is_some();
-        if is_always_set && attribute.replace != Replace::Always {
+        if is_always_set && !may_change && attribute.replace != Replace::Always {
             self.wrong(&path, "part of the identity, but may change");
         }
     }

@@ -98,6 +98,7 @@ mod read {
                 root: Block::single().filled(block)?,
                 identity: Vec::new(),
                 identity_version: 0,
+                mutable_identity: false,
             })
         }
     }

@@ -2,6 +2,7 @@
 
 mod completion;
 mod convert;
+mod deploy;
 mod image;
 mod memory;
 mod registry;

@@ -1,0 +1,197 @@
+//! The reference to deploy for an image, with which container hosts find its index.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::error::{Error, Result};
+use crate::inspect::{Inspection, inspect};
+use crate::oci::Digest;
+use crate::registry::RegistryImage;
+use crate::store::Destination;
+use crate::version::Version;
+
+/// Time between two looks at a registry, at first and at most.
+const PAUSE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(15)];
+
+/// An index in a repository, with all its blobs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CompleteIndex {
+    /// Platform of the image manifest, such as `linux/arm64`.
+    pub platform: String,
+    /// The image manifest; for V2, the one that carries the index.
+    pub manifest: Digest,
+    /// Digest of the index.
+    pub digest: Digest,
+    /// Size of the index's manifest in bytes.
+    pub size: u64,
+    /// Number of layers with a zTOC.
+    pub indexed_layers: usize,
+    /// Number of layers.
+    pub layers: usize,
+}
+
+/// An image, and what to deploy for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Deployment {
+    /// The image.
+    pub source: Digest,
+    /// The SOCI-enabled image (V2), which may be the image itself.
+    pub enabled: Option<Digest>,
+    /// The complete indexes, one for each platform that has one.
+    pub indexes: Vec<CompleteIndex>,
+    /// Whether the tag of the SOCI-enabled image names the image itself: there is nothing to index.
+    pub is_alias: bool,
+}
+
+impl Deployment {
+    /// Returns the digest to deploy: that of the SOCI-enabled image, or else of the image.
+    pub fn digest(&self) -> Digest {
+        self.enabled.unwrap_or(self.source)
+    }
+
+    /// Whether there is nothing to wait for: the image has an index, or there is nothing to index.
+    pub fn is_ready(&self) -> bool {
+        !self.indexes.is_empty() || self.is_alias
+    }
+}
+
+/// Finds the complete indexes of an image, of one version. One that lacks a blob counts as missing.
+///
+/// # Errors
+/// If the registry refuses or cannot be reached.
+pub async fn complete_indexes(
+    image: &RegistryImage,
+    version: Version,
+    found: &Inspection,
+) -> Result<Vec<CompleteIndex>> {
+    let mut complete = Vec::new();
+    for platform in &found.platforms {
+        for index in &platform.indexes {
+            if index.version != version {
+                continue;
+            }
+            let ztocs = index.ztocs.iter().map(|ztoc| &ztoc.descriptor);
+            let mut is_complete = !index.ztocs.is_empty();
+            for blob in ztocs.chain(&index.prefetch) {
+                is_complete = is_complete && image.has_blob(blob.digest).await?;
+            }
+            if is_complete {
+                complete.push(CompleteIndex {
+                    platform: platform.platform.clone(),
+                    manifest: platform.manifest,
+                    digest: index.digest,
+                    size: index.size,
+                    indexed_layers: index.ztocs.len(),
+                    layers: platform.layers.len(),
+                });
+            }
+        }
+    }
+    Ok(complete)
+}
+
+/// Keeps one index for each platform: the first, which is the one that container hosts use.
+pub fn one_per_platform(mut indexes: Vec<CompleteIndex>) -> Vec<CompleteIndex> {
+    indexes.dedup_by(|later, first| {
+        (later.manifest, &later.platform) == (first.manifest, &first.platform)
+    });
+    indexes
+}
+
+/// Finds what to deploy for the image `source` of a repository. A SOCI-enabled image (V2) is the image
+/// itself or the one under `tag`; one that was made of other layers does not count.
+///
+/// # Errors
+/// If the image does not exist, or the registry refuses or cannot be reached.
+pub async fn find_deployment(
+    image: &RegistryImage,
+    source: Digest,
+    version: Version,
+    tag: Option<&str>,
+) -> Result<Deployment> {
+    let own = inspect(&image.at(source)).await?;
+    let indexes = one_per_platform(complete_indexes(image, version, &own).await?);
+    let mut found = Deployment {
+        source,
+        enabled: None,
+        indexes,
+        is_alias: false,
+    };
+    if version == Version::V1 {
+        return Ok(found);
+    }
+    if !found.indexes.is_empty() {
+        found.enabled = Some(source);
+        return Ok(found);
+    }
+    let Some(tag) = tag else {
+        return Ok(found);
+    };
+    let Some(now) = image.resolve(tag).await? else {
+        return Ok(found);
+    };
+    if now.digest == source {
+        found.is_alias = true;
+        return Ok(found);
+    }
+    let enabled = match inspect(&image.at(now.digest)).await {
+        Ok(enabled) => enabled,
+        // Part of it is gone, or it is something else.
+        Err(error) if error.is_not_found() => return Ok(found),
+        Err(Error::NotAnImage { .. }) => return Ok(found),
+        Err(error) => return Err(error),
+    };
+    if own.has_layers_of(&enabled) {
+        found.indexes = one_per_platform(complete_indexes(image, version, &enabled).await?);
+        found.enabled = (!found.indexes.is_empty()).then_some(now.digest);
+    }
+    Ok(found)
+}
+
+/// Finds what to deploy for an image as soon as it is ready, and after `limit` at the latest. An image
+/// that is given by its tag is followed: what counts is what the tag names in the end.
+///
+/// # Errors
+/// If the image does not exist, or the registry refuses or cannot be reached; if the image is given by
+/// tag and digest, and the tag that its index would follow has moved on.
+pub async fn wait_for_deployment(
+    image: &RegistryImage,
+    version: Version,
+    tag: Option<&str>,
+    limit: Duration,
+) -> Result<Deployment> {
+    let end = Instant::now() + limit;
+    let [mut pause, longest] = PAUSE;
+    let reference = image.reference();
+    loop {
+        let source = match reference.digest() {
+            Some(digest) => digest,
+            // Unlike resolving the tag, this fails with the registry's own words.
+            None => {
+                let name = reference.tag().unwrap_or("latest");
+                image.pull_manifest(name).await?.descriptor.digest
+            }
+        };
+        let found = find_deployment(image, source, version, tag).await?;
+        let left = end.saturating_duration_since(Instant::now());
+        if found.is_ready() || left.is_zero() {
+            return Ok(found);
+        }
+        if let (Version::V2, Some(source_tag), Some(_)) =
+            (version, reference.tag(), reference.digest())
+            && let Some(now) = image.resolve(source_tag).await?
+            && now.digest != source
+        {
+            return Err(Error::TagMoved {
+                tag: source_tag.to_owned(),
+                got: now.digest,
+                want: source,
+            });
+        }
+        tokio::time::sleep(pause.min(left)).await;
+        pause = (pause * 2).min(longest);
+    }
+}
