@@ -24,6 +24,14 @@ mod options;
 mod read;
 mod sink;
 mod skip;
+#[cfg_attr(
+    not(feature = "images"),
+    allow(
+        dead_code,
+        reason = "spans are hashed elsewhere where there are threads"
+    )
+)]
+mod spans;
 pub(crate) mod weight;
 mod write;
 
@@ -38,3 +46,5 @@ pub(crate) use members::LastSpan;
 pub use model::{DEFAULT_BUILD_TOOL, DEFAULT_SPAN_SIZE, Ztoc};
 pub use options::Options;
 pub use skip::SkipReason;
+#[cfg(feature = "images")]
+pub(crate) use spans::{Border, SpanHasher};

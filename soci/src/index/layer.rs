@@ -1,15 +1,16 @@
 //! One layer, from its source to its zTOC.
 //!
 //! ```text
-//!              ┌─► hasher thread: SHA-256 of the whole blob ─► the descriptor's digest?
-//! source ─► pump
-//!              └─► builder thread: inflate, spans, tar ─► zTOC
+//! source ─► pump ─► builder thread: inflate, tar ─► what the zTOC needs ──┐
+//!                      └─► hasher thread: SHA-256 of the whole blob, ─────┴─► zTOC
+//!                          which must be the descriptor's, and of the spans
 //! ```
 //!
-//! The pump hands every piece to both threads through short queues; pieces are reference-counted,
-//! not copied. Reading waits only when the slower thread is behind by a full queue, so no more than
-//! a few pieces per layer are in memory. The zTOC is used only after the whole blob was verified.
-//! A layer that cannot have one is read on for its digest alone.
+//! Pieces go from thread to thread through short queues; they are reference-counted, not copied. The
+//! builder knows where spans begin once it has inflated a piece, and hands both on. Reading waits only
+//! when a thread is behind by a full queue, so no more than a few pieces per layer are in memory. The
+//! zTOC is put together only after the whole blob was verified. A layer that cannot have one is read on
+//! for its digest alone.
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -22,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::memory::Share;
 use crate::oci::{Descriptor, Digest};
 use crate::store::BlobSource;
-use crate::ztoc::{Builder, BuiltZtoc, Compression, Options, SkipReason};
+use crate::ztoc::{Border, Builder, BuiltZtoc, Compression, Options, SkipReason, SpanHasher};
 
 /// Length of a thread's queue, in pieces.
 const QUEUE: usize = 16;
@@ -62,17 +63,11 @@ pub(crate) async fn build_ztoc(
             }),
         };
     }
-    let (to_hasher, mut pieces) = mpsc::channel::<Bytes>(QUEUE);
-    let hasher = spawn_blocking(move || {
-        let mut hasher = Sha256::new();
-        while let Some(piece) = pieces.blocking_recv() {
-            hasher.update(&piece);
-        }
-        Digest::from(hasher)
-    });
+    let (to_hasher, read) = mpsc::channel::<Read>(QUEUE);
+    let hasher = spawn_blocking(move || run_hasher(read));
     let (to_builder, pieces) = mpsc::channel::<Bytes>(QUEUE);
-    let builder = spawn_blocking(move || run_builder(pieces, compression, options, share));
-    let mut building = Building::Runs(to_builder, builder);
+    let builder =
+        spawn_blocking(move || run_builder(pieces, &to_hasher, compression, options, share));
 
     let mut stream = source.blob(layer, 0..layer.size).await?;
     let mut size = 0;
@@ -82,14 +77,14 @@ pub(crate) async fn build_ztoc(
         progress.layer_read(layer, piece.len() as u64);
         while !piece.is_empty() {
             let part = piece.split_to(piece.len().min(PIECE));
-            building = building.send(part.clone()).await;
-            if matches!(building, Building::Ended(Outcome::Postponed)) {
+            if to_builder.send(part).await.is_err() {
+                // The builder reads a layer to its end, unless it has to be read again; or it panicked.
+                joined(builder).await;
                 return Ok(Outcome::Postponed);
             }
-            let _ = to_hasher.send(part).await;
         }
     }
-    drop(to_hasher);
+    drop(to_builder);
     if size != layer.size {
         return Err(Error::SizeMismatch {
             what: what(),
@@ -97,45 +92,48 @@ pub(crate) async fn build_ztoc(
             want: layer.size,
         });
     }
+    let scanned = match joined(builder).await {
+        Scanned::Whole(builder) => Ok(builder),
+        Scanned::Skipped(reason) => Err(reason),
+        Scanned::Postponed => return Ok(Outcome::Postponed),
+    };
     // A layer that is not what it should be may have been skipped for that.
-    let got = joined(hasher).await;
-    if got != layer.digest {
+    let hashed = joined(hasher).await;
+    if hashed.layer != layer.digest {
         return Err(Error::DigestMismatch {
             what: what(),
-            got,
+            got: hashed.layer,
             want: layer.digest,
         });
     }
-    Ok(building.end().await)
+    let built = match scanned {
+        Ok(builder) => joined(spawn_blocking(move || builder.finish_with(hashed.spans))).await,
+        Err(reason) => Err(reason),
+    };
+    Ok(match built {
+        Ok(built) => Outcome::Built(built),
+        Err(reason) => Outcome::Skipped(reason),
+    })
 }
 
-/// The builder's thread, or what it left.
-enum Building {
-    Runs(mpsc::Sender<Bytes>, JoinHandle<Outcome>),
-    Ended(Outcome),
+/// A piece that the builder has read, with the borders of spans in it.
+struct Read {
+    piece: Bytes,
+    borders: Vec<Border>,
 }
 
-impl Building {
-    /// Hands on a piece. A builder that has made up its mind receives no more.
-    async fn send(self, piece: Bytes) -> Self {
-        match self {
-            Self::Runs(sender, builder) if sender.send(piece).await.is_err() => {
-                Self::Ended(joined(builder).await)
-            }
-            building => building,
-        }
-    }
+/// The digests of a layer and of its spans, as far as they are known.
+struct Hashed {
+    layer: Digest,
+    spans: Vec<Digest>,
+}
 
-    /// Waits for the outcome.
-    async fn end(self) -> Outcome {
-        match self {
-            Self::Runs(sender, builder) => {
-                drop(sender);
-                joined(builder).await
-            }
-            Self::Ended(outcome) => outcome,
-        }
-    }
+/// Outcome of the builder's thread.
+enum Scanned {
+    /// The layer was read to its end, and may have a zTOC.
+    Whole(Box<Builder>),
+    Skipped(SkipReason),
+    Postponed,
 }
 
 /// Returns the result of a thread, or continues its panic.
@@ -146,36 +144,53 @@ async fn joined<T>(task: JoinHandle<T>) -> T {
     }
 }
 
+fn run_hasher(mut read: mpsc::Receiver<Read>) -> Hashed {
+    let mut layer = Sha256::new();
+    let mut spans = SpanHasher::default();
+    while let Some(Read { piece, borders }) = read.blocking_recv() {
+        layer.update(&piece);
+        spans.push(&piece, &borders);
+    }
+    Hashed {
+        layer: layer.into(),
+        spans: spans.finish(),
+    }
+}
+
 fn run_builder(
     mut pieces: mpsc::Receiver<Bytes>,
+    to_hasher: &mpsc::Sender<Read>,
     compression: Option<Compression>,
     options: Options,
     share: Share,
-) -> Outcome {
+) -> Scanned {
     let mut head = BytesMut::new();
     while head.len() < Compression::HEAD
         && let Some(piece) = pieces.blocking_recv()
     {
         head.extend_from_slice(&piece);
     }
-    let compression = match Compression::checked(compression, &head) {
-        Ok(compression) => compression,
-        Err(reason) => return Outcome::Skipped(reason),
-    };
-    let mut builder = Builder::with_share(compression, options, share);
-    let mut next = Some(head.freeze());
+    let head = head.freeze();
+    let compression = Compression::checked(compression, &head);
+    let mut builder =
+        compression.map(|compression| Box::new(Builder::with_share(compression, options, share)));
+    let mut next = Some(head);
     while let Some(piece) = next {
-        if let Err(reason) = builder.push(&piece) {
-            return if builder.is_crowded() {
-                Outcome::Postponed
-            } else {
-                Outcome::Skipped(reason)
-            };
+        let mut borders = Vec::new();
+        if let Ok(building) = &mut builder {
+            match building.push(&piece) {
+                Ok(()) => borders = building.take_borders(),
+                Err(_) if building.is_crowded() => return Scanned::Postponed,
+                // The memory that the builder holds is free for others.
+                Err(reason) => builder = Err(reason),
+            }
         }
+        // The hasher ends only after this.
+        let _ = to_hasher.blocking_send(Read { piece, borders });
         next = pieces.blocking_recv();
     }
-    match builder.finish() {
-        Ok(built) => Outcome::Built(built),
-        Err(reason) => Outcome::Skipped(reason),
+    match builder {
+        Ok(builder) => Scanned::Whole(builder),
+        Err(reason) => Scanned::Skipped(reason),
     }
 }

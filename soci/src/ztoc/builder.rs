@@ -25,6 +25,9 @@ use super::sink::Sink;
 #[cfg(feature = "images")]
 use super::sink::wants_xattrs;
 use super::skip::SkipReason;
+#[cfg(feature = "images")]
+use super::spans::Border;
+use super::spans::Spans;
 use super::weight;
 use super::write::{Parts, write};
 use crate::memory::Share;
@@ -70,13 +73,20 @@ impl Builder {
     /// if others hold too much of the budget.
     pub fn new(compression: Compression, options: Options) -> Self {
         let share = options.memory.share();
-        Self::with_share(compression, options, share)
+        Self::with_spans(compression, options, Spans::hashed_here(), share)
     }
 
-    /// Creates a builder for a layer that has a share of the budget.
-    pub(crate) fn with_share(
+    /// Creates a builder for a layer that has a share of the budget, and whose spans somebody else
+    /// hashes.
+    #[cfg(feature = "images")]
+    pub(crate) fn with_share(compression: Compression, options: Options, share: Share) -> Self {
+        Self::with_spans(compression, options, Spans::hashed_elsewhere(), share)
+    }
+
+    fn with_spans(
         compression: Compression,
         mut options: Options,
+        spans: Spans,
         mut share: Share,
     ) -> Self {
         options.span_size = options.span_size.max(1);
@@ -85,7 +95,7 @@ impl Builder {
         Self {
             compression,
             scanner: compression.codec().scanner(options.span_size),
-            sink: Sink::new(options.single_member, share),
+            sink: Sink::new(options.single_member, spans, share),
             options,
             before,
             skipped: skipped.map(SkipReason::from),
@@ -105,6 +115,12 @@ impl Builder {
         pushed
     }
 
+    /// Takes the borders of the spans in what was pushed since they were last taken.
+    #[cfg(feature = "images")]
+    pub(crate) fn take_borders(&mut self) -> Vec<Border> {
+        self.sink.take_borders()
+    }
+
     /// Whether the layer was skipped for memory that others held.
     pub(crate) fn is_crowded(&self) -> bool {
         self.sink.is_crowded() && matches!(self.skipped, Some(SkipReason::TooMuchMemory { .. }))
@@ -115,12 +131,20 @@ impl Builder {
     /// # Errors
     /// If the layer cannot have a zTOC.
     pub fn finish(self) -> Result<BuiltZtoc, SkipReason> {
+        self.finish_with(Vec::new())
+    }
+
+    /// Ends the layer, with the digests of the spans that somebody else hashed.
+    ///
+    /// # Errors
+    /// If the layer cannot have a zTOC.
+    pub(crate) fn finish_with(self, digests: Vec<Digest>) -> Result<BuiltZtoc, SkipReason> {
         if let Some(reason) = self.skipped {
             return Err(reason);
         }
         let compressed_size = self.sink.position();
         let checkpoints = self.scanner.finish(&self.sink)?;
-        let received = self.sink.finish()?;
+        let received = self.sink.finish(digests)?;
         let entries = received.entries;
         let found = lookup::find(&self.options.prefetch_files, &|visit| entries.each(visit));
         let starts = &received.span_starts;

@@ -1,9 +1,8 @@
 //! The receiver of a layer on its way through a compression.
 
-use sha2::{Digest as _, Sha256};
-
 use super::entries::Entries;
 use super::skip::SkipReason;
+use super::spans::{Border, Spans};
 use super::weight;
 use crate::memory::Share;
 use crate::oci::Digest;
@@ -43,9 +42,9 @@ pub(super) struct Received {
 
 impl Sink {
     /// Creates the sink of a layer whose parts take what they need of a share.
-    pub(super) fn new(single_member: bool, share: Share) -> Self {
+    pub(super) fn new(single_member: bool, spans: Spans, share: Share) -> Self {
         Self {
-            spans: Spans::default(),
+            spans,
             tar: TarReader::new(),
             entries: Entries::default(),
             needs_xattrs: false,
@@ -87,21 +86,18 @@ impl Sink {
     pub(super) fn start_span(&mut self, start: u64, shared: Option<u8>) -> Result<(), SkipReason> {
         self.share.grow(weight::SPAN as u64)?;
         self.check_size()?;
-        let mut hasher = Sha256::new();
-        hasher.update(shared.as_slice());
-        self.spans.starts.push(start);
-        if let Some(hasher) = self.spans.current.replace(hasher) {
-            self.spans.digests.push(hasher.into());
-        }
+        self.spans.start(start, shared);
         Ok(())
     }
 
     /// Receives compressed bytes of the current span.
     pub(super) fn compressed(&mut self, bytes: &[u8]) {
-        if let Some(hasher) = &mut self.spans.current {
-            hasher.update(bytes);
-        }
-        self.spans.position += bytes.len() as u64;
+        self.spans.compressed(bytes);
+    }
+
+    /// Takes the borders of spans that are hashed elsewhere.
+    pub(super) fn take_borders(&mut self) -> Vec<Border> {
+        self.spans.take_borders()
     }
 
     /// Receives decompressed bytes.
@@ -128,32 +124,19 @@ impl Sink {
         Ok(())
     }
 
-    /// Ends the layer.
-    pub(super) fn finish(mut self) -> Result<Received, SkipReason> {
-        if let Some(hasher) = self.spans.current.take() {
-            self.spans.digests.push(hasher.into());
-        }
+    /// Ends the layer. `digests` are those of spans that were hashed elsewhere.
+    pub(super) fn finish(mut self, digests: Vec<Digest>) -> Result<Received, SkipReason> {
+        let span_starts = std::mem::take(&mut self.spans.starts);
         Ok(Received {
             uncompressed_size: self.tar.finish()?,
             entries: self.entries,
             needs_xattrs: self.needs_xattrs,
-            span_digests: self.spans.digests,
-            span_starts: self.spans.starts,
+            span_digests: self.spans.finish(digests),
+            span_starts,
             several_members: self.several_members,
             share: self.share,
         })
     }
-}
-
-/// The digests of the spans, and how far they have come.
-#[derive(Default)]
-struct Spans {
-    digests: Vec<Digest>,
-    starts: Vec<u64>,
-    /// The span being hashed, once one has started.
-    current: Option<Sha256>,
-    /// Compressed bytes received.
-    position: u64,
 }
 
 /// Whether a consumer that ignores extended attributes would mount this entry wrong.
