@@ -12,8 +12,9 @@ use tests::results::{Chart, Table};
 use tests::workspace;
 
 /// The tables, in the order of the page. The reference's is there if `make interop` built it before.
-const TABLES: [(&str, bool); 6] = [
+const TABLES: [(&str, bool); 7] = [
     ("image", true),
+    ("cores", true),
     ("starts", true),
     ("ztoc", true),
     ("reference", false),

@@ -24,8 +24,9 @@ use tests::results::{Chart, Table, Targets};
 use tests::{skopeo, toolchain};
 
 const REPOSITORY: &str = "shop/web";
-/// Size of the tars of the large layers, in bytes.
-const LARGE: [u64; 3] = [160 << 20, 640 << 20, 320 << 20];
+/// Size of the tars of the large layers, in bytes: about 100, 530 and 290 MB when compressed, as in an
+/// image for machine learning.
+const LARGE: [u64; 3] = [250 << 20, 1300 << 20, 720 << 20];
 /// Random bytes of the last layer, which changes with every push.
 const LAST: usize = 20 << 20;
 /// Longest time for an event.
@@ -40,6 +41,8 @@ const RESIDENT: u64 = 128_000_000;
 const ANSWER: Duration = Duration::from_secs(1);
 /// Processor time of a first push, at least so many times that of a second.
 const LESS: f64 = 20.0;
+/// Number of runs of which the best counts.
+const RUNS: usize = 3;
 /// Number of starts.
 const STARTS: usize = 20;
 /// Longest time from the start of a function to its first request for an event.
@@ -93,7 +96,40 @@ fn run() -> Result<bool> {
         &generator,
         &soci,
     )?;
+    cores(&layout, &layers[1], &soci)?;
     Ok(starts(&filter, &generator)? && met)
+}
+
+/// Publishes how a single large layer uses a second core.
+fn cores(layout: &Layout, layer: &Layer, soci: &Path) -> Result<()> {
+    layout.publish(&layout.image("amd64", MediaTypes::Oci, std::slice::from_ref(layer))?)?;
+    let source = format!("oci:{}", layout.directory().display());
+    let mut table = Table::new(
+        "A single large layer",
+        &format!(
+            "`soci create` of an image in a layout on disk with one layer of {} MB, compressed; the \
+             least of {RUNS} runs. One thread inflates, which no other can share; hashing has another.",
+            layer.size / 1_000_000
+        ),
+        &["", "wall", "CPU"],
+    );
+    for (name, cores) in [("one core", "0"), ("two cores", "0,1")] {
+        let mut best = None::<Cost>;
+        for _ in 0..RUNS {
+            let mut command = Command::new("taskset");
+            command.args(["--cpu-list", cores]).arg(soci);
+            let cost = cost::run(command.args(["create", "--quiet", &source]))?;
+            best = Some(best.filter(|best| best.wall <= cost.wall).unwrap_or(cost));
+        }
+        let best = best.context("no run")?;
+        table.row([
+            name.to_owned(),
+            format!("{:.2} s", best.wall.as_secs_f64()),
+            format!("{:.2} s", best.cpu.as_secs_f64()),
+        ]);
+    }
+    table.publish("cores")?;
+    Ok(())
 }
 
 /// An image that is pushed twice: the second time, its last layer is new.
@@ -139,7 +175,8 @@ fn image_costs(image: &Image, generator: &Path, soci: &Path) -> Result<bool> {
              At the second push the last layer, of {} MB, is new: {answer}. Targets: a first push takes \
              at most {OF_GZIP} of the processor time of `gzip -dc` of the layers, and {} MB of memory; \
              a second push is answered within {} s and takes {LESS} times less processor time; nothing \
-             is written to a disk. `!` marks what misses one.",
+             is written to a disk. `!` marks what misses one. Inflating and hashing alone, which \
+             nothing can leave out, takes most of the first target: see the floor below.",
             image.layers.len(),
             image.size / 1_000_000,
             LAST / 1_000_000,
