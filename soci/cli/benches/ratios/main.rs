@@ -13,11 +13,11 @@ mod inputs;
 mod measure;
 mod memory;
 mod reference;
+mod stages;
 mod table;
 
-use std::io;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // This program is its own helper, so that the helper's costs can be told apart, and so that its own
@@ -27,9 +27,9 @@ fn main() -> ExitCode {
     let met = match helper.as_ref().and_then(|name| name.to_str()) {
         Some("floor") => floor::run(Path::new(&arguments.next().expect("a layer"))).map(|()| true),
         Some("inputs") => inputs::make().map(|_| true),
-        Some("layers") => layers(),
+        Some("layers") => stages::layers(),
         Some("memory") => inputs::scale().and_then(memory::publish),
-        _ => measure(),
+        _ => stages::all(),
     };
     match met {
         Ok(true) => ExitCode::SUCCESS,
@@ -39,28 +39,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn measure() -> io::Result<bool> {
-    if !help("inputs")? {
-        return Ok(false);
-    }
-    let met = help("layers")?;
-    Ok(help("memory")? && met)
-}
-
-/// Runs this program with another task. Returns whether it succeeded.
-fn help(task: &str) -> io::Result<bool> {
-    let mut command = Command::new(std::env::current_exe()?);
-    Ok(command.arg(task).status()?.success())
-}
-
-fn layers() -> io::Result<bool> {
-    let layers = inputs::make()?;
-    let met = table::publish(&layers)?;
-    reference::publish(&layers)?;
-    if !met {
-        eprintln!("bench: a target is missed");
-    }
-    Ok(met)
 }
