@@ -17,7 +17,7 @@ mod settings;
 mod tags;
 
 pub(crate) use account::{Account, Aws};
-pub(crate) use check::{is_account_id, is_region};
+pub(crate) use check::{is_account_id, is_region, region as check_region};
 pub(crate) use error::AwsError;
 pub(crate) use http::read_certificates;
 pub(crate) use request::FIRST_PAUSE;

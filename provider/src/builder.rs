@@ -37,6 +37,7 @@ use tfplugin_sdk::{
     async_trait, timeouts,
 };
 
+use crate::aws::is_region;
 use crate::shared::{CallContext, Session, Shared};
 use arguments::{Arguments, DEFAULT_BUS};
 use owner::Owner;
@@ -65,13 +66,13 @@ impl Resource<Shared> for IndexBuilder {
     }
 
     async fn modify_plan(&self, cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagnostics> {
-        Ok(plan::modify(cx, plan)?)
+        Ok(plan::modify(cx, plan).await?)
     }
 
     async fn create(&self, cx: &Context<Shared>, request: Create) -> Result<Value, Failure> {
         let limit = timeouts::get(&request.config, "create", LONG_TIMEOUT)?;
         let arguments = Arguments::read(&request.planned)?;
-        let session = open(cx, limit).await?;
+        let session = open(cx, limit, &request.planned).await?;
         let parts = name_parts(&session, &arguments);
         let observed = parts.observe(&session).await?;
         let owner = Owner::of_new(&parts, &observed, &arguments)?;
@@ -95,7 +96,7 @@ impl Resource<Shared> for IndexBuilder {
 
     async fn read(&self, cx: &Context<Shared>, state: Value) -> Result<Option<Value>, Diagnostics> {
         let limit = timeouts::get(&state, "read", SHORT_TIMEOUT)?;
-        let session = open(cx, limit).await?;
+        let session = open(cx, limit, &state).await?;
         Ok(refresh::refresh(&session, state).await?)
     }
 
@@ -103,7 +104,7 @@ impl Resource<Shared> for IndexBuilder {
         let limit = timeouts::get(&request.config, "update", LONG_TIMEOUT)?;
         let before = Arguments::read(&request.prior)?;
         let arguments = Arguments::read(&request.planned)?;
-        let session = open(cx, limit).await?;
+        let session = open(cx, limit, &request.planned).await?;
         let (mut parts, old) = (
             name_parts(&session, &arguments),
             name_parts(&session, &before),
@@ -141,7 +142,7 @@ impl Resource<Shared> for IndexBuilder {
     async fn delete(&self, cx: &Context<Shared>, state: Value) -> Result<(), Failure> {
         let limit = timeouts::get(&state, "delete", LONG_TIMEOUT)?;
         let arguments = Arguments::read(&state)?;
-        let session = open(cx, limit).await?;
+        let session = open(cx, limit, &state).await?;
         let parts = name_parts(&session, &arguments);
         let observed = parts.observe(&session).await?;
         let owner = owner_of(cx, &parts, &observed, &arguments.name);
@@ -151,18 +152,24 @@ impl Resource<Shared> for IndexBuilder {
     }
 
     async fn import_state(&self, _: &Context<Shared>, id: &str) -> Result<Value, Diagnostics> {
+        let (place, region) = match id.rsplit_once('@') {
+            Some((place, region)) => (place, Some(region)),
+            None => (id, None),
+        };
         // Names of partner event buses contain slashes.
-        let (bus, name) = id.rsplit_once('/').unwrap_or((DEFAULT_BUS, id));
-        if names::is_valid(name) && !bus.is_empty() {
+        let (bus, name) = place.rsplit_once('/').unwrap_or((DEFAULT_BUS, place));
+        if names::is_valid(name) && !bus.is_empty() && region.is_none_or(is_region) {
             return Ok(Value::object([
                 ("name", name.into()),
                 ("event_bus_name", bus.into()),
+                ("region", region.into()),
             ]));
         }
         let detail = format!(
             "Got {id:?}, want the builder's name, such as \"soci-index-builder\", or, if its rule \
              is not on the event bus \"default\", bus and name, such as \
-             \"images/soci-index-builder\"."
+             \"images/soci-index-builder\"; followed by @ and the region if that is not the \
+             provider's, such as \"soci-index-builder@eu-west-1\"."
         );
         Err(Diagnostic::error("Invalid import ID", detail).into())
     }
@@ -173,7 +180,10 @@ impl Resource<Shared> for IndexBuilder {
         state: Value,
     ) -> Result<Value, Diagnostics> {
         let name = state.get("name").as_str().unwrap_or_default();
-        self.import_state(cx, name).await
+        let region = state.get("region").as_str();
+        let region = region.map(|region| format!("@{region}"));
+        let id = format!("{name}{}", region.unwrap_or_default());
+        self.import_state(cx, &id).await
     }
 }
 
@@ -195,8 +205,14 @@ fn complete(cx: &Context<Shared>) {
     });
 }
 
-async fn open(cx: &Context<Shared>, limit: Duration) -> Result<Session<'_>, Diagnostic> {
-    Session::open(CallContext::new(cx, limit), &cx.data().aws).await
+/// Opens the clients in the region of a state.
+async fn open<'a>(
+    cx: &'a Context<Shared>,
+    limit: Duration,
+    state: &Value,
+) -> Result<Session<'a>, Diagnostic> {
+    let region = state.get("region").as_str();
+    Session::open(CallContext::new(cx, limit), &cx.data().aws, region).await
 }
 
 fn name_parts(session: &Session<'_>, arguments: &Arguments) -> Parts {

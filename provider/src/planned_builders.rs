@@ -1,18 +1,17 @@
 //! Builders that the resources of one run plan.
 //!
 //! Terraform shows a provider one resource at a time, without its address. These plans are what
-//! this process has seen for one account and region: enough to detect two resources that want one
-//! builder.
+//! this process has seen for one account: enough to detect two resources that want one builder.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// The resources that plan a builder, by the builder's name.
+/// The resources that plan a builder, by the builder's name and region.
 #[derive(Default)]
 pub(crate) struct PlannedBuilders(Mutex<BTreeMap<String, Option<String>>>);
 
 impl PlannedBuilders {
-    /// Records that a resource plans the builder of this name. The resource is told by its unique
+    /// Records that a resource plans this builder. The resource is told by its unique
     /// name, which it has once it is created and keeps while a replacement is planned; Terraform
     /// plans a new one once. Returns whether another resource plans the same builder.
     pub(crate) fn plan(&self, builder: &str, resource: Option<&str>) -> bool {

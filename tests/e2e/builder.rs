@@ -14,6 +14,7 @@ mod network;
 mod ownership;
 mod permissions;
 mod pushes;
+mod regions;
 mod requests;
 mod reuse;
 mod second;

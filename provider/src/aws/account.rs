@@ -45,31 +45,27 @@ pub(crate) struct Aws {
     ignored_tags: Option<IgnoredTags>,
     http: Http,
     base: OnceCell<Result<SdkConfig, Diagnostic>>,
-    account: OnceCell<Result<Account, Diagnostic>>,
-    lambda: OnceCell<aws_sdk_lambda::Client>,
-    iam: OnceCell<aws_sdk_iam::Client>,
-    events: OnceCell<aws_sdk_eventbridge::Client>,
-    logs: OnceCell<aws_sdk_cloudwatchlogs::Client>,
-    dynamodb: OnceCell<aws_sdk_dynamodb::Client>,
-    ecr: OnceCell<aws_sdk_ecr::Client>,
+    identity: OnceCell<Result<Identity, Diagnostic>>,
 }
 
-/// Returns the client of one service, created on first use.
+/// Identity of the credentials.
+struct Identity {
+    /// Twelve digits.
+    account: String,
+    partition: String,
+}
+
+/// Creates the client of one service in a region; the connections of all clients are shared.
 macro_rules! client {
-    ($sdk:ident, $cell:expr, $aws:expr, $service:literal) => {
-        $cell
-            .get_or_try_init(|| async {
-                let config = $aws.config().await?;
-                let mut builder = $sdk::config::Builder::from(config);
-                // Setting none would discard the endpoint of the environment.
-                if let Some(url) = $aws.settings()?.endpoint($service) {
-                    builder = builder.endpoint_url(url);
-                }
-                Ok($sdk::Client::from_conf(builder.build()))
-            })
-            .await
-            .cloned()
-    };
+    ($sdk:ident, $aws:expr, $region:expr, $service:literal) => {{
+        let config = $aws.config($region).await?;
+        let mut builder = $sdk::config::Builder::from(&config);
+        // Setting none would discard the endpoint of the environment.
+        if let Some(url) = $aws.settings()?.endpoint($service) {
+            builder = builder.endpoint_url(url);
+        }
+        Ok($sdk::Client::from_conf(builder.build()))
+    }};
 }
 
 impl Aws {
@@ -99,13 +95,7 @@ impl Aws {
             ignored_tags: IgnoredTags::read(config, &environment),
             http,
             base: OnceCell::new(),
-            account: OnceCell::new(),
-            lambda: OnceCell::new(),
-            iam: OnceCell::new(),
-            events: OnceCell::new(),
-            logs: OnceCell::new(),
-            dynamodb: OnceCell::new(),
-            ecr: OnceCell::new(),
+            identity: OnceCell::new(),
         })
     }
 
@@ -135,12 +125,30 @@ impl Aws {
         base.as_ref().map_err(Clone::clone)
     }
 
-    /// Returns the configuration of clients: with a region, for an allowed account.
-    async fn config(&self) -> Result<&SdkConfig, Diagnostic> {
+    /// Returns the provider's region, if one is configured.
+    ///
+    /// # Errors
+    /// When the configuration is invalid, or not known yet.
+    pub(crate) async fn region(&self) -> Result<Option<String>, Diagnostic> {
+        let region = self.base().await?.region();
+        Ok(region.map(ToString::to_string))
+    }
+
+    /// Returns the configuration for a region, or else the provider's.
+    async fn config_in(&self, region: Option<&str>) -> Result<SdkConfig, Diagnostic> {
         let config = self.base().await?;
-        diagnostics::require_region(config)?;
+        let region = match region {
+            Some(region) => region.to_owned(),
+            None => diagnostics::require_region(config)?,
+        };
+        Ok(config.to_builder().region(Region::new(region)).build())
+    }
+
+    /// Returns the configuration of clients: with a region, for an allowed account.
+    async fn config(&self, region: Option<&str>) -> Result<SdkConfig, Diagnostic> {
+        let config = self.config_in(region).await?;
         if self.settings()?.skip_credentials_validation != Some(true) || self.guards_account()? {
-            self.account().await?;
+            self.account(region).await?;
         }
         Ok(config)
     }
@@ -152,12 +160,11 @@ impl Aws {
 
     /// Returns the configuration for tokens of registries: in any region, for an allowed account.
     async fn config_for_registry(&self, region: &str) -> Result<SdkConfig, Diagnostic> {
-        let config = self.base().await?;
+        let config = self.config_in(Some(region)).await?;
         if self.guards_account()? {
-            self.account().await?;
+            self.account(None).await?;
         }
-        let region = Region::new(region.to_owned());
-        Ok(config.to_builder().region(region).build())
+        Ok(config)
     }
 
     async fn resolve(&self, settings: &Settings) -> Result<SdkConfig, Diagnostic> {
@@ -226,54 +233,83 @@ impl Aws {
         loader
     }
 
-    /// Returns the account of the credentials. Fails if it is not allowed.
-    pub(crate) async fn account(&self) -> Result<&Account, Diagnostic> {
-        let look = || async {
-            let settings = self.settings()?;
-            let config = self.base().await?;
-            let region = diagnostics::require_region(config)?;
-            let client = roles::sts(settings, config);
-            let identity = client.get_caller_identity().send().await;
-            let identity = identity
-                .map_err(|error| AwsError::from(error).diagnose("looking up the AWS account"))?;
-            let id = identity.account().unwrap_or_default();
-            let partition = identity.arn().and_then(|arn| arn.split(':').nth(1));
-            let (true, Some(partition)) = (is_account_id(id), partition) else {
-                return Err(diagnostics::no_identity());
-            };
-            check_account(settings, id)?;
-            Ok(Account {
-                id: id.to_owned(),
-                partition: partition.to_owned(),
-                region,
-            })
+    /// Returns the account of the credentials, with a region or else the provider's. Fails if it is not
+    /// allowed.
+    pub(crate) async fn account(&self, region: Option<&str>) -> Result<Account, Diagnostic> {
+        let config = self.config_in(region).await?;
+        let region = diagnostics::require_region(&config)?;
+        let identity = self.identity.get_or_init(|| self.identify(&config)).await;
+        let identity = identity.as_ref().map_err(Clone::clone)?;
+        Ok(Account {
+            id: identity.account.clone(),
+            partition: identity.partition.clone(),
+            region,
+        })
+    }
+
+    /// Looks up whose the credentials are, in the provider's region or else that of `config`.
+    async fn identify(&self, config: &SdkConfig) -> Result<Identity, Diagnostic> {
+        let settings = self.settings()?;
+        let base = self.base().await?;
+        let client = match base.region() {
+            Some(_) => roles::sts(settings, base),
+            None => roles::sts(settings, config),
         };
-        let account = self.account.get_or_init(look).await;
-        account.as_ref().map_err(Clone::clone)
+        let identity = client.get_caller_identity().send().await;
+        let identity = identity
+            .map_err(|error| AwsError::from(error).diagnose("looking up the AWS account"))?;
+        let id = identity.account().unwrap_or_default();
+        let partition = identity.arn().and_then(|arn| arn.split(':').nth(1));
+        let (true, Some(partition)) = (is_account_id(id), partition) else {
+            return Err(diagnostics::no_identity());
+        };
+        check_account(settings, id)?;
+        Ok(Identity {
+            account: id.to_owned(),
+            partition: partition.to_owned(),
+        })
     }
 
-    pub(crate) async fn lambda(&self) -> Result<aws_sdk_lambda::Client, Diagnostic> {
-        client!(aws_sdk_lambda, self.lambda, self, "lambda")
+    pub(crate) async fn lambda(
+        &self,
+        region: Option<&str>,
+    ) -> Result<aws_sdk_lambda::Client, Diagnostic> {
+        client!(aws_sdk_lambda, self, region, "lambda")
     }
 
-    pub(crate) async fn iam(&self) -> Result<aws_sdk_iam::Client, Diagnostic> {
-        client!(aws_sdk_iam, self.iam, self, "iam")
+    pub(crate) async fn iam(
+        &self,
+        region: Option<&str>,
+    ) -> Result<aws_sdk_iam::Client, Diagnostic> {
+        client!(aws_sdk_iam, self, region, "iam")
     }
 
-    pub(crate) async fn events(&self) -> Result<aws_sdk_eventbridge::Client, Diagnostic> {
-        client!(aws_sdk_eventbridge, self.events, self, "events")
+    pub(crate) async fn events(
+        &self,
+        region: Option<&str>,
+    ) -> Result<aws_sdk_eventbridge::Client, Diagnostic> {
+        client!(aws_sdk_eventbridge, self, region, "events")
     }
 
-    pub(crate) async fn logs(&self) -> Result<aws_sdk_cloudwatchlogs::Client, Diagnostic> {
-        client!(aws_sdk_cloudwatchlogs, self.logs, self, "logs")
+    pub(crate) async fn logs(
+        &self,
+        region: Option<&str>,
+    ) -> Result<aws_sdk_cloudwatchlogs::Client, Diagnostic> {
+        client!(aws_sdk_cloudwatchlogs, self, region, "logs")
     }
 
-    pub(crate) async fn dynamodb(&self) -> Result<aws_sdk_dynamodb::Client, Diagnostic> {
-        client!(aws_sdk_dynamodb, self.dynamodb, self, "dynamodb")
+    pub(crate) async fn dynamodb(
+        &self,
+        region: Option<&str>,
+    ) -> Result<aws_sdk_dynamodb::Client, Diagnostic> {
+        client!(aws_sdk_dynamodb, self, region, "dynamodb")
     }
 
-    pub(crate) async fn ecr(&self) -> Result<aws_sdk_ecr::Client, Diagnostic> {
-        client!(aws_sdk_ecr, self.ecr, self, "ecr")
+    pub(crate) async fn ecr(
+        &self,
+        region: Option<&str>,
+    ) -> Result<aws_sdk_ecr::Client, Diagnostic> {
+        client!(aws_sdk_ecr, self, region, "ecr")
     }
 
     /// Opens Amazon ECR in the region of a registry.

@@ -40,7 +40,8 @@ pub(crate) fn is_region(text: &str) -> bool {
             .all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase()))
 }
 
-pub(super) fn region(text: &str) -> Checked {
+/// Refuses a text that is no region.
+pub(crate) fn region(text: &str) -> Checked {
     if is_region(text) {
         return Ok(());
     }

@@ -18,19 +18,23 @@ pub(crate) struct Session<'a, D> {
 }
 
 impl<'a, D> Session<'a, D> {
-    /// Looks up the account and opens the clients.
+    /// Looks up the account and opens the clients, in a region or else the provider's.
     ///
     /// # Errors
     /// When the account is not known or not allowed, or the call ends before.
-    pub(crate) async fn open(call: CallContext<'a, D>, aws: &Aws) -> Result<Self, Diagnostic> {
+    pub(crate) async fn open(
+        call: CallContext<'a, D>,
+        aws: &Aws,
+        region: Option<&str>,
+    ) -> Result<Self, Diagnostic> {
         let open = async {
             Ok::<_, Diagnostic>((
-                aws.account().await?.clone(),
-                aws.lambda().await?,
-                aws.iam().await?,
-                aws.events().await?,
-                aws.logs().await?,
-                aws.dynamodb().await?,
+                aws.account(region).await?,
+                aws.lambda(region).await?,
+                aws.iam(region).await?,
+                aws.events(region).await?,
+                aws.logs(region).await?,
+                aws.dynamodb(region).await?,
             ))
         };
         let opened = call.within(open).await;

@@ -22,15 +22,15 @@ async fn the_account_is_looked_up_once() {
     let aws = aws(&fake, []);
     assert!(fake.calls().is_empty(), "AWS is asked too early");
     for _ in 0..2 {
-        let account = aws.account().await.expect("an account");
+        let account = aws.account(None).await.expect("an account");
         assert_eq!(account.id, ACCOUNT);
         assert_eq!(
             (&*account.partition, &*account.region),
             ("aws", "eu-west-1")
         );
     }
-    aws.lambda().await.expect("a client");
-    aws.iam().await.expect("a client");
+    aws.lambda(None).await.expect("a client");
+    aws.iam(None).await.expect("a client");
     let calls = fake.calls();
     assert_eq!(calls.len(), 1, "{calls:?}");
     assert_eq!(calls[0].access_key, ACCESS_KEY);
@@ -54,7 +54,7 @@ async fn accounts_are_allowed_or_forbidden() {
             let fake = FakeAws::start().expect("starts");
             let skip = ("skip_credentials_validation", skip.into());
             let aws = aws(&fake, [(list, texts(&[id])), skip]);
-            let client = aws.events().await;
+            let client = aws.events(None).await;
             assert_eq!(client.is_ok(), allowed, "{list} {id}");
             if let Err(failure) = client {
                 assert_eq!(failure.summary, "AWS account not allowed");
@@ -68,8 +68,8 @@ async fn accounts_are_allowed_or_forbidden() {
 async fn the_check_of_the_credentials_can_be_left_out() {
     let fake = FakeAws::start().expect("starts");
     let aws = aws(&fake, [("skip_credentials_validation", true.into())]);
-    aws.logs().await.expect("a client");
-    aws.ecr().await.expect("a client");
+    aws.logs(None).await.expect("a client");
+    aws.ecr(None).await.expect("a client");
     assert!(fake.calls().is_empty());
 }
 
@@ -91,7 +91,7 @@ async fn roles_are_assumed_one_after_the_other() {
     ];
     let roles = [role("111111111111", &first), role("222222222222", &[])];
     let aws = aws(&fake, [("assume_role", Value::List(roles.into()))]);
-    let account = aws.account().await.expect("an account");
+    let account = aws.account(None).await.expect("an account");
     assert_eq!(account.id, "222222222222");
 
     let calls = fake.calls_of("AssumeRole");
@@ -147,7 +147,10 @@ async fn a_web_identity_comes_before_the_roles() {
                 ("assume_role", then),
             ],
         );
-        assert_eq!(aws.account().await.expect("an account").id, "222222222222");
+        assert_eq!(
+            aws.account(None).await.expect("an account").id,
+            "222222222222"
+        );
         let calls = fake.calls_of("AssumeRoleWithWebIdentity");
         assert_eq!(calls.len(), 1);
         assert_eq!(
@@ -200,14 +203,14 @@ async fn failures_say_what_to_do() {
             _ => vec![],
         };
         let aws = aws(&fake, [("assume_role", Value::List(roles))]);
-        let failure = aws.account().await.expect_err(code);
+        let failure = aws.account(None).await.expect_err(code);
         assert_eq!(failure.summary, summary, "{}", failure.detail);
         for want in [code, "as the test wants", wanted] {
             assert!(failure.detail.contains(want), "{}", failure.detail);
         }
         // What failed stays so, without asking again.
         let calls = fake.calls().len();
-        assert_eq!(aws.lambda().await.err(), Some(failure));
+        assert_eq!(aws.lambda(None).await.err(), Some(failure));
         assert_eq!(fake.calls().len(), calls);
     }
 }
@@ -219,7 +222,7 @@ async fn an_endpoint_that_nobody_listens_on() {
     let endpoints = Value::List(vec![Value::object([("sts", url.into())])]);
     let fake = FakeAws::start().expect("starts");
     let more = [("endpoints", endpoints), ("max_retries", 0.into())];
-    let failure = aws(&fake, more).account().await.expect_err("refused");
+    let failure = aws(&fake, more).account(None).await.expect_err("refused");
     assert_eq!(failure.summary, "AWS not reachable");
     assert!(failure.detail.contains("refused"), "{}", failure.detail);
 }
@@ -231,7 +234,7 @@ async fn what_is_not_known_yet_is_said() {
         &fake,
         [("region", Value::Unknown), ("default_tags", Value::Unknown)],
     );
-    let failure = aws.lambda().await.expect_err("not known");
+    let failure = aws.lambda(None).await.expect_err("not known");
     assert_eq!(failure.summary, "Provider configuration not known yet");
     assert!(failure.detail.contains("region"), "{}", failure.detail);
     assert!(aws.default_tags().is_none());

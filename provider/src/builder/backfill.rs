@@ -72,7 +72,7 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Arguments) {
         return;
     };
     let doing = "passing existing images to the index generator";
-    let done = match cx.data().aws.ecr().await {
+    let done = match cx.data().aws.ecr(Some(&session.account.region)).await {
         Ok(ecr) => pass_on(session, &ecr, arguments, cursor)
             .await
             .map_err(|error| error.diagnose(doing)),

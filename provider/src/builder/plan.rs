@@ -14,7 +14,8 @@ use crate::shared::Shared;
 /// # Errors
 /// If the tags are invalid together with the provider's, another resource plans a builder of the same
 /// name, or the provider has no functions for the architecture.
-pub(super) fn modify(cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagnostic> {
+pub(super) async fn modify(cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagnostic> {
+    region(cx, plan).await;
     let aws = &cx.data().aws;
     let configured = plan.planned().get("tags");
     let defaults = aws.default_tags();
@@ -34,6 +35,21 @@ pub(super) fn modify(cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagno
     Ok(())
 }
 
+/// Plans the region: the provider's, if the configuration names none. As long as that is not known, the
+/// builder stays where it is.
+async fn region(cx: &Context<Shared>, plan: &mut Plan) {
+    if !plan.config().get("region").is_null() {
+        return;
+    }
+    let prior = plan.prior().and_then(|prior| prior.get("region").as_str());
+    let prior = prior.map(str::to_owned);
+    let default = cx.data().aws.region().await.ok().flatten();
+    match default.or(prior) {
+        Some(region) => plan.set("region", region),
+        None => plan.set_unknown("region"),
+    }
+}
+
 /// Refuses a second resource for the builder of one name.
 fn one_resource(cx: &Context<Shared>, plan: &Plan) -> Result<(), Diagnostic> {
     let Some(name) = plan.planned().get("name").as_str() else {
@@ -45,7 +61,9 @@ fn one_resource(cx: &Context<Shared>, plan: &Plan) -> Result<(), Diagnostic> {
         return Ok(());
     }
     let resource = owner.as_ref().map(Owner::resource);
-    if !cx.data().planned_builders.plan(name, resource) {
+    let region = plan.planned().get("region").as_str().unwrap_or_default();
+    let builder = format!("{name}@{region}");
+    if !cx.data().planned_builders.plan(&builder, resource) {
         return Ok(());
     }
     let detail = format!(

@@ -1,11 +1,16 @@
 //! The schema of `soci_index_builder`: its arguments, and what AWS or the provider computes.
 
+use tfplugin_sdk::validators::string;
 use tfplugin_sdk::{Attribute, Nesting, Schema, Type, timeouts};
 
 use super::arguments::Arguments;
+use crate::aws::check_region;
 
 pub(super) fn schema() -> Schema {
-    let mut schema = Schema::new().identity(["name"]).description(
+    let mut schema = Schema::new()
+        .identity(["name", "region"])
+        .identity_version(1)
+        .description(
         "Indexes container images as they are pushed to Amazon ECR: an EventBridge rule, an AWS \
          Lambda function that selects images by repository and tag, another that builds the SOCI \
          index and pushes it beside the image, the roles and log groups that they need, and a \
@@ -17,8 +22,22 @@ pub(super) fn schema() -> Schema {
     for (name, attribute) in computed() {
         schema = schema.attribute(name, attribute);
     }
+    schema = schema.attribute("region", region());
     let timeouts = timeouts::block(["create", "read", "update", "delete"]);
     schema.block("timeouts", timeouts)
+}
+
+/// Returns the argument that says where all the others are.
+fn region() -> Attribute {
+    Attribute::string()
+        .optional()
+        .computed()
+        .requires_replace()
+        .validate(string(check_region))
+        .description(
+            "Region of the builder, and of the Amazon ECR registry whose images it indexes. Changing it \
+             replaces the builder. Default: the provider's region.",
+        )
 }
 
 /// Returns the attributes that AWS or the provider computes.
@@ -30,10 +49,7 @@ fn computed() -> Vec<(&'static str, Attribute)> {
             .description(description.to_owned())
     };
     vec![
-        (
-            "id",
-            kept("Name of the builder, which is also its import ID."),
-        ),
+        ("id", kept("Name of the builder.")),
         (
             "event_filter_function_arn",
             kept("ARN of the event filter, the function that selects the images to index."),
@@ -178,7 +194,7 @@ mod tests {
         let computed = computed();
         let computed: BTreeSet<&str> = computed.iter().map(|(name, _)| *name).collect();
         let mut all: BTreeSet<&str> = &arguments | &computed;
-        all.insert("timeouts");
+        all.extend(["region", "timeouts"]);
         assert_eq!(attributes, all);
         assert!(arguments.is_disjoint(&computed));
     }

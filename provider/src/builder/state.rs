@@ -44,6 +44,7 @@ pub(super) fn set_names(
     for (attribute, name) in names_of(&arguments.name) {
         state.set(attribute, name);
     }
+    state.set("region", &account.region);
     let Parts {
         filter,
         generator,
