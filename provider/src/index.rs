@@ -1,5 +1,6 @@
 //! The resource and the data source `soci_index`: the SOCI index of one image.
 
+mod action;
 mod apply;
 mod attributes;
 mod build;
@@ -28,6 +29,7 @@ use tfplugin_sdk::{
 };
 
 use crate::shared::{CallContext, Shared};
+pub(crate) use action::BuildIndex;
 use apply::Operation;
 use build::Build;
 pub(crate) use data_source::IndexData;

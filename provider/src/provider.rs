@@ -1,12 +1,13 @@
 //! The provider: its configuration, resources, data sources and functions.
 
 use tfplugin_sdk::{
-    Context, DataSource, Diagnostics, Function, Provider, Resource, Schema, Value, async_trait,
+    Action, Context, DataSource, Diagnostics, Function, Provider, Resource, Schema, Value,
+    async_trait,
 };
 
 use crate::builder::IndexBuilder;
 use crate::functions::{FilterMatches, ParseImage};
-use crate::index::{Index, IndexData};
+use crate::index::{BuildIndex, Index, IndexData};
 use crate::shared::Shared;
 use crate::{aws, credentials, memory};
 
@@ -47,6 +48,10 @@ impl Provider for SociProvider {
 
     fn resources(&self) -> Vec<Box<dyn Resource<Shared>>> {
         vec![Box::new(Index), Box::new(IndexBuilder)]
+    }
+
+    fn actions(&self) -> Vec<Box<dyn Action<Shared>>> {
+        vec![Box::new(BuildIndex)]
     }
 
     fn functions(&self) -> Vec<Box<dyn Function>> {

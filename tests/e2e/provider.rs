@@ -1,5 +1,6 @@
 //! The provider itself: its configuration, its functions, its documentation and how it starts.
 
+mod actions;
 mod aws;
 mod config;
 mod docs;

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use crate::terraform::Terraform;
+use crate::terraform::{Terraform, Version};
 use crate::workspace;
 
 const BEGIN: &str = "<!-- ";
@@ -30,7 +30,8 @@ pub struct Schemas(Value);
 impl Schemas {
     /// Loads the schemas of the provider built from this workspace.
     pub fn load() -> Result<Self> {
-        let terraform = Terraform::new()?;
+        // Older versions do not know all that the provider has.
+        let terraform = Terraform::with(Version::Pinned)?;
         let source = "terraform {\n  required_providers {\n    soci = {\n      source = \"soci/soci\"\n    }\n  }\n}\n";
         terraform.write("main.tf", source)?;
         terraform.init()?;
@@ -40,11 +41,12 @@ impl Schemas {
         Ok(Self(schemas.context("no schema of the provider")?.clone()))
     }
 
-    /// The names of resources, data sources and functions, each with the directory of its page.
+    /// The names of resources, data sources, actions and functions, each with the directory of its page.
     pub fn names(&self) -> Vec<(&'static str, String)> {
         let kinds = [
             ("resources", "resource_schemas"),
             ("data-sources", "data_source_schemas"),
+            ("actions", "action_schemas"),
             ("functions", "functions"),
         ];
         let mut names = Vec::new();
@@ -77,6 +79,7 @@ impl Schemas {
         for (kind, key) in [
             ("resource", "resource_schemas"),
             ("data", "data_source_schemas"),
+            ("action", "action_schemas"),
         ] {
             let of_kind = self.0[key].as_object().into_iter().flatten();
             all.extend(of_kind.map(|(name, schema)| (format!("{kind} {name}"), schema)));

@@ -129,11 +129,12 @@
 //!
 //! # Not supported
 //!
-//! Ephemeral resources, list resources, actions, moves between resource types and
-//! generated configuration. Terraform is told that the provider has none.
+//! Ephemeral resources, list resources, moves between resource types and generated
+//! configuration. Terraform is told that the provider has none.
 
 #![forbid(unsafe_code)]
 
+mod action;
 mod context;
 mod data_source;
 mod diagnostic;
@@ -156,6 +157,7 @@ mod types;
 pub mod validators;
 mod value;
 
+pub use action::{Action, ActionProgress};
 pub use async_trait::async_trait;
 pub use context::Context;
 pub use data_source::DataSource;

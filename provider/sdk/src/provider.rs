@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use crate::action::Action;
 use crate::context::Context;
 use crate::data_source::DataSource;
 use crate::diagnostic::Diagnostics;
@@ -10,7 +11,7 @@ use crate::resource::Resource;
 use crate::schema::Schema;
 use crate::value::Value;
 
-/// A provider: its configuration, resources, data sources and functions.
+/// A provider: its configuration, resources, data sources, actions and functions.
 #[async_trait]
 pub trait Provider: Send + Sync + 'static {
     /// Data that resources and data sources share: clients, credentials, settings.
@@ -42,6 +43,11 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Returns the data sources, the same at every call.
     fn data_sources(&self) -> Vec<Box<dyn DataSource<Self::Data>>> {
+        Vec::new()
+    }
+
+    /// Returns the actions, the same at every call.
+    fn actions(&self) -> Vec<Box<dyn Action<Self::Data>>> {
         Vec::new()
     }
 

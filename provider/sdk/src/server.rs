@@ -1,7 +1,7 @@
 //! Answers Terraform's calls with a provider.
 //!
 //! One file per family of RPCs: [`provider`], [`resource`] with [`upgrade`] and
-//! [`import`], [`identity`], [`data_source`] and [`function`]. They share one
+//! [`import`], [`identity`], [`data_source`], [`action`] and [`function`]. They share one
 //! pipeline, [`call`]: find the type, decode the values, run provider code,
 //! encode the result. [`service`] dispatches the generated trait to them.
 //!
@@ -10,6 +10,7 @@
 //! abort its work. `StopProvider` cancels the tokens of the calls in flight;
 //! later calls get fresh ones.
 
+mod action;
 mod call;
 mod catalog;
 mod codec;

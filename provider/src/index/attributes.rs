@@ -10,7 +10,8 @@ use super::validate;
 use crate::diagnose::diagnose;
 
 pub(super) fn schema() -> Schema {
-    Schema::new()
+    let tag = tag("Tag of the SOCI-enabled image, in the repository of the image; only for `V2`.");
+    options(Schema::new(), image(), tag.computed())
         .description(
             "Builds the SOCI index of a container image in a registry and publishes it beside \
              the image, so that container hosts can start the image before it is fully \
@@ -19,19 +20,6 @@ pub(super) fn schema() -> Schema {
         .identity(["image", "index_version", "tag"])
         .identity_version(1)
         .mutable_identity()
-        .attribute("image", image())
-        .attribute("index_version", index_version())
-        .attribute(
-            "tag",
-            tag("Tag of the SOCI-enabled image, in the repository of the image; only for `V2`."),
-        )
-        .attribute("platforms", platforms())
-        .attribute("span_size", span_size())
-        .attribute("min_layer_size", min_layer_size())
-        .attribute("prefetch_files", prefetch_files())
-        .attribute("optimizations", optimizations())
-        .attribute("multi_member_layers", multi_member_layers())
-        .attribute("oci_layer_types", oci_layer_types())
         .attribute(
             "triggers",
             Attribute::map(Type::String).optional().description(
@@ -87,6 +75,21 @@ pub(super) fn schema() -> Schema {
         )
 }
 
+/// Adds the arguments that determine an index.
+pub(super) fn options(schema: Schema, image: Attribute, tag: Attribute) -> Schema {
+    schema
+        .attribute("image", image)
+        .attribute("index_version", index_version())
+        .attribute("tag", tag)
+        .attribute("platforms", platforms())
+        .attribute("span_size", span_size())
+        .attribute("min_layer_size", min_layer_size())
+        .attribute("prefetch_files", prefetch_files())
+        .attribute("optimizations", optimizations())
+        .attribute("multi_member_layers", multi_member_layers())
+        .attribute("oci_layer_types", oci_layer_types())
+}
+
 pub(super) fn image() -> Attribute {
     Attribute::string()
         .required()
@@ -116,7 +119,6 @@ pub(super) fn index_version() -> Attribute {
 pub(super) fn tag(what: &str) -> Attribute {
     Attribute::string()
         .optional()
-        .computed()
         .validate(validators::string(validate::check_tag))
         .description(format!(
             "{what} 1 to 128 letters, digits, `_`, `.` and `-`. Default: the image's tag followed by \

@@ -40,7 +40,7 @@ impl DataSource<Shared> for IndexData {
             .attribute("tag", attributes::tag(
                 "Tag under which to look for the SOCI-enabled image, in the repository of the \
                  image; only for `V2`.",
-            ))
+            ).computed())
             .attribute("wait_for", timeouts::duration().description(
                 "How long to wait for the index, as a \
                  [duration](https://pkg.go.dev/time#ParseDuration) such as `5m`: for an image that \

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::codec;
+use crate::action::Action;
 use crate::data_source::DataSource;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::function::{Function, Signature};
@@ -106,6 +107,7 @@ pub(super) struct Catalog<P: Provider> {
     pub(super) provider: Arc<Entry<P>>,
     pub(super) resources: Entries<dyn Resource<P::Data>>,
     pub(super) data_sources: Entries<dyn DataSource<P::Data>>,
+    pub(super) actions: Entries<dyn Action<P::Data>>,
     pub(super) functions: BTreeMap<String, (Arc<dyn Function>, Signature)>,
     pub(super) problems: Diagnostics,
 }
@@ -126,6 +128,11 @@ impl<P: Provider> Catalog<P> {
             let (name, schema) = (item.type_name().to_owned(), item.schema());
             problems.extend(data_sources.add(&name, item, schema, &prefix));
         }
+        let mut actions = Entries::new("action");
+        for item in provider.actions() {
+            let (name, schema) = (item.type_name().to_owned(), item.schema());
+            problems.extend(actions.add(&name, item, schema, &prefix));
+        }
         let mut functions = BTreeMap::new();
         for function in provider.functions() {
             let (name, signature) = (function.name().to_owned(), function.signature());
@@ -138,6 +145,7 @@ impl<P: Provider> Catalog<P> {
             provider: Entry::new(Box::new(provider), schema),
             resources,
             data_sources,
+            actions,
             functions,
             problems,
         }

@@ -19,7 +19,9 @@ const CAPABILITIES: proto::ServerCapabilities = proto::ServerCapabilities {
 
 impl<P: Provider> Server<P> {
     pub(super) fn metadata(&self) -> proto::get_metadata::Response {
-        use proto::get_metadata::{DataSourceMetadata, FunctionMetadata, ResourceMetadata};
+        use proto::get_metadata::{
+            ActionMetadata, DataSourceMetadata, FunctionMetadata, ResourceMetadata,
+        };
 
         let catalog = &self.catalog;
         let functions = catalog.functions.keys().cloned();
@@ -32,6 +34,9 @@ impl<P: Provider> Server<P> {
             data_sources: catalog
                 .data_sources
                 .names(|type_name| DataSourceMetadata { type_name }),
+            actions: catalog
+                .actions
+                .names(|type_name| ActionMetadata { type_name }),
             functions: functions.map(|name| FunctionMetadata { name }).collect(),
             ..Default::default()
         }
@@ -43,6 +48,9 @@ impl<P: Provider> Server<P> {
             provider: Some(catalog.provider.schema.to_proto()),
             resource_schemas: catalog.resources.schemas(Schema::to_proto),
             data_source_schemas: catalog.data_sources.schemas(Schema::to_proto),
+            action_schemas: catalog.actions.schemas(|schema| proto::ActionSchema {
+                schema: Some(schema.to_proto()),
+            }),
             functions: self.signatures(),
             diagnostics: catalog.problems.to_proto(),
             server_capabilities: Some(CAPABILITIES),

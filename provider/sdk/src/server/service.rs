@@ -6,6 +6,7 @@ use futures_util::stream::BoxStream;
 use tonic::{Request, Response, Status};
 
 use super::Server;
+use super::action::Events;
 use crate::proto::tfplugin6::{self as proto, provider_server};
 use crate::provider::Provider;
 
@@ -211,24 +212,24 @@ impl<P: Provider> provider_server::Provider for Service<P> {
 
     async fn validate_action_config(
         &self,
-        _: Request<proto::validate_action_config::Request>,
+        request: Request<proto::validate_action_config::Request>,
     ) -> Answer<proto::validate_action_config::Response> {
-        undeclared("ValidateActionConfig")
+        answer(self.0.validate_action(request.into_inner()).await)
     }
 
     async fn plan_action(
         &self,
-        _: Request<proto::plan_action::Request>,
+        request: Request<proto::plan_action::Request>,
     ) -> Answer<proto::plan_action::Response> {
-        undeclared("PlanAction")
+        answer(self.0.plan_action(request.into_inner()).await)
     }
 
-    type InvokeActionStream = BoxStream<'static, Result<proto::invoke_action::Event, Status>>;
+    type InvokeActionStream = Events;
 
     async fn invoke_action(
         &self,
-        _: Request<proto::invoke_action::Request>,
+        request: Request<proto::invoke_action::Request>,
     ) -> Answer<Self::InvokeActionStream> {
-        undeclared("InvokeAction")
+        answer(self.0.invoke_action(request.into_inner()))
     }
 }

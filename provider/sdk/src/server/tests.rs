@@ -2,6 +2,8 @@
 
 mod fake;
 
+use futures_util::StreamExt as _;
+
 use super::*;
 use crate::proto::tfplugin6 as proto;
 use crate::value::{Number, Value};
@@ -193,6 +195,53 @@ async fn undeclared_calls_are_unimplemented() {
     let request = Request::new(proto::move_resource_state::Request::default());
     let error = service.move_resource_state(request).await.unwrap_err();
     assert_eq!(error.code(), Code::Unimplemented);
+}
+
+#[tokio::test]
+async fn an_action_reports_progress_and_then_its_end() {
+    use crate::proto::tfplugin6::invoke_action::event;
+
+    for (how, to, want) in [
+        ("", Value::Null, &["Counted"][..]),
+        // More than fit into the queue.
+        ("", 100_i64.into(), &["Counted"]),
+        ("fail", Value::Null, &["Counted", "E"]),
+        ("panic", Value::Null, &["Counted", "Bug in the provider"]),
+    ] {
+        let (server, _) = server(how).await;
+        let count = to.to::<usize>().unwrap_or(2);
+        let schema = server.catalog.actions.find("fake_count").unwrap();
+        let config = codec::encode(&schema.schema, Value::object([("to", to)])).unwrap();
+        let request = proto::invoke_action::Request {
+            action_type: "fake_count".to_owned(),
+            config: Some(config),
+            ..Default::default()
+        };
+        let events: Vec<_> = server.invoke_action(request).collect().await;
+        let mut events: Vec<_> = events
+            .into_iter()
+            .map(|event| event.unwrap().r#type.unwrap())
+            .collect();
+        let Some(event::Type::Completed(end)) = events.pop() else {
+            panic!("no end");
+        };
+        let found: Vec<_> = end.diagnostics.iter().map(|d| d.summary.as_str()).collect();
+        assert_eq!(found, want, "{how}");
+        let messages: Vec<_> = events
+            .into_iter()
+            .map(|event| match event {
+                event::Type::Progress(progress) => progress.message,
+                event::Type::Completed(_) => panic!("two ends"),
+            })
+            .collect();
+        let numbers: Vec<_> = (1..=count).map(|number| number.to_string()).collect();
+        assert_eq!(messages, numbers, "{how}");
+    }
+    let (server, _) = server("").await;
+    let unknown = proto::invoke_action::Request::default();
+    let events: Vec<_> = server.invoke_action(unknown).collect().await;
+    assert_eq!(events.len(), 1);
+    assert_eq!(server.metadata().actions[0].type_name, "fake_count");
 }
 
 #[tokio::test]

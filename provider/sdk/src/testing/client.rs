@@ -1,5 +1,6 @@
 //! Protocol 6 from the host's side, one file per family of calls.
 
+mod action;
 mod data_source;
 mod function;
 mod provider;

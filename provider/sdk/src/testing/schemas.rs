@@ -23,6 +23,8 @@ pub struct Schemas {
     pub identities: BTreeMap<String, Vec<IdentityAttribute>>,
     /// Schemas of the data sources, by type.
     pub data_sources: BTreeMap<String, Schema>,
+    /// Schemas of the actions, by type.
+    pub actions: BTreeMap<String, Schema>,
     /// Signatures of the functions, by name.
     pub functions: BTreeMap<String, Signature>,
     /// Optional parts of the protocol that the provider has.
@@ -61,6 +63,8 @@ pub struct Metadata {
     pub resources: Vec<String>,
     /// Types of the data sources.
     pub data_sources: Vec<String>,
+    /// Types of the actions.
+    pub actions: Vec<String>,
     /// Names of the functions.
     pub functions: Vec<String>,
     /// Optional parts of the protocol that the provider has.
@@ -95,7 +99,10 @@ impl Schemas {
             resources.insert(name.clone(), schema.identity(names));
             named.insert(name, attributes);
         }
+        let actions = sent.action_schemas.into_iter();
+        let actions = actions.filter_map(|(name, action)| Some((name, action.schema?)));
         Ok(Self {
+            actions: schemas(actions)?,
             provider: Schema::from_proto(provider)?,
             resources,
             identities: named,
@@ -114,8 +121,10 @@ impl Metadata {
         }
         let resources = sent.resources.into_iter();
         let data_sources = sent.data_sources.into_iter();
+        let actions = sent.actions.into_iter();
         let functions = sent.functions.into_iter();
         Ok(Self {
+            actions: actions.map(|its| its.type_name).collect(),
             resources: resources.map(|its| its.type_name).collect(),
             data_sources: data_sources.map(|its| its.type_name).collect(),
             functions: functions.map(|its| its.name).collect(),

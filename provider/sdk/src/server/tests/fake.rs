@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
+use crate::action::{Action, ActionProgress};
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::plan::Plan;
@@ -49,6 +50,44 @@ impl Provider for Fake {
             how: self.how,
             events: self.events.clone(),
         })]
+    }
+
+    fn actions(&self) -> Vec<Box<dyn Action<()>>> {
+        vec![Box::new(Count { how: self.how })]
+    }
+}
+
+/// An action that counts as far as it is told.
+struct Count {
+    how: &'static str,
+}
+
+#[async_trait]
+impl Action<()> for Count {
+    fn type_name(&self) -> &str {
+        "fake_count"
+    }
+
+    fn schema(&self) -> Schema {
+        Schema::new().attribute("to", Attribute::number().default(2))
+    }
+
+    async fn invoke(
+        &self,
+        cx: &Context<()>,
+        config: Value,
+        progress: &ActionProgress,
+    ) -> Result<(), Diagnostics> {
+        let to: u32 = config.get("to").to()?;
+        for number in 1..=to {
+            progress.report(number.to_string()).await;
+        }
+        cx.warn(Diagnostic::warning("Counted", ""));
+        match self.how {
+            "fail" => Err(Diagnostic::error("E", "").into()),
+            "panic" => panic!("an action"),
+            _ => Ok(()),
+        }
     }
 }
 
