@@ -1,10 +1,13 @@
 //! The functions' environment variables.
 //!
-//! The first four are those of the reference solution (awslabs/cfn-ecr-aws-soci-index-builder),
-//! so that either can take the other's place.
+//! [`FILTERS`], [`GENERATOR_ARN`], [`INDEX_VERSION`] and [`ECR_ENDPOINT`] are those of the reference
+//! solution (awslabs/cfn-ecr-aws-soci-index-builder), so that either can take the other's place.
 
 /// Event filter: the [filters](crate::filters), separated by commas.
 pub const FILTERS: &str = "soci_repository_image_tag_filters";
+/// Event filter: filters of images that are not indexed, separated by commas. Where it is not set, none
+/// is excluded.
+pub const EXCLUDED_FILTERS: &str = "soci_excluded_image_tag_filters";
 /// Event filter: ARN of the index generator.
 pub const GENERATOR_ARN: &str = "soci_index_generator_lambda_arn";
 /// Both: the [index version](crate::scope::IndexVersion). Where it is not set, the index generator

@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::event::PushEvent;
-use crate::filters::Filters;
+use crate::filters::{Selection, Unselected};
 use crate::tag_suffix::TagSuffix;
 
 /// Media types of the artifacts that builders push beside images.
@@ -54,9 +54,9 @@ pub enum OutOfScope {
     /// The output's tag would exceed the registry's limit (V2).
     #[error("its tag is too long to append {:?}", .0.as_str())]
     TagTooLong(TagSuffix),
-    /// The filters select other images.
-    #[error("no filter matches")]
-    NoFilter,
+    /// It is not among the images that filters and exclusions select.
+    #[error(transparent)]
+    Unselected(#[from] Unselected),
 }
 
 impl IndexVersion {
@@ -96,20 +96,19 @@ impl fmt::Display for IndexVersion {
 }
 
 impl Scope {
-    /// Decides by everything that an event tells, the filters included. Returns the filter that
-    /// matches.
+    /// Decides by everything that an event tells, filters and exclusions included. Returns the filter
+    /// that matches.
     ///
     /// # Errors
     /// If the push does not concern the builder.
     pub fn decide<'a>(
         &self,
-        filters: &'a Filters,
+        selection: &'a Selection,
         push: &PushEvent,
     ) -> Result<&'a str, OutOfScope> {
         self.check(push)?;
         let tag = push.tag.as_deref().unwrap_or_default();
-        let found = filters.find(&push.repository, tag);
-        found.ok_or(OutOfScope::NoFilter)
+        Ok(selection.decide(&push.repository, tag)?)
     }
 
     /// Decides by everything but the filters.
@@ -138,6 +137,7 @@ impl Scope {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filters::Filters;
 
     fn push(tag: &str) -> PushEvent {
         PushEvent {
@@ -160,7 +160,13 @@ mod tests {
         for (version, filters, tag, want) in [
             (v2, "*:*", "1.4", Ok("*:*")),
             (v2, "base:*,shop/*:1.*", "1.4", Ok("shop/*:1.*")),
-            (v2, "base:*", "1.4", Err(OutOfScope::NoFilter)),
+            (v2, "base:*", "1.4", Err(Unselected::NoFilter.into())),
+            (
+                v2,
+                "*:*",
+                "1.4-dev",
+                Err(Unselected::Excluded("*:*-dev".to_owned()).into()),
+            ),
             (
                 v2,
                 "*:*",
@@ -178,8 +184,9 @@ mod tests {
                 version,
                 suffix: suffix.clone(),
             };
-            let filters = Filters::parse(filters).unwrap();
-            let got = scope.decide(&filters, &push(tag));
+            let parse = |list| Filters::parse(list).unwrap();
+            let selection = Selection::new(parse(filters), parse("*:*-dev,shop/*:0.*"));
+            let got = scope.decide(&selection, &push(tag));
             assert_eq!(got, want, "{version:?} {tag}");
         }
     }

@@ -14,7 +14,7 @@ mod types;
 
 use std::collections::BTreeSet;
 
-use lambda::filters::Filter;
+use lambda::filters::{Filter, Selection};
 use lambda::limits;
 use lambda::scope::{IndexVersion, Scope};
 use lambda::tag_suffix::TagSuffix;
@@ -57,6 +57,19 @@ macro_rules! with_arguments {
             refresh: Aws(|seen| {
                 let filters = seen.parts.filter.variable(environment::FILTERS)?;
                 Some(filters.split(',').map(str::to_owned).collect())
+            }),
+        }
+
+        /// Images not to index, although a filter in `repository_image_tag_filters` matches: exclusions of
+        /// the same form, such as `*:*-dev`. An image that any of them matches is not indexed.
+        excluded_image_tag_filters: Vec<String> = Vec::new() => {
+            schema: |attribute| attribute.validate(checks::filters()),
+            refresh: Aws(|seen| {
+                seen.parts.filter.function()?;
+                let excluded = seen.parts.filter.variable(environment::EXCLUDED_FILTERS);
+                Some(excluded.map_or_else(Vec::new, |excluded| {
+                    excluded.split(',').map(str::to_owned).collect()
+                }))
             }),
         }
 
@@ -133,7 +146,8 @@ macro_rules! with_arguments {
         }
 
         /// Whether to index images that were pushed before the builder existed: once after the
-        /// builder is created, and again when the filters, `index_version` or `tag_suffix` change.
+        /// builder is created, and again when the filters, the exclusions, `index_version` or
+        /// `tag_suffix` change.
         /// Images are passed to the index generator at two per second, so an apply takes about
         /// eight minutes for a thousand tags. If an apply is interrupted, the next one continues.
         index_existing: bool = false => {
@@ -353,6 +367,7 @@ with_arguments!(arguments);
 
 impl Arguments {
     /// Returns a builder of that name with every default.
+    #[cfg(test)]
     pub(super) fn named(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -363,6 +378,19 @@ impl Arguments {
     /// Returns the filters.
     pub(super) fn filters(&self) -> Vec<Filter> {
         parse_filters(&self.repository_image_tag_filters)
+    }
+
+    /// Returns the exclusions.
+    pub(super) fn excluded(&self) -> Vec<Filter> {
+        parse_filters(&self.excluded_image_tag_filters)
+    }
+
+    /// Returns which images filters and exclusions select.
+    pub(super) fn selection(&self) -> Selection {
+        Selection::new(
+            self.filters().into_iter().collect(),
+            self.excluded().into_iter().collect(),
+        )
     }
 
     /// Returns which pushes are indexed, whatever the filters.

@@ -11,7 +11,7 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 use aws_smithy_types::date_time::{DateTime, Format};
 use lambda::event::PushEvent;
-use lambda::filters::{self, Filter, Filters};
+use lambda::filters::Filter;
 use tfplugin_sdk::{Context, Diagnostic};
 
 use super::arguments::Arguments;
@@ -34,6 +34,7 @@ pub(super) fn is_needed(before: &Arguments, after: &Arguments) -> bool {
         (
             arguments.index_existing,
             arguments.repository_image_tag_filters.clone(),
+            arguments.excluded_image_tag_filters.clone(),
             arguments.index_version.clone(),
             arguments.tag_suffix.clone(),
         )
@@ -191,11 +192,8 @@ async fn images(
         }
     }
     let scope = arguments.scope();
-    let filters = Filters::parse(&filters::join(&arguments.repository_image_tag_filters));
-    images.retain(|image| {
-        let decide = |filters| scope.decide(filters, image).is_ok();
-        filters.as_ref().is_some_and(decide)
-    });
+    let selection = arguments.selection();
+    images.retain(|image| scope.decide(&selection, image).is_ok());
     images.sort_by(|a, b| a.tag.cmp(&b.tag));
     Ok(images)
 }
@@ -291,6 +289,9 @@ mod tests {
         assert!(change(|after| after.tag_suffix = "_soci".to_owned()));
         assert!(change(|after| {
             after.repository_image_tag_filters = vec!["a:*".to_owned()];
+        }));
+        assert!(change(|after| {
+            after.excluded_image_tag_filters = vec!["a:*".to_owned()];
         }));
         assert!(!change(|after| after.memory_size = 3008));
         assert!(is_needed(&Arguments::default(), &before));

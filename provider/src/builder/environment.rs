@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use lambda::environment::{
-    FILTERS, GENERATOR_ARN, INDEX_VERSION, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES,
-    SPAN_SIZE, TAG_SUFFIX, TAG_UNINDEXED, ZTOC_TABLE,
+    EXCLUDED_FILTERS, FILTERS, GENERATOR_ARN, INDEX_VERSION, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS,
+    OCI_LAYER_TYPES, SPAN_SIZE, TAG_SUFFIX, TAG_UNINDEXED, ZTOC_TABLE,
 };
 use lambda::filters;
 
@@ -16,7 +16,7 @@ pub(super) type Environment = BTreeMap<String, String>;
 
 /// Returns the environment of the event filter.
 pub(super) fn event_filter(arguments: &Arguments, generator_arn: &str) -> Environment {
-    variables([
+    let mut environment = variables([
         (
             FILTERS,
             filters::join(&arguments.repository_image_tag_filters),
@@ -24,7 +24,12 @@ pub(super) fn event_filter(arguments: &Arguments, generator_arn: &str) -> Enviro
         (GENERATOR_ARN, generator_arn.to_owned()),
         (INDEX_VERSION, arguments.index_version.clone()),
         (TAG_SUFFIX, arguments.tag_suffix.clone()),
-    ])
+    ]);
+    if !arguments.excluded_image_tag_filters.is_empty() {
+        let excluded = filters::join(&arguments.excluded_image_tag_filters);
+        environment.insert(EXCLUDED_FILTERS.to_owned(), excluded);
+    }
+    environment
 }
 
 /// Returns the environment of the index generator.

@@ -71,14 +71,24 @@ fn code(plan: &mut Plan) -> Result<(), Diagnostic> {
 
 fn event_pattern(plan: &mut Plan) {
     let planned = plan.planned();
-    let filters: Option<Vec<String>> = planned.get("repository_image_tag_filters").to().ok();
+    let list = |name| -> Option<Vec<String>> { planned.get(name).to().ok() };
+    let filters = list("repository_image_tag_filters");
+    let excluded = list("excluded_image_tag_filters");
     let version = planned.get("index_version").as_str();
     let suffix = planned.get("tag_suffix").as_str();
-    let (Some(filters), Some(version), Some(suffix)) = (filters, version, suffix) else {
+    let (Some(filters), Some(excluded)) = (filters, excluded) else {
         plan.set_unknown("event_pattern");
         return;
     };
-    let pattern = pattern::pattern(&parse_filters(&filters), &scope(version, suffix));
+    let (Some(version), Some(suffix)) = (version, suffix) else {
+        plan.set_unknown("event_pattern");
+        return;
+    };
+    let pattern = pattern::pattern(
+        &parse_filters(&filters),
+        &parse_filters(&excluded),
+        &scope(version, suffix),
+    );
     plan.set("event_pattern", pattern);
 }
 

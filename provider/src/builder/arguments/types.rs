@@ -63,7 +63,12 @@ with_default!(bool, Attribute::bool(), |truth| !truth);
 with_default!(i64, Attribute::number(), |number| number + 1);
 with_default!(String, Attribute::string(), |text| text + "x");
 with_default!(Vec<String>, Attribute::list(Type::String), |items| {
-    items.into_iter().map(|item| item + "x").collect()
+    let altered = items.into_iter().map(|item| item + "x");
+    let altered: Vec<String> = altered.collect();
+    match altered.is_empty() {
+        true => vec!["x".to_owned()],
+        false => altered,
+    }
 });
 
 impl ArgumentType for Option<String> {
