@@ -32,6 +32,15 @@ pub const MULTI_MEMBER_LAYERS: &str = "soci_multi_member_layers";
 /// Index generator: `true` or `false`; whether layers with Docker's media types get OCI's (V2). Where
 /// it is not set, they keep them.
 pub const OCI_LAYER_TYPES: &str = "soci_oci_layer_types";
+/// Index generator: the platforms to index, such as `linux/amd64`, separated by commas. Where it is not
+/// set, all are. One that an image lacks does not matter.
+pub const PLATFORMS: &str = "soci_platforms";
+/// Index generator: optimizations, separated by commas: `xattr` marks layers without extended
+/// attributes. Where it is not set, there are none.
+pub const OPTIMIZATIONS: &str = "soci_optimizations";
+/// Index generator: files of the image to fetch before anything reads them, as a JSON list of their
+/// paths. Where it is not set, there are none.
+pub const PREFETCH_FILES: &str = "soci_prefetch_files";
 /// Index generator: name of the [table](crate::ztoc_table) in which it remembers layers. Where it is not
 /// set, every layer is read.
 pub const ZTOC_TABLE: &str = "soci_ztoc_table";

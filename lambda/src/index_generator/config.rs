@@ -3,10 +3,12 @@
 use soci::{MemoryBudget, Options, Version};
 
 use crate::environment::{
-    ECR_ENDPOINT, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES, SPAN_SIZE, TAG_UNINDEXED,
-    ZTOC_TABLE,
+    ECR_ENDPOINT, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES, OPTIMIZATIONS, PLATFORMS,
+    PREFETCH_FILES, SPAN_SIZE, TAG_UNINDEXED, ZTOC_TABLE,
 };
-use crate::limits::{DEFAULT_MIN_LAYER_SIZE, DEFAULT_SPAN_SIZE, MAX_SPAN_SIZE, MIN_SPAN_SIZE};
+use crate::limits::{
+    DEFAULT_MIN_LAYER_SIZE, DEFAULT_SPAN_SIZE, MAX_PREFETCH_FILES, MAX_SPAN_SIZE, MIN_SPAN_SIZE,
+};
 use crate::scope::{IndexVersion, Scope};
 use crate::variables::{self, InvalidVariable, Lookup, Variable};
 use crate::ztoc_table;
@@ -59,6 +61,23 @@ impl Config {
         let tag_unindexed = truth(TAG_UNINDEXED, true)?;
         options.multi_member_layers = truth(MULTI_MEMBER_LAYERS, false)?;
         options.oci_layer_types = truth(OCI_LAYER_TYPES, false)?;
+        let platforms = Variable::read(lookup, PLATFORMS);
+        let want = "platforms such as \"linux/amd64\", separated by commas";
+        options.platforms = platforms.parse_or(Vec::new(), want, |list| {
+            list.split(',').map(|text| text.parse().ok()).collect()
+        })?;
+        // A builder is for many images, which are not all for the same platforms.
+        options.allow_missing_platforms = true;
+        let optimizations = Variable::read(lookup, OPTIMIZATIONS);
+        options.optimize_xattrs =
+            optimizations.parse_or(false, "xattr", |list| (list == "xattr").then_some(true))?;
+        let files = Variable::read(lookup, PREFETCH_FILES);
+        let want = format!("a JSON list of at most {MAX_PREFETCH_FILES} paths of files");
+        options.ztoc.prefetch_files = files.parse_or(Vec::new(), want, |list| {
+            let files: Vec<String> = serde_json::from_str(list).ok()?;
+            let fits = files.len() <= MAX_PREFETCH_FILES && !files.iter().any(String::is_empty);
+            fits.then_some(files)
+        })?;
         let table = Variable::read(lookup, ZTOC_TABLE);
         let ztoc_table = table.parse_or(None, "the name of a DynamoDB table", |name| {
             ztoc_table::is_name(name).then(|| Some(name.to_owned()))
@@ -118,6 +137,9 @@ mod tests {
         assert_eq!(config.options.min_layer_size, soci.min_layer_size);
         assert!(config.tag_unindexed);
         assert!(!config.options.multi_member_layers && !config.options.oci_layer_types);
+        assert!(config.options.platforms.is_empty() && config.options.allow_missing_platforms);
+        assert!(!config.options.optimize_xattrs);
+        assert!(config.options.ztoc.prefetch_files.is_empty());
         assert_eq!(
             (
                 config.scope.suffix.as_str(),
@@ -139,6 +161,9 @@ mod tests {
             (TAG_UNINDEXED, "false"),
             (MULTI_MEMBER_LAYERS, "true"),
             (OCI_LAYER_TYPES, "true"),
+            (PLATFORMS, "linux/amd64,linux/arm64/v8"),
+            (OPTIMIZATIONS, "xattr"),
+            (PREFETCH_FILES, r#"["/usr/bin/app","/a, b"]"#),
             ("soci_tag_suffix", ".lazy"),
             (ZTOC_TABLE, "images-ztocs"),
             (ECR_ENDPOINT, "vpce-1.api.ecr.eu-west-1.vpce.amazonaws.com"),
@@ -149,6 +174,13 @@ mod tests {
         assert_eq!(config.options.min_layer_size, 0);
         assert!(!config.tag_unindexed);
         assert!(config.options.multi_member_layers && config.options.oci_layer_types);
+        let platforms = config.options.platforms.iter().map(ToString::to_string);
+        assert_eq!(Vec::from_iter(platforms), ["linux/amd64", "linux/arm64/v8"]);
+        assert!(config.options.optimize_xattrs);
+        assert_eq!(
+            config.options.ztoc.prefetch_files,
+            ["/usr/bin/app", "/a, b"]
+        );
         assert_eq!(config.scope.suffix.as_str(), ".lazy");
         assert_eq!(config.ztoc_table.as_deref(), Some("images-ztocs"));
         let endpoint = config.ecr_endpoint.unwrap();
@@ -168,6 +200,14 @@ mod tests {
             (TAG_UNINDEXED, "no", "want true or false"),
             (MULTI_MEMBER_LAYERS, "1", "want true or false"),
             (OCI_LAYER_TYPES, "yes", "want true or false"),
+            (PLATFORMS, "amd64", "want platforms such as \"linux/amd64\""),
+            (OPTIMIZATIONS, "xattr,all", "want xattr"),
+            (
+                PREFETCH_FILES,
+                "/usr/bin/app",
+                "want a JSON list of at most 1000",
+            ),
+            (PREFETCH_FILES, r#"["/a", ""]"#, "want a JSON list"),
             (ZTOC_TABLE, "a/b", "want the name of a DynamoDB table"),
             ("soci_tag_suffix", "a b", "want 1 to 64 letters"),
             (ECR_ENDPOINT, "http://ecr.test", "want an https URL"),

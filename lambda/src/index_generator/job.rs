@@ -156,8 +156,14 @@ impl IndexJob<'_> {
             let (manifest, reason) = (left_out.manifest, &left_out.reason);
             tracing::warn!(%manifest, platform = left_out.platform, %reason, "not indexed");
         }
+        for platform in &report.missing_platforms {
+            tracing::info!(platform, "the image lacks a platform that is to be indexed");
+        }
         if report.is_empty() {
-            let reason = format!("no layer was indexed: {}", reasons(report));
+            let reason = match report.indexes.is_empty() {
+                true => format!("it has none of {}", report.missing_platforms.join(", ")),
+                false => format!("no layer was indexed: {}", reasons(report)),
+            };
             return self
                 .finish_without(&root, tags, &reason, Alias::Always)
                 .await;

@@ -8,6 +8,7 @@ mod function;
 mod generator;
 mod kills;
 mod logs;
+mod options;
 mod races;
 mod reuse;
 mod scenario;

@@ -22,6 +22,7 @@ use tfplugin_sdk::validators::{each, number_range};
 
 use super::checks;
 use super::tags::ConfiguredTags;
+use crate::index_options;
 
 use declare::arguments;
 pub(super) use types::VpcConfig;
@@ -142,6 +143,44 @@ macro_rules! with_arguments {
                 seen.parts.generator.function()?;
                 let variable = seen.parts.generator.variable(environment::OCI_LAYER_TYPES);
                 Some(variable.is_some_and(|value| value == "true"))
+            }),
+        }
+
+        /// Platforms to index, as `os/architecture` or `os/architecture/variant`, such as `linux/arm64`.
+        /// Of an image that lacks some of them, the others are indexed. The default is every platform
+        /// of each image.
+        platforms: Option<BTreeSet<String>> = None => {
+            schema: index_options::check_platforms,
+            refresh: Aws(|seen| {
+                seen.parts.generator.function()?;
+                let platforms = seen.parts.generator.variable(environment::PLATFORMS);
+                Some(platforms.map(|list| list.split(',').map(str::to_owned).collect()))
+            }),
+        }
+
+        /// Files of the images, such as `/usr/bin/app`, for container hosts to fetch before anything reads
+        /// them. One that an image lacks does not matter. They have to fit into the 4 KB of
+        /// environment variables that Lambda allows a function.
+        prefetch_files: BTreeSet<String> = BTreeSet::new() => {
+            schema: index_options::check_prefetch_files,
+            refresh: Aws(|seen| {
+                seen.parts.generator.function()?;
+                match seen.parts.generator.variable(environment::PREFETCH_FILES) {
+                    Some(files) => serde_json::from_str(files).ok(),
+                    None => Some(BTreeSet::new()),
+                }
+            }),
+        }
+
+        /// Optimizations to enable: `xattr` marks layers without extended attributes, so that container
+        /// hosts do not look for them.
+        optimizations: BTreeSet<String> = BTreeSet::new() => {
+            schema: index_options::check_optimizations,
+            refresh: Aws(|seen| {
+                seen.parts.generator.function()?;
+                let list = seen.parts.generator.variable(environment::OPTIMIZATIONS);
+                let names = list.map(|list| list.split(',').map(str::to_owned).collect());
+                Some(names.unwrap_or_default())
             }),
         }
 

@@ -1,12 +1,14 @@
 //! The functions' environment variables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lambda::environment::{
     EXCLUDED_FILTERS, FILTERS, GENERATOR_ARN, INDEX_VERSION, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS,
-    OCI_LAYER_TYPES, SPAN_SIZE, TAG_SUFFIX, TAG_UNINDEXED, ZTOC_TABLE,
+    OCI_LAYER_TYPES, OPTIMIZATIONS, PLATFORMS, PREFETCH_FILES, SPAN_SIZE, TAG_SUFFIX,
+    TAG_UNINDEXED, ZTOC_TABLE,
 };
 use lambda::filters;
+use serde_json::json;
 
 use super::arguments::Arguments;
 use super::names;
@@ -50,10 +52,27 @@ pub(super) fn index_generator(arguments: &Arguments) -> Environment {
             environment.insert(name.to_owned(), value.to_string());
         }
     }
+    let join = |set: &BTreeSet<String>| Vec::from_iter(set.iter().map(String::as_str)).join(",");
+    if let Some(platforms) = &arguments.platforms {
+        environment.insert(PLATFORMS.to_owned(), join(platforms));
+    }
+    if !arguments.optimizations.is_empty() {
+        environment.insert(OPTIMIZATIONS.to_owned(), join(&arguments.optimizations));
+    }
+    if !arguments.prefetch_files.is_empty() {
+        let files = Vec::from_iter(&arguments.prefetch_files);
+        environment.insert(PREFETCH_FILES.to_owned(), json!(files).to_string());
+    }
     if arguments.reuse_ztocs {
         environment.insert(ZTOC_TABLE.to_owned(), names::table(&arguments.name));
     }
     environment
+}
+
+/// Returns how many bytes of an environment AWS Lambda counts: it measures variables and values as a
+/// JSON object.
+pub(super) fn bytes(environment: &Environment) -> usize {
+    json!(environment).to_string().len()
 }
 
 fn variables<const N: usize>(variables: [(&str, String); N]) -> Environment {

@@ -58,11 +58,8 @@ fn stopped(config: &Value) -> Option<Diagnostic> {
     Some(warning.at("reserved_concurrent_executions"))
 }
 
-/// Checks the limits of AWS that many filters reach, once they are known.
+/// Checks the limits of AWS that many filters or files reach. What is not known yet counts as not set.
 fn sizes(config: &Value) -> Diagnostics {
-    if !config.get(FILTERS).is_wholly_known() {
-        return Diagnostics::new();
-    }
     let known = config.as_map().into_iter().flatten();
     let known = known.filter(|(_, value)| value.is_wholly_known());
     let known = Value::object(known.map(|(name, value)| (name, value.clone())));
@@ -77,11 +74,7 @@ fn sizes(config: &Value) -> Diagnostics {
         region: "ap-southeast-1".to_owned(),
     };
     let generator = account.function_arn(&"x".repeat(64));
-    let variables = environment::event_filter(&arguments, &generator);
-    let bytes: usize = variables
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
+    let bytes = environment::bytes(&environment::event_filter(&arguments, &generator));
     if bytes > MAX_BYTES {
         let detail = format!(
             "The filters and exclusions are too long: they are passed to the event filter in its \
@@ -90,6 +83,17 @@ fn sizes(config: &Value) -> Diagnostics {
         );
         return Diagnostic::error("Too many filters", detail)
             .at(FILTERS)
+            .into();
+    }
+    let bytes = environment::bytes(&environment::index_generator(&arguments));
+    if bytes > MAX_BYTES {
+        let detail = format!(
+            "The files to prefetch are passed to the index generator in its environment, which \
+             would take {bytes} bytes, want at most {MAX_BYTES} (a quota of AWS Lambda). Name fewer \
+             files, or distribute the images over several builders."
+        );
+        return Diagnostic::error("Too many files to prefetch", detail)
+            .at("prefetch_files")
             .into();
     }
     let document = policy::policy(Function::IndexGenerator, &arguments, &account).to_string();
@@ -161,6 +165,23 @@ mod tests {
                 None => assert!(details.is_empty(), "{destination:?}: {details:?}"),
             }
         }
+    }
+
+    #[test]
+    fn files_to_prefetch_fit_into_the_environment() {
+        let found = |count: usize| {
+            let files = (0..count).map(|n| format!("/usr/lib/some/library-{n:03}.so").into());
+            validate(&Value::object([(
+                "prefetch_files",
+                Value::List(files.collect()),
+            )]))
+        };
+        assert!(found(100).is_empty());
+        let found = found(150);
+        let found: Vec<_> = found.iter().collect();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].path.to_string(), "prefetch_files");
+        assert!(found[0].detail.contains("want at most 4096"), "{found:?}");
     }
 
     #[test]

@@ -35,6 +35,9 @@ fn only_the_name_replaces() -> Result<()> {
   tag_unindexed_images           = false
   span_size                      = 1048576
   min_layer_size                 = 0
+  platforms                      = ["linux/amd64", "linux/arm64/v8"]
+  prefetch_files                 = ["/usr/bin/app", "/a, \"b\""]
+  optimizations                  = ["xattr"]
   memory_size                    = 3008
   timeout                        = 1800
   ephemeral_storage_size         = 1024

@@ -98,6 +98,19 @@ impl ArgumentType for BTreeSet<String> {
     }
 }
 
+impl ArgumentType for Option<BTreeSet<String>> {
+    type Form = Attribute;
+
+    fn form(_: Self) -> Attribute {
+        Attribute::set(Type::String).optional()
+    }
+
+    #[cfg(test)]
+    fn altered(self) -> Self {
+        Some(self.unwrap_or_default().altered())
+    }
+}
+
 /// Tags, of which some may be null.
 impl ArgumentType for Option<ConfiguredTags> {
     type Form = Attribute;
