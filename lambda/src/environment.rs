@@ -44,6 +44,9 @@ pub const PREFETCH_FILES: &str = "soci_prefetch_files";
 /// Index generator: name of the [table](crate::ztoc_table) in which it remembers layers. Where it is not
 /// set, every layer is read.
 pub const ZTOC_TABLE: &str = "soci_ztoc_table";
+/// Index generator: name of the event bus to which it [reports](crate::completion) each image that it
+/// has finished with. Where it is not set, it reports none.
+pub const COMPLETION_EVENT_BUS: &str = "soci_completion_event_bus";
 
 /// Maximum bytes of all names and values of a function's environment together (AWS Lambda quota).
 pub const MAX_BYTES: usize = 4096;

@@ -2,9 +2,10 @@
 
 use soci::{MemoryBudget, Options, Version};
 
+use crate::completion::is_bus_name;
 use crate::environment::{
-    ECR_ENDPOINT, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES, OPTIMIZATIONS, PLATFORMS,
-    PREFETCH_FILES, SPAN_SIZE, TAG_UNINDEXED, ZTOC_TABLE,
+    COMPLETION_EVENT_BUS, ECR_ENDPOINT, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES,
+    OPTIMIZATIONS, PLATFORMS, PREFETCH_FILES, SPAN_SIZE, TAG_UNINDEXED, ZTOC_TABLE,
 };
 use crate::limits::{
     DEFAULT_MIN_LAYER_SIZE, DEFAULT_SPAN_SIZE, MAX_PREFETCH_FILES, MAX_SPAN_SIZE, MIN_SPAN_SIZE,
@@ -26,6 +27,8 @@ pub(super) struct Config {
     pub tag_unindexed: bool,
     /// Name of the table in which layers are remembered, if they are.
     pub ztoc_table: Option<String>,
+    /// Name of the event bus to which the end of the work on an image is reported, if it is.
+    pub completion_bus: Option<String>,
     /// URL of the Amazon ECR API, if it is not the region's own.
     pub ecr_endpoint: Option<String>,
 }
@@ -82,6 +85,10 @@ impl Config {
         let ztoc_table = table.parse_or(None, "the name of a DynamoDB table", |name| {
             ztoc_table::is_name(name).then(|| Some(name.to_owned()))
         })?;
+        let bus = Variable::read(lookup, COMPLETION_EVENT_BUS);
+        let completion_bus = bus.parse_or(None, "the name of an event bus", |name| {
+            is_bus_name(name).then(|| Some(name.to_owned()))
+        })?;
         let endpoint = Variable::read(lookup, ECR_ENDPOINT);
         let want = "an https URL, such as \"https://api.ecr.eu-west-1.amazonaws.com\"";
         Ok(Self {
@@ -92,6 +99,7 @@ impl Config {
             },
             tag_unindexed,
             ztoc_table,
+            completion_bus,
             ecr_endpoint: endpoint.parse_or(None, want, |url| ecr_endpoint(url).map(Some))?,
         })
     }
@@ -148,6 +156,7 @@ mod tests {
             ),
             ("-soci", None, None)
         );
+        assert_eq!(config.completion_bus, None);
         let indexes = [media_type::SOCI_INDEX_V1, media_type::SOCI_INDEX_V2];
         assert_eq!(crate::scope::SOCI_INDEXES, indexes);
     }
@@ -166,6 +175,7 @@ mod tests {
             (PREFETCH_FILES, r#"["/usr/bin/app","/a, b"]"#),
             ("soci_tag_suffix", ".lazy"),
             (ZTOC_TABLE, "images-ztocs"),
+            (COMPLETION_EVENT_BUS, "default"),
             (ECR_ENDPOINT, "vpce-1.api.ecr.eu-west-1.vpce.amazonaws.com"),
         ]);
         let config = config.unwrap();
@@ -183,6 +193,7 @@ mod tests {
         );
         assert_eq!(config.scope.suffix.as_str(), ".lazy");
         assert_eq!(config.ztoc_table.as_deref(), Some("images-ztocs"));
+        assert_eq!(config.completion_bus.as_deref(), Some("default"));
         let endpoint = config.ecr_endpoint.unwrap();
         assert_eq!(
             endpoint,
@@ -209,6 +220,7 @@ mod tests {
             ),
             (PREFETCH_FILES, r#"["/a", ""]"#, "want a JSON list"),
             (ZTOC_TABLE, "a/b", "want the name of a DynamoDB table"),
+            (COMPLETION_EVENT_BUS, "a:b", "want the name of an event bus"),
             ("soci_tag_suffix", "a b", "want 1 to 64 letters"),
             (ECR_ENDPOINT, "http://ecr.test", "want an https URL"),
             (ECR_ENDPOINT, "https://", "want an https URL"),

@@ -26,6 +26,8 @@ pub(super) struct Metrics {
     /// Layers that were known, and their bytes.
     reused: (u64, u64),
     ztoc_bytes: u64,
+    /// Completion events that could not be sent; none if none are to be sent.
+    unreported: Option<u64>,
     duration: Duration,
 }
 
@@ -42,8 +44,15 @@ impl Metrics {
             bytes: progress.bytes(),
             reused: progress.reused(),
             ztoc_bytes: 0,
+            unreported: None,
             duration,
         }
+    }
+
+    /// Counts the completion events that could not be sent, if any are to be sent.
+    pub(super) fn unreported(mut self, events: Option<u64>) -> Self {
+        self.unreported = events;
+        self
     }
 
     pub(super) fn indexed(mut self, report: &Report) -> Self {
@@ -78,23 +87,29 @@ impl Metrics {
         let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
         let [indexed, skipped, failed, continued] = self.images;
         let (reused, reused_bytes) = self.reused;
-        json!({
+        let mut metrics = vec![
+            metric("ImagesIndexed", "Count"),
+            metric("ImagesSkipped", "Count"),
+            metric("ImagesFailed", "Count"),
+            metric("ImagesContinued", "Count"),
+            metric("LayerBytes", "Bytes"),
+            metric("ReusedLayers", "Count"),
+            metric("ReusedBytes", "Bytes"),
+            metric("ZtocBytes", "Bytes"),
+            metric("Duration", "Milliseconds"),
+        ];
+        // CloudWatch bills every metric.
+        metrics.extend(
+            self.unreported
+                .map(|_| metric("CompletionEventsFailed", "Count")),
+        );
+        let mut line = json!({
             "_aws": {
                 "Timestamp": milliseconds(since),
                 "CloudWatchMetrics": [{
                     "Namespace": NAMESPACE,
                     "Dimensions": [["FunctionName"]],
-                    "Metrics": [
-                        metric("ImagesIndexed", "Count"),
-                        metric("ImagesSkipped", "Count"),
-                        metric("ImagesFailed", "Count"),
-                        metric("ImagesContinued", "Count"),
-                        metric("LayerBytes", "Bytes"),
-                        metric("ReusedLayers", "Count"),
-                        metric("ReusedBytes", "Bytes"),
-                        metric("ZtocBytes", "Bytes"),
-                        metric("Duration", "Milliseconds"),
-                    ],
+                    "Metrics": metrics,
                 }],
             },
             "FunctionName": self.function,
@@ -110,7 +125,11 @@ impl Metrics {
             "level": level,
             "timestamp": log::timestamp(now),
             "requestId": self.request_id,
-        })
+        });
+        if let Some(events) = self.unreported {
+            line["CompletionEventsFailed"] = events.into();
+        }
+        line
     }
 }
 
@@ -127,6 +146,7 @@ mod tests {
             bytes: 7,
             reused: (1, 2),
             ztoc_bytes: 0,
+            unreported: Some(0),
             duration: Duration::from_millis(1500),
         };
         let line = metrics.skipped().line("WARN", UNIX_EPOCH);

@@ -304,6 +304,19 @@ macro_rules! with_arguments {
             }),
         }
 
+        /// Name of an event bus of the same account and region, such as `default`, to which the index
+        /// generator reports each image that it has finished with: what to deploy, and what was
+        /// indexed. Without it no such events are sent. An event that cannot be sent is logged, and no
+        /// failure.
+        completion_event_bus_name: Option<String> = None => {
+            schema: |attribute| attribute.validate(checks::event_bus()),
+            refresh: Aws(|seen| {
+                seen.parts.generator.function()?;
+                let bus = seen.parts.generator.variable(environment::COMPLETION_EVENT_BUS);
+                Some(bus.cloned())
+            }),
+        }
+
         /// ARN of the policy that is set as the permissions boundary of both roles.
         permissions_boundary: Option<String> = None => {
             schema: |attribute| attribute.validate(checks::policy_arn()),
@@ -349,7 +362,7 @@ macro_rules! with_arguments {
 
         /// Runs both functions in a VPC. They need a route from its subnets to Amazon ECR (`api`
         /// and `dkr`), to Amazon S3, where ECR stores layers, to AWS Lambda, and with `reuse_ztocs`
-        /// to DynamoDB: VPC endpoints or a NAT gateway. The AWS managed policy `AWSLambdaENIManagementAccess` is attached to the
+        /// to DynamoDB, with `completion_event_bus_name` to EventBridge: VPC endpoints or a NAT gateway. The AWS managed policy `AWSLambdaENIManagementAccess` is attached to the
         /// roles, and its actions are denied to the functions' code.
         vpc_config: Option<VpcConfig> = None => {
             schema: |block| block,

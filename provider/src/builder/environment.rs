@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lambda::environment::{
-    EXCLUDED_FILTERS, FILTERS, GENERATOR_ARN, INDEX_VERSION, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS,
-    OCI_LAYER_TYPES, OPTIMIZATIONS, PLATFORMS, PREFETCH_FILES, SPAN_SIZE, TAG_SUFFIX,
-    TAG_UNINDEXED, ZTOC_TABLE,
+    COMPLETION_EVENT_BUS, EXCLUDED_FILTERS, FILTERS, GENERATOR_ARN, INDEX_VERSION, MIN_LAYER_SIZE,
+    MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES, OPTIMIZATIONS, PLATFORMS, PREFETCH_FILES, SPAN_SIZE,
+    TAG_SUFFIX, TAG_UNINDEXED, ZTOC_TABLE,
 };
 use lambda::filters;
 use serde_json::json;
@@ -62,6 +62,9 @@ pub(super) fn index_generator(arguments: &Arguments) -> Environment {
     if !arguments.prefetch_files.is_empty() {
         let files = Vec::from_iter(&arguments.prefetch_files);
         environment.insert(PREFETCH_FILES.to_owned(), json!(files).to_string());
+    }
+    if let Some(bus) = &arguments.completion_event_bus_name {
+        environment.insert(COMPLETION_EVENT_BUS.to_owned(), bus.clone());
     }
     if arguments.reuse_ztocs {
         environment.insert(ZTOC_TABLE.to_owned(), names::table(&arguments.name));

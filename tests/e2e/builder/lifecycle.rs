@@ -47,6 +47,7 @@ fn only_the_name_replaces() -> Result<()> {
   tracing_mode                   = "Active"
   maximum_retry_attempts         = 1
   maximum_event_age_in_seconds   = 3600
+  completion_event_bus_name      = "default"
   code_signing_config_arn        = "arn:aws:lambda:eu-west-1:000000000000:code-signing-config:csc-0123456789abcdefg"
   index_generator_policy_arns    = ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
   permissions_boundary           = "arn:aws:iam::aws:policy/PowerUserAccess"
