@@ -8,6 +8,9 @@ pub const FILTERS: &str = "soci_repository_image_tag_filters";
 /// Event filter: filters of images that are not indexed, separated by commas. Where it is not set, none
 /// is excluded.
 pub const EXCLUDED_FILTERS: &str = "soci_excluded_image_tag_filters";
+/// Event filter: the [sources](crate::source) of the images that are indexed, separated by commas.
+/// Where it is not set, only images that are pushed are.
+pub const SOURCES: &str = "soci_sources";
 /// Event filter: ARN of the index generator.
 pub const GENERATOR_ARN: &str = "soci_index_generator_lambda_arn";
 /// Both: the [index version](crate::scope::IndexVersion). Where it is not set, the index generator

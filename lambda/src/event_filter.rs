@@ -10,13 +10,14 @@ use lambda_runtime::Diagnostic;
 use serde::Serialize;
 use tracing::Instrument as _;
 
-use crate::environment::{EXCLUDED_FILTERS, FILTERS, GENERATOR_ARN};
+use crate::environment::{EXCLUDED_FILTERS, FILTERS, GENERATOR_ARN, SOURCES};
 use crate::event::PushEvent;
 use crate::filters::{Filters, Selection};
 use crate::invoke::{InvokeFailed, Invoker};
 use crate::log;
 use crate::runtime::{self, Invocation};
 use crate::scope::Scope;
+use crate::source::{Source, Sources};
 use crate::variables::{self, InvalidVariable, Lookup, Variable};
 
 /// Runs the function until Lambda ends it.
@@ -64,6 +65,11 @@ impl Config {
                 None => return Err(generator.refuse("the ARN of the index generator")),
             },
             scope: Scope {
+                sources: Variable::read(lookup, SOURCES).parse_or(
+                    Sources::default(),
+                    format!("any of {}, separated by commas", Source::NAMES.join(", ")),
+                    Sources::parse,
+                )?,
                 version: variables::index_version(lookup)?,
                 suffix: variables::tag_suffix(lookup)?,
             },

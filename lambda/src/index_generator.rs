@@ -232,10 +232,22 @@ impl IndexGenerator {
         known: Option<&KnownLayers<'_>>,
         progress: &LayerProgress,
     ) -> Result<Outcome, Error> {
+        let image = self.open(config, invocation, push).await?;
+        let digest = match (&push.digest, &push.tag) {
+            (Some(digest), _) => digest.parse().map_err(soci::Error::from)?,
+            // The event of a pull-through cache may tell the tag alone.
+            (None, tag) => match image.resolve(tag.as_deref().unwrap_or_default()).await? {
+                Some(found) => found.digest,
+                None => {
+                    let reason = format!("skipped {}: the tag no longer exists", push.image());
+                    return Ok(Outcome::Skipped(reason, None));
+                }
+            },
+        };
         let job = IndexJob {
             config,
-            image: self.open(config, invocation, push).await?,
-            digest: push.digest.parse().map_err(soci::Error::from)?,
+            image: image.at(digest),
+            digest,
             push,
             known: known.map_or(&(), |known| known),
             progress,

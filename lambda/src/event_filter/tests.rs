@@ -27,7 +27,10 @@ fn the_environment_sets_the_scope() {
     let version = (INDEX_VERSION, "V2");
     let suffix = (crate::environment::TAG_SUFFIX, ".lazy");
     let excluded = (crate::environment::EXCLUDED_FILTERS, "base:1,tools/*:*");
-    let config = config(&[filters, version, suffix, excluded]).unwrap();
+    let sources = (crate::environment::SOURCES, "replication");
+    let config = config(&[filters, version, suffix, excluded, sources]).unwrap();
+    assert!(default.scope.sources.contains(Source::Push));
+    assert!(!config.scope.sources.contains(Source::Push));
     assert_eq!(config.selection.decide("base", "2"), Ok("*"));
     let reason = config.selection.decide("base", "1").unwrap_err();
     assert_eq!(reason.to_string(), "it is excluded by \"base:1\"");
@@ -55,6 +58,10 @@ fn invalid_environments_are_refused() {
             "got \"V3\", want V1 or V2",
         ),
         (&[filters, ("soci_tag_suffix", "/")], "got \"/\""),
+        (
+            &[filters, ("soci_sources", "pull")],
+            "got \"pull\", want any of push, pull_through_cache, replication",
+        ),
     ] {
         let error = config(variables).unwrap_err().to_string();
         assert!(error.contains(want), "{error}");

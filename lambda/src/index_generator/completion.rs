@@ -37,7 +37,8 @@ pub(super) struct Detail {
     repository_name: String,
     /// Empty for an image without a tag, as in Amazon ECR's own events.
     image_tag: String,
-    image_digest: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_digest: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deploy_digest: Option<String>,
     index_version: &'static str,
@@ -85,7 +86,7 @@ impl Detail {
                 let source = report.source.digest;
                 Self {
                     result: "SUCCESS",
-                    image_digest: source.to_string(),
+                    image_digest: Some(source.to_string()),
                     deploy_digest: Some(report.digest.unwrap_or(source).to_string()),
                     platforms: indexed.map(|index| index.platform.clone()).collect(),
                     layers_indexed: report.indexes.iter().map(|it| it.ztocs.len()).sum(),
@@ -99,7 +100,7 @@ impl Detail {
                     true => "ALREADY_INDEXED",
                     false => "NOTHING_TO_INDEX",
                 },
-                image_digest: found.image.to_string(),
+                image_digest: Some(found.image.to_string()),
                 deploy_digest: Some(found.deploy.to_string()),
                 reason: Some(bounded(reason)),
                 ..plain
@@ -181,6 +182,7 @@ mod tests {
 
     use super::super::job::Found;
     use super::*;
+    use crate::source::Source;
 
     /// The event that the guide shows.
     const SAMPLE: &str = include_str!(concat!(
@@ -190,10 +192,11 @@ mod tests {
 
     fn push() -> PushEvent {
         PushEvent {
+            source: Source::Push,
             account: "123456789012".to_owned(),
             region: "eu-west-1".to_owned(),
             repository: "shop/web".to_owned(),
-            digest: soci::Digest::of("image").to_string(),
+            digest: Some(soci::Digest::of("image").to_string()),
             tag: Some("1.4".to_owned()),
             manifest_media_type: None,
             artifact_media_type: None,
@@ -218,7 +221,7 @@ mod tests {
             function_name: "soci-index-builder-generator".to_owned(),
             repository_name: "shop/web".to_owned(),
             image_tag: "1.4".to_owned(),
-            image_digest: text("image-digest"),
+            image_digest: Some(text("image-digest")),
             deploy_digest: Some(text("deploy-digest")),
             index_version: "V2",
             platforms: vec!["linux/amd64".to_owned(), "linux/arm64".to_owned()],
@@ -281,6 +284,6 @@ mod tests {
         assert_eq!(failed["final"], json!(false));
         assert_eq!(failed.get("deploy-digest"), None);
         assert_eq!(failed["reason"].as_str().map(str::len), Some(MAX_REASON));
-        assert_eq!(failed["image-digest"], push().digest);
+        assert_eq!(failed["image-digest"].as_str(), push().digest.as_deref());
     }
 }

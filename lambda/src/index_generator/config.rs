@@ -11,6 +11,7 @@ use crate::limits::{
     DEFAULT_MIN_LAYER_SIZE, DEFAULT_SPAN_SIZE, MAX_PREFETCH_FILES, MAX_SPAN_SIZE, MIN_SPAN_SIZE,
 };
 use crate::scope::{IndexVersion, Scope};
+use crate::source::Sources;
 use crate::variables::{self, InvalidVariable, Lookup, Variable};
 use crate::ztoc_table;
 
@@ -94,6 +95,8 @@ impl Config {
         Ok(Self {
             options,
             scope: Scope {
+                // Whoever invokes it has decided about that.
+                sources: Sources::every(),
                 version: Some(version),
                 suffix: variables::tag_suffix(lookup)?,
             },

@@ -95,6 +95,30 @@ fn a_push_that_an_exclusion_matches_is_skipped() -> Result<()> {
 }
 
 #[test]
+fn images_that_come_in_other_ways_are_passed_on_if_they_are_wanted() -> Result<()> {
+    let mut replicated = event(&digest(), Some("1.4"));
+    replicated["detail-type"] = json!("ECR Replication Action");
+    replicated["detail"]["action-type"] = json!("REPLICATE");
+    let mut cached = event(&digest(), Some("1.4"));
+    cached["detail-type"] = json!("ECR Pull Through Cache Action");
+    cached["detail"]["sync-status"] = json!("SUCCESS");
+    let pushes = filter("*:*")?;
+    let others = filter_with("*:*", &[("soci_sources", "pull_through_cache,replication")])?;
+    for (image, source) in [(replicated, "replication"), (cached, "pull_through_cache")] {
+        let body = pushes.expect(&image)?;
+        let reason = format!("it came by {source}, which is not among the sources");
+        assert_eq!(body, format!("skipped shop/web:1.4: {reason}"));
+        let body = others.expect(&image)?;
+        assert!(body.contains("passed shop/web:1.4 on"), "{body}");
+    }
+    let body = others.expect(event(&digest(), Some("1.4")))?;
+    assert!(body.contains("it came by push"), "{body}");
+    assert_eq!(pushes.fake.invoked().len(), 0);
+    assert_eq!(others.fake.invoked().len(), 2);
+    Ok(())
+}
+
+#[test]
 fn an_event_that_is_not_a_push_is_refused() -> Result<()> {
     let filter = filter("*:*")?;
     let mut deleted = event(&digest(), Some("1.4"));

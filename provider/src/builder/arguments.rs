@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use lambda::filters::{Filter, Selection};
 use lambda::limits;
 use lambda::scope::{IndexVersion, Scope};
+use lambda::source::{self, Sources};
 use lambda::tag_suffix::TagSuffix;
 use tfplugin_sdk::validators::{each, number_range};
 
@@ -71,6 +72,20 @@ macro_rules! with_arguments {
                 Some(excluded.map_or_else(Vec::new, |excluded| {
                     excluded.split(',').map(str::to_owned).collect()
                 }))
+            }),
+        }
+
+        /// Ways in which images come that are indexed: `push`, `pull_through_cache` (images that Amazon ECR
+        /// copies from an upstream registry) and `replication` (from another region or account).
+        sources: BTreeSet<String> = [source::Source::Push.as_str().to_owned()].into() => {
+            schema: |attribute| attribute
+                .validate(checks::sources())
+                .validate(each(checks::one_of(&source::Source::NAMES))),
+            refresh: Aws(|seen| {
+                seen.parts.filter.function()?;
+                let sources = seen.parts.filter.variable(environment::SOURCES);
+                let sources = sources.map_or(source::Source::Push.as_str(), String::as_str);
+                Some(sources.split(',').map(str::to_owned).collect())
             }),
         }
 
@@ -447,7 +462,7 @@ impl Arguments {
 
     /// Returns which pushes are indexed, whatever the filters.
     pub(super) fn scope(&self) -> Scope {
-        scope(&self.index_version, &self.tag_suffix)
+        scope(&self.sources, &self.index_version, &self.tag_suffix)
     }
 
     /// Returns the instruction set of the functions.
@@ -464,8 +479,10 @@ pub(super) fn parse_filters(filters: &[String]) -> Vec<Filter> {
 
 /// Returns the scope of a builder. Texts that a validated configuration does not contain, but AWS
 /// may, count as not set.
-pub(super) fn scope(index_version: &str, tag_suffix: &str) -> Scope {
+pub(super) fn scope(sources: &BTreeSet<String>, index_version: &str, tag_suffix: &str) -> Scope {
+    let sources = sources.iter().filter_map(|name| name.parse().ok());
     Scope {
+        sources: Sources::from_iter(sources),
         version: index_version.parse().ok(),
         suffix: tag_suffix.parse().unwrap_or_default(),
     }

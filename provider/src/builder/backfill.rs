@@ -12,6 +12,8 @@ use aws_sdk_lambda::types::InvocationType;
 use aws_smithy_types::date_time::{DateTime, Format};
 use lambda::event::PushEvent;
 use lambda::filters::Filter;
+use lambda::scope::Scope;
+use lambda::source::{Source, Sources};
 use tfplugin_sdk::{Context, Diagnostic};
 
 use super::arguments::Arguments;
@@ -113,7 +115,8 @@ async fn pass_on(
             if here <= cursor {
                 continue;
             }
-            let event = image.to_json(&id(&image.digest), &now()).to_string();
+            let digest = image.digest.as_deref().unwrap_or_default();
+            let event = image.to_json(&id(digest), &now()).to_string();
             let invoke = session
                 .lambda
                 .invoke()
@@ -191,7 +194,11 @@ async fn images(
             break;
         }
     }
-    let scope = arguments.scope();
+    // How an image came, nobody knows any more.
+    let scope = Scope {
+        sources: Sources::every(),
+        ..arguments.scope()
+    };
     let selection = arguments.selection();
     images.retain(|image| scope.decide(&selection, image).is_ok());
     images.sort_by(|a, b| a.tag.cmp(&b.tag));
@@ -205,10 +212,11 @@ fn pushes(account: &Account, repository: &str, detail: ImageDetail) -> Vec<PushE
     };
     let tags = detail.image_tags.unwrap_or_default().into_iter();
     tags.map(|tag| PushEvent {
+        source: Source::Push,
         account: account.id.clone(),
         region: account.region.clone(),
         repository: repository.to_owned(),
-        digest: digest.clone(),
+        digest: Some(digest.clone()),
         tag: Some(tag),
         manifest_media_type: detail.image_manifest_media_type.clone(),
         artifact_media_type: detail.artifact_media_type.clone(),
@@ -256,7 +264,7 @@ mod tests {
             .build();
         let images = pushes(&account, "shop/web", detail);
         assert_eq!(images.len(), 2);
-        let (id, time) = (id(&images[1].digest), now());
+        let (id, time) = (id(images[1].digest.as_deref().unwrap()), now());
         assert_eq!(id.len(), 36);
         assert_eq!(time.len(), "2026-01-01T00:00:00Z".len());
         let event = images[1].to_json(&id, &time);

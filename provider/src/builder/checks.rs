@@ -173,6 +173,17 @@ pub(super) fn retention() -> Validator {
     })
 }
 
+pub(super) fn sources() -> Validator {
+    Validator::from(|value: &Value| match value.as_list() {
+        Some([]) => {
+            let detail = "Without a source no image would be indexed. Omit the argument to index \
+                          images that are pushed.";
+            Err(Diagnostic::error("No source", detail))
+        }
+        _ => Ok(()),
+    })
+}
+
 pub(super) fn architectures() -> Validator {
     Validator::new(|value| {
         let mut found = Diagnostics::new();

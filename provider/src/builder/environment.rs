@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lambda::environment::{
     COMPLETION_EVENT_BUS, EXCLUDED_FILTERS, FILTERS, GENERATOR_ARN, INDEX_VERSION, MIN_LAYER_SIZE,
-    MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES, OPTIMIZATIONS, PLATFORMS, PREFETCH_FILES, SPAN_SIZE,
-    TAG_SUFFIX, TAG_UNINDEXED, ZTOC_TABLE,
+    MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES, OPTIMIZATIONS, PLATFORMS, PREFETCH_FILES, SOURCES,
+    SPAN_SIZE, TAG_SUFFIX, TAG_UNINDEXED, ZTOC_TABLE,
 };
 use lambda::filters;
+use lambda::source::Source;
 use serde_json::json;
 
 use super::arguments::Arguments;
@@ -27,6 +28,10 @@ pub(super) fn event_filter(arguments: &Arguments, generator_arn: &str) -> Enviro
         (INDEX_VERSION, arguments.index_version.clone()),
         (TAG_SUFFIX, arguments.tag_suffix.clone()),
     ]);
+    let sources = arguments.sources.iter().map(String::as_str);
+    if sources.ne([Source::Push.as_str()]) {
+        environment.insert(SOURCES.to_owned(), join(&arguments.sources));
+    }
     if !arguments.excluded_image_tag_filters.is_empty() {
         let excluded = filters::join(&arguments.excluded_image_tag_filters);
         environment.insert(EXCLUDED_FILTERS.to_owned(), excluded);
@@ -52,7 +57,6 @@ pub(super) fn index_generator(arguments: &Arguments) -> Environment {
             environment.insert(name.to_owned(), value.to_string());
         }
     }
-    let join = |set: &BTreeSet<String>| Vec::from_iter(set.iter().map(String::as_str)).join(",");
     if let Some(platforms) = &arguments.platforms {
         environment.insert(PLATFORMS.to_owned(), join(platforms));
     }
@@ -76,6 +80,10 @@ pub(super) fn index_generator(arguments: &Arguments) -> Environment {
 /// JSON object.
 pub(super) fn bytes(environment: &Environment) -> usize {
     json!(environment).to_string().len()
+}
+
+fn join(set: &BTreeSet<String>) -> String {
+    Vec::from_iter(set.iter().map(String::as_str)).join(",")
 }
 
 fn variables<const N: usize>(variables: [(&str, String); N]) -> Environment {

@@ -8,9 +8,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lambda::event::{ACTION, DETAIL_TYPE, RESULT, SOURCE};
+use lambda::event::{RESULT, SOURCE};
 use lambda::filters::Filter;
 use lambda::scope::{IndexVersion, Scope};
+use lambda::source::{Source, Sources};
 use serde_json::{Value as Json, json};
 
 /// Maximum characters of a pattern (EventBridge quota).
@@ -205,6 +206,7 @@ pub(super) fn pattern(filters: &[Filter], excluded: &[Filter], scope: &Scope) ->
     // Exclusions are given up before filters are.
     let candidates = candidates(&all).into_iter().zip(candidates(&none));
     let candidates = candidates.flat_map(|(with, without)| [with, without]);
+    let whole = |detail| whole(detail, &scope.sources);
     let mut candidates = candidates.map(whole);
     let fits = candidates.find(|pattern| pattern.chars().count() <= MAX_CHARACTERS);
     fits.unwrap_or_else(|| whole(group(&AnyOf::any(), &AnyOf::any(), &none)))
@@ -239,12 +241,29 @@ fn conditions(filter: &Filter) -> (Condition, Condition) {
     )
 }
 
-fn whole(mut detail: serde_json::Map<String, Json>) -> String {
-    detail.insert("action-type".to_owned(), json!([ACTION]));
-    detail.insert("result".to_owned(), json!([RESULT]));
+/// Returns the pattern with these conditions on repository and tag. Events of a pull-through cache have
+/// a status of their own in place of action and result.
+fn whole(mut detail: serde_json::Map<String, Json>, sources: &Sources) -> String {
+    let actions: Vec<&str> = sources.iter().filter_map(Source::action).collect();
+    let are_cached = sources.contains(Source::PullThroughCache);
+    let mut insert = |field: &str, values: &[&str], is_optional: bool| {
+        let mut values: Vec<Json> = values.iter().map(|value| json!(value)).collect();
+        if is_optional {
+            values.push(json!({"exists": false}));
+        }
+        detail.insert(field.to_owned(), values.into());
+    };
+    if !actions.is_empty() {
+        insert("action-type", &actions, are_cached);
+        insert("result", &[RESULT], are_cached);
+    }
+    if are_cached {
+        insert("sync-status", &[RESULT], !actions.is_empty());
+    }
+    let detail_types: Vec<&str> = sources.iter().map(Source::detail_type).collect();
     json!({
         "source": [SOURCE],
-        "detail-type": [DETAIL_TYPE],
+        "detail-type": detail_types,
         "detail": detail,
     })
     .to_string()

@@ -1,5 +1,7 @@
 //! The plan of a builder: computed attributes that are known before an apply.
 
+use std::collections::BTreeSet;
+
 use tfplugin_sdk::{AttributePath, Context, Diagnostic, Plan, Value};
 
 use super::arguments::{parse_filters, scope};
@@ -76,7 +78,8 @@ fn event_pattern(plan: &mut Plan) {
     let excluded = list("excluded_image_tag_filters");
     let version = planned.get("index_version").as_str();
     let suffix = planned.get("tag_suffix").as_str();
-    let (Some(filters), Some(excluded)) = (filters, excluded) else {
+    let sources: Option<BTreeSet<String>> = planned.get("sources").to().ok();
+    let (Some(filters), Some(excluded), Some(sources)) = (filters, excluded, sources) else {
         plan.set_unknown("event_pattern");
         return;
     };
@@ -87,7 +90,7 @@ fn event_pattern(plan: &mut Plan) {
     let pattern = pattern::pattern(
         &parse_filters(&filters),
         &parse_filters(&excluded),
-        &scope(version, suffix),
+        &scope(&sources, version, suffix),
     );
     plan.set("event_pattern", pattern);
 }

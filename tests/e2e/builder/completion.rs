@@ -37,6 +37,12 @@ fn receive(scenario: &Scenario, queue: &str) -> Result<Value> {
     Ok(serde_json::from_str(text(&message["Body"])?)?)
 }
 
+/// Returns the policy of the index generator's role.
+fn policy(scenario: &Scenario) -> Result<String> {
+    let role = format!("&RoleName={GENERATOR}-{REGION}&PolicyName=soci-index-builder");
+    scenario.aws.iam("GetRolePolicy", &role)
+}
+
 #[test]
 fn a_deployment_starts_when_the_index_is_there() -> Result<()> {
     let scenario = Scenario::new(ARGUMENTS)?;
@@ -62,6 +68,7 @@ fn a_deployment_starts_when_the_index_is_there() -> Result<()> {
         );
     }
 
+    assert!(policy(&scenario)?.contains("PutEvents"));
     let digest = scenario.push(REPOSITORY, TAG, |layout| image(layout, "amd64", 1))?;
     let event = receive(&scenario, &queue)?;
     assert_eq!(event["source"], "soci.index-builder");
@@ -83,11 +90,7 @@ fn a_deployment_starts_when_the_index_is_there() -> Result<()> {
     scenario.configure(ARGUMENTS)?;
     assert_eq!(scenario.terraform.planned(BUILDER)?, ["update"]);
     scenario.terraform.apply()?;
-    let role = format!("&RoleName={GENERATOR}-{REGION}&PolicyName={GENERATOR}");
-    let policy = scenario.aws.iam("GetRolePolicy", &role);
-    if let Ok(policy) = policy {
-        assert!(!policy.contains("PutEvents"), "{policy}");
-    }
+    assert!(!policy(&scenario)?.contains("PutEvents"));
     for (action, body) in [
         ("RemoveTargets", json!({"Rule": "deploy", "Ids": ["queue"]})),
         ("DeleteRule", json!({"Name": "deploy"})),

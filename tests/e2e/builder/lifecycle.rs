@@ -29,6 +29,7 @@ fn filters_are_updated_in_place() -> Result<()> {
 fn only_the_name_replaces() -> Result<()> {
     let scenario = Scenario::applied(ARGUMENTS)?;
     let arguments = r#"repository_image_tag_filters   = ["shop/*:*"]
+  sources                        = ["push", "replication"]
   excluded_image_tag_filters     = ["*:*-dev"]
   index_version                  = "V1"
   tag_suffix                     = "-lazy"

@@ -96,6 +96,32 @@ fn excluded_pushes_are_not_indexed() -> Result<()> {
 }
 
 #[test]
+fn images_that_are_not_pushed_are_indexed_if_they_are_wanted() -> Result<()> {
+    let filters = r#"repository_image_tag_filters = ["*/web:*"]"#;
+    let scenario = Scenario::applied(filters)?;
+    for repository in ["replicated/web", "cached/web"] {
+        scenario.aws.create_repository(repository)?;
+        scenario.push(repository, "0.9", |layout| image(layout, "amd64", 1))?;
+        let push = scenario.aws.pushes()?.pop().context("no push")?;
+        assert!(push.reached.is_empty(), "{push:?}");
+    }
+
+    let sources = r#"sources = ["replication", "pull_through_cache"]"#;
+    scenario.configure(&format!("{filters}\n  {sources}"))?;
+    assert_eq!(scenario.terraform.planned(BUILDER)?, ["update"]);
+    scenario.terraform.apply()?;
+    scenario.expect_empty_plan()?;
+    for repository in ["replicated/web", "cached/web"] {
+        scenario.push(repository, TAG, |layout| image(layout, "amd64", 1))?;
+        scenario.wait_for_enabled(repository, ENABLED)?;
+    }
+    scenario.push(REPOSITORY, TAG, |layout| image(layout, "amd64", 1))?;
+    let push = scenario.aws.pushes()?.pop().context("no push")?;
+    assert!(push.reached.is_empty(), "{push:?}");
+    scenario.expect_nothing_after_destroy()
+}
+
+#[test]
 fn v1_indexes_refer_to_the_image() -> Result<()> {
     let arguments = format!("{ARGUMENTS}\n  index_version = \"V1\"");
     let scenario = Scenario::applied(&arguments)?;

@@ -9,6 +9,7 @@ fn parse(filters: &[impl AsRef<str>]) -> Vec<Filter> {
 
 fn scope(version: &str) -> Scope {
     Scope {
+        sources: Sources::default(),
         version: version.parse().ok(),
         suffix: lambda::tag_suffix::TagSuffix::default(),
     }
@@ -193,6 +194,70 @@ fn other_events_do_not_pass() {
         assert!(passes(&pattern, &event));
         *event.pointer_mut(pointer).unwrap() = json!(value);
         assert!(!passes(&pattern, &event), "{pointer}");
+    }
+}
+
+#[test]
+fn each_source_has_its_events() {
+    let replicated = event("a", Some("1"));
+    let edit = |mut event: Json, edits: &[(&str, Json)]| {
+        for (pointer, value) in edits {
+            *event.pointer_mut(pointer).unwrap() = value.clone();
+        }
+        event
+    };
+    let replicated = edit(
+        replicated,
+        &[
+            ("/detail-type", json!("ECR Replication Action")),
+            ("/detail/action-type", json!("REPLICATE")),
+        ],
+    );
+    let mut cached = edit(
+        event("a", Some("1")),
+        &[("/detail-type", json!("ECR Pull Through Cache Action"))],
+    );
+    let detail = cached["detail"].as_object_mut().unwrap();
+    detail.remove("action-type");
+    detail.remove("result");
+    detail.insert("sync-status".to_owned(), json!("SUCCESS"));
+    let failed = [
+        edit(
+            event("a", Some("1")),
+            &[("/detail/result", json!("FAILURE"))],
+        ),
+        edit(
+            event("a", Some("1")),
+            &[("/detail/action-type", json!("DELETE"))],
+        ),
+        edit(replicated.clone(), &[("/detail/result", json!("FAILED"))]),
+        edit(cached.clone(), &[("/detail/sync-status", json!("FAILURE"))]),
+    ];
+    let events = [
+        ("push", event("a", Some("1"))),
+        ("replication", replicated),
+        ("pull_through_cache", cached),
+    ];
+    for sources in [
+        "push",
+        "replication",
+        "pull_through_cache",
+        "push,replication",
+        "push,pull_through_cache,replication",
+    ] {
+        let scope = Scope {
+            sources: Sources::parse(sources).unwrap(),
+            ..scope("V2")
+        };
+        let text = pattern(&parse(&["a:*"]), &[], &scope);
+        let pattern: Json = serde_json::from_str(&text).unwrap();
+        for (source, event) in &events {
+            let want = sources.split(',').any(|it| it == *source);
+            assert_eq!(passes(&pattern, event), want, "{sources}: {source} {text}");
+        }
+        for event in &failed {
+            assert!(!passes(&pattern, event), "{sources}: {event} {text}");
+        }
     }
 }
 
