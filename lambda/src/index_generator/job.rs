@@ -219,7 +219,7 @@ impl IndexJob<'_> {
             if found.platforms.iter().all(|p| p.indexes.is_empty()) {
                 return Ok(None);
             }
-            let fresh = is_fresh(image, image, &found, &self.config.options).await?;
+            let fresh = is_fresh(image, image, &found, &self.config.options, self.known).await?;
             Ok::<_, SociError>(fresh.then_some(deploy))
         };
         match fresh.await {
