@@ -1,4 +1,4 @@
-//! The event that Amazon ECR emits after a push.
+//! The event that Amazon ECR emits after a push, or after an image has come in another way.
 //!
 //! EventBridge only passes on what matches its rule, but anybody who may invoke a function can
 //! make up an event. So each value is checked as a whole and within bounds before it becomes
@@ -7,14 +7,11 @@
 use serde_json::{Value, json};
 
 use crate::grammar::{is_digest, is_repository, is_tag};
+use crate::source::Source;
 
 /// The event's `source`.
 pub const SOURCE: &str = "aws.ecr";
-/// The event's `detail-type`.
-pub const DETAIL_TYPE: &str = "ECR Image Action";
-/// The event's `detail.action-type`; other actions are not pushes.
-pub const ACTION: &str = "PUSH";
-/// The event's `detail.result`; other pushes failed.
+/// The event's `detail.result`, or `detail.sync-status` for a pull-through cache; others failed.
 pub const RESULT: &str = "SUCCESS";
 
 /// Maximum size of an event in bytes (EventBridge quota for an entry).
@@ -22,17 +19,20 @@ const MAX_EVENT: usize = 256 << 10;
 /// Maximum characters of a refused value that a message quotes.
 const MAX_QUOTED: usize = 100;
 
-/// The successful push of a manifest.
+/// The successful push of a manifest, or its arrival in another way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushEvent {
+    /// How it came.
+    pub source: Source,
     /// Account of the registry, twelve digits.
     pub account: String,
     /// Region of the registry, such as `eu-west-1`.
     pub region: String,
     /// Name of the repository.
     pub repository: String,
-    /// Digest of the manifest, `sha256:` and 64 hex digits.
-    pub digest: String,
+    /// Digest of the manifest, `sha256:` and 64 hex digits. Events of a pull-through cache may have
+    /// none; they have a tag then.
+    pub digest: Option<String>,
     /// Tag of the manifest; none if it was pushed without one.
     pub tag: Option<String>,
     /// Media type of the manifest, if known.
@@ -41,7 +41,7 @@ pub struct PushEvent {
     pub artifact_media_type: Option<String>,
 }
 
-/// An event that is no successful push to Amazon ECR.
+/// An event that is no arrival of an image in Amazon ECR.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("event: {field}: got {got}, want {want}")]
 pub struct InvalidEvent {
@@ -69,10 +69,24 @@ impl PushEvent {
             .map_err(|error| invalid(error.to_string(), "a JSON object"))?;
         let event = Event(&event);
         event.equal("source", SOURCE)?;
-        event.equal("detail-type", DETAIL_TYPE)?;
-        event.equal("detail.action-type", ACTION)?;
-        event.equal("detail.result", RESULT)?;
-        Ok(Self {
+        let source = event.get("detail-type").as_str().and_then(Source::of_event);
+        let source = source.ok_or_else(|| {
+            let want = "ECR Image Action, ECR Pull Through Cache Action or ECR Replication Action";
+            event.refuse("detail-type", want)
+        })?;
+        match source.action() {
+            Some(action) => {
+                event.equal("detail.action-type", action)?;
+                event.equal("detail.result", RESULT)?;
+            }
+            None => event.equal("detail.sync-status", RESULT)?,
+        }
+        let (digest, want) = (
+            "detail.image-digest",
+            "\"sha256:\" and 64 lower-case hex digits",
+        );
+        let push = Self {
+            source,
             account: event.text("account", "twelve digits", is_account)?,
             region: event.text("region", "a region such as \"eu-west-1\"", is_region)?,
             repository: event.text(
@@ -80,11 +94,10 @@ impl PushEvent {
                 "a repository's name of at most 256 characters, in lower case",
                 is_repository,
             )?,
-            digest: event.text(
-                "detail.image-digest",
-                "\"sha256:\" and 64 lower-case hex digits",
-                is_digest,
-            )?,
+            digest: match source {
+                Source::PullThroughCache => event.optional(digest, want, is_digest)?,
+                _ => Some(event.text(digest, want, is_digest)?),
+            },
             tag: event.optional(
                 "detail.image-tag",
                 "a tag of at most 128 letters, digits, and . _ -, or none",
@@ -100,16 +113,20 @@ impl PushEvent {
                 "a media type of at most 255 characters, or none",
                 is_media_type,
             )?,
-        })
+        };
+        if push.digest.is_none() && push.tag.is_none() {
+            return Err(event.refuse(digest, "a digest where there is no tag"));
+        }
+        Ok(push)
     }
 
-    /// Writes the event as Amazon ECR emits it, at `time` (RFC 3339) and with that `id`.
+    /// Writes the event as Amazon ECR emits it for a push, at `time` (RFC 3339) and with that `id`.
     pub fn to_json(&self, id: &str, time: &str) -> Value {
         let mut detail = json!({
             "result": RESULT,
             "repository-name": self.repository,
             "image-digest": self.digest,
-            "action-type": ACTION,
+            "action-type": Source::Push.action(),
             "image-tag": self.tag.as_deref().unwrap_or_default(),
         });
         for (field, value) in [
@@ -123,7 +140,7 @@ impl PushEvent {
         json!({
             "version": "0",
             "id": id,
-            "detail-type": DETAIL_TYPE,
+            "detail-type": Source::Push.detail_type(),
             "source": SOURCE,
             "account": self.account,
             "time": time,
@@ -137,7 +154,10 @@ impl PushEvent {
     pub fn image(&self) -> String {
         match &self.tag {
             Some(tag) => format!("{}:{tag}", self.repository),
-            None => format!("{}@{}", self.repository, self.digest),
+            None => {
+                let digest = self.digest.as_deref().unwrap_or_default();
+                format!("{}@{digest}", self.repository)
+            }
         }
     }
 }
@@ -313,6 +333,65 @@ mod tests {
             assert!(text.contains("want") && text.len() < 400, "{text}");
             assert!(!text.contains('\n'), "{text}");
         }
+    }
+
+    #[test]
+    fn images_come_in_other_ways() {
+        let mut replicated = event();
+        replicated["detail-type"] = json!("ECR Replication Action");
+        replicated["detail"]["action-type"] = json!("REPLICATE");
+        replicated["detail"]["source-region"] = json!("us-west-2");
+        replicated["detail"]["source-account"] = json!("123456789012");
+        let image = PushEvent::parse(&replicated.to_string()).unwrap();
+        assert_eq!(
+            (image.source, image.image()),
+            (Source::Replication, "shop/web:1.4".to_owned())
+        );
+        replicated["detail"]["result"] = json!("FAILED");
+        let error = PushEvent::parse(&replicated.to_string()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "event: detail.result: got \"FAILED\", want SUCCESS"
+        );
+
+        let mut cached = event();
+        cached["detail-type"] = json!("ECR Pull Through Cache Action");
+        let digest = cached["detail"]["image-digest"].clone();
+        cached["detail"] = json!({
+            "rule-version": "1",
+            "sync-status": "SUCCESS",
+            "ecr-repository-prefix": "docker-hub",
+            "repository-name": "docker-hub/alpine",
+            "upstream-registry-url": "public.ecr.aws",
+            "image-tag": "3.17.2",
+            "image-digest": digest,
+        });
+        let parse = |event: &Value| PushEvent::parse(&event.to_string());
+        let image = parse(&cached).unwrap();
+        assert_eq!(image.source, Source::PullThroughCache);
+        assert_eq!(image.digest.as_deref(), digest.as_str());
+        // Either may be missing.
+        cached["detail"]["image-digest"] = json!(null);
+        assert_eq!(parse(&cached).unwrap().digest, None);
+        cached["detail"]["image-tag"] = json!(null);
+        let error = parse(&cached).unwrap_err().to_string();
+        assert!(
+            error.ends_with("got nothing, want a digest where there is no tag"),
+            "{error}"
+        );
+        cached["detail"]["image-digest"] = digest;
+        assert!(
+            parse(&cached)
+                .unwrap()
+                .image()
+                .starts_with("docker-hub/alpine@sha256:")
+        );
+        cached["detail"]["sync-status"] = json!("FAILURE");
+        let error = parse(&cached).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "event: detail.sync-status: got \"FAILURE\", want SUCCESS"
+        );
     }
 
     #[test]

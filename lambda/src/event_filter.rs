@@ -10,13 +10,14 @@ use lambda_runtime::Diagnostic;
 use serde::Serialize;
 use tracing::Instrument as _;
 
-use crate::environment::{FILTERS, GENERATOR_ARN};
+use crate::environment::{EXCLUDED_FILTERS, FILTERS, GENERATOR_ARN, SOURCES};
 use crate::event::PushEvent;
-use crate::filters::Filters;
+use crate::filters::{Filters, Selection};
 use crate::invoke::{InvokeFailed, Invoker};
 use crate::log;
 use crate::runtime::{self, Invocation};
 use crate::scope::Scope;
+use crate::source::{Source, Sources};
 use crate::variables::{self, InvalidVariable, Lookup, Variable};
 
 /// Runs the function until Lambda ends it.
@@ -42,7 +43,7 @@ pub fn run() -> ExitCode {
 /// The function's settings, from its environment.
 #[derive(Debug)]
 struct Config {
-    filters: Filters,
+    selection: Selection,
     generator: String,
     scope: Scope,
 }
@@ -50,20 +51,25 @@ struct Config {
 impl Config {
     fn read(lookup: Lookup<'_>) -> Result<Self, InvalidVariable> {
         let filters = Variable::read(lookup, FILTERS);
+        let excluded = Variable::read(lookup, EXCLUDED_FILTERS);
+        let want = "filters such as \"shop/*:*\", separated by commas";
+        let excluded = excluded.parse_or(Filters::default(), want, Filters::parse)?;
         let generator = Variable::read(lookup, GENERATOR_ARN);
         Ok(Self {
-            filters: match Filters::parse(filters.value().unwrap_or_default()) {
-                Some(parsed) => parsed,
-                None => {
-                    let want = "filters such as \"shop/*:*\", separated by commas";
-                    return Err(filters.refuse(want));
-                }
+            selection: match Filters::parse(filters.value().unwrap_or_default()) {
+                Some(parsed) => Selection::new(parsed, excluded),
+                None => return Err(filters.refuse(want)),
             },
             generator: match generator.value().filter(|arn| is_function_arn(arn)) {
                 Some(arn) => arn.to_owned(),
                 None => return Err(generator.refuse("the ARN of the index generator")),
             },
             scope: Scope {
+                sources: Variable::read(lookup, SOURCES).parse_or(
+                    Sources::default(),
+                    format!("any of {}, separated by commas", Source::NAMES.join(", ")),
+                    Sources::parse,
+                )?,
                 version: variables::index_version(lookup)?,
                 suffix: variables::tag_suffix(lookup)?,
             },
@@ -72,7 +78,7 @@ impl Config {
 
     /// Warns of filters that are looser than the grammar.
     fn warn(&self) {
-        for error in self.filters.loose() {
+        for error in self.selection.loose() {
             tracing::warn!("{error}; it is matched against the whole of repository:tag");
         }
     }
@@ -148,7 +154,7 @@ impl EventFilter {
         };
         invocation.about(&push);
         let image = push.image();
-        match config.scope.decide(&config.filters, &push) {
+        match config.scope.decide(&config.selection, &push) {
             Err(reason) => Ok(answer(200, format!("skipped {image}: {reason}"))),
             Ok(filter) => {
                 let passed = self.invoker.invoke(&config.generator, &invocation.payload);

@@ -1,7 +1,8 @@
 //! Filters select the images to index: `repository:tag` with wildcards.
 //!
 //! `*` stands for any number of characters and `?` for one. A filter has to match all of
-//! `repository:tag`; the tag of an image that was pushed without one is empty.
+//! `repository:tag`; the tag of an image that was pushed without one is empty. Exclusions have the same
+//! grammar: an image that one of them matches is not [selected](Selection), whatever else does.
 //!
 //! In a function's environment filters are a list, separated by commas. One written for the
 //! reference solution may be looser than [`Filter`] allows, such as a lone `*`: the list accepts
@@ -22,8 +23,26 @@ pub struct Filter {
 }
 
 /// The filters in a function's environment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filters(Vec<Listed>);
+
+/// The images to index, by repository and tag: those that a filter matches, and no exclusion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    filters: Filters,
+    excluded: Filters,
+}
+
+/// Reasons why an image is not selected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unselected {
+    /// The filters select other images.
+    #[error("no filter matches")]
+    NoFilter,
+    /// An exclusion matches.
+    #[error("it is excluded by {0:?}")]
+    Excluded(String),
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Listed {
@@ -58,6 +77,44 @@ impl Filter {
             && WildMatch::new(&self.repository).matches(repository)
             && WildMatch::new(&self.tag).matches(tag)
     }
+
+    /// Whether the filter is sure to match everything that `other` matches.
+    pub fn covers(&self, other: &Self) -> bool {
+        pattern_covers(&self.repository, &other.repository) && pattern_covers(&self.tag, &other.tag)
+    }
+}
+
+/// Whether a pattern matches every text that `other` matches. A `*` takes any part of the other
+/// pattern, wildcards included; a `?` takes one character or `?`, as both stand for exactly one.
+fn pattern_covers(pattern: &str, other: &str) -> bool {
+    let (pattern, other) = (normal(pattern), normal(other));
+    // Whether the pattern so far covers the first characters of the other one, by their number.
+    let mut covered: Vec<bool> = (0..=other.len()).map(|length| length == 0).collect();
+    for symbol in pattern {
+        let mut next = vec![symbol == '*' && covered[0]];
+        for (index, &taken) in other.iter().enumerate() {
+            next.push(match symbol {
+                '*' => next[index] || covered[index + 1],
+                '?' => covered[index] && taken != '*',
+                literal => covered[index] && taken == literal,
+            });
+        }
+        covered = next;
+    }
+    covered.last().copied().unwrap_or_default()
+}
+
+/// Returns the pattern with each run of wildcards in one order, `?` first, and one `*` at most.
+fn normal(pattern: &str) -> Vec<char> {
+    let mut symbols: Vec<char> = Vec::new();
+    for symbol in pattern.chars() {
+        match (symbols.last(), symbol) {
+            (Some('*'), '*') => {}
+            (Some('*'), '?') => symbols.insert(symbols.len() - 1, '?'),
+            _ => symbols.push(symbol),
+        }
+    }
+    symbols
 }
 
 impl FromStr for Filter {
@@ -177,15 +234,46 @@ impl Filters {
     }
 }
 
+impl Selection {
+    /// Returns the images that a filter matches and no exclusion.
+    pub fn new(filters: Filters, excluded: Filters) -> Self {
+        Self { filters, excluded }
+    }
+
+    /// Decides on the image `repository:tag`. Returns the filter that matches.
+    ///
+    /// # Errors
+    /// If none matches, or an exclusion does.
+    pub fn decide(&self, repository: &str, tag: &str) -> Result<&str, Unselected> {
+        let filter = self.filters.find(repository, tag);
+        let filter = filter.ok_or(Unselected::NoFilter)?;
+        match self.excluded.find(repository, tag) {
+            Some(excluded) => Err(Unselected::Excluded(excluded.to_owned())),
+            None => Ok(filter),
+        }
+    }
+
+    /// Returns why filters and exclusions are looser than they should be.
+    pub fn loose(&self) -> impl Iterator<Item = &InvalidFilter> {
+        self.filters.loose().chain(self.excluded.loose())
+    }
+}
+
+/// Collects filters that were parsed.
+impl FromIterator<Filter> for Filters {
+    fn from_iter<I: IntoIterator<Item = Filter>>(filters: I) -> Self {
+        let listed = filters.into_iter().map(|filter| Listed {
+            text: filter.to_string(),
+            filter: Ok(filter),
+        });
+        Self(listed.collect())
+    }
+}
+
 /// Writes filters as the list of a function's environment.
 pub fn join(filters: &[impl AsRef<str>]) -> String {
     let texts: Vec<&str> = filters.iter().map(AsRef::as_ref).collect();
     texts.join(",")
-}
-
-/// Whether any filter matches.
-pub fn any_matches(filters: &[Filter], repository: &str, tag: &str) -> bool {
-    filters.iter().any(|filter| filter.matches(repository, tag))
 }
 
 #[cfg(test)]
@@ -217,6 +305,53 @@ mod tests {
                 want,
                 "{filter} {repository}:{tag}"
             );
+        }
+    }
+
+    #[test]
+    fn exclusions_win() {
+        let list = |text: &str| Filters::parse(text).unwrap_or_default();
+        for (filters, excluded, tag, want) in [
+            ("a:*,b:*", "", "1", Ok("a:*")),
+            ("a:*", "a:*-dev", "1", Ok("a:*")),
+            (
+                "a:*",
+                "b:*,a:*-dev",
+                "1-dev",
+                Err(Unselected::Excluded("a:*-dev".to_owned())),
+            ),
+            ("b:*", "a:*", "1", Err(Unselected::NoFilter)),
+            ("a:*", "a:?*", "", Ok("a:*")),
+        ] {
+            let selection = Selection::new(list(filters), list(excluded));
+            assert_eq!(selection.decide("a", tag), want, "{filters} {excluded}");
+        }
+        let parsed = ["a:*".parse().unwrap(), "b:1".parse().unwrap()];
+        assert_eq!(Filters::from_iter(parsed), list("a:*,b:1"));
+    }
+
+    #[test]
+    fn a_filter_covers_what_it_matches_all_of() {
+        for (filter, other, want) in [
+            ("*:*", "a/*:v?", true),
+            ("a:1", "a:1", true),
+            ("a/*:*", "a/b*:1", true),
+            ("a/*:*", "a*:1", false),
+            ("*:*-dev", "a:1-dev", true),
+            ("*:*-dev", "a:*-dev", true),
+            ("*:*-dev", "a:*", false),
+            ("*:1.?", "a:1.2", true),
+            ("*:1.?", "a:1.*", false),
+            ("*:*?", "a:?*", true),
+            ("*:?*", "a:*?**", true),
+            ("*:??*", "a:*?", false),
+            ("*:a*b*c", "*:a*xbx*c", true),
+            ("*:a*b", "*:ab", true),
+            ("*:ab*ba", "*:aba", false),
+        ] {
+            let parse = |text: &str| text.parse::<Filter>().unwrap();
+            let covers = parse(filter).covers(&parse(other));
+            assert_eq!(covers, want, "{filter} {other}");
         }
     }
 

@@ -10,6 +10,8 @@
 //!                                            └─ the image still has the tag?
 //! ```
 //!
+//! The end may be reported to an event bus (`completion`).
+//!
 //! One invocation is one event. It is checked as a whole ([`PushEvent`]) and left alone if it does
 //! not concern the builder ([`Scope`](crate::scope::Scope)), both without a request. The
 //! authorization token names the registry; no event ever does. The rest is an `IndexJob` within
@@ -27,6 +29,7 @@
 //! - It failed for good (`Error::is_final`). Only an error reaches the failure destination, and
 //!   only after all retries, so this is an error too; `FinalFailures` answers the retries.
 
+mod completion;
 mod config;
 mod continuation;
 mod error;
@@ -48,7 +51,9 @@ use crate::event::PushEvent;
 use crate::invoke::Invoker;
 use crate::log;
 use crate::runtime::{self, Invocation};
+use crate::scope::IndexVersion;
 use crate::variables::{self, InvalidVariable};
+use completion::{Detail, EventBus};
 use config::Config;
 use error::Error;
 use failures::FinalFailures;
@@ -68,6 +73,7 @@ pub fn run() -> ExitCode {
         ecr: OnceCell::new(),
         soci: OnceCell::new(),
         table: OnceCell::new(),
+        bus: OnceCell::new(),
         invoker: Invoker::default(),
         failures: FinalFailures::default(),
     };
@@ -85,6 +91,7 @@ struct IndexGenerator {
     ecr: OnceCell<aws_sdk_ecr::Client>,
     soci: OnceCell<soci::Client>,
     table: OnceCell<Table>,
+    bus: OnceCell<EventBus>,
     invoker: Invoker,
     failures: FinalFailures,
 }
@@ -102,10 +109,13 @@ impl IndexGenerator {
         let progress = LayerProgress::default();
         let job = self.within_deadline(&invocation, &progress);
         let ended = job.instrument(span.clone()).await;
+        let reported = self.report(&invocation, &ended, &progress);
+        let reported = reported.instrument(span.clone()).await;
         let _entered = span.enter();
         let metrics = Metrics::new(&invocation, &progress, start.elapsed());
+        let metrics = metrics.unreported(reported.map(|taken| u64::from(!taken)));
         match ended {
-            Ok(Outcome::Skipped(reason) | Outcome::Aliased(reason)) => {
+            Ok(Outcome::Skipped(reason, _) | Outcome::Aliased(reason, _)) => {
                 tracing::info!("{reason}");
                 metrics.skipped().write();
                 Ok(reason)
@@ -148,7 +158,7 @@ impl IndexGenerator {
         invocation.about(&push);
         if let Err(reason) = config.scope.check(&push) {
             let reason = format!("skipped {}: {reason}", push.image());
-            return Ok(Outcome::Skipped(reason));
+            return Ok(Outcome::Skipped(reason, None));
         }
         let known = self.known(config, &push).await;
         let index = self.index(config, invocation, &push, known.as_ref(), progress);
@@ -176,6 +186,37 @@ impl IndexGenerator {
         )))
     }
 
+    /// Reports the end of the work on an image, if there is something to say. Returns whether nothing
+    /// went wrong with it; `None` if no reports are wanted.
+    async fn report(
+        &self,
+        invocation: &Invocation,
+        ended: &Result<Outcome, Error>,
+        progress: &LayerProgress,
+    ) -> Option<bool> {
+        let config = self.config.as_ref().ok()?;
+        let name = config.completion_bus.as_deref()?;
+        let Ok(push) = PushEvent::parse(&invocation.payload) else {
+            return Some(true);
+        };
+        let version = config.scope.version.unwrap_or(IndexVersion::V2);
+        let function = invocation.function();
+        let Some(detail) = Detail::of(function, version, &push, ended, progress) else {
+            return Some(true);
+        };
+        let bus = self.bus.get_or_init(|| EventBus::open(name)).await;
+        let partition = invocation.arn().split(':').nth(1).unwrap_or("aws");
+        let PushEvent {
+            account,
+            region,
+            repository,
+            ..
+        } = &push;
+        let repository = format!("arn:{partition}:ecr:{region}:{account}:repository/{repository}");
+        let limit = invocation.remaining() / 2;
+        Some(bus.send(&detail, &repository, limit).await)
+    }
+
     /// Returns what is known of the layers of the pushed image, if layers are remembered.
     async fn known<'a>(&'a self, config: &Config, push: &'a PushEvent) -> Option<KnownLayers<'a>> {
         let name = config.ztoc_table.as_deref()?;
@@ -191,10 +232,22 @@ impl IndexGenerator {
         known: Option<&KnownLayers<'_>>,
         progress: &LayerProgress,
     ) -> Result<Outcome, Error> {
+        let image = self.open(config, invocation, push).await?;
+        let digest = match (&push.digest, &push.tag) {
+            (Some(digest), _) => digest.parse().map_err(soci::Error::from)?,
+            // The event of a pull-through cache may tell the tag alone.
+            (None, tag) => match image.resolve(tag.as_deref().unwrap_or_default()).await? {
+                Some(found) => found.digest,
+                None => {
+                    let reason = format!("skipped {}: the tag no longer exists", push.image());
+                    return Ok(Outcome::Skipped(reason, None));
+                }
+            },
+        };
         let job = IndexJob {
             config,
-            image: self.open(config, invocation, push).await?,
-            digest: push.digest.parse().map_err(soci::Error::from)?,
+            image: image.at(digest),
+            digest,
             push,
             known: known.map_or(&(), |known| known),
             progress,

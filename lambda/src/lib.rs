@@ -8,17 +8,21 @@
 //! crate `soci` and pushes the index beside the image.
 //!
 //! Without its features the crate holds only what the functions and the provider must agree on:
-//! the [event], whether it [concerns a builder](scope), [filters], the [tag suffix](tag_suffix),
-//! [limits], the form of the [table of zTOCs](ztoc_table), and the names of [environment] variables.
+//! the [event], the [ways](source) in which images come, whether one [concerns a builder](scope),
+//! [filters], the [tag suffix](tag_suffix),
+//! [limits], the form of the [table of zTOCs](ztoc_table), the [event](completion) that reports the end,
+//! and the names of [environment] variables.
 
 #[cfg(feature = "bundle")]
 pub mod bundle;
+pub mod completion;
 pub mod environment;
 pub mod event;
 pub mod filters;
 pub mod grammar;
 pub mod limits;
 pub mod scope;
+pub mod source;
 pub mod tag_suffix;
 pub mod ztoc_table;
 

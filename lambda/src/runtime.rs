@@ -54,7 +54,9 @@ impl Invocation {
     /// Adds the image to its log lines.
     pub(crate) fn about(&self, push: &PushEvent) {
         self.span.record("repository", push.repository.as_str());
-        self.span.record("digest", push.digest.as_str());
+        if let Some(digest) = &push.digest {
+            self.span.record("digest", digest.as_str());
+        }
         if let Some(tag) = &push.tag {
             self.span.record("tag", tag.as_str());
         }

@@ -7,7 +7,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::event::PushEvent;
-use crate::filters::Filters;
+use crate::filters::{Selection, Unselected};
+use crate::source::{Source, Sources};
 use crate::tag_suffix::TagSuffix;
 
 /// Media types of the artifacts that builders push beside images.
@@ -33,6 +34,8 @@ pub struct InvalidIndexVersion(String);
 /// The pushes that a builder indexes, filters aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
+    /// How the images come.
+    pub sources: Sources,
     /// The version of the indexes. If it is unknown, no push is left out because of it.
     pub version: Option<IndexVersion>,
     /// The suffix of the builder's own output.
@@ -42,6 +45,9 @@ pub struct Scope {
 /// Reasons why a push does not concern a builder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OutOfScope {
+    /// It came in a way that the builder leaves alone.
+    #[error("it came by {}, which is not among the sources", .0.as_str())]
+    Source(Source),
     /// It is an index, not an image.
     #[error("it is a SOCI index")]
     SociIndex,
@@ -54,9 +60,9 @@ pub enum OutOfScope {
     /// The output's tag would exceed the registry's limit (V2).
     #[error("its tag is too long to append {:?}", .0.as_str())]
     TagTooLong(TagSuffix),
-    /// The filters select other images.
-    #[error("no filter matches")]
-    NoFilter,
+    /// It is not among the images that filters and exclusions select.
+    #[error(transparent)]
+    Unselected(#[from] Unselected),
 }
 
 impl IndexVersion {
@@ -96,20 +102,19 @@ impl fmt::Display for IndexVersion {
 }
 
 impl Scope {
-    /// Decides by everything that an event tells, the filters included. Returns the filter that
-    /// matches.
+    /// Decides by everything that an event tells, filters and exclusions included. Returns the filter
+    /// that matches.
     ///
     /// # Errors
     /// If the push does not concern the builder.
     pub fn decide<'a>(
         &self,
-        filters: &'a Filters,
+        selection: &'a Selection,
         push: &PushEvent,
     ) -> Result<&'a str, OutOfScope> {
         self.check(push)?;
         let tag = push.tag.as_deref().unwrap_or_default();
-        let found = filters.find(&push.repository, tag);
-        found.ok_or(OutOfScope::NoFilter)
+        Ok(selection.decide(&push.repository, tag)?)
     }
 
     /// Decides by everything but the filters.
@@ -117,6 +122,9 @@ impl Scope {
     /// # Errors
     /// If the push does not concern the builder.
     pub fn check(&self, push: &PushEvent) -> Result<(), OutOfScope> {
+        if !self.sources.contains(push.source) {
+            return Err(OutOfScope::Source(push.source));
+        }
         let kind = push.artifact_media_type.as_deref();
         if kind.is_some_and(|kind| SOCI_INDEXES.contains(&kind)) {
             return Err(OutOfScope::SociIndex);
@@ -138,13 +146,15 @@ impl Scope {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filters::Filters;
 
     fn push(tag: &str) -> PushEvent {
         PushEvent {
+            source: Source::Push,
             account: "123456789012".to_owned(),
             region: "eu-west-1".to_owned(),
             repository: "shop/web".to_owned(),
-            digest: format!("sha256:{}", "0".repeat(64)),
+            digest: Some(format!("sha256:{}", "0".repeat(64))),
             tag: (!tag.is_empty()).then(|| tag.to_owned()),
             manifest_media_type: None,
             artifact_media_type: None,
@@ -160,7 +170,13 @@ mod tests {
         for (version, filters, tag, want) in [
             (v2, "*:*", "1.4", Ok("*:*")),
             (v2, "base:*,shop/*:1.*", "1.4", Ok("shop/*:1.*")),
-            (v2, "base:*", "1.4", Err(OutOfScope::NoFilter)),
+            (v2, "base:*", "1.4", Err(Unselected::NoFilter.into())),
+            (
+                v2,
+                "*:*",
+                "1.4-dev",
+                Err(Unselected::Excluded("*:*-dev".to_owned()).into()),
+            ),
             (
                 v2,
                 "*:*",
@@ -175,18 +191,37 @@ mod tests {
             (None, "*:*", &long, Ok("*:*")),
         ] {
             let scope = Scope {
+                sources: Sources::default(),
                 version,
                 suffix: suffix.clone(),
             };
-            let filters = Filters::parse(filters).unwrap();
-            let got = scope.decide(&filters, &push(tag));
+            let parse = |list| Filters::parse(list).unwrap();
+            let selection = Selection::new(parse(filters), parse("*:*-dev,shop/*:0.*"));
+            let got = scope.decide(&selection, &push(tag));
             assert_eq!(got, want, "{version:?} {tag}");
         }
     }
 
     #[test]
+    fn sources_are_told_apart() {
+        let scope = |sources: &str| Scope {
+            sources: Sources::parse(sources).unwrap(),
+            version: None,
+            suffix: TagSuffix::default(),
+        };
+        let mut image = push("1");
+        assert_eq!(scope("push").check(&image), Ok(()));
+        image.source = Source::PullThroughCache;
+        let error = scope("push,replication").check(&image).unwrap_err();
+        let want = "it came by pull_through_cache, which is not among the sources";
+        assert_eq!(error.to_string(), want);
+        assert_eq!(scope("pull_through_cache").check(&image), Ok(()));
+    }
+
+    #[test]
     fn a_soci_index_is_no_image() {
         let scope = Scope {
+            sources: Sources::default(),
             version: None,
             suffix: TagSuffix::default(),
         };

@@ -1,11 +1,16 @@
 //! The provider's functions.
 
-use lambda::filters::{Filter, any_matches};
+use lambda::filters::{Filter, Filters, InvalidFilter, Selection};
+use lambda::tag_suffix::{InvalidTagSuffix, TagSuffix};
 use soci::ImageReference;
 use tfplugin_sdk::{Function, FunctionError, Parameter, Signature, Type, Value};
 
-/// `filter_matches(filters, repository, tag)`: the decision of the event filter.
+/// `filter_matches(filters, repository, tag, options...)`: the decision of the event filter.
 pub(crate) struct FilterMatches;
+
+/// Options of `filter_matches`, by the names of the builder's arguments.
+const EXCLUDED: &str = "excluded_image_tag_filters";
+const TAG_SUFFIX: &str = "tag_suffix";
 
 impl Function for FilterMatches {
     fn name(&self) -> &str {
@@ -16,9 +21,9 @@ impl Function for FilterMatches {
         Signature::new(Type::Bool)
             .summary("Whether an image would be indexed when it is pushed.")
             .description(
-                "Returns whether one of the filters matches an image, exactly as the event filter \
-                 of a `soci_index_builder` decides it. For checking filters before they are \
-                 deployed.",
+                "Returns whether one of the filters matches an image, and none that excludes it, \
+                 exactly as the event filter of a `soci_index_builder` decides it. For checking \
+                 filters before they are deployed.",
             )
             .parameter(
                 Parameter::new("filters", Type::list(Type::String)).description(
@@ -33,23 +38,19 @@ impl Function for FilterMatches {
             .parameter(Parameter::new("tag", Type::String).description(
                 "Tag of the image; an empty string for an image that is pushed without a tag.",
             ))
+            .variadic(Parameter::new("options", Type::Dynamic).description(
+                "One object with any of `excluded_image_tag_filters` (list of string: filters of \
+                 images that are not indexed) and `tag_suffix` (string: tags that end in it are \
+                 not indexed), as in `soci_index_builder`. Without it nothing is excluded.",
+            ))
     }
 
     fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError> {
         let text = |index: usize| arguments.get(index).and_then(Value::as_str).unwrap_or("");
-        let filters = arguments.first().and_then(Value::as_list);
-        let filters: Vec<Filter> = filters
-            .unwrap_or_default()
-            .iter()
-            .map(|filter| {
-                let refuse = |reason| FunctionError::new(reason).argument(0);
-                let filter = filter.as_str().ok_or("a filter is null; leave it out");
-                let filter = filter.map_err(|reason| refuse(reason.to_owned()))?;
-                filter
-                    .parse()
-                    .map_err(|error: lambda::filters::InvalidFilter| refuse(error.to_string()))
-            })
-            .collect::<Result<_, _>>()?;
+        let filters = arguments.first().unwrap_or(&Value::Null);
+        let filters = parse_filters(filters).map_err(|it| FunctionError::new(it).argument(0))?;
+        let options = Options::read(&arguments[arguments.len().min(3)..])
+            .map_err(|(index, reason)| FunctionError::new(reason).argument(3 + index))?;
         let (repository, tag) = (text(1), text(2));
         if let Some((name, rest)) = repository.split_once(':') {
             let reason = format!(
@@ -62,8 +63,66 @@ impl Function for FilterMatches {
             let reason = format!("got {tag:?}, which has a colon; a tag has none");
             return Err(FunctionError::new(reason).argument(2));
         }
-        Ok(any_matches(&filters, repository, tag).into())
+        let is_output = options.suffix.is_some_and(|suffix| suffix.ends(tag));
+        let selection = Selection::new(filters, options.excluded);
+        Ok((!is_output && selection.decide(repository, tag).is_ok()).into())
     }
+}
+
+/// Images that are excluded.
+#[derive(Default)]
+struct Options {
+    excluded: Filters,
+    suffix: Option<TagSuffix>,
+}
+
+impl Options {
+    /// Reads the further arguments. An error comes with the index of the argument.
+    fn read(arguments: &[Value]) -> Result<Self, (usize, String)> {
+        let options = match arguments {
+            [] => return Ok(Self::default()),
+            [Value::Dynamic(options)] => &options.1,
+            [options] => options,
+            [_, _, ..] => return Err((1, "got a second object of options; merge them".to_owned())),
+        };
+        let wrong = |reason: String| (0, reason);
+        let names = format!("an object with any of {EXCLUDED} and {TAG_SUFFIX}");
+        let known = options.as_map();
+        let known = known.ok_or_else(|| wrong(format!("not an object; write {names}")))?;
+        let is_known = |name: &str| [EXCLUDED, TAG_SUFFIX].contains(&name);
+        if let Some(name) = known.keys().find(|name| !is_known(name)) {
+            let name: String = name.chars().take(100).collect();
+            return Err(wrong(format!("got the option {name:?}; want {names}")));
+        }
+        let excluded = parse_filters(options.get(EXCLUDED))
+            .map_err(|reason| wrong(format!("{EXCLUDED}: {reason}")))?;
+        let suffix = match options.get(TAG_SUFFIX) {
+            Value::Null => None,
+            Value::String(text) => Some(
+                text.parse()
+                    .map_err(|it: InvalidTagSuffix| wrong(it.to_string()))?,
+            ),
+            _ => return Err(wrong(format!("{TAG_SUFFIX}: not a string"))),
+        };
+        Ok(Self { excluded, suffix })
+    }
+}
+
+/// Reads a list of filters; none if it is null.
+fn parse_filters(filters: &Value) -> Result<Filters, String> {
+    let items: &[Value] = match filters {
+        Value::Null => &[],
+        filters => filters.as_list().ok_or("not a list of strings")?,
+    };
+    let items = items.iter().map(|filter| match filter {
+        Value::Null => Err("a filter is null; leave it out".to_owned()),
+        filter => {
+            let text = filter.as_str().ok_or("not a list of strings")?;
+            text.parse().map_err(|it: InvalidFilter| it.to_string())
+        }
+    });
+    let filters: Vec<Filter> = items.collect::<Result<_, _>>()?;
+    Ok(filters.into_iter().collect())
 }
 
 /// `parse_image(reference)`: the parts of an image reference.
@@ -143,6 +202,54 @@ mod tests {
         }
         let null = FilterMatches.call(vec![Value::List(vec![Value::Null]), "a".into(), "b".into()]);
         assert!(null.is_err());
+    }
+
+    #[test]
+    fn exclusions_and_the_suffix_count_if_they_are_given() {
+        let call = |tag: &str, options: Vec<Value>| {
+            let filters = Value::List(vec!["*:*".into()]);
+            FilterMatches.call([vec![filters, "a".into(), tag.into()], options].concat())
+        };
+        let excluded = Value::List(vec!["b:*".into(), "*:*-dev".into()]);
+        let excluded = Value::object([(EXCLUDED, excluded)]);
+        let suffix = Value::object([(TAG_SUFFIX, "-lazy".into()), (EXCLUDED, Value::Null)]);
+        for (tag, options, want) in [
+            ("1-dev", vec![], true),
+            ("1-dev", vec![excluded.clone()], false),
+            ("1", vec![excluded.clone()], true),
+            ("1-soci", vec![excluded.clone()], true),
+            ("1-lazy", vec![suffix.clone()], false),
+            (
+                "1",
+                vec![Value::Dynamic(Box::new((Type::Dynamic, suffix)))],
+                true,
+            ),
+        ] {
+            assert_eq!(call(tag, options), Ok(want.into()), "{tag}");
+        }
+        let option = |name: &str, value: Value| vec![Value::object([(name, value)])];
+        for (options, want) in [
+            (
+                vec!["-soci".into()],
+                "not an object; write an object with any of",
+            ),
+            (
+                option("suffix", "-soci".into()),
+                "got the option \"suffix\"; want",
+            ),
+            (option(TAG_SUFFIX, "/".into()), "tag suffix: got \"/\""),
+            (option(TAG_SUFFIX, true.into()), "tag_suffix: not a string"),
+            (option(EXCLUDED, "a:*".into()), "not a list of strings"),
+            (
+                option(EXCLUDED, Value::List(vec!["a".into()])),
+                "excluded_image_tag_filters: filter \"a\": has no colon",
+            ),
+            (vec![excluded.clone(), excluded], "a second object"),
+        ] {
+            let error = call("1", options).expect_err(want);
+            assert!(error.to_string().contains(want), "{error}");
+            assert!(error.faulty_argument() >= Some(3), "{error}");
+        }
     }
 
     #[test]

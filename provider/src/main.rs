@@ -8,6 +8,7 @@ mod credentials;
 mod diagnose;
 mod functions;
 mod index;
+mod index_options;
 mod memory;
 mod planned_builders;
 mod planned_tags;

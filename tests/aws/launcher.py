@@ -5,7 +5,9 @@ one line of JSON per push, with the functions that its event reached. It exits, 
 started, when its standard input closes, so it does not outlive its parent.
 
 Additions to ministack, all of them behaviour of AWS:
-- every push of a manifest sends an "ECR Image Action" event to the default event bus;
+- every push of a manifest sends an "ECR Image Action" event to the default event bus; a push to a
+  repository below "replicated/" or "cached/" stands for an image that Amazon ECR itself copies there,
+  and sends the event of that;
 - a rule invokes a function only if the function's policy allows it, and is retried on errors;
 - a rule with targets, and a log group with deletion protection, are not deleted;
 - a function logs only to an existing log group, because its role lacks logs:CreateLogGroup;
@@ -36,6 +38,8 @@ asked = contextvars.ContextVar("asked")
 reached = set()
 
 INDEX = "application/vnd.oci.image.index.v1+json"
+# Fields that the events of images that Amazon ECR copies have in common with those of pushes.
+COPIED = ("repository-name", "image-digest", "image-tag")
 REFERRERS = re.compile(r"/v2/(.+)/referrers/(sha256:[0-9a-f]{64})")
 
 
@@ -135,9 +139,20 @@ class Registry:
         artifact = artifact_type(parse(image["imageManifest"]))
         if artifact:
             detail["artifact-media-type"] = artifact
+        kind = "ECR Image Action"
+        if name.startswith("replicated/"):
+            kind = "ECR Replication Action"
+            source = {"source-account": "000000000000", "source-region": "us-west-2"}
+            kept = {field: detail[field] for field in COPIED if detail[field]}
+            detail = {**kept, **source, "result": "SUCCESS", "action-type": "REPLICATE"}
+        elif name.startswith("cached/"):
+            kind = "ECR Pull Through Cache Action"
+            upstream = {"ecr-repository-prefix": "cached", "upstream-registry-url": "public.ecr.aws"}
+            kept = {field: detail[field] for field in COPIED if detail[field]}
+            detail = {**kept, **upstream, "rule-version": "1", "sync-status": "SUCCESS"}
         entry = {
             "Source": "aws.ecr",
-            "DetailType": "ECR Image Action",
+            "DetailType": kind,
             "Detail": json.dumps(detail),
             "Resources": [],
         }

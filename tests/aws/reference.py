@@ -83,6 +83,7 @@ def plain(resource):
     whole = {
         "${environment_key}": "arn:aws:kms:r:1:key/k",
         "${code_signing_config}": "arn:aws:lambda:r:1:code-signing-config:c",
+        "${service_arn}": "arn:aws:ecs:r:1:service/c/s",
     }
     return whole.get(resource, resource)
 

@@ -3,6 +3,7 @@
 mod account;
 mod backfill;
 mod burst;
+mod completion;
 mod drift;
 mod faults;
 mod hidden;

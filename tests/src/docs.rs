@@ -65,7 +65,8 @@ impl Schemas {
         }
         for (name, function) in self.0["functions"].as_object().into_iter().flatten() {
             let parameters = function["parameters"].as_array().into_iter().flatten();
-            for described in parameters.chain([function]) {
+            let variadic = Some(&function["variadic_parameter"]).filter(|it| it.is_object());
+            for described in parameters.chain(variadic).chain([function]) {
                 if described["description"].as_str().is_none_or(str::is_empty) {
                     found.push(format!("function {name}: {}", described["name"]));
                 }

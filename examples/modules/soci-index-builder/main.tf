@@ -3,16 +3,23 @@ locals {
     for repository, tags in var.images : [for tag in tags : "${repository}:${tag}"]
   ])))
 
+  excluded = sort(distinct(flatten([
+    for repository, tags in var.excluded : [for tag in tags : "${repository}:${tag}"]
+  ])))
+
   # The same matcher as the event filter's.
   missed = [
     for image in var.expected : image
-    if !provider::soci::filter_matches(local.filters, split(":", image)[0], split(":", image)[1])
+    if !provider::soci::filter_matches(local.filters, split(":", image)[0], split(":", image)[1], {
+      excluded_image_tag_filters = local.excluded
+    })
   ]
 }
 
 resource "soci_index_builder" "this" {
   name                         = var.name
   repository_image_tag_filters = local.filters
+  excluded_image_tag_filters   = local.excluded
   index_version                = var.index_version
   index_existing               = var.index_existing
   permissions_boundary         = var.permissions_boundary
@@ -21,7 +28,7 @@ resource "soci_index_builder" "this" {
   lifecycle {
     precondition {
       condition     = length(local.missed) == 0
-      error_message = "No entry of \"images\" matches ${join(", ", local.missed)}: correct \"images\", or take it out of \"expected\"."
+      error_message = "No entry of \"images\" matches ${join(", ", local.missed)}, or \"excluded\" does: correct them, or take it out of \"expected\"."
     }
   }
 }

@@ -21,6 +21,15 @@ variable "images" {
   }
 }
 
+variable "excluded" {
+  description = <<-EOT
+    Which of these images are not indexed all the same, in the same form.
+    {"*" = ["*-dev"], "shop/sandbox" = ["*"]}
+  EOT
+  type        = map(list(string))
+  default     = {}
+}
+
 variable "expected" {
   description = <<-EOT
     Images that are to be indexed, such as "shop/web:1.4". The plan fails if one of them would not

@@ -9,6 +9,13 @@ resource "soci_index_builder" "shop" {
   memory_size                  = 2048
   log_retention_in_days        = 90
 
+  # No index for release candidates, nor for other platforms than that of the cluster
+  excluded_image_tag_filters = ["*:*-rc?"]
+  platforms                  = ["linux/amd64"]
+
+  # An event says when an image is ready to be deployed
+  completion_event_bus_name = "default"
+
   # Images that are there already are indexed once, too
   index_existing = true
 

@@ -20,13 +20,20 @@ fn config(variables: &[(&str, &str)]) -> Result<Config, InvalidVariable> {
 fn the_environment_sets_the_scope() {
     let filters = (crate::environment::FILTERS, "shop/*:*,*");
     let default = config(&[filters]).unwrap();
-    assert_eq!(default.filters.find("base", "1"), Some("*"));
+    assert_eq!(default.selection.decide("base", "1"), Ok("*"));
     assert_eq!(default.generator, ARN);
     assert_eq!(default.scope.version, None);
     assert_eq!(default.scope.suffix.as_str(), "-soci");
     let version = (INDEX_VERSION, "V2");
     let suffix = (crate::environment::TAG_SUFFIX, ".lazy");
-    let config = config(&[filters, version, suffix]).unwrap();
+    let excluded = (crate::environment::EXCLUDED_FILTERS, "base:1,tools/*:*");
+    let sources = (crate::environment::SOURCES, "replication");
+    let config = config(&[filters, version, suffix, excluded, sources]).unwrap();
+    assert!(default.scope.sources.contains(Source::Push));
+    assert!(!config.scope.sources.contains(Source::Push));
+    assert_eq!(config.selection.decide("base", "2"), Ok("*"));
+    let reason = config.selection.decide("base", "1").unwrap_err();
+    assert_eq!(reason.to_string(), "it is excluded by \"base:1\"");
     assert_eq!(config.scope.version, Some(IndexVersion::V2));
     assert_eq!(config.scope.suffix.as_str(), ".lazy");
 }
@@ -37,6 +44,10 @@ fn invalid_environments_are_refused() {
     for (variables, want) in [
         (&[][..], "soci_repository_image_tag_filters: got nothing"),
         (&[("soci_repository_image_tag_filters", ",")], "got \",\""),
+        (
+            &[filters, ("soci_excluded_image_tag_filters", ",")],
+            "soci_excluded_image_tag_filters: got \",\", want filters",
+        ),
         (&[filters, (GENERATOR_ARN, "")], "got nothing, want the ARN"),
         (
             &[filters, (GENERATOR_ARN, "soci")],
@@ -47,6 +58,10 @@ fn invalid_environments_are_refused() {
             "got \"V3\", want V1 or V2",
         ),
         (&[filters, ("soci_tag_suffix", "/")], "got \"/\""),
+        (
+            &[filters, ("soci_sources", "pull")],
+            "got \"pull\", want any of push, pull_through_cache, replication",
+        ),
     ] {
         let error = config(variables).unwrap_err().to_string();
         assert!(error.contains(want), "{error}");

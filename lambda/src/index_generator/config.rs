@@ -2,12 +2,16 @@
 
 use soci::{MemoryBudget, Options, Version};
 
+use crate::completion::is_bus_name;
 use crate::environment::{
-    ECR_ENDPOINT, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES, SPAN_SIZE, TAG_UNINDEXED,
-    ZTOC_TABLE,
+    COMPLETION_EVENT_BUS, ECR_ENDPOINT, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES,
+    OPTIMIZATIONS, PLATFORMS, PREFETCH_FILES, SPAN_SIZE, TAG_UNINDEXED, ZTOC_TABLE,
 };
-use crate::limits::{DEFAULT_MIN_LAYER_SIZE, DEFAULT_SPAN_SIZE, MAX_SPAN_SIZE, MIN_SPAN_SIZE};
+use crate::limits::{
+    DEFAULT_MIN_LAYER_SIZE, DEFAULT_SPAN_SIZE, MAX_PREFETCH_FILES, MAX_SPAN_SIZE, MIN_SPAN_SIZE,
+};
 use crate::scope::{IndexVersion, Scope};
+use crate::source::Sources;
 use crate::variables::{self, InvalidVariable, Lookup, Variable};
 use crate::ztoc_table;
 
@@ -24,6 +28,8 @@ pub(super) struct Config {
     pub tag_unindexed: bool,
     /// Name of the table in which layers are remembered, if they are.
     pub ztoc_table: Option<String>,
+    /// Name of the event bus to which the end of the work on an image is reported, if it is.
+    pub completion_bus: Option<String>,
     /// URL of the Amazon ECR API, if it is not the region's own.
     pub ecr_endpoint: Option<String>,
 }
@@ -59,20 +65,44 @@ impl Config {
         let tag_unindexed = truth(TAG_UNINDEXED, true)?;
         options.multi_member_layers = truth(MULTI_MEMBER_LAYERS, false)?;
         options.oci_layer_types = truth(OCI_LAYER_TYPES, false)?;
+        let platforms = Variable::read(lookup, PLATFORMS);
+        let want = "platforms such as \"linux/amd64\", separated by commas";
+        options.platforms = platforms.parse_or(Vec::new(), want, |list| {
+            list.split(',').map(|text| text.parse().ok()).collect()
+        })?;
+        // A builder is for many images, which are not all for the same platforms.
+        options.allow_missing_platforms = true;
+        let optimizations = Variable::read(lookup, OPTIMIZATIONS);
+        options.optimize_xattrs =
+            optimizations.parse_or(false, "xattr", |list| (list == "xattr").then_some(true))?;
+        let files = Variable::read(lookup, PREFETCH_FILES);
+        let want = format!("a JSON list of at most {MAX_PREFETCH_FILES} paths of files");
+        options.ztoc.prefetch_files = files.parse_or(Vec::new(), want, |list| {
+            let files: Vec<String> = serde_json::from_str(list).ok()?;
+            let fits = files.len() <= MAX_PREFETCH_FILES && !files.iter().any(String::is_empty);
+            fits.then_some(files)
+        })?;
         let table = Variable::read(lookup, ZTOC_TABLE);
         let ztoc_table = table.parse_or(None, "the name of a DynamoDB table", |name| {
             ztoc_table::is_name(name).then(|| Some(name.to_owned()))
+        })?;
+        let bus = Variable::read(lookup, COMPLETION_EVENT_BUS);
+        let completion_bus = bus.parse_or(None, "the name of an event bus", |name| {
+            is_bus_name(name).then(|| Some(name.to_owned()))
         })?;
         let endpoint = Variable::read(lookup, ECR_ENDPOINT);
         let want = "an https URL, such as \"https://api.ecr.eu-west-1.amazonaws.com\"";
         Ok(Self {
             options,
             scope: Scope {
+                // Whoever invokes it has decided about that.
+                sources: Sources::every(),
                 version: Some(version),
                 suffix: variables::tag_suffix(lookup)?,
             },
             tag_unindexed,
             ztoc_table,
+            completion_bus,
             ecr_endpoint: endpoint.parse_or(None, want, |url| ecr_endpoint(url).map(Some))?,
         })
     }
@@ -118,6 +148,9 @@ mod tests {
         assert_eq!(config.options.min_layer_size, soci.min_layer_size);
         assert!(config.tag_unindexed);
         assert!(!config.options.multi_member_layers && !config.options.oci_layer_types);
+        assert!(config.options.platforms.is_empty() && config.options.allow_missing_platforms);
+        assert!(!config.options.optimize_xattrs);
+        assert!(config.options.ztoc.prefetch_files.is_empty());
         assert_eq!(
             (
                 config.scope.suffix.as_str(),
@@ -126,6 +159,7 @@ mod tests {
             ),
             ("-soci", None, None)
         );
+        assert_eq!(config.completion_bus, None);
         let indexes = [media_type::SOCI_INDEX_V1, media_type::SOCI_INDEX_V2];
         assert_eq!(crate::scope::SOCI_INDEXES, indexes);
     }
@@ -139,8 +173,12 @@ mod tests {
             (TAG_UNINDEXED, "false"),
             (MULTI_MEMBER_LAYERS, "true"),
             (OCI_LAYER_TYPES, "true"),
+            (PLATFORMS, "linux/amd64,linux/arm64/v8"),
+            (OPTIMIZATIONS, "xattr"),
+            (PREFETCH_FILES, r#"["/usr/bin/app","/a, b"]"#),
             ("soci_tag_suffix", ".lazy"),
             (ZTOC_TABLE, "images-ztocs"),
+            (COMPLETION_EVENT_BUS, "default"),
             (ECR_ENDPOINT, "vpce-1.api.ecr.eu-west-1.vpce.amazonaws.com"),
         ]);
         let config = config.unwrap();
@@ -149,8 +187,16 @@ mod tests {
         assert_eq!(config.options.min_layer_size, 0);
         assert!(!config.tag_unindexed);
         assert!(config.options.multi_member_layers && config.options.oci_layer_types);
+        let platforms = config.options.platforms.iter().map(ToString::to_string);
+        assert_eq!(Vec::from_iter(platforms), ["linux/amd64", "linux/arm64/v8"]);
+        assert!(config.options.optimize_xattrs);
+        assert_eq!(
+            config.options.ztoc.prefetch_files,
+            ["/usr/bin/app", "/a, b"]
+        );
         assert_eq!(config.scope.suffix.as_str(), ".lazy");
         assert_eq!(config.ztoc_table.as_deref(), Some("images-ztocs"));
+        assert_eq!(config.completion_bus.as_deref(), Some("default"));
         let endpoint = config.ecr_endpoint.unwrap();
         assert_eq!(
             endpoint,
@@ -168,7 +214,16 @@ mod tests {
             (TAG_UNINDEXED, "no", "want true or false"),
             (MULTI_MEMBER_LAYERS, "1", "want true or false"),
             (OCI_LAYER_TYPES, "yes", "want true or false"),
+            (PLATFORMS, "amd64", "want platforms such as \"linux/amd64\""),
+            (OPTIMIZATIONS, "xattr,all", "want xattr"),
+            (
+                PREFETCH_FILES,
+                "/usr/bin/app",
+                "want a JSON list of at most 1000",
+            ),
+            (PREFETCH_FILES, r#"["/a", ""]"#, "want a JSON list"),
             (ZTOC_TABLE, "a/b", "want the name of a DynamoDB table"),
+            (COMPLETION_EVENT_BUS, "a:b", "want the name of an event bus"),
             ("soci_tag_suffix", "a b", "want 1 to 64 letters"),
             (ECR_ENDPOINT, "http://ecr.test", "want an https URL"),
             (ECR_ENDPOINT, "https://", "want an https URL"),

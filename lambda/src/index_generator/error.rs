@@ -83,7 +83,7 @@ impl Error {
     }
 
     /// The error's name, as the invocation's answer and the failure destination give it.
-    fn kind(&self) -> &'static str {
+    pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Configuration(_) => "InvalidConfiguration",
             Self::Event(_) => "InvalidEvent",

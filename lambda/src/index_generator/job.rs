@@ -33,11 +33,21 @@ pub(super) enum Outcome {
     Indexed(Report),
     /// The image has no layer to index; the output's tag names the image itself, for the reason
     /// given.
-    Aliased(String),
-    /// There was nothing to do, for the reason given.
-    Skipped(String),
+    Aliased(String, Found),
+    /// There was nothing to do, for the reason given. What was found is none if the image is another
+    /// invocation's, or no image.
+    Skipped(String, Option<Found>),
     /// The time was up; another invocation goes on, as the text says.
     Continued(String),
+}
+
+/// An image for which there was nothing to build.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    pub image: Digest,
+    /// Digest of what is to be deployed: the SOCI-enabled image, or the image itself.
+    pub deploy: Digest,
+    pub is_indexed: bool,
 }
 
 /// The work for one event.
@@ -74,11 +84,11 @@ impl IndexJob<'_> {
         };
         let mut digest = self.digest;
         if let Some(reason) = self.overtaken(&tags, digest).await? {
-            return Ok(Outcome::Skipped(reason));
+            return Ok(Outcome::Skipped(reason, None));
         }
         for _ in 0..MAX_MOVES {
             let outcome = self.index(digest, Some(&tags)).await?;
-            if matches!(outcome, Outcome::Skipped(_)) {
+            if matches!(outcome, Outcome::Skipped(..)) {
                 return Ok(outcome);
             }
             match self.image.resolve(tags.source).await? {
@@ -121,7 +131,7 @@ impl IndexJob<'_> {
         let root = match image.root().await {
             Ok(root) => root,
             Err(error) if error.is_not_found() => {
-                return Ok(self.skipped(&format!("{digest} no longer exists")));
+                return Ok(self.skipped(&format!("{digest} no longer exists"), None));
             }
             Err(error) => return Err(error.into()),
         };
@@ -131,8 +141,13 @@ impl IndexJob<'_> {
                 .finish_without(&root, tags, reason, Alias::IfOutdated)
                 .await;
         }
-        if self.is_indexed(&image, tags).await? {
-            return Ok(self.skipped("it is indexed already"));
+        if let Some(deploy) = self.indexed(&image, digest, tags).await? {
+            let found = Found {
+                image: digest,
+                deploy,
+                is_indexed: true,
+            };
+            return Ok(self.skipped("it is indexed already", Some(found)));
         }
         let options = &self.config.options;
         let indexed = match soci::index(&image, &image, options, self.known, self.progress).await {
@@ -156,8 +171,14 @@ impl IndexJob<'_> {
             let (manifest, reason) = (left_out.manifest, &left_out.reason);
             tracing::warn!(%manifest, platform = left_out.platform, %reason, "not indexed");
         }
+        for platform in &report.missing_platforms {
+            tracing::info!(platform, "the image lacks a platform that is to be indexed");
+        }
         if report.is_empty() {
-            let reason = format!("no layer was indexed: {}", reasons(report));
+            let reason = match report.indexes.is_empty() {
+                true => format!("it has none of {}", report.missing_platforms.join(", ")),
+                false => format!("no layer was indexed: {}", reasons(report)),
+            };
             return self
                 .finish_without(&root, tags, &reason, Alias::Always)
                 .await;
@@ -167,44 +188,46 @@ impl IndexJob<'_> {
             return Ok(Outcome::Indexed(report.clone()));
         };
         if let Some(reason) = self.overtaken(tags, digest).await? {
-            return Ok(Outcome::Skipped(reason));
+            return Ok(Outcome::Skipped(reason, None));
         }
         indexed.publish(&image, None).await?;
         let enabled = image.pull_manifest(enabled).await?;
         // Immediately before, so that there is hardly a moment to be overtaken in.
         if let Some(reason) = self.overtaken(tags, digest).await? {
-            return Ok(Outcome::Skipped(reason));
+            return Ok(Outcome::Skipped(reason, None));
         }
         self.tag(&enabled, &tags.output).await?;
         Ok(Outcome::Indexed(report.clone()))
     }
 
-    /// Whether the complete index exists already, as far as that can be told without reading a
-    /// layer.
-    async fn is_indexed(
+    /// Returns what to deploy if the complete index exists already, as far as that can be told without
+    /// reading a layer.
+    async fn indexed(
         &self,
         image: &RegistryImage,
+        digest: Digest,
         tags: Option<&Tags<'_>>,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Digest>, Error> {
         let fresh = async {
-            let found = match tags {
-                None => inspect(image).await?,
+            let (found, deploy) = match tags {
+                None => (inspect(image).await?, digest),
                 Some(tags) => match image.resolve(&tags.output).await? {
-                    None => return Ok(false),
-                    Some(output) => inspect(&image.at(output.digest)).await?,
+                    None => return Ok(None),
+                    Some(output) => (inspect(&image.at(output.digest)).await?, output.digest),
                 },
             };
             if found.platforms.iter().all(|p| p.indexes.is_empty()) {
-                return Ok(false);
+                return Ok(None);
             }
-            is_fresh(image, image, &found, &self.config.options).await
+            let fresh = is_fresh(image, image, &found, &self.config.options, self.known).await?;
+            Ok::<_, SociError>(fresh.then_some(deploy))
         };
         match fresh.await {
             Ok(fresh) => Ok(fresh),
             // Whatever is there is no index of this image.
             Err(error) if error.is_not_found() || error.registry().is_none() => {
                 tracing::debug!(%error, "no index in place of the output");
-                Ok(false)
+                Ok(None)
             }
             Err(error) => Err(error.into()),
         }
@@ -220,22 +243,29 @@ impl IndexJob<'_> {
         alias: Alias,
     ) -> Result<Outcome, Error> {
         let digest = root.descriptor.digest;
+        let itself = Found {
+            image: digest,
+            deploy: digest,
+            is_indexed: false,
+        };
+        let skipped = || {
+            let image = Some(itself).filter(|_| alias == Alias::Always);
+            Ok(self.skipped(reason, image))
+        };
         let Some(tags) = tags else {
-            return Ok(self.skipped(reason));
+            return skipped();
         };
         let found = match self.image.resolve(&tags.output).await? {
-            Some(found) if found.digest == digest => return Ok(self.skipped(reason)),
-            None if alias == Alias::IfOutdated || !self.config.tag_unindexed => {
-                return Ok(self.skipped(reason));
-            }
+            Some(found) if found.digest == digest => return skipped(),
+            None if alias == Alias::IfOutdated || !self.config.tag_unindexed => return skipped(),
             found => found,
         };
         if let Some(reason) = self.overtaken(tags, digest).await? {
-            return Ok(Outcome::Skipped(reason));
+            return Ok(Outcome::Skipped(reason, None));
         }
         if let Some(found) = found.filter(|_| !self.config.tag_unindexed) {
             if self.is_made_of(found.digest, digest).await? {
-                return Ok(self.skipped(reason));
+                return skipped();
             }
             return Err(Error::Outdated(Box::new(Outdated {
                 tag: tags.output.clone(),
@@ -246,11 +276,12 @@ impl IndexJob<'_> {
             })));
         }
         self.tag(root, &tags.output).await?;
-        Ok(Outcome::Aliased(format!(
+        let tagged = format!(
             "tagged {} itself as {:?}: {reason}",
             self.push.image(),
             tags.output
-        )))
+        );
+        Ok(Outcome::Aliased(tagged, itself))
     }
 
     /// Whether an image runs the same layers as another, for every platform: an output that was
@@ -294,8 +325,8 @@ impl IndexJob<'_> {
         }
     }
 
-    fn skipped(&self, reason: &str) -> Outcome {
-        Outcome::Skipped(format!("skipped {}: {reason}", self.push.image()))
+    fn skipped(&self, reason: &str, found: Option<Found>) -> Outcome {
+        Outcome::Skipped(format!("skipped {}: {reason}", self.push.image()), found)
     }
 }
 

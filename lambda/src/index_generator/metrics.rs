@@ -26,6 +26,8 @@ pub(super) struct Metrics {
     /// Layers that were known, and their bytes.
     reused: (u64, u64),
     ztoc_bytes: u64,
+    /// Completion events that could not be sent; none if none are to be sent.
+    unreported: Option<u64>,
     duration: Duration,
 }
 
@@ -42,8 +44,15 @@ impl Metrics {
             bytes: progress.bytes(),
             reused: progress.reused(),
             ztoc_bytes: 0,
+            unreported: None,
             duration,
         }
+    }
+
+    /// Counts the completion events that could not be sent, if any are to be sent.
+    pub(super) fn unreported(mut self, events: Option<u64>) -> Self {
+        self.unreported = events;
+        self
     }
 
     pub(super) fn indexed(mut self, report: &Report) -> Self {
@@ -78,23 +87,29 @@ impl Metrics {
         let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
         let [indexed, skipped, failed, continued] = self.images;
         let (reused, reused_bytes) = self.reused;
-        json!({
+        let mut metrics = vec![
+            metric("ImagesIndexed", "Count"),
+            metric("ImagesSkipped", "Count"),
+            metric("ImagesFailed", "Count"),
+            metric("ImagesContinued", "Count"),
+            metric("LayerBytes", "Bytes"),
+            metric("ReusedLayers", "Count"),
+            metric("ReusedBytes", "Bytes"),
+            metric("ZtocBytes", "Bytes"),
+            metric("Duration", "Milliseconds"),
+        ];
+        // CloudWatch bills every metric.
+        metrics.extend(
+            self.unreported
+                .map(|_| metric("CompletionEventsFailed", "Count")),
+        );
+        let mut line = json!({
             "_aws": {
                 "Timestamp": milliseconds(since),
                 "CloudWatchMetrics": [{
                     "Namespace": NAMESPACE,
                     "Dimensions": [["FunctionName"]],
-                    "Metrics": [
-                        metric("ImagesIndexed", "Count"),
-                        metric("ImagesSkipped", "Count"),
-                        metric("ImagesFailed", "Count"),
-                        metric("ImagesContinued", "Count"),
-                        metric("LayerBytes", "Bytes"),
-                        metric("ReusedLayers", "Count"),
-                        metric("ReusedBytes", "Bytes"),
-                        metric("ZtocBytes", "Bytes"),
-                        metric("Duration", "Milliseconds"),
-                    ],
+                    "Metrics": metrics,
                 }],
             },
             "FunctionName": self.function,
@@ -110,7 +125,11 @@ impl Metrics {
             "level": level,
             "timestamp": log::timestamp(now),
             "requestId": self.request_id,
-        })
+        });
+        if let Some(events) = self.unreported {
+            line["CompletionEventsFailed"] = events.into();
+        }
+        line
     }
 }
 
@@ -118,18 +137,73 @@ impl Metrics {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_metric_has_a_value() {
-        let metrics = Metrics {
+    const GUIDE: &str = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../docs/guides/monitoring.md"
+    ));
+    const EXAMPLES: [&str; 2] = [
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../examples/monitoring/main.tf"
+        )),
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../examples/monitoring/dashboard.json"
+        )),
+    ];
+
+    fn metrics() -> Metrics {
+        Metrics {
             function: "soci-generator".to_owned(),
             request_id: "1".to_owned(),
             images: [0; 4],
             bytes: 7,
             reused: (1, 2),
             ztoc_bytes: 0,
+            unreported: Some(0),
             duration: Duration::from_millis(1500),
-        };
-        let line = metrics.skipped().line("WARN", UNIX_EPOCH);
+        }
+    }
+
+    #[test]
+    fn the_guide_has_every_metric_and_no_other() {
+        let line = metrics().line("INFO", UNIX_EPOCH);
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        let rows = directive["Metrics"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|metric| {
+                let text = |field: &str| metric[field].as_str().unwrap();
+                format!("| `{}` | {} |", text("Name"), text("Unit"))
+            });
+        let rows: Vec<String> = rows.collect();
+        let table = GUIDE.lines().filter(|line| line.ends_with(" |"));
+        let table = table.filter(|line| line.starts_with("| `") && !line.starts_with("| `AWS/"));
+        let table: Vec<&str> = table.collect();
+        assert_eq!(table.len(), rows.len());
+        for (line, row) in table.iter().zip(&rows) {
+            assert!(line.starts_with(row), "{line}; want {row}");
+        }
+        assert!(GUIDE.contains(&format!("namespace `{NAMESPACE}`")));
+        // Each is in the dashboard or in an alarm, but for what its bytes show as well.
+        for row in rows.iter().filter(|row| !row.contains("ReusedLayers")) {
+            let name = row.split('`').nth(1).unwrap();
+            let shown = EXAMPLES
+                .iter()
+                .any(|it| it.contains(&format!("\"{name}\"")));
+            assert!(shown, "{name} is in no example");
+        }
+        assert!(
+            EXAMPLES
+                .iter()
+                .all(|it| it.contains(&format!("\"{NAMESPACE}\"")))
+        );
+    }
+
+    #[test]
+    fn every_metric_has_a_value() {
+        let line = metrics().skipped().line("WARN", UNIX_EPOCH);
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         for metric in directive["Metrics"].as_array().unwrap() {
             let name = metric["Name"].as_str().unwrap();

@@ -60,7 +60,11 @@ impl Token {
                 )));
             }
         }
-        let text = format!("{host}/{}@{}", push.repository, push.digest);
+        let name = match (&push.digest, &push.tag) {
+            (Some(digest), _) => format!("@{digest}"),
+            (None, tag) => format!(":{}", tag.as_deref().unwrap_or_default()),
+        };
+        let text = format!("{host}/{}{name}", push.repository);
         let reference: ImageReference = text.parse().map_err(soci::Error::from)?;
         if reference.registry() != host || reference.repository() != push.repository {
             return Err(refuse(format!("{text:?} would be read as {reference}")));
@@ -116,13 +120,15 @@ fn ecr_owner(host: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Source;
 
     fn push() -> PushEvent {
         PushEvent {
+            source: Source::Push,
             account: "123456789012".to_owned(),
             region: "eu-west-1".to_owned(),
             repository: "shop/web".to_owned(),
-            digest: soci::Digest::of("image").to_string(),
+            digest: Some(soci::Digest::of("image").to_string()),
             tag: None,
             manifest_media_type: None,
             artifact_media_type: None,

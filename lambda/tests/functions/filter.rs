@@ -10,10 +10,15 @@ use crate::scenario::event;
 const GENERATOR: &str = "arn:aws:lambda:eu-west-1:123456789012:function:soci-generator";
 
 fn filter(filters: &str) -> Result<Function> {
+    filter_with(filters, &[])
+}
+
+fn filter_with(filters: &str, more: &[(&str, &str)]) -> Result<Function> {
     let variables = [
         ("soci_repository_image_tag_filters", filters),
         ("soci_index_generator_lambda_arn", GENERATOR),
     ];
+    let variables = [&variables, more].concat();
     Function::start(
         Kind::Filter,
         FakeLambda::start("http://127.0.0.1:1")?,
@@ -70,6 +75,46 @@ fn a_push_that_does_not_match_is_skipped() -> Result<()> {
         assert!(body.contains(want), "{body}");
     }
     assert!(filter.fake.invoked().is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_push_that_an_exclusion_matches_is_skipped() -> Result<()> {
+    let excluded = ("soci_excluded_image_tag_filters", "tools/*:*,*:*-dev");
+    let filter = filter_with("*:*", &[excluded])?;
+    let body = filter.expect(event(&digest(), Some("1.4-dev")))?;
+    assert_eq!(
+        body,
+        "skipped shop/web:1.4-dev: it is excluded by \"*:*-dev\""
+    );
+    assert!(filter.fake.invoked().is_empty());
+    let body = filter.expect(event(&digest(), Some("1.4")))?;
+    assert!(body.contains("passed shop/web:1.4 on"), "{body}");
+    assert_eq!(filter.fake.invoked().len(), 1);
+    Ok(())
+}
+
+#[test]
+fn images_that_come_in_other_ways_are_passed_on_if_they_are_wanted() -> Result<()> {
+    let mut replicated = event(&digest(), Some("1.4"));
+    replicated["detail-type"] = json!("ECR Replication Action");
+    replicated["detail"]["action-type"] = json!("REPLICATE");
+    let mut cached = event(&digest(), Some("1.4"));
+    cached["detail-type"] = json!("ECR Pull Through Cache Action");
+    cached["detail"]["sync-status"] = json!("SUCCESS");
+    let pushes = filter("*:*")?;
+    let others = filter_with("*:*", &[("soci_sources", "pull_through_cache,replication")])?;
+    for (image, source) in [(replicated, "replication"), (cached, "pull_through_cache")] {
+        let body = pushes.expect(&image)?;
+        let reason = format!("it came by {source}, which is not among the sources");
+        assert_eq!(body, format!("skipped shop/web:1.4: {reason}"));
+        let body = others.expect(&image)?;
+        assert!(body.contains("passed shop/web:1.4 on"), "{body}");
+    }
+    let body = others.expect(event(&digest(), Some("1.4")))?;
+    assert!(body.contains("it came by push"), "{body}");
+    assert_eq!(pushes.fake.invoked().len(), 0);
+    assert_eq!(others.fake.invoked().len(), 2);
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! The functions as Lambda runs them: the real binaries, which take their events from a runtime
 //! API and reach AWS and a registry at the loopback. Only AWS's own servers are fakes.
 
+mod completion;
 mod expiry;
 mod failures;
 mod filter;
@@ -8,6 +9,7 @@ mod function;
 mod generator;
 mod kills;
 mod logs;
+mod options;
 mod races;
 mod reuse;
 mod scenario;

@@ -36,6 +36,34 @@ fn expect_alias(scenario: &Scenario) -> Result<()> {
     Ok(())
 }
 
+/// Events of a pull-through cache may have a tag and no digest.
+#[test]
+fn an_event_with_a_tag_alone_is_about_what_the_tag_names() -> Result<()> {
+    let scenario = Scenario::new()?;
+    let digest = scenario.push(TAG, 1)?;
+    let mut cached = event(&digest, Some(TAG));
+    cached["detail-type"] = json!("ECR Pull Through Cache Action");
+    cached["detail"]["sync-status"] = json!("SUCCESS");
+    cached["detail"]["image-digest"] = json!(null);
+    let generator = scenario.generator("V2")?;
+    let answer = generator.expect(&cached)?;
+    assert!(
+        answer.starts_with(&format!("indexed {digest}: ")),
+        "{answer}"
+    );
+    scenario.expect_enabled(ENABLED, TAG)?;
+    let answer = scenario.generator("V1")?.expect(&cached)?;
+    assert!(
+        answer.starts_with(&format!("indexed {digest}: ")),
+        "{answer}"
+    );
+    assert_eq!(scenario.referrers(&digest)?.len(), 1);
+    cached["detail"]["image-tag"] = json!("gone");
+    let answer = generator.expect(&cached)?;
+    assert_eq!(answer, "skipped shop/web:gone: the tag no longer exists");
+    Ok(())
+}
+
 #[test]
 fn an_image_without_an_index_is_its_own_output() -> Result<()> {
     let scenario = Scenario::new()?;

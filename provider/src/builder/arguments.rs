@@ -14,14 +14,16 @@ mod types;
 
 use std::collections::BTreeSet;
 
-use lambda::filters::Filter;
+use lambda::filters::{Filter, Selection};
 use lambda::limits;
 use lambda::scope::{IndexVersion, Scope};
+use lambda::source::{self, Sources};
 use lambda::tag_suffix::TagSuffix;
 use tfplugin_sdk::validators::{each, number_range};
 
 use super::checks;
 use super::tags::ConfiguredTags;
+use crate::index_options;
 
 use declare::arguments;
 pub(super) use types::VpcConfig;
@@ -57,6 +59,33 @@ macro_rules! with_arguments {
             refresh: Aws(|seen| {
                 let filters = seen.parts.filter.variable(environment::FILTERS)?;
                 Some(filters.split(',').map(str::to_owned).collect())
+            }),
+        }
+
+        /// Images not to index, although a filter in `repository_image_tag_filters` matches: exclusions of
+        /// the same form, such as `*:*-dev`. An image that any of them matches is not indexed.
+        excluded_image_tag_filters: Vec<String> = Vec::new() => {
+            schema: |attribute| attribute.validate(checks::filters()),
+            refresh: Aws(|seen| {
+                seen.parts.filter.function()?;
+                let excluded = seen.parts.filter.variable(environment::EXCLUDED_FILTERS);
+                Some(excluded.map_or_else(Vec::new, |excluded| {
+                    excluded.split(',').map(str::to_owned).collect()
+                }))
+            }),
+        }
+
+        /// Ways in which images come that are indexed: `push`, `pull_through_cache` (images that Amazon ECR
+        /// copies from an upstream registry) and `replication` (from another region or account).
+        sources: BTreeSet<String> = [source::Source::Push.as_str().to_owned()].into() => {
+            schema: |attribute| attribute
+                .validate(checks::sources())
+                .validate(each(checks::one_of(&source::Source::NAMES))),
+            refresh: Aws(|seen| {
+                seen.parts.filter.function()?;
+                let sources = seen.parts.filter.variable(environment::SOURCES);
+                let sources = sources.map_or(source::Source::Push.as_str(), String::as_str);
+                Some(sources.split(',').map(str::to_owned).collect())
             }),
         }
 
@@ -132,8 +161,47 @@ macro_rules! with_arguments {
             }),
         }
 
+        /// Platforms to index, as `os/architecture` or `os/architecture/variant`, such as `linux/arm64`.
+        /// Of an image that lacks some of them, the others are indexed. The default is every platform
+        /// of each image.
+        platforms: Option<BTreeSet<String>> = None => {
+            schema: index_options::check_platforms,
+            refresh: Aws(|seen| {
+                seen.parts.generator.function()?;
+                let platforms = seen.parts.generator.variable(environment::PLATFORMS);
+                Some(platforms.map(|list| list.split(',').map(str::to_owned).collect()))
+            }),
+        }
+
+        /// Files of the images, such as `/usr/bin/app`, for container hosts to fetch before anything reads
+        /// them. One that an image lacks does not matter. They have to fit into the 4 KB of
+        /// environment variables that Lambda allows a function.
+        prefetch_files: BTreeSet<String> = BTreeSet::new() => {
+            schema: index_options::check_prefetch_files,
+            refresh: Aws(|seen| {
+                seen.parts.generator.function()?;
+                match seen.parts.generator.variable(environment::PREFETCH_FILES) {
+                    Some(files) => serde_json::from_str(files).ok(),
+                    None => Some(BTreeSet::new()),
+                }
+            }),
+        }
+
+        /// Optimizations to enable: `xattr` marks layers without extended attributes, so that container
+        /// hosts do not look for them.
+        optimizations: BTreeSet<String> = BTreeSet::new() => {
+            schema: index_options::check_optimizations,
+            refresh: Aws(|seen| {
+                seen.parts.generator.function()?;
+                let list = seen.parts.generator.variable(environment::OPTIMIZATIONS);
+                let names = list.map(|list| list.split(',').map(str::to_owned).collect());
+                Some(names.unwrap_or_default())
+            }),
+        }
+
         /// Whether to index images that were pushed before the builder existed: once after the
-        /// builder is created, and again when the filters, `index_version` or `tag_suffix` change.
+        /// builder is created, and again when the filters, the exclusions, `index_version` or
+        /// `tag_suffix` change.
         /// Images are passed to the index generator at two per second, so an apply takes about
         /// eight minutes for a thousand tags. If an apply is interrupted, the next one continues.
         index_existing: bool = false => {
@@ -251,6 +319,19 @@ macro_rules! with_arguments {
             }),
         }
 
+        /// Name of an event bus of the same account and region, such as `default`, to which the index
+        /// generator reports each image that it has finished with: what to deploy, and what was
+        /// indexed. Without it no such events are sent. An event that cannot be sent is logged, and no
+        /// failure.
+        completion_event_bus_name: Option<String> = None => {
+            schema: |attribute| attribute.validate(checks::event_bus()),
+            refresh: Aws(|seen| {
+                seen.parts.generator.function()?;
+                let bus = seen.parts.generator.variable(environment::COMPLETION_EVENT_BUS);
+                Some(bus.cloned())
+            }),
+        }
+
         /// ARN of the policy that is set as the permissions boundary of both roles.
         permissions_boundary: Option<String> = None => {
             schema: |attribute| attribute.validate(checks::policy_arn()),
@@ -296,7 +377,7 @@ macro_rules! with_arguments {
 
         /// Runs both functions in a VPC. They need a route from its subnets to Amazon ECR (`api`
         /// and `dkr`), to Amazon S3, where ECR stores layers, to AWS Lambda, and with `reuse_ztocs`
-        /// to DynamoDB: VPC endpoints or a NAT gateway. The AWS managed policy `AWSLambdaENIManagementAccess` is attached to the
+        /// to DynamoDB, with `completion_event_bus_name` to EventBridge: VPC endpoints or a NAT gateway. The AWS managed policy `AWSLambdaENIManagementAccess` is attached to the
         /// roles, and its actions are denied to the functions' code.
         vpc_config: Option<VpcConfig> = None => {
             schema: |block| block,
@@ -353,6 +434,7 @@ with_arguments!(arguments);
 
 impl Arguments {
     /// Returns a builder of that name with every default.
+    #[cfg(test)]
     pub(super) fn named(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -365,9 +447,22 @@ impl Arguments {
         parse_filters(&self.repository_image_tag_filters)
     }
 
+    /// Returns the exclusions.
+    pub(super) fn excluded(&self) -> Vec<Filter> {
+        parse_filters(&self.excluded_image_tag_filters)
+    }
+
+    /// Returns which images filters and exclusions select.
+    pub(super) fn selection(&self) -> Selection {
+        Selection::new(
+            self.filters().into_iter().collect(),
+            self.excluded().into_iter().collect(),
+        )
+    }
+
     /// Returns which pushes are indexed, whatever the filters.
     pub(super) fn scope(&self) -> Scope {
-        scope(&self.index_version, &self.tag_suffix)
+        scope(&self.sources, &self.index_version, &self.tag_suffix)
     }
 
     /// Returns the instruction set of the functions.
@@ -384,8 +479,10 @@ pub(super) fn parse_filters(filters: &[String]) -> Vec<Filter> {
 
 /// Returns the scope of a builder. Texts that a validated configuration does not contain, but AWS
 /// may, count as not set.
-pub(super) fn scope(index_version: &str, tag_suffix: &str) -> Scope {
+pub(super) fn scope(sources: &BTreeSet<String>, index_version: &str, tag_suffix: &str) -> Scope {
+    let sources = sources.iter().filter_map(|name| name.parse().ok());
     Scope {
+        sources: Sources::from_iter(sources),
         version: index_version.parse().ok(),
         suffix: tag_suffix.parse().unwrap_or_default(),
     }

@@ -11,7 +11,9 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 use aws_smithy_types::date_time::{DateTime, Format};
 use lambda::event::PushEvent;
-use lambda::filters::{self, Filter, Filters};
+use lambda::filters::Filter;
+use lambda::scope::Scope;
+use lambda::source::{Source, Sources};
 use tfplugin_sdk::{Context, Diagnostic};
 
 use super::arguments::Arguments;
@@ -34,6 +36,7 @@ pub(super) fn is_needed(before: &Arguments, after: &Arguments) -> bool {
         (
             arguments.index_existing,
             arguments.repository_image_tag_filters.clone(),
+            arguments.excluded_image_tag_filters.clone(),
             arguments.index_version.clone(),
             arguments.tag_suffix.clone(),
         )
@@ -112,7 +115,8 @@ async fn pass_on(
             if here <= cursor {
                 continue;
             }
-            let event = image.to_json(&id(&image.digest), &now()).to_string();
+            let digest = image.digest.as_deref().unwrap_or_default();
+            let event = image.to_json(&id(digest), &now()).to_string();
             let invoke = session
                 .lambda
                 .invoke()
@@ -190,12 +194,13 @@ async fn images(
             break;
         }
     }
-    let scope = arguments.scope();
-    let filters = Filters::parse(&filters::join(&arguments.repository_image_tag_filters));
-    images.retain(|image| {
-        let decide = |filters| scope.decide(filters, image).is_ok();
-        filters.as_ref().is_some_and(decide)
-    });
+    // How an image came, nobody knows any more.
+    let scope = Scope {
+        sources: Sources::every(),
+        ..arguments.scope()
+    };
+    let selection = arguments.selection();
+    images.retain(|image| scope.decide(&selection, image).is_ok());
     images.sort_by(|a, b| a.tag.cmp(&b.tag));
     Ok(images)
 }
@@ -207,10 +212,11 @@ fn pushes(account: &Account, repository: &str, detail: ImageDetail) -> Vec<PushE
     };
     let tags = detail.image_tags.unwrap_or_default().into_iter();
     tags.map(|tag| PushEvent {
+        source: Source::Push,
         account: account.id.clone(),
         region: account.region.clone(),
         repository: repository.to_owned(),
-        digest: digest.clone(),
+        digest: Some(digest.clone()),
         tag: Some(tag),
         manifest_media_type: detail.image_manifest_media_type.clone(),
         artifact_media_type: detail.artifact_media_type.clone(),
@@ -258,7 +264,7 @@ mod tests {
             .build();
         let images = pushes(&account, "shop/web", detail);
         assert_eq!(images.len(), 2);
-        let (id, time) = (id(&images[1].digest), now());
+        let (id, time) = (id(images[1].digest.as_deref().unwrap()), now());
         assert_eq!(id.len(), 36);
         assert_eq!(time.len(), "2026-01-01T00:00:00Z".len());
         let event = images[1].to_json(&id, &time);
@@ -291,6 +297,9 @@ mod tests {
         assert!(change(|after| after.tag_suffix = "_soci".to_owned()));
         assert!(change(|after| {
             after.repository_image_tag_filters = vec!["a:*".to_owned()];
+        }));
+        assert!(change(|after| {
+            after.excluded_image_tag_filters = vec!["a:*".to_owned()];
         }));
         assert!(!change(|after| after.memory_size = 3008));
         assert!(is_needed(&Arguments::default(), &before));

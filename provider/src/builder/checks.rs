@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use lambda::completion::is_bus_name;
 use lambda::filters::Filter;
 use lambda::tag_suffix::TagSuffix;
 use tfplugin_sdk::validators::{self, Validator};
@@ -107,8 +108,7 @@ pub(super) fn tag_suffix() -> Validator {
 
 pub(super) fn event_bus() -> Validator {
     validators::string(|text| {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/');
-        if (1..=256).contains(&text.len()) && text.chars().all(allowed) {
+        if is_bus_name(text) {
             return Ok(());
         }
         let mut detail = format!(
@@ -170,6 +170,17 @@ pub(super) fn retention() -> Validator {
             detail.push_str(&format!(" Write {longer} for at least {number}."));
         }
         Err(Diagnostic::error("Invalid log retention", detail))
+    })
+}
+
+pub(super) fn sources() -> Validator {
+    Validator::from(|value: &Value| match value.as_list() {
+        Some([]) => {
+            let detail = "Without a source no image would be indexed. Omit the argument to index \
+                          images that are pushed.";
+            Err(Diagnostic::error("No source", detail))
+        }
+        _ => Ok(()),
     })
 }
 

@@ -1,12 +1,15 @@
 //! The functions' environment variables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lambda::environment::{
-    FILTERS, GENERATOR_ARN, INDEX_VERSION, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES,
+    COMPLETION_EVENT_BUS, EXCLUDED_FILTERS, FILTERS, GENERATOR_ARN, INDEX_VERSION, MIN_LAYER_SIZE,
+    MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES, OPTIMIZATIONS, PLATFORMS, PREFETCH_FILES, SOURCES,
     SPAN_SIZE, TAG_SUFFIX, TAG_UNINDEXED, ZTOC_TABLE,
 };
 use lambda::filters;
+use lambda::source::Source;
+use serde_json::json;
 
 use super::arguments::Arguments;
 use super::names;
@@ -16,7 +19,7 @@ pub(super) type Environment = BTreeMap<String, String>;
 
 /// Returns the environment of the event filter.
 pub(super) fn event_filter(arguments: &Arguments, generator_arn: &str) -> Environment {
-    variables([
+    let mut environment = variables([
         (
             FILTERS,
             filters::join(&arguments.repository_image_tag_filters),
@@ -24,7 +27,16 @@ pub(super) fn event_filter(arguments: &Arguments, generator_arn: &str) -> Enviro
         (GENERATOR_ARN, generator_arn.to_owned()),
         (INDEX_VERSION, arguments.index_version.clone()),
         (TAG_SUFFIX, arguments.tag_suffix.clone()),
-    ])
+    ]);
+    let sources = arguments.sources.iter().map(String::as_str);
+    if sources.ne([Source::Push.as_str()]) {
+        environment.insert(SOURCES.to_owned(), join(&arguments.sources));
+    }
+    if !arguments.excluded_image_tag_filters.is_empty() {
+        let excluded = filters::join(&arguments.excluded_image_tag_filters);
+        environment.insert(EXCLUDED_FILTERS.to_owned(), excluded);
+    }
+    environment
 }
 
 /// Returns the environment of the index generator.
@@ -45,10 +57,33 @@ pub(super) fn index_generator(arguments: &Arguments) -> Environment {
             environment.insert(name.to_owned(), value.to_string());
         }
     }
+    if let Some(platforms) = &arguments.platforms {
+        environment.insert(PLATFORMS.to_owned(), join(platforms));
+    }
+    if !arguments.optimizations.is_empty() {
+        environment.insert(OPTIMIZATIONS.to_owned(), join(&arguments.optimizations));
+    }
+    if !arguments.prefetch_files.is_empty() {
+        let files = Vec::from_iter(&arguments.prefetch_files);
+        environment.insert(PREFETCH_FILES.to_owned(), json!(files).to_string());
+    }
+    if let Some(bus) = &arguments.completion_event_bus_name {
+        environment.insert(COMPLETION_EVENT_BUS.to_owned(), bus.clone());
+    }
     if arguments.reuse_ztocs {
         environment.insert(ZTOC_TABLE.to_owned(), names::table(&arguments.name));
     }
     environment
+}
+
+/// Returns how many bytes of an environment AWS Lambda counts: it measures variables and values as a
+/// JSON object.
+pub(super) fn bytes(environment: &Environment) -> usize {
+    json!(environment).to_string().len()
+}
+
+fn join(set: &BTreeSet<String>) -> String {
+    Vec::from_iter(set.iter().map(String::as_str)).join(",")
 }
 
 fn variables<const N: usize>(variables: [(&str, String); N]) -> Environment {

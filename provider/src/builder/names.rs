@@ -72,6 +72,10 @@ impl Account {
         self.arn("dynamodb", &format!("table/{name}"))
     }
 
+    pub(super) fn event_bus_arn(&self, name: &str) -> String {
+        self.arn("events", &format!("event-bus/{name}"))
+    }
+
     pub(super) fn log_group_arn(&self, name: &str) -> String {
         self.arn("logs", &format!("log-group:{name}"))
     }

@@ -2,14 +2,16 @@
 //!
 //! It uses exact values, prefixes and suffixes. (EventBridge limits wildcards: a rule accepts few
 //! of them, and a bus few such rules.) A filter with other wildcards is represented by the text
-//! before the first of them or after the last. So the pattern may pass more than the filters
-//! match, but never less: the event filter decides.
+//! before the first of them or after the last. Exclusions are part of it where no other condition on
+//! the same field is needed, since two cannot be joined. So the pattern may pass more than the
+//! filters select, but never less: the event filter decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lambda::event::{ACTION, DETAIL_TYPE, RESULT, SOURCE};
+use lambda::event::{RESULT, SOURCE};
 use lambda::filters::Filter;
 use lambda::scope::{IndexVersion, Scope};
+use lambda::source::{Source, Sources};
 use serde_json::{Value as Json, json};
 
 /// Maximum characters of a pattern (EventBridge quota).
@@ -38,6 +40,18 @@ impl Condition {
             (prefix, suffix) if prefix.len() >= suffix.len() => Self::Prefix(prefix.to_owned()),
             (_, suffix) => Self::Suffix(suffix.to_owned()),
         }
+    }
+
+    /// Returns the condition that passes what matches `pattern` and nothing else, if there is one.
+    fn exactly(pattern: &str) -> Option<Self> {
+        let condition = Self::of(pattern);
+        let wild = match &condition {
+            Self::Any => pattern,
+            Self::Exact(_) => "",
+            Self::Prefix(text) => &pattern[text.len()..],
+            Self::Suffix(text) => &pattern[..pattern.len() - text.len()],
+        };
+        wild.bytes().all(|b| b == b'*').then_some(condition)
     }
 
     /// Returns whether it passes everything that `other` passes.
@@ -79,8 +93,83 @@ impl AnyOf {
     }
 }
 
+/// Values that are discarded of a field on which there is no other condition.
+struct Excluded<'a> {
+    scope: &'a Scope,
+    repositories: AnyOf,
+    /// Suffixes of tags, beside that of the builder's own output.
+    suffixes: BTreeSet<String>,
+}
+
+impl<'a> Excluded<'a> {
+    /// Takes up the exclusions that are about one field alone.
+    fn of(filters: &[Filter], scope: &'a Scope) -> Self {
+        let (mut repositories, mut suffixes) = (AnyOf::default(), BTreeSet::new());
+        for filter in filters {
+            let repository = Condition::exactly(filter.repository());
+            let tag = Condition::exactly(filter.tag());
+            match (repository, tag) {
+                (Some(Condition::Any), Some(Condition::Suffix(suffix))) => {
+                    suffixes.insert(suffix);
+                }
+                (Some(repository), Some(Condition::Any)) if repository != Condition::Any => {
+                    repositories.add(repository);
+                }
+                _ => {}
+            }
+        }
+        Self {
+            scope,
+            repositories,
+            suffixes,
+        }
+    }
+
+    /// Returns the condition on repositories if every other one passes. It has a single kind of values:
+    /// the one of which there are most.
+    fn repositories(&self) -> Option<Vec<Json>> {
+        let (mut names, mut prefixes, mut suffixes) = (Vec::new(), Vec::new(), Vec::new());
+        for condition in &self.repositories.0 {
+            match condition {
+                Condition::Any => {}
+                Condition::Exact(text) => names.push(text),
+                Condition::Prefix(text) => prefixes.push(text),
+                Condition::Suffix(text) => suffixes.push(text),
+            }
+        }
+        let most = names.len().max(prefixes.len()).max(suffixes.len());
+        let values = if most == 0 {
+            return None;
+        } else if names.len() == most {
+            json!(names)
+        } else if prefixes.len() == most {
+            json!({"prefix": prefixes})
+        } else {
+            json!({"suffix": suffixes})
+        };
+        Some(vec![json!({"anything-but": values})])
+    }
+
+    /// Returns the conditions on tags if every other one passes.
+    fn tags(&self) -> Vec<Json> {
+        let own = self.scope.suffix.as_str();
+        let suffixes = if self.suffixes.is_empty() {
+            json!(own)
+        } else {
+            let more = self.suffixes.iter().map(String::as_str);
+            json!(BTreeSet::from_iter(more.chain([own])))
+        };
+        let mut conditions = vec![json!({"anything-but": {"suffix": suffixes}})];
+        let version = self.scope.version;
+        if version.is_some_and(IndexVersion::takes_untagged) {
+            conditions.push(json!({"exists": false}));
+        }
+        conditions
+    }
+}
+
 /// Returns the event pattern for a builder.
-pub(super) fn pattern(filters: &[Filter], scope: &Scope) -> String {
+pub(super) fn pattern(filters: &[Filter], excluded: &[Filter], scope: &Scope) -> String {
     // By tag, so that filters which differ in the repository alone become one condition.
     let mut groups: BTreeMap<Condition, AnyOf> = BTreeMap::new();
     let (mut repositories, mut tags) = (AnyOf::default(), AnyOf::default());
@@ -98,29 +187,45 @@ pub(super) fn pattern(filters: &[Filter], scope: &Scope) -> String {
     for (tag, repositories) in groups {
         alike.entry(repositories).or_default().add(tag);
     }
-    let group = |repositories: &AnyOf, tags: &AnyOf| {
-        let mut group = serde_json::Map::new();
-        if let Some(conditions) = repositories.json() {
-            group.insert("repository-name".to_owned(), conditions.into());
-        }
-        group.insert("image-tag".to_owned(), tag_conditions(tags, scope).into());
-        group
+    let candidates = |excluded: &Excluded<'_>| {
+        [
+            if alike.len() > 1 {
+                let groups = alike.iter().map(|(r, t)| group(r, t, excluded).into());
+                let either: Vec<Json> = groups.collect();
+                [("$or".to_owned(), either.into())].into_iter().collect()
+            } else {
+                group(&repositories, &tags, excluded)
+            },
+            group(&repositories, &tags, excluded),
+            group(&AnyOf::any(), &tags, excluded),
+            group(&repositories, &AnyOf::any(), excluded),
+            group(&AnyOf::any(), &AnyOf::any(), excluded),
+        ]
     };
-
-    let candidates = [
-        if alike.len() > 1 {
-            let either: Vec<Json> = alike.iter().map(|(r, t)| group(r, t).into()).collect();
-            [("$or".to_owned(), either.into())].into_iter().collect()
-        } else {
-            group(&repositories, &tags)
-        },
-        group(&repositories, &tags),
-        group(&AnyOf::any(), &tags),
-        group(&repositories, &AnyOf::any()),
-    ];
-    let mut candidates = candidates.into_iter().map(whole);
+    let (all, none) = (Excluded::of(excluded, scope), Excluded::of(&[], scope));
+    // Exclusions are given up before filters are.
+    let candidates = candidates(&all).into_iter().zip(candidates(&none));
+    let candidates = candidates.flat_map(|(with, without)| [with, without]);
+    let whole = |detail| whole(detail, &scope.sources);
+    let mut candidates = candidates.map(whole);
     let fits = candidates.find(|pattern| pattern.chars().count() <= MAX_CHARACTERS);
-    fits.unwrap_or_else(|| whole(group(&AnyOf::any(), &AnyOf::any())))
+    fits.unwrap_or_else(|| whole(group(&AnyOf::any(), &AnyOf::any(), &none)))
+}
+
+/// Returns the conditions on repository and tag. Next to others it is the event filter that discards
+/// what is excluded, since two conditions on one field cannot be joined.
+fn group(
+    repositories: &AnyOf,
+    tags: &AnyOf,
+    excluded: &Excluded<'_>,
+) -> serde_json::Map<String, Json> {
+    let mut group = serde_json::Map::new();
+    if let Some(conditions) = repositories.json().or_else(|| excluded.repositories()) {
+        group.insert("repository-name".to_owned(), conditions.into());
+    }
+    let tags = tags.json().unwrap_or_else(|| excluded.tags());
+    group.insert("image-tag".to_owned(), tags.into());
+    group
 }
 
 impl AnyOf {
@@ -136,26 +241,29 @@ fn conditions(filter: &Filter) -> (Condition, Condition) {
     )
 }
 
-/// Returns the conditions on tags. If every tag passes, those of SOCI-enabled images still do not.
-/// Two conditions on one field cannot be joined, so next to other conditions it is the event filter
-/// that discards them.
-fn tag_conditions(tags: &AnyOf, scope: &Scope) -> Vec<Json> {
-    if let Some(conditions) = tags.json() {
-        return conditions;
+/// Returns the pattern with these conditions on repository and tag. Events of a pull-through cache have
+/// a status of their own in place of action and result.
+fn whole(mut detail: serde_json::Map<String, Json>, sources: &Sources) -> String {
+    let actions: Vec<&str> = sources.iter().filter_map(Source::action).collect();
+    let are_cached = sources.contains(Source::PullThroughCache);
+    let mut insert = |field: &str, values: &[&str], is_optional: bool| {
+        let mut values: Vec<Json> = values.iter().map(|value| json!(value)).collect();
+        if is_optional {
+            values.push(json!({"exists": false}));
+        }
+        detail.insert(field.to_owned(), values.into());
+    };
+    if !actions.is_empty() {
+        insert("action-type", &actions, are_cached);
+        insert("result", &[RESULT], are_cached);
     }
-    let mut conditions = vec![json!({"anything-but": {"suffix": scope.suffix.as_str()}})];
-    if scope.version.is_some_and(IndexVersion::takes_untagged) {
-        conditions.push(json!({"exists": false}));
+    if are_cached {
+        insert("sync-status", &[RESULT], !actions.is_empty());
     }
-    conditions
-}
-
-fn whole(mut detail: serde_json::Map<String, Json>) -> String {
-    detail.insert("action-type".to_owned(), json!([ACTION]));
-    detail.insert("result".to_owned(), json!([RESULT]));
+    let detail_types: Vec<&str> = sources.iter().map(Source::detail_type).collect();
     json!({
         "source": [SOURCE],
-        "detail-type": [DETAIL_TYPE],
+        "detail-type": detail_types,
         "detail": detail,
     })
     .to_string()

@@ -1,5 +1,7 @@
 //! The plan of a builder: computed attributes that are known before an apply.
 
+use std::collections::BTreeSet;
+
 use tfplugin_sdk::{AttributePath, Context, Diagnostic, Plan, Value};
 
 use super::arguments::{parse_filters, scope};
@@ -89,14 +91,25 @@ fn code(plan: &mut Plan) -> Result<(), Diagnostic> {
 
 fn event_pattern(plan: &mut Plan) {
     let planned = plan.planned();
-    let filters: Option<Vec<String>> = planned.get("repository_image_tag_filters").to().ok();
+    let list = |name| -> Option<Vec<String>> { planned.get(name).to().ok() };
+    let filters = list("repository_image_tag_filters");
+    let excluded = list("excluded_image_tag_filters");
     let version = planned.get("index_version").as_str();
     let suffix = planned.get("tag_suffix").as_str();
-    let (Some(filters), Some(version), Some(suffix)) = (filters, version, suffix) else {
+    let sources: Option<BTreeSet<String>> = planned.get("sources").to().ok();
+    let (Some(filters), Some(excluded), Some(sources)) = (filters, excluded, sources) else {
         plan.set_unknown("event_pattern");
         return;
     };
-    let pattern = pattern::pattern(&parse_filters(&filters), &scope(version, suffix));
+    let (Some(version), Some(suffix)) = (version, suffix) else {
+        plan.set_unknown("event_pattern");
+        return;
+    };
+    let pattern = pattern::pattern(
+        &parse_filters(&filters),
+        &parse_filters(&excluded),
+        &scope(&sources, version, suffix),
+    );
     plan.set("event_pattern", pattern);
 }
 

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use lambda::completion;
 use lambda::filters::Filter;
 use serde_json::{Value as Json, json};
 
@@ -97,6 +98,9 @@ pub(super) fn policy(function: Function, arguments: &Arguments, account: &Accoun
                     "Resource": account.function_arn(&own),
                 }));
             }
+            if let Some(bus) = &arguments.completion_event_bus_name {
+                statements.push(report(&account.event_bus_arn(bus)));
+            }
         }
     }
     let destination = arguments.on_failure_destination_arn.as_deref();
@@ -186,6 +190,25 @@ pub(super) fn repositories(arguments: &Arguments) -> Vec<String> {
     kept.map(|pattern| (*pattern).to_owned()).collect()
 }
 
+/// Returns the statement that lets the index generator report to an event bus, and send no other
+/// events. A request may have several events, so both conditions are on all of them, and on one at
+/// least.
+fn report(bus: &str) -> Json {
+    json!({
+        "Sid": "ReportCompletion",
+        "Effect": "Allow",
+        "Action": "events:PutEvents",
+        "Resource": bus,
+        "Condition": {
+            "ForAllValues:StringEquals": {
+                "events:source": completion::SOURCE,
+                "events:detail-type": completion::DETAIL_TYPE,
+            },
+            "Null": {"events:source": "false", "events:detail-type": "false"},
+        },
+    })
+}
+
 /// Returns the statement that lets Lambda send failed events to a destination.
 fn send(destination: &str) -> Option<Json> {
     let (actions, resources) = match service(destination)? {
@@ -261,6 +284,7 @@ mod tests {
                 security_group_ids: ["sg-1".to_owned()].into(),
                 ..VpcConfig::default()
             }),
+            completion_event_bus_name: Some("images".to_owned()),
             index_generator_policy_arns: ["arn:aws:iam::1:policy/more".to_owned()].into(),
             ..Arguments::named("images")
         }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use lambda::environment;
+use lambda::{environment, source};
 use tfplugin_sdk::{Context, Diagnostic, Value};
 
 use super::arguments::{Arguments, VpcConfig, with_arguments};

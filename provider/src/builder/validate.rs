@@ -1,31 +1,19 @@
 //! Checks of a configuration that take more than one argument, or more than one filter.
 
-use std::collections::BTreeMap;
+mod filters;
 
 use lambda::environment::MAX_BYTES;
-use lambda::filters::Filter;
-use lambda::tag_suffix::TagSuffix;
-use tfplugin_sdk::{AttributePath, Diagnostic, Diagnostics, Value};
+use tfplugin_sdk::{Diagnostic, Diagnostics, Value};
 
 use super::arguments::Arguments;
-use super::checks::quote;
 use super::{environment, policy};
 use crate::aws::Account;
 use crate::bundle::Function;
-
-const FILTERS: &str = "repository_image_tag_filters";
+use filters::FILTERS;
 
 /// Checks a configuration, in which values may be unknown.
 pub(super) fn validate(config: &Value) -> Diagnostics {
-    let mut found = Diagnostics::new();
-    filters_together(config, &mut found);
-    if let Value::List(items) = config.get(FILTERS)
-        && items.is_empty()
-    {
-        let detail = "Without a filter no image would be indexed. Write [\"*:*\"] for every \
-                      image, or omit the argument.";
-        found.push(Diagnostic::error("No filter", detail).at(FILTERS));
-    }
+    let mut found = filters::validate(config);
     if !found.has_errors() {
         found.extend(sizes(config));
     }
@@ -70,58 +58,14 @@ fn stopped(config: &Value) -> Option<Diagnostic> {
     Some(warning.at("reserved_concurrent_executions"))
 }
 
-fn filters_together(config: &Value, found: &mut Diagnostics) {
-    let suffix = match config.get("tag_suffix") {
-        Value::Null => Some(TagSuffix::default()),
-        known => known.as_str().and_then(|text| text.parse().ok()),
-    };
-    let items = config.get(FILTERS).as_list();
-    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-    for (index, item) in items.into_iter().flatten().enumerate() {
-        let path = AttributePath::from(FILTERS).index(index);
-        let Some(text) = item.as_str() else {
-            if item.is_null() {
-                let detail = "A filter is null. Write repository:tag, or remove it.";
-                found.push(Diagnostic::error("Invalid filter", detail).at(path));
-            }
-            continue;
-        };
-        if let Some(first) = seen.get(text) {
-            let detail = format!(
-                "Filter {} is listed twice, first at index {first}. Remove one of them.",
-                quote(text)
-            );
-            found.push(Diagnostic::error("Duplicate filter", detail).at(path));
-            continue;
-        }
-        seen.insert(text, index);
-        if let (Ok(filter), Some(suffix)) = (text.parse::<Filter>(), &suffix)
-            && suffix.ends(filter.tag())
-        {
-            let detail = format!(
-                "Filter {} matches only tags that end in {:?}, which are those of SOCI-enabled \
-                 images and never indexed. Remove the filter, or choose another tag_suffix.",
-                quote(text),
-                suffix.as_str()
-            );
-            found.push(Diagnostic::error("Filter without effect", detail).at(path));
-        }
-    }
-}
-
-/// Checks the limits of AWS that many filters reach, once they are known.
+/// Checks the limits of AWS that many filters or files reach. What is not known yet counts as not set.
 fn sizes(config: &Value) -> Diagnostics {
-    let filters = config.get(FILTERS);
-    if !filters.is_wholly_known() {
+    let known = config.as_map().into_iter().flatten();
+    let known = known.filter(|(_, value)| value.is_wholly_known());
+    let known = Value::object(known.map(|(name, value)| (name, value.clone())));
+    // Whatever cannot be read is an error already.
+    let Ok(arguments) = Arguments::read(&known) else {
         return Diagnostics::new();
-    }
-    let filters = filters.as_list().unwrap_or_default().iter();
-    let name = config.get("name").as_str();
-    let arguments = Arguments {
-        repository_image_tag_filters: filters
-            .filter_map(|filter| filter.as_str().map(str::to_owned))
-            .collect(),
-        ..name.map_or_else(Arguments::default, Arguments::named)
     };
     // The longest values there are.
     let account = Account {
@@ -130,19 +74,26 @@ fn sizes(config: &Value) -> Diagnostics {
         region: "ap-southeast-1".to_owned(),
     };
     let generator = account.function_arn(&"x".repeat(64));
-    let variables = environment::event_filter(&arguments, &generator);
-    let bytes: usize = variables
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
+    let bytes = environment::bytes(&environment::event_filter(&arguments, &generator));
     if bytes > MAX_BYTES {
         let detail = format!(
-            "The filters are too long: they are passed to the event filter in its environment, \
-             which would take {bytes} bytes, want at most {MAX_BYTES}. Combine filters with \
-             wildcards, such as \"shop/*:*\", or distribute them over several builders."
+            "The filters and exclusions are too long: they are passed to the event filter in its \
+             environment, which would take {bytes} bytes, want at most {MAX_BYTES}. Combine filters \
+             with wildcards, such as \"shop/*:*\", or distribute them over several builders."
         );
         return Diagnostic::error("Too many filters", detail)
             .at(FILTERS)
+            .into();
+    }
+    let bytes = environment::bytes(&environment::index_generator(&arguments));
+    if bytes > MAX_BYTES {
+        let detail = format!(
+            "The files to prefetch are passed to the index generator in its environment, which \
+             would take {bytes} bytes, want at most {MAX_BYTES} (a quota of AWS Lambda). Name fewer \
+             files, or distribute the images over several builders."
+        );
+        return Diagnostic::error("Too many files to prefetch", detail)
+            .at("prefetch_files")
             .into();
     }
     let document = policy::policy(Function::IndexGenerator, &arguments, &account).to_string();
@@ -214,6 +165,23 @@ mod tests {
                 None => assert!(details.is_empty(), "{destination:?}: {details:?}"),
             }
         }
+    }
+
+    #[test]
+    fn files_to_prefetch_fit_into_the_environment() {
+        let found = |count: usize| {
+            let files = (0..count).map(|n| format!("/usr/lib/some/library-{n:03}.so").into());
+            validate(&Value::object([(
+                "prefetch_files",
+                Value::List(files.collect()),
+            )]))
+        };
+        assert!(found(100).is_empty());
+        let found = found(150);
+        let found: Vec<_> = found.iter().collect();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].path.to_string(), "prefetch_files");
+        assert!(found[0].detail.contains("want at most 4096"), "{found:?}");
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! The attributes of `soci_index`.
 
 use lambda::limits::{MAX_SPAN_SIZE, MIN_SPAN_SIZE};
-use soci::oci::Platform;
 use soci::{ImageReference, Version};
-use tfplugin_sdk::{Attribute, Nesting, Schema, Type, Value, timeouts, validators};
+use tfplugin_sdk::{Attribute, Nesting, Schema, Type, timeouts, validators};
 
-use super::settings::invalid_platform;
 use super::validate;
 use crate::diagnose::diagnose;
+use crate::index_options::{check_optimizations, check_platforms, check_prefetch_files};
 
 pub(super) fn schema() -> Schema {
     let tag = tag("Tag of the SOCI-enabled image, in the repository of the image; only for `V2`.");
@@ -127,20 +126,10 @@ pub(super) fn tag(what: &str) -> Attribute {
 }
 
 fn platforms() -> Attribute {
-    Attribute::set(Type::String)
-        .optional()
-        .validate(|value: &Value| match value.as_list() {
-            Some([]) => Err(invalid_platform("no platform at all")),
-            _ => Ok(()),
-        })
-        .validate(validators::each(validators::string(|text| {
-            let platform = text.parse::<Platform>();
-            platform.map(drop).map_err(invalid_platform)
-        })))
-        .description(
-            "The platforms to index, as `os/architecture` or `os/architecture/variant`, such as \
+    check_platforms(Attribute::set(Type::String).optional()).description(
+        "The platforms to index, as `os/architecture` or `os/architecture/variant`, such as \
              `linux/arm64`. The image must have each of them. Default: all platforms of the image.",
-        )
+    )
 }
 
 fn span_size() -> Attribute {
@@ -167,24 +156,17 @@ fn min_layer_size() -> Attribute {
 }
 
 fn prefetch_files() -> Attribute {
-    Attribute::set(Type::String)
-        .optional()
-        .validate(validators::length(0..=1000))
-        .validate(validators::each(validators::string(validate::check_file)))
-        .description(
-            "Files of the image, such as `/usr/bin/app`, for container hosts to fetch before anything \
+    check_prefetch_files(Attribute::set(Type::String).optional()).description(
+        "Files of the image, such as `/usr/bin/app`, for container hosts to fetch before anything \
              reads them. At most 1000. Default: none.",
-        )
+    )
 }
 
 fn optimizations() -> Attribute {
-    Attribute::set(Type::String)
-        .optional()
-        .validate(validators::each(validators::one_of(["xattr"])))
-        .description(
-            "Optimizations to enable. `xattr` marks layers without extended attributes, so that \
+    check_optimizations(Attribute::set(Type::String).optional()).description(
+        "Optimizations to enable. `xattr` marks layers without extended attributes, so that \
              container hosts do not look for them. Default: none.",
-        )
+    )
 }
 
 // A default would be a change to resources from before these arguments existed.

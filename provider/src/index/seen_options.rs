@@ -155,7 +155,7 @@ impl SeenOptions {
         for platform in self.platforms.iter().flatten() {
             options.platforms.extend(platform.parse().ok());
         }
-        soci::is_fresh(&image.at(source.root), image, found, &options).await
+        soci::is_fresh(&image.at(source.root), image, found, &options, &()).await
     }
 
     /// Writes the options to a state.

@@ -5,6 +5,7 @@ use soci::{ImageReference, Options, Version};
 use tfplugin_sdk::{Diagnostic, Value};
 
 use crate::diagnose::diagnose;
+use crate::index_options::invalid_platform;
 
 /// The image, the options of its index, and the destination.
 pub(super) struct Settings {
@@ -161,12 +162,6 @@ pub(super) fn planned_tag(planned: &Value) -> Value {
     }
     let image = image.as_str().and_then(|image| image.parse().ok());
     image.as_ref().and_then(default_tag).into()
-}
-
-/// Returns the diagnostic of an invalid platform.
-pub(super) fn invalid_platform(error: impl std::fmt::Display) -> Diagnostic {
-    let detail = format!("Got {error}. Leave the argument out to index every platform.");
-    Diagnostic::error("Invalid platform", detail)
 }
 
 #[cfg(test)]

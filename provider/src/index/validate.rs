@@ -25,19 +25,6 @@ pub(super) fn check_tag(tag: &str) -> Result<(), Diagnostic> {
     Err(Diagnostic::error("Invalid tag", detail))
 }
 
-/// Checks the path of a file in the image.
-pub(super) fn check_file(path: &str) -> Result<(), Diagnostic> {
-    let names_one = path.split('/').any(|part| !matches!(part, "" | "." | ".."));
-    if names_one && !path.ends_with('/') && !path.contains('\0') {
-        return Ok(());
-    }
-    let detail = format!(
-        "Got {path:?}. Want the path of a file in the image, such as \"/usr/bin/app\"; a \
-         directory or a pattern is not one."
-    );
-    Err(Diagnostic::error("Invalid path", detail))
-}
-
 /// Checks what several arguments say together.
 pub(super) fn across_arguments(config: &Value) -> Diagnostics {
     let mut found = Diagnostics::new();
@@ -104,16 +91,6 @@ mod tests {
             &"a".repeat(129),
         ] {
             assert!(check_tag(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn files() {
-        for good in ["a", "/usr/bin/app", "./a b"] {
-            assert!(check_file(good).is_ok(), "{good}");
-        }
-        for bad in ["", "/", "a/", "..", "a\0"] {
-            assert!(check_file(bad).is_err(), "{bad:?}");
         }
     }
 }

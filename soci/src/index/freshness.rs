@@ -2,11 +2,13 @@
 //!
 //! Everything that is published follows from three things: the image's manifests, the options, and
 //! the zTOC of each layer. The first two are at hand and small; the third is in the existing index.
-//! So the manifests are made again from what exists, and compared.
+//! So the manifests are made again from what exists, and compared. What an index does not show of its
+//! zTOCs, such as where a file to prefetch is, may be known from when they were built.
 
 use std::collections::HashMap;
 
 use super::convert::convert;
+use super::known::{Knowledge, KnownKey, KnownLayer, earlier_reason};
 use super::layers::{Layer, LayerKey, Layers, select};
 use super::options::Options;
 use super::report::ZtocReport;
@@ -24,8 +26,9 @@ use crate::version::Version;
 /// (V2).
 ///
 /// No layer is read. An existing zTOC is trusted to be that of its layer, and to be wanted if the layer
-/// has several gzip members. An image whose index leaves out a layer that cannot be indexed, which only
-/// reading tells, is not fresh; neither is one without any index.
+/// has several gzip members. What only reading a layer tells is asked of `known`: that it cannot be
+/// indexed, and with the options for extended attributes and files to prefetch what its files are. An
+/// image of which that is not known is not fresh; neither is one without any index.
 ///
 /// # Errors
 /// If the image cannot be read or the destination refuses.
@@ -34,11 +37,9 @@ pub async fn is_fresh(
     destination: &(impl Destination + ?Sized),
     found: &Inspection,
     options: &Options,
+    known: &(impl Knowledge + ?Sized),
 ) -> Result<bool> {
-    // Only reading the layers tells the effect of these.
-    if options.optimize_xattrs || !options.ztoc.prefetch_files.is_empty() {
-        return Ok(false);
-    }
+    let needs_files = options.optimize_xattrs || !options.ztoc.prefetch_files.is_empty();
     let mut image = Image::read(source).await?;
     if options.renames_layer_types() {
         image.rename_layer_types(source).await?;
@@ -53,23 +54,44 @@ pub async fn is_fresh(
             continue;
         }
         for layer in &manifest.layers {
-            let known = match (select(layer, options), existing.get(&layer.digest)) {
+            let key = LayerKey::of(layer);
+            if layers.contains_key(&key) {
+                continue;
+            }
+            let found = match (select(layer, options), existing.get(&layer.digest)) {
                 (Err(reason), _) => Layer::Skipped(reason),
-                (Ok(_), None) => return Ok(false),
-                (Ok(_), Some(ztoc)) => Layer::Indexed {
+                (Ok(_), Some(ztoc)) if !needs_files => Layer::Indexed {
                     report: report(ztoc),
                     needs_xattrs: true,
                     prefetch: Vec::new(),
                 },
+                (Ok(_), ztoc) => {
+                    let recalled = known.recall(&KnownKey::of(layer, options)).await;
+                    match (recalled, ztoc) {
+                        (Some(KnownLayer::Indexed(known)), Some(ztoc))
+                            if known.fits(options) && known.digest == ztoc.descriptor.digest =>
+                        {
+                            Layer::indexed(layer, &known, true)
+                        }
+                        (Some(KnownLayer::Skipped(reason)), None) => {
+                            Layer::Skipped(earlier_reason(&reason))
+                        }
+                        _ => return Ok(false),
+                    }
+                }
             };
-            layers.insert(LayerKey::of(layer), known);
+            layers.insert(key, found);
         }
     }
-    let mut indexes = Vec::new();
+    let (mut indexes, mut artifacts) = (Vec::new(), Vec::new());
     for entry in &image.entries {
         let index = match &entry.kind {
             Kind::Image { manifest, platform } if options.wants(platform) => {
-                assemble(&entry.descriptor, manifest, platform, &layers, options)?.index
+                let descriptor = &entry.descriptor;
+                let assembled = assemble(descriptor, manifest, platform, &layers, options)?;
+                let prefetch = assembled.prefetch.into_iter();
+                artifacts.extend(prefetch.map(|artifact| artifact.descriptor.digest));
+                assembled.index
             }
             _ => None,
         };
@@ -94,8 +116,11 @@ pub async fn is_fresh(
     if built.is_empty() || !same {
         return Ok(false);
     }
-    if !destination.has_blob(Digest::of(EMPTY_JSON)).await? {
-        return Ok(false);
+    artifacts.push(Digest::of(EMPTY_JSON));
+    for artifact in artifacts {
+        if !destination.has_blob(artifact).await? {
+            return Ok(false);
+        }
     }
     for layer in layers.values() {
         if let Layer::Indexed { report, .. } = layer

@@ -226,7 +226,8 @@ where
 }
 
 impl Layer {
-    fn indexed(layer: &Descriptor, ztoc: &KnownZtoc, reused: bool) -> Self {
+    /// Describes a layer whose zTOC is stored.
+    pub(super) fn indexed(layer: &Descriptor, ztoc: &KnownZtoc, reused: bool) -> Self {
         let prefetch = ztoc.prefetch.iter();
         Self::Indexed {
             report: ztoc.report(layer.digest, reused),

@@ -16,6 +16,9 @@ pub struct Options {
     pub min_layer_size: u64,
     /// Platforms to index; all if empty.
     pub platforms: Vec<Platform>,
+    /// Whether an image may lack some of the platforms, which are then reported. Otherwise that is an
+    /// error, as they may be misspelt.
+    pub allow_missing_platforms: bool,
     /// Whether to mark layers that can be mounted without extended attributes.
     pub optimize_xattrs: bool,
     /// Whether to index layers of several gzip members, such as those of eStargz, which
@@ -35,6 +38,7 @@ impl Default for Options {
             ztoc: ztoc::Options::default(),
             min_layer_size: 10 << 20,
             platforms: Vec::new(),
+            allow_missing_platforms: false,
             optimize_xattrs: false,
             multi_member_layers: false,
             oci_layer_types: false,
@@ -69,6 +73,13 @@ impl Options {
     #[must_use]
     pub fn with_platforms(mut self, platforms: Vec<Platform>) -> Self {
         self.platforms = platforms;
+        self
+    }
+
+    /// Sets whether an image may lack some of the platforms.
+    #[must_use]
+    pub fn with_allow_missing_platforms(mut self, allow: bool) -> Self {
+        self.allow_missing_platforms = allow;
         self
     }
 

@@ -30,7 +30,7 @@ pub async fn index(
 ) -> Result<Indexed> {
     let mut image = Image::read(source).await?;
     let without_platform = without_platform(&image, options)?;
-    check_platforms(&image, &options.platforms)?;
+    let missing_platforms = missing_platforms(&image, options)?;
     if options.renames_layer_types() {
         image.rename_layer_types(source).await?;
     }
@@ -52,6 +52,7 @@ pub async fn index(
         indexes: Vec::new(),
         reused,
         left_out: std::mem::take(&mut image.left_out),
+        missing_platforms,
     };
     report.left_out.extend(without_platform);
     let mut indexes = Vec::new();
@@ -131,16 +132,20 @@ fn without_platform(image: &Image, options: &Options) -> Result<Vec<LeftOut>> {
     Ok(left_out)
 }
 
-/// Checks that the image has every platform that is asked for, which may be misspelt.
-fn check_platforms(image: &Image, wanted: &[Platform]) -> Result<()> {
+/// Returns the platforms that are asked for and that the image lacks. Fails if it may lack none.
+fn missing_platforms(image: &Image, options: &Options) -> Result<Vec<String>> {
     let platforms = image.entries.iter().filter_map(|entry| match &entry.kind {
         Kind::Image { platform, .. } => Some(platform),
         _ => None,
     });
     let found: Vec<&Platform> = platforms.collect();
     let is_missing = |wanted: &&Platform| !found.iter().any(|found| found.matches(wanted));
-    match wanted.iter().find(is_missing) {
-        None => Ok(()),
+    let mut missing = options.platforms.iter().filter(is_missing);
+    if options.allow_missing_platforms {
+        return Ok(missing.map(ToString::to_string).collect());
+    }
+    match missing.next() {
+        None => Ok(Vec::new()),
         Some(missing) => Err(Error::NoSuchPlatform {
             image: image.root.descriptor.digest,
             wanted: Box::new(missing.clone()),

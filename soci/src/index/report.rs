@@ -25,6 +25,9 @@ pub struct Report {
     /// Manifests of the image that are not indexed, whatever the options say.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
+    /// Platforms of the options that the image lacks, such as `linux/arm64`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing_platforms: Vec<String>,
 }
 
 impl Report {

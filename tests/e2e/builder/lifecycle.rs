@@ -29,11 +29,16 @@ fn filters_are_updated_in_place() -> Result<()> {
 fn only_the_name_replaces() -> Result<()> {
     let scenario = Scenario::applied(ARGUMENTS)?;
     let arguments = r#"repository_image_tag_filters   = ["shop/*:*"]
+  sources                        = ["push", "replication"]
+  excluded_image_tag_filters     = ["*:*-dev"]
   index_version                  = "V1"
   tag_suffix                     = "-lazy"
   tag_unindexed_images           = false
   span_size                      = 1048576
   min_layer_size                 = 0
+  platforms                      = ["linux/amd64", "linux/arm64/v8"]
+  prefetch_files                 = ["/usr/bin/app", "/a, \"b\""]
+  optimizations                  = ["xattr"]
   memory_size                    = 3008
   timeout                        = 1800
   ephemeral_storage_size         = 1024
@@ -43,6 +48,7 @@ fn only_the_name_replaces() -> Result<()> {
   tracing_mode                   = "Active"
   maximum_retry_attempts         = 1
   maximum_event_age_in_seconds   = 3600
+  completion_event_bus_name      = "default"
   code_signing_config_arn        = "arn:aws:lambda:eu-west-1:000000000000:code-signing-config:csc-0123456789abcdefg"
   index_generator_policy_arns    = ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
   permissions_boundary           = "arn:aws:iam::aws:policy/PowerUserAccess"

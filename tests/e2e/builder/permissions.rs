@@ -389,6 +389,8 @@ fn policies_are_as_narrow_as_aws_allows() -> Result<()> {
     for file in ["event-filter-full.json", "index-generator-full.json"] {
         files.push(golden.join(file).display().to_string());
     }
+    let deployment = workspace::root().join("examples/ecs-deployment/policy.json");
+    files.push(deployment.display().to_string());
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
     assert_eq!(check(&files)?, "");
     Ok(())

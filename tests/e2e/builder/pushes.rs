@@ -5,7 +5,7 @@ use serde_json::Value;
 use tests::image::{Compression, Layout, MediaTypes};
 use tests::{http, wait};
 
-use super::{ARGUMENTS, FILTER, GENERATOR, LIMIT, Scenario};
+use super::{ARGUMENTS, BUILDER, FILTER, GENERATOR, LIMIT, Scenario};
 use crate::scenario::{ENABLED, INDEX_TYPE, REPOSITORY, TAG, image, layers, list, text};
 
 fn both_platforms(layout: &Layout) -> Result<Value> {
@@ -58,6 +58,66 @@ fn only_matching_pushes_are_indexed() -> Result<()> {
         assert_eq!(scenario.aws.tags(repository)?, [TAG], "{repository}");
         assert_eq!(scenario.aws.digests(repository)?.len(), 1, "{repository}");
     }
+    scenario.expect_nothing_after_destroy()
+}
+
+#[test]
+fn excluded_pushes_are_not_indexed() -> Result<()> {
+    let excluded = r#"excluded_image_tag_filters = ["*:*-dev", "shop/web:*-rc?"]"#;
+    let scenario = Scenario::new(&format!("{ARGUMENTS}\n  {excluded}"))?;
+    scenario.push(REPOSITORY, "0.9-dev", |layout| image(layout, "amd64", 1))?;
+    scenario.terraform.apply()?;
+    scenario.expect_empty_plan()?;
+    // The rule drops the first one; the event filter drops the second.
+    for (tag, reached) in [("1.4-dev", false), ("1.4-rc1", true)] {
+        scenario.push(REPOSITORY, tag, |layout| image(layout, "amd64", 1))?;
+        let push = scenario.aws.pushes()?.pop().context("no push")?;
+        assert_eq!(push.reached.is_empty(), !reached, "{push:?}");
+    }
+    let reason = "skipped shop/web:1.4-rc1: it is excluded by \"shop/web:*-rc?\"";
+    scenario.wait_for_message(FILTER, &[reason])?;
+    scenario.push(REPOSITORY, TAG, |layout| image(layout, "amd64", 1))?;
+    scenario.wait_for_enabled(REPOSITORY, ENABLED)?;
+
+    // So it is with images that are there already.
+    scenario.configure(&format!(
+        "{ARGUMENTS}\n  {excluded}\n  index_existing = true"
+    ))?;
+    scenario.terraform.apply()?;
+    scenario.wait_for_message(GENERATOR, &["already"])?;
+    let tags = scenario.aws.tags(REPOSITORY)?;
+    let enabled: Vec<&String> = tags.iter().filter(|tag| tag.ends_with("-soci")).collect();
+    assert_eq!(enabled, [ENABLED]);
+    scenario.configure(ARGUMENTS)?;
+    assert_eq!(scenario.terraform.planned(BUILDER)?, ["update"]);
+    scenario.terraform.apply()?;
+    scenario.expect_empty_plan()?;
+    scenario.expect_nothing_after_destroy()
+}
+
+#[test]
+fn images_that_are_not_pushed_are_indexed_if_they_are_wanted() -> Result<()> {
+    let filters = r#"repository_image_tag_filters = ["*/web:*"]"#;
+    let scenario = Scenario::applied(filters)?;
+    for repository in ["replicated/web", "cached/web"] {
+        scenario.aws.create_repository(repository)?;
+        scenario.push(repository, "0.9", |layout| image(layout, "amd64", 1))?;
+        let push = scenario.aws.pushes()?.pop().context("no push")?;
+        assert!(push.reached.is_empty(), "{push:?}");
+    }
+
+    let sources = r#"sources = ["replication", "pull_through_cache"]"#;
+    scenario.configure(&format!("{filters}\n  {sources}"))?;
+    assert_eq!(scenario.terraform.planned(BUILDER)?, ["update"]);
+    scenario.terraform.apply()?;
+    scenario.expect_empty_plan()?;
+    for repository in ["replicated/web", "cached/web"] {
+        scenario.push(repository, TAG, |layout| image(layout, "amd64", 1))?;
+        scenario.wait_for_enabled(repository, ENABLED)?;
+    }
+    scenario.push(REPOSITORY, TAG, |layout| image(layout, "amd64", 1))?;
+    let push = scenario.aws.pushes()?.pop().context("no push")?;
+    assert!(push.reached.is_empty(), "{push:?}");
     scenario.expect_nothing_after_destroy()
 }
 

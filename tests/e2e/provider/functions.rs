@@ -31,6 +31,17 @@ output "no" {{
 output "none" {{
   value = provider::soci::filter_matches([], "shop/web", "")
 }}
+output "excluded" {{
+  value = provider::soci::filter_matches(["*:*"], "shop/web", "1-dev", {{
+    excluded_image_tag_filters = ["*:*-dev"]
+  }})
+}}
+output "own" {{
+  value = [for tag in ["1", "1-lazy"] : provider::soci::filter_matches(["*:*"], "shop/web", tag, {{
+    excluded_image_tag_filters = null
+    tag_suffix                 = "-lazy"
+  }})]
+}}
 output "later" {{
   value = provider::soci::parse_image(terraform_data.later.output)
 }}
@@ -46,6 +57,8 @@ output "pinned" {{
     assert_eq!(terraform.output("yes")?, json!(true));
     assert_eq!(terraform.output("no")?, json!(false));
     assert_eq!(terraform.output("none")?, json!(false));
+    assert_eq!(terraform.output("excluded")?, json!(false));
+    assert_eq!(terraform.output("own")?, json!([true, false]));
     assert_eq!(
         terraform.output("later")?,
         json!({
@@ -83,6 +96,11 @@ fn errors_name_the_argument_and_a_remedy() -> Result<()> {
             r#""web""#,
         ),
         (r#"filter_matches(["*:*"], "web", null)"#, "tag", "null"),
+        (
+            r#"filter_matches(["*:*"], "web", "1", { suffix = "-soci" })"#,
+            "options",
+            "tag_suffix",
+        ),
         (r#"parse_image("https://r.test/a")"#, "reference", "scheme"),
     ] {
         let terraform = with(&format!(

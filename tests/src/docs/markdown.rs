@@ -153,14 +153,17 @@ fn type_name(ty: &Value) -> String {
 /// Renders the signature and the arguments of a function.
 pub(super) fn function(name: &str, function: &Value) -> String {
     let parameters = function["parameters"].as_array();
-    let parameters: Vec<&Value> = parameters.into_iter().flatten().collect();
-    let arguments: Vec<String> = parameters
-        .iter()
-        .map(|parameter| {
-            let ty = type_name(&parameter["type"]).to_lowercase();
-            format!("{} {ty}", parameter["name"].as_str().unwrap_or_default())
-        })
-        .collect();
+    let mut parameters: Vec<&Value> = parameters.into_iter().flatten().collect();
+    let shown = |parameter: &Value| {
+        let ty = type_name(&parameter["type"]).to_lowercase();
+        format!("{} {ty}", parameter["name"].as_str().unwrap_or_default())
+    };
+    let mut arguments: Vec<String> = parameters.iter().map(|it| shown(it)).collect();
+    let variadic = &function["variadic_parameter"];
+    if variadic.is_object() {
+        arguments.push(format!("{}...", shown(variadic)));
+        parameters.push(variadic);
+    }
     let returned = &function["return_type"];
     let mut text = format!(
         "## Signature\n\n```text\n{name}({}) {}\n```\n\n## Arguments\n\n",

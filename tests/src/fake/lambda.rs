@@ -63,6 +63,10 @@ struct State {
     tokens: usize,
     refusing: bool,
     table: Table,
+    /// Entries for event buses, and the status with which they are refused; 200 refuses the entries
+    /// of a request that itself succeeds.
+    entries: Vec<Value>,
+    refusal: Option<u16>,
     invoked: Vec<Invoked>,
     ended: bool,
 }
@@ -161,6 +165,16 @@ impl FakeLambda {
             items: BTreeMap::new(),
             gone: true,
         };
+    }
+
+    /// The entries put on event buses so far, oldest first.
+    pub fn entries(&self) -> Vec<Value> {
+        self.shared.lock().entries.clone()
+    }
+
+    /// Refuses entries for event buses from now on: 200 for the entries alone, or an error's status.
+    pub fn refuse_entries(&self, status: u16) {
+        self.shared.lock().refusal = Some(status);
     }
 
     /// Hands out another token from now on.
@@ -279,9 +293,31 @@ impl Shared {
             Some(target) if let Some(operation) = target.strip_prefix("DynamoDB_20120810.") => {
                 self.lock().table.respond(operation, &request.body)
             }
+            Some("AWSEvents.PutEvents") => self.put_events(&request.body),
             None if request.path().ends_with("/invocations") => Ok(self.invoke(request)),
             target => bail!("{} {} {target:?}", request.method(), request.path()),
         }
+    }
+
+    fn put_events(&self, body: &[u8]) -> Result<Response> {
+        let body: Value = serde_json::from_slice(body)?;
+        let entries = body["Entries"].as_array().context("no entries")?;
+        let mut state = self.lock();
+        let answer = match state.refusal {
+            None => {
+                state.entries.extend(entries.iter().cloned());
+                json!({"FailedEntryCount": 0, "Entries": [{"EventId": "of-the-event"}]})
+            }
+            Some(200) => {
+                let failed = json!({"ErrorCode": "InternalFailure", "ErrorMessage": "no room"});
+                json!({"FailedEntryCount": 1, "Entries": [failed]})
+            }
+            Some(status) => {
+                let error = json!({"__type": "AccessDeniedException", "message": "not allowed"});
+                return Ok(Response::json(status, &error));
+            }
+        };
+        Ok(Response::json(200, &answer))
     }
 
     fn invoke(&self, request: &Request) -> Response {

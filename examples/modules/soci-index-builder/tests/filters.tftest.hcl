@@ -35,6 +35,15 @@ run "an_expected_image_that_no_filter_matches_fails_the_plan" {
   expect_failures = [soci_index_builder.this]
 }
 
+run "an_expected_image_that_is_excluded_fails_the_plan" {
+  command = plan
+  variables {
+    excluded = { "*" = ["*-dev"] }
+    expected = ["shop/web:1.4-dev"]
+  }
+  expect_failures = [soci_index_builder.this]
+}
+
 run "a_repository_without_tags_is_refused" {
   command = plan
   variables {

@@ -63,7 +63,12 @@ with_default!(bool, Attribute::bool(), |truth| !truth);
 with_default!(i64, Attribute::number(), |number| number + 1);
 with_default!(String, Attribute::string(), |text| text + "x");
 with_default!(Vec<String>, Attribute::list(Type::String), |items| {
-    items.into_iter().map(|item| item + "x").collect()
+    let altered = items.into_iter().map(|item| item + "x");
+    let altered: Vec<String> = altered.collect();
+    match altered.is_empty() {
+        true => vec!["x".to_owned()],
+        false => altered,
+    }
 });
 
 impl ArgumentType for Option<String> {
@@ -90,6 +95,19 @@ impl ArgumentType for BTreeSet<String> {
     fn altered(mut self) -> Self {
         self.insert("x".to_owned());
         self
+    }
+}
+
+impl ArgumentType for Option<BTreeSet<String>> {
+    type Form = Attribute;
+
+    fn form(_: Self) -> Attribute {
+        Attribute::set(Type::String).optional()
+    }
+
+    #[cfg(test)]
+    fn altered(self) -> Self {
+        Some(self.unwrap_or_default().altered())
     }
 }
 

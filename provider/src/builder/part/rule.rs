@@ -51,7 +51,11 @@ impl Properties {
             plain: true,
         };
         Self {
-            pattern: pattern::pattern(&arguments.filters(), &arguments.scope()),
+            pattern: pattern::pattern(
+                &arguments.filters(),
+                &arguments.excluded(),
+                &arguments.scope(),
+            ),
             enabled: true,
             targets: [(TARGET.to_owned(), target)].into(),
         }

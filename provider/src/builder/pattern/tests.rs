@@ -1,4 +1,4 @@
-use lambda::filters::any_matches;
+use lambda::filters::{Filters, Selection};
 
 use super::*;
 
@@ -9,6 +9,7 @@ fn parse(filters: &[impl AsRef<str>]) -> Vec<Filter> {
 
 fn scope(version: &str) -> Scope {
     Scope {
+        sources: Sources::default(),
         version: version.parse().ok(),
         suffix: lambda::tag_suffix::TagSuffix::default(),
     }
@@ -16,7 +17,7 @@ fn scope(version: &str) -> Scope {
 
 /// The pattern for filters, with the default version and suffix.
 fn pattern_of(filters: &[impl AsRef<str>]) -> String {
-    pattern(&parse(filters), &scope("V2"))
+    pattern(&parse(filters), &[], &scope("V2"))
 }
 
 /// Evaluates a pattern as EventBridge does, as far as ours go.
@@ -43,10 +44,14 @@ fn holds(condition: &Json, value: Option<&Json>) -> bool {
     let Some(value) = value.and_then(Json::as_str) else {
         return false;
     };
-    let text = want.as_str().unwrap_or_default();
+    let any = |check: &dyn Fn(&str) -> bool| match want {
+        Json::Array(texts) => texts.iter().filter_map(Json::as_str).any(check),
+        text => check(text.as_str().unwrap_or_default()),
+    };
     match kind.as_str() {
-        "prefix" => value.starts_with(text),
-        "suffix" => value.ends_with(text),
+        "prefix" => any(&|text| value.starts_with(text)),
+        "suffix" => any(&|text| value.ends_with(text)),
+        "anything-but" if want.is_array() => !any(&|text| value == text),
         "anything-but" => !holds(want, Some(&json!(value))),
         _ => panic!("{kind}"),
     }
@@ -69,7 +74,11 @@ fn event(repository: &str, tag: Option<&str>) -> Json {
 }
 
 fn detail(filters: &[&str]) -> Json {
-    let mut pattern: Json = serde_json::from_str(&pattern_of(filters)).unwrap();
+    detail_of(&pattern_of(filters))
+}
+
+fn detail_of(pattern: &str) -> Json {
+    let mut pattern: Json = serde_json::from_str(pattern).unwrap();
     let mut detail = pattern["detail"].take();
     let fields = detail.as_object_mut().unwrap();
     fields.remove("action-type");
@@ -116,10 +125,56 @@ fn conditions_are_as_narrow_as_they_can_be() {
 }
 
 #[test]
+fn exclusions_are_part_of_it_where_no_other_condition_is() {
+    let own = json!([{"anything-but": {"suffix": "-soci"}}]);
+    let without = |repositories: Json| json!([{"anything-but": repositories}]);
+    for (filters, excluded, want) in [
+        (
+            vec!["*:*"],
+            vec!["*:*-dev", "tools/*:*", "base:*", "cli:*"],
+            json!({
+                "repository-name": without(json!(["base", "cli"])),
+                "image-tag": [{"anything-but": {"suffix": ["-dev", "-soci"]}}],
+            }),
+        ),
+        (
+            vec!["*:v*"],
+            vec!["tools/*:*", "*/test:*", "*:*-dev"],
+            json!({
+                "repository-name": without(json!({"prefix": ["tools/"]})),
+                "image-tag": [{"prefix": "v"}],
+            }),
+        ),
+        (
+            vec!["a:*"],
+            vec!["a:1", "*:latest", "*/test:*", "a*b:*", "*:?-dev"],
+            json!({"repository-name": ["a"], "image-tag": own}),
+        ),
+        (
+            vec!["a:*", "*:v*"],
+            vec!["b/*:*"],
+            json!({"$or": [
+                {"repository-name": without(json!({"prefix": ["b/"]})), "image-tag": [{"prefix": "v"}]},
+                {"repository-name": ["a"], "image-tag": own},
+            ]}),
+        ),
+        (vec!["*:*"], vec!["*:*"], json!({"image-tag": own})),
+    ] {
+        let text = pattern(&parse(&filters), &parse(&excluded), &scope("V2"));
+        assert_eq!(detail_of(&text), want, "{filters:?} without {excluded:?}");
+    }
+    // Too many of them are left to the event filter.
+    let many: Vec<String> = (0..200).map(|n| format!("repository-{n}:*")).collect();
+    let text = pattern(&parse(&["*:v*"]), &parse(&many), &scope("V2"));
+    assert_eq!(detail_of(&text), json!({"image-tag": [{"prefix": "v"}]}));
+}
+
+#[test]
 fn images_without_a_tag_pass_for_version_1_only() {
     let filters = parse(&["*:*"]);
     for (version, want) in [("V1", true), ("V2", false)] {
-        let pattern: Json = serde_json::from_str(&pattern(&filters, &scope(version))).unwrap();
+        let pattern = pattern(&filters, &[], &scope(version));
+        let pattern: Json = serde_json::from_str(&pattern).unwrap();
         assert_eq!(passes(&pattern, &event("a", None)), want, "{version}");
         assert!(passes(&pattern, &event("a", Some(""))));
         assert!(!passes(&pattern, &event("a", Some("1-soci"))));
@@ -139,6 +194,70 @@ fn other_events_do_not_pass() {
         assert!(passes(&pattern, &event));
         *event.pointer_mut(pointer).unwrap() = json!(value);
         assert!(!passes(&pattern, &event), "{pointer}");
+    }
+}
+
+#[test]
+fn each_source_has_its_events() {
+    let replicated = event("a", Some("1"));
+    let edit = |mut event: Json, edits: &[(&str, Json)]| {
+        for (pointer, value) in edits {
+            *event.pointer_mut(pointer).unwrap() = value.clone();
+        }
+        event
+    };
+    let replicated = edit(
+        replicated,
+        &[
+            ("/detail-type", json!("ECR Replication Action")),
+            ("/detail/action-type", json!("REPLICATE")),
+        ],
+    );
+    let mut cached = edit(
+        event("a", Some("1")),
+        &[("/detail-type", json!("ECR Pull Through Cache Action"))],
+    );
+    let detail = cached["detail"].as_object_mut().unwrap();
+    detail.remove("action-type");
+    detail.remove("result");
+    detail.insert("sync-status".to_owned(), json!("SUCCESS"));
+    let failed = [
+        edit(
+            event("a", Some("1")),
+            &[("/detail/result", json!("FAILURE"))],
+        ),
+        edit(
+            event("a", Some("1")),
+            &[("/detail/action-type", json!("DELETE"))],
+        ),
+        edit(replicated.clone(), &[("/detail/result", json!("FAILED"))]),
+        edit(cached.clone(), &[("/detail/sync-status", json!("FAILURE"))]),
+    ];
+    let events = [
+        ("push", event("a", Some("1"))),
+        ("replication", replicated),
+        ("pull_through_cache", cached),
+    ];
+    for sources in [
+        "push",
+        "replication",
+        "pull_through_cache",
+        "push,replication",
+        "push,pull_through_cache,replication",
+    ] {
+        let scope = Scope {
+            sources: Sources::parse(sources).unwrap(),
+            ..scope("V2")
+        };
+        let text = pattern(&parse(&["a:*"]), &[], &scope);
+        let pattern: Json = serde_json::from_str(&text).unwrap();
+        for (source, event) in &events {
+            let want = sources.split(',').any(|it| it == *source);
+            assert_eq!(passes(&pattern, event), want, "{sources}: {source} {text}");
+        }
+        for event in &failed {
+            assert!(!passes(&pattern, event), "{sources}: {event} {text}");
+        }
     }
 }
 
@@ -171,8 +290,19 @@ fn everything_that_a_filter_matches_passes() {
         let filters: Vec<String> = (0..count)
             .map(|_| format!("{}:{}", dice.text(b"ab/*?", 4), dice.text(b"12-*?", 4)))
             .collect();
-        let parsed = parse(&filters);
-        let text = pattern(&parsed, &scope("V1"));
+        let excluded: Vec<String> = (0..dice.roll(4))
+            .map(|_| {
+                let repository = [dice.text(b"ab/*?", 3), "*".to_owned()];
+                let tag = [dice.text(b"12-*?", 3), "*".to_owned()];
+                format!("{}:{}", repository[dice.roll(2)], tag[dice.roll(2)])
+            })
+            .collect();
+        let (parsed, parsed_excluded) = (parse(&filters), parse(&excluded));
+        let text = pattern(&parsed, &parsed_excluded, &scope("V1"));
+        let selection = Selection::new(
+            Filters::from_iter(parsed),
+            Filters::from_iter(parsed_excluded),
+        );
         let pattern: Json = serde_json::from_str(&text).unwrap();
         for _ in 0..20 {
             let repository = dice.text(b"ab/", 4);
@@ -183,10 +313,15 @@ fn everything_that_a_filter_matches_passes() {
                 _ => Some(dice.text(b"12-", 4)),
             };
             let tag = tag.as_deref();
-            let wanted = any_matches(&parsed, &repository, tag.unwrap_or_default())
+            let wanted = selection
+                .decide(&repository, tag.unwrap_or_default())
+                .is_ok()
                 && !tag.is_some_and(|tag| tag.ends_with("-soci"));
             let passed = passes(&pattern, &event(&repository, tag));
-            assert!(passed || !wanted, "{filters:?} {repository}:{tag:?} {text}");
+            assert!(
+                passed || !wanted,
+                "{filters:?} without {excluded:?}: {repository}:{tag:?} {text}"
+            );
             matched += usize::from(wanted);
             dropped += usize::from(!passed);
         }
