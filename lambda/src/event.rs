@@ -133,6 +133,20 @@ impl PushEvent {
         })
     }
 
+    /// Returns an ID in the form of an event's, which is always the same for the same manifest.
+    pub fn id(&self) -> String {
+        let hex: Vec<char> = self.digest.chars().rev().take(32).collect();
+        let part = |from: usize, to: usize| -> String { hex.iter().take(to).skip(from).collect() };
+        [
+            part(0, 8),
+            part(8, 12),
+            part(12, 16),
+            part(16, 20),
+            part(20, 32),
+        ]
+        .join("-")
+    }
+
     /// Returns `repository:tag`; without a tag `repository@digest`.
     pub fn image(&self) -> String {
         match &self.tag {
@@ -318,6 +332,7 @@ mod tests {
     #[test]
     fn an_event_is_written_as_it_is_read() {
         let mut push = PushEvent::parse(&event().to_string()).unwrap();
+        assert_eq!(push.id(), "00000000-0000-0000-0000-000000000000");
         push.artifact_media_type = Some("application/vnd.oci.image.config.v1+json".to_owned());
         let id = "13cde686-328b-6117-af20-0e5566167482";
         let written = push.to_json(id, "2026-01-02T03:04:05Z");

@@ -2,9 +2,9 @@
 
 use soci::{MemoryBudget, Options, Version};
 
+use crate::ecr;
 use crate::environment::{
-    ECR_ENDPOINT, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES, SPAN_SIZE, TAG_UNINDEXED,
-    ZTOC_TABLE,
+    MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES, SPAN_SIZE, TAG_UNINDEXED, ZTOC_TABLE,
 };
 use crate::limits::{DEFAULT_MIN_LAYER_SIZE, DEFAULT_SPAN_SIZE, MAX_SPAN_SIZE, MIN_SPAN_SIZE};
 use crate::scope::{IndexVersion, Scope};
@@ -63,8 +63,6 @@ impl Config {
         let ztoc_table = table.parse_or(None, "the name of a DynamoDB table", |name| {
             ztoc_table::is_name(name).then(|| Some(name.to_owned()))
         })?;
-        let endpoint = Variable::read(lookup, ECR_ENDPOINT);
-        let want = "an https URL, such as \"https://api.ecr.eu-west-1.amazonaws.com\"";
         Ok(Self {
             options,
             scope: Scope {
@@ -73,7 +71,7 @@ impl Config {
             },
             tag_unindexed,
             ztoc_table,
-            ecr_endpoint: endpoint.parse_or(None, want, |url| ecr_endpoint(url).map(Some))?,
+            ecr_endpoint: ecr::endpoint(lookup)?,
         })
     }
 }
@@ -83,23 +81,12 @@ fn concurrency(memory: u64) -> usize {
     (memory / MEMORY_PER_LAYER).clamp(1, MAX_CONCURRENCY) as usize
 }
 
-/// Completes an endpoint: the reference solution accepts a bare host too.
-fn ecr_endpoint(text: &str) -> Option<String> {
-    let url = if text.contains("://") {
-        text.to_owned()
-    } else {
-        format!("https://{text}")
-    };
-    let parsed: url::Url = url.parse().ok()?;
-    (parsed.scheme() == "https" || super::registry::is_loopback(&parsed)).then_some(url)
-}
-
 #[cfg(test)]
 mod tests {
     use soci::oci::media_type;
 
     use super::*;
-    use crate::environment::INDEX_VERSION;
+    use crate::environment::{ECR_ENDPOINT, INDEX_VERSION};
 
     fn config(variables: &[(&str, &str)]) -> Result<Config, InvalidVariable> {
         let lookup = |name: &str| {

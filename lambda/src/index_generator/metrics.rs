@@ -1,25 +1,16 @@
-//! Metrics in CloudWatch's embedded metric format: a line of the log that CloudWatch reads
-//! numbers from, without a request.
-//!
-//! Lambda drops lines below the function's log level, and takes a line without a valid level or
-//! timestamp for `INFO`. So that metrics survive every log level, their line has the least severe
-//! level that passes.
+//! The numbers of one invocation.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use serde_json::{Value, json};
 use soci::Report;
 
 use super::progress::{LayerProgress, ztoc_bytes};
-use crate::log;
+use crate::metrics::{About, Metric};
 use crate::runtime::Invocation;
-
-const NAMESPACE: &str = "SociIndexBuilder";
 
 /// The numbers of one invocation.
 pub(super) struct Metrics {
-    function: String,
-    request_id: String,
+    about: About,
     /// Indexed, skipped, failed, continued.
     images: [u64; 4],
     bytes: u64,
@@ -36,8 +27,7 @@ impl Metrics {
         duration: Duration,
     ) -> Self {
         Self {
-            function: invocation.function().to_owned(),
-            request_id: invocation.request_id().to_owned(),
+            about: About::new(invocation),
             images: [0; 4],
             bytes: progress.bytes(),
             reused: progress.reused(),
@@ -69,67 +59,50 @@ impl Metrics {
 
     /// Writes the line, whatever the log level.
     pub(super) fn write(&self) {
-        log::write(&self.line(log::surviving_level(), SystemTime::now()));
+        self.about.write(&self.all());
     }
 
-    fn line(&self, level: &str, now: SystemTime) -> Value {
-        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).ok();
-        let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
+    fn all(&self) -> [Metric; 9] {
         let [indexed, skipped, failed, continued] = self.images;
         let (reused, reused_bytes) = self.reused;
-        json!({
-            "_aws": {
-                "Timestamp": milliseconds(since),
-                "CloudWatchMetrics": [{
-                    "Namespace": NAMESPACE,
-                    "Dimensions": [["FunctionName"]],
-                    "Metrics": [
-                        metric("ImagesIndexed", "Count"),
-                        metric("ImagesSkipped", "Count"),
-                        metric("ImagesFailed", "Count"),
-                        metric("ImagesContinued", "Count"),
-                        metric("LayerBytes", "Bytes"),
-                        metric("ReusedLayers", "Count"),
-                        metric("ReusedBytes", "Bytes"),
-                        metric("ZtocBytes", "Bytes"),
-                        metric("Duration", "Milliseconds"),
-                    ],
-                }],
-            },
-            "FunctionName": self.function,
-            "ImagesIndexed": indexed,
-            "ImagesSkipped": skipped,
-            "ImagesFailed": failed,
-            "ImagesContinued": continued,
-            "LayerBytes": self.bytes,
-            "ReusedLayers": reused,
-            "ReusedBytes": reused_bytes,
-            "ZtocBytes": self.ztoc_bytes,
-            "Duration": milliseconds(self.duration),
-            "level": level,
-            "timestamp": log::timestamp(now),
-            "requestId": self.request_id,
-        })
+        let duration = u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX);
+        [
+            Metric::count("ImagesIndexed", indexed),
+            Metric::count("ImagesSkipped", skipped),
+            Metric::count("ImagesFailed", failed),
+            Metric::count("ImagesContinued", continued),
+            Metric::bytes("LayerBytes", self.bytes),
+            Metric::count("ReusedLayers", reused),
+            Metric::bytes("ReusedBytes", reused_bytes),
+            Metric::bytes("ZtocBytes", self.ztoc_bytes),
+            Metric::milliseconds("Duration", duration),
+        ]
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn every_metric_has_a_value() {
         let metrics = Metrics {
-            function: "soci-generator".to_owned(),
-            request_id: "1".to_owned(),
+            about: About {
+                function: "soci-generator".to_owned(),
+                request_id: "1".to_owned(),
+            },
             images: [0; 4],
             bytes: 7,
             reused: (1, 2),
             ztoc_bytes: 0,
             duration: Duration::from_millis(1500),
         };
-        let line = metrics.skipped().line("WARN", UNIX_EPOCH);
+        let metrics = metrics.skipped();
+        let line = metrics.about.line(&metrics.all(), "WARN", UNIX_EPOCH);
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         for metric in directive["Metrics"].as_array().unwrap() {
             let name = metric["Name"].as_str().unwrap();

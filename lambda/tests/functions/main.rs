@@ -12,4 +12,5 @@ mod races;
 mod reuse;
 mod scenario;
 mod start;
+mod sweep;
 mod tags;
