@@ -51,7 +51,6 @@ pub(crate) struct Aws {
     events: OnceCell<aws_sdk_eventbridge::Client>,
     logs: OnceCell<aws_sdk_cloudwatchlogs::Client>,
     dynamodb: OnceCell<aws_sdk_dynamodb::Client>,
-    ecr: OnceCell<aws_sdk_ecr::Client>,
 }
 
 /// Returns the client of one service, created on first use.
@@ -105,7 +104,6 @@ impl Aws {
             events: OnceCell::new(),
             logs: OnceCell::new(),
             dynamodb: OnceCell::new(),
-            ecr: OnceCell::new(),
         })
     }
 
@@ -270,10 +268,6 @@ impl Aws {
 
     pub(crate) async fn dynamodb(&self) -> Result<aws_sdk_dynamodb::Client, Diagnostic> {
         client!(aws_sdk_dynamodb, self.dynamodb, self, "dynamodb")
-    }
-
-    pub(crate) async fn ecr(&self) -> Result<aws_sdk_ecr::Client, Diagnostic> {
-        client!(aws_sdk_ecr, self.ecr, self, "ecr")
     }
 
     /// Opens Amazon ECR in the region of a registry.
