@@ -48,6 +48,14 @@ locals {
       statistic   = "Sum"
       threshold   = 1
     }
+    sweep-failed = {
+      description = "A sweep could not look at everything: the log of the event filter says why."
+      namespace   = "SociIndexBuilder"
+      metric_name = "SweepFailed"
+      dimensions  = local.filter
+      statistic   = "Sum"
+      threshold   = 1
+    }
     filter-errors = {
       description = "The event filter could not pass images on."
       namespace   = "AWS/Lambda"

@@ -120,15 +120,20 @@ impl PushEvent {
         Ok(push)
     }
 
-    /// Writes the event as Amazon ECR emits it for a push, at `time` (RFC 3339) and with that `id`.
+    /// Writes the event as Amazon ECR emits it, at `time` (RFC 3339) and with that `id`.
     pub fn to_json(&self, id: &str, time: &str) -> Value {
         let mut detail = json!({
-            "result": RESULT,
             "repository-name": self.repository,
             "image-digest": self.digest,
-            "action-type": Source::Push.action(),
             "image-tag": self.tag.as_deref().unwrap_or_default(),
         });
+        match self.source.action() {
+            Some(action) => {
+                detail["result"] = RESULT.into();
+                detail["action-type"] = action.into();
+            }
+            None => detail["sync-status"] = RESULT.into(),
+        }
         for (field, value) in [
             ("manifest-media-type", &self.manifest_media_type),
             ("artifact-media-type", &self.artifact_media_type),
@@ -140,7 +145,7 @@ impl PushEvent {
         json!({
             "version": "0",
             "id": id,
-            "detail-type": Source::Push.detail_type(),
+            "detail-type": self.source.detail_type(),
             "source": SOURCE,
             "account": self.account,
             "time": time,
@@ -150,13 +155,31 @@ impl PushEvent {
         })
     }
 
+    /// Returns the digest; empty if it is not known.
+    pub fn digest(&self) -> &str {
+        self.digest.as_deref().unwrap_or_default()
+    }
+
+    /// Returns an ID in the form of an event's, which is always the same for the same manifest.
+    pub fn id(&self) -> String {
+        let hex: Vec<char> = self.digest().chars().rev().take(32).collect();
+        let part = |from: usize, to: usize| -> String { hex.iter().take(to).skip(from).collect() };
+        [
+            part(0, 8),
+            part(8, 12),
+            part(12, 16),
+            part(16, 20),
+            part(20, 32),
+        ]
+        .join("-")
+    }
+
     /// Returns `repository:tag`; without a tag `repository@digest`.
     pub fn image(&self) -> String {
         match &self.tag {
             Some(tag) => format!("{}:{tag}", self.repository),
             None => {
-                let digest = self.digest.as_deref().unwrap_or_default();
-                format!("{}@{digest}", self.repository)
+                format!("{}@{}", self.repository, self.digest())
             }
         }
     }
@@ -397,6 +420,7 @@ mod tests {
     #[test]
     fn an_event_is_written_as_it_is_read() {
         let mut push = PushEvent::parse(&event().to_string()).unwrap();
+        assert_eq!(push.id(), "00000000-0000-0000-0000-000000000000");
         push.artifact_media_type = Some("application/vnd.oci.image.config.v1+json".to_owned());
         let id = "13cde686-328b-6117-af20-0e5566167482";
         let written = push.to_json(id, "2026-01-02T03:04:05Z");

@@ -3,6 +3,13 @@
 //! It answers `{"statusCode": …, "body": …}`: 400 for an event that is no push, 200 for one that
 //! was passed on or skipped, with the reason in words. A failure to pass an event on is an error
 //! of the function, so that Lambda tries again.
+//!
+//! On a schedule, or when it is asked to, it [sweeps](sweep): it looks for images that no push told of.
+//! It does so because it knows the filters, and because a sweep must not wait for the images that
+//! are being indexed, nor they for it.
+
+mod config;
+mod sweep;
 
 use std::process::ExitCode;
 
@@ -10,15 +17,13 @@ use lambda_runtime::Diagnostic;
 use serde::Serialize;
 use tracing::Instrument as _;
 
-use crate::environment::{EXCLUDED_FILTERS, FILTERS, GENERATOR_ARN, SOURCES};
 use crate::event::PushEvent;
-use crate::filters::{Filters, Selection};
 use crate::invoke::{InvokeFailed, Invoker};
 use crate::log;
 use crate::runtime::{self, Invocation};
-use crate::scope::Scope;
-use crate::source::{Source, Sources};
-use crate::variables::{self, InvalidVariable, Lookup, Variable};
+use crate::variables::{self, InvalidVariable};
+use config::Config;
+use sweep::{Sweep, SweepFailed};
 
 /// Runs the function until Lambda ends it.
 pub fn run() -> ExitCode {
@@ -40,63 +45,6 @@ pub fn run() -> ExitCode {
     })
 }
 
-/// The function's settings, from its environment.
-#[derive(Debug)]
-struct Config {
-    selection: Selection,
-    generator: String,
-    scope: Scope,
-}
-
-impl Config {
-    fn read(lookup: Lookup<'_>) -> Result<Self, InvalidVariable> {
-        let filters = Variable::read(lookup, FILTERS);
-        let excluded = Variable::read(lookup, EXCLUDED_FILTERS);
-        let want = "filters such as \"shop/*:*\", separated by commas";
-        let excluded = excluded.parse_or(Filters::default(), want, Filters::parse)?;
-        let generator = Variable::read(lookup, GENERATOR_ARN);
-        Ok(Self {
-            selection: match Filters::parse(filters.value().unwrap_or_default()) {
-                Some(parsed) => Selection::new(parsed, excluded),
-                None => return Err(filters.refuse(want)),
-            },
-            generator: match generator.value().filter(|arn| is_function_arn(arn)) {
-                Some(arn) => arn.to_owned(),
-                None => return Err(generator.refuse("the ARN of the index generator")),
-            },
-            scope: Scope {
-                sources: Variable::read(lookup, SOURCES).parse_or(
-                    Sources::default(),
-                    format!("any of {}, separated by commas", Source::NAMES.join(", ")),
-                    Sources::parse,
-                )?,
-                version: variables::index_version(lookup)?,
-                suffix: variables::tag_suffix(lookup)?,
-            },
-        })
-    }
-
-    /// Warns of filters that are looser than the grammar.
-    fn warn(&self) {
-        for error in self.selection.loose() {
-            tracing::warn!("{error}; it is matched against the whole of repository:tag");
-        }
-    }
-}
-
-/// `arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME`, perhaps with a version or an alias.
-fn is_function_arn(text: &str) -> bool {
-    let parts: Vec<&str> = text.split(':').collect();
-    let name = |part: &str| {
-        let sound = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'$');
-        (1..=140).contains(&part.len()) && part.bytes().all(sound)
-    };
-    matches!(
-        parts[..],
-        ["arn", _, "lambda", _, _, "function", _] | ["arn", _, "lambda", _, _, "function", _, _]
-    ) && parts.into_iter().all(name)
-}
-
 /// The function's answer.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -112,6 +60,8 @@ enum Error {
     Configuration(#[from] InvalidVariable),
     #[error(transparent)]
     Invoke(#[from] InvokeFailed),
+    #[error(transparent)]
+    Sweep(#[from] SweepFailed),
 }
 
 impl From<Error> for Diagnostic {
@@ -119,6 +69,8 @@ impl From<Error> for Diagnostic {
         let kind = match error {
             Error::Configuration(_) => "InvalidConfiguration",
             Error::Invoke(_) => "InvokeFailed",
+            Error::Sweep(SweepFailed::GoOn(_)) => "InvokeFailed",
+            Error::Sweep(_) => "SweepFailed",
         };
         Self {
             error_type: kind.to_owned(),
@@ -148,6 +100,14 @@ impl EventFilter {
     async fn answer(&self, invocation: &Invocation) -> Result<Answer, Error> {
         let config = self.config.as_ref().map_err(Clone::clone)?;
         let answer = |status_code, body| Answer { status_code, body };
+        match sweep::requested(&invocation.payload) {
+            Some(Ok(from)) => {
+                let sweep = Sweep::new(config, &self.invoker, invocation).await?;
+                return Ok(answer(200, sweep.run(&from, invocation).await?));
+            }
+            Some(Err(error)) => return Ok(answer(400, error.to_string())),
+            None => {}
+        }
         let push = match PushEvent::parse(&invocation.payload) {
             Ok(push) => push,
             Err(error) => return Ok(answer(400, error.to_string())),
@@ -167,6 +127,3 @@ impl EventFilter {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -13,7 +13,7 @@ use std::str::FromStr;
 
 use wildmatch::WildMatch;
 
-use crate::grammar::{MAX_REPOSITORY, MAX_TAG, is_repository_char, is_tag_char};
+use crate::grammar::{MAX_REPOSITORY, MAX_TAG, is_repository, is_repository_char, is_tag_char};
 
 /// A filter such as `shop/*:v?.*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -224,6 +224,28 @@ impl Filters {
             .filter_map(|listed| listed.filter.as_ref().err())
     }
 
+    /// Whether an image of the repository may match: one with the filter's own tag does, as a
+    /// wildcard matches itself.
+    pub fn may_match(&self, repository: &str) -> bool {
+        self.0.iter().any(|listed| match &listed.filter {
+            Ok(filter) => filter.matches(repository, filter.tag()),
+            Err(_) => true,
+        })
+    }
+
+    /// Returns the repositories that the filters name, sorted; `None` if one of them has a wildcard in
+    /// its repository.
+    pub fn exact_repositories(&self) -> Option<Vec<String>> {
+        let exact = |listed: &Listed| {
+            let repository = listed.filter.as_ref().ok()?.repository();
+            is_repository(repository).then(|| repository.to_owned())
+        };
+        let mut names: Vec<String> = self.0.iter().map(exact).collect::<Option<_>>()?;
+        names.sort_unstable();
+        names.dedup();
+        Some(names)
+    }
+
     /// Returns the first filter that matches the whole of `repository:tag`.
     pub fn find(&self, repository: &str, tag: &str) -> Option<&str> {
         let matches = |listed: &&Listed| match &listed.filter {
@@ -238,6 +260,11 @@ impl Selection {
     /// Returns the images that a filter matches and no exclusion.
     pub fn new(filters: Filters, excluded: Filters) -> Self {
         Self { filters, excluded }
+    }
+
+    /// Returns the filters without the exclusions.
+    pub fn filters(&self) -> &Filters {
+        &self.filters
     }
 
     /// Decides on the image `repository:tag`. Returns the filter that matches.
@@ -396,6 +423,24 @@ mod tests {
         assert_eq!(Filters::parse(","), None);
         let filters = Filters::parse("*,a:*").unwrap();
         assert_eq!(filters.loose().count(), 1);
+        assert!(filters.may_match("b"));
         assert_eq!(Filters::parse(&join(&["*", "a:*"])), Some(filters));
+    }
+
+    #[test]
+    fn repositories_may_match() {
+        for (list, repository, may_match, exact) in [
+            ("shop/*:1.*", "shop/web", true, None),
+            ("shop/*:1.*", "tools", false, None),
+            ("web:1,base:*,web:2", "web", true, Some(vec!["base", "web"])),
+            ("web:1,base:*", "we", false, Some(vec!["base", "web"])),
+            ("web:1,*", "we", true, None),
+        ] {
+            let filters = Filters::parse(list).unwrap();
+            assert_eq!(filters.may_match(repository), may_match, "{list}");
+            let exact: Option<Vec<String>> =
+                exact.map(|names| names.into_iter().map(str::to_owned).collect());
+            assert_eq!(filters.exact_repositories(), exact, "{list}");
+        }
     }
 }

@@ -47,6 +47,7 @@ use lambda_runtime::Diagnostic;
 use tokio::sync::OnceCell;
 use tracing::Instrument as _;
 
+use crate::ecr;
 use crate::event::PushEvent;
 use crate::invoke::Invoker;
 use crate::log;
@@ -263,12 +264,8 @@ impl IndexGenerator {
         push: &PushEvent,
     ) -> Result<soci::RegistryImage, Error> {
         let ecr = self.ecr.get_or_init(|| async {
-            let shared = runtime::aws_config().await;
-            let mut ecr = aws_sdk_ecr::config::Builder::from(shared);
-            if let Some(endpoint) = &config.ecr_endpoint {
-                ecr.set_endpoint_url(Some(endpoint.clone()));
-            }
-            aws_sdk_ecr::Client::from_conf(ecr.build())
+            let settings = ecr::settings(config.ecr_endpoint.as_deref()).await;
+            aws_sdk_ecr::Client::from_conf(settings.build())
         });
         let answer = ecr.await.get_authorization_token().send().await;
         let answer = answer.map_err(|error| Error::Authorization(runtime::aws_error(&error)))?;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! push ─► EventBridge rule ─► event filter ─► index generator ─► Amazon ECR
+//!                 schedule ─► ▲    (sweep: what no push reached)
 //! ```
 //!
 //! The event filter decides by `repository:tag` [filters]; the index generator builds with the
@@ -10,8 +11,8 @@
 //! Without its features the crate holds only what the functions and the provider must agree on:
 //! the [event], the [ways](source) in which images come, whether one [concerns a builder](scope),
 //! [filters], the [tag suffix](tag_suffix),
-//! [limits], the form of the [table of zTOCs](ztoc_table), the [event](completion) that reports the end,
-//! and the names of [environment] variables.
+//! [limits], what [asks for a sweep](sweep_request), the form of the [table of zTOCs](ztoc_table), the
+//! [event](completion) that reports the end, and the names of [environment] variables.
 
 #[cfg(feature = "bundle")]
 pub mod bundle;
@@ -23,9 +24,12 @@ pub mod grammar;
 pub mod limits;
 pub mod scope;
 pub mod source;
+pub mod sweep_request;
 pub mod tag_suffix;
 pub mod ztoc_table;
 
+#[cfg(feature = "functions")]
+mod ecr;
 #[cfg(feature = "functions")]
 pub mod event_filter;
 #[cfg(feature = "functions")]
@@ -34,6 +38,8 @@ pub mod index_generator;
 mod invoke;
 #[cfg(feature = "functions")]
 mod log;
+#[cfg(feature = "functions")]
+mod metrics;
 #[cfg(feature = "functions")]
 mod runtime;
 #[cfg(feature = "functions")]

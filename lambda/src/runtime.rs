@@ -79,9 +79,18 @@ impl Invocation {
 
     /// Returns the function's own account, from its ARN.
     pub(crate) fn account(&self) -> Option<&str> {
-        let mut parts = self.context.invoked_function_arn.split(':');
-        let (arn, account) = (parts.next(), parts.nth(3));
-        account.filter(|_| arn == Some("arn"))
+        self.part_of_arn(4)
+    }
+
+    /// Returns the function's own region, from its ARN.
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.part_of_arn(3)
+    }
+
+    fn part_of_arn(&self, number: usize) -> Option<&str> {
+        let arn = &self.context.invoked_function_arn;
+        let part = arn.split(':').nth(number);
+        part.filter(|part| arn.starts_with("arn:") && !part.is_empty())
     }
 
     /// Returns the time until Lambda ends it.

@@ -16,6 +16,7 @@ Additions to ministack, all of them behaviour of AWS:
   for its turn where ministack would count it as failed;
 - the registry serves ranges of blobs and the referrers of a manifest;
 - deleting a tag keeps the image, unless it is the last tag;
+- images are listed with tags or without, and named as they were asked for;
 - the authorisation token names the registry where it was asked for, which may be a proxy's address;
 - a request that the model of its service does not allow is refused (models.py).
 """
@@ -99,6 +100,7 @@ class Registry:
                 "_v2_put_manifest",
                 "_put_image",
                 "_batch_delete_image",
+                "_batch_get_image",
                 "_describe_images",
                 "handle_registry_request",
             )
@@ -106,6 +108,7 @@ class Registry:
         ecr._v2_put_manifest = self.put_manifest
         ecr._put_image = self.put_image
         ecr._batch_delete_image = self.batch_delete_image
+        ecr._batch_get_image = self.batch_get_image
         ecr._describe_images = self.describe_images
         ecr._list_images = self.list_images
         ecr._get_authorization_token = self.authorization_token
@@ -182,11 +185,32 @@ class Registry:
                 self.ecr._manifest_blobs.get(name, {}).pop(found["imageDigest"], None)
         return self.plain["_batch_delete_image"](data)
 
+    def batch_get_image(self, data):
+        """Names each image as it was asked for: by its digest alone, or by that tag of several."""
+        answer = self.plain["_batch_get_image"](data)
+        if answer[0] != 200:
+            return answer
+        body, name = json.loads(answer[2]), data["repositoryName"]
+        found = iter(body["images"])
+        for wanted in data["imageIds"]:
+            image = self.ecr._find_image(name, wanted)
+            if image is not None:
+                identifier = {"imageDigest": image["imageDigest"]}
+                if wanted.get("imageTag"):
+                    identifier["imageTag"] = wanted["imageTag"]
+                next(found)["imageId"] = identifier
+        return self.ecr.json_response(body)
+
     def describe_images(self, data):
         answer = self.plain["_describe_images"](data)
         if answer[0] != 200:
             return answer
         body = json.loads(answer[2])
+        status = (data.get("filter") or {}).get("tagStatus", "ANY")
+        if status != "ANY":
+            tagged = status == "TAGGED"
+            details = body["imageDetails"]
+            body["imageDetails"] = [each for each in details if bool(each["imageTags"]) == tagged]
         for detail in body["imageDetails"]:
             image = self.image(data["repositoryName"], detail["imageDigest"])
             detail.pop("artifactMediaType", None)

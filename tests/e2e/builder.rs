@@ -20,6 +20,7 @@ mod requests;
 mod reuse;
 mod second;
 mod sharing;
+mod sweep;
 mod tags;
 mod upgrade;
 

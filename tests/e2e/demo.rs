@@ -47,9 +47,11 @@ fn runs_to_completion_and_leaves_nothing() -> Result<()> {
     let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
     result.with_context(|| lines.join("\n"))?;
     for wanted in [
-        "[ 1/14]",
-        "[14/14]",
+        "[ 1/16]",
+        "[16/16]",
         "the large layer was not read again",
+        "1 handed on, 0 failed",
+        "shop/web:1.6-soci is ready",
         "| Apply complete!",
         "| Destroy complete!",
         "identical to the original",

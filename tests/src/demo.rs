@@ -1,7 +1,7 @@
 //! The demo: a local AWS, the real terraform, and real images built from files of this machine.
 //!
 //! Every image that is pushed to a matching repository is indexed by the functions; then one of its
-//! files is read back through the index.
+//! files is read back through the index. An image whose event is lost is found by a sweep.
 
 mod images;
 mod index;
@@ -18,7 +18,7 @@ use crate::process::Sink;
 use progress::Progress;
 use steps::Demo;
 
-const STEPS: usize = 14;
+const STEPS: usize = 16;
 
 /// Options of the demo.
 #[derive(Clone, Debug)]
@@ -42,6 +42,8 @@ pub fn run(
     demo.push(&mut progress)?;
     demo.inspect(runtime, &mut progress)?;
     demo.push_next(&mut progress)?;
+    demo.lose_event(&mut progress)?;
+    demo.sweep(&mut progress)?;
     demo.plan(&mut progress)?;
     if settings.keep {
         keep::until_interrupted(&demo, print)?;

@@ -22,6 +22,7 @@ resource "soci_index_builder" "this" {
   excluded_image_tag_filters   = local.excluded
   index_version                = var.index_version
   index_existing               = var.index_existing
+  sweep_schedule               = var.sweep_schedule
   permissions_boundary         = var.permissions_boundary
   tags                         = var.tags
 

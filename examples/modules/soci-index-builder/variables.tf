@@ -61,6 +61,13 @@ variable "index_existing" {
   default     = false
 }
 
+variable "sweep_schedule" {
+  description = "When images without an index are looked for: rate(...) or cron(...); \"\" for never."
+  type        = string
+  default     = "rate(1 day)"
+  nullable    = false
+}
+
 variable "permissions_boundary" {
   description = "ARN of the permissions boundary of both roles, where the account demands one."
   type        = string

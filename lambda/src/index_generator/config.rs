@@ -3,9 +3,10 @@
 use soci::{MemoryBudget, Options, Version};
 
 use crate::completion::is_bus_name;
+use crate::ecr;
 use crate::environment::{
-    COMPLETION_EVENT_BUS, ECR_ENDPOINT, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES,
-    OPTIMIZATIONS, PLATFORMS, PREFETCH_FILES, SPAN_SIZE, TAG_UNINDEXED, ZTOC_TABLE,
+    COMPLETION_EVENT_BUS, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES, OPTIMIZATIONS,
+    PLATFORMS, PREFETCH_FILES, SPAN_SIZE, TAG_UNINDEXED, ZTOC_TABLE,
 };
 use crate::limits::{
     DEFAULT_MIN_LAYER_SIZE, DEFAULT_SPAN_SIZE, MAX_PREFETCH_FILES, MAX_SPAN_SIZE, MIN_SPAN_SIZE,
@@ -90,8 +91,6 @@ impl Config {
         let completion_bus = bus.parse_or(None, "the name of an event bus", |name| {
             is_bus_name(name).then(|| Some(name.to_owned()))
         })?;
-        let endpoint = Variable::read(lookup, ECR_ENDPOINT);
-        let want = "an https URL, such as \"https://api.ecr.eu-west-1.amazonaws.com\"";
         Ok(Self {
             options,
             scope: Scope {
@@ -103,7 +102,7 @@ impl Config {
             tag_unindexed,
             ztoc_table,
             completion_bus,
-            ecr_endpoint: endpoint.parse_or(None, want, |url| ecr_endpoint(url).map(Some))?,
+            ecr_endpoint: ecr::endpoint(lookup)?,
         })
     }
 }
@@ -113,23 +112,12 @@ fn concurrency(memory: u64) -> usize {
     (memory / MEMORY_PER_LAYER).clamp(1, MAX_CONCURRENCY) as usize
 }
 
-/// Completes an endpoint: the reference solution accepts a bare host too.
-fn ecr_endpoint(text: &str) -> Option<String> {
-    let url = if text.contains("://") {
-        text.to_owned()
-    } else {
-        format!("https://{text}")
-    };
-    let parsed: url::Url = url.parse().ok()?;
-    (parsed.scheme() == "https" || super::registry::is_loopback(&parsed)).then_some(url)
-}
-
 #[cfg(test)]
 mod tests {
     use soci::oci::media_type;
 
     use super::*;
-    use crate::environment::INDEX_VERSION;
+    use crate::environment::{ECR_ENDPOINT, INDEX_VERSION};
 
     fn config(variables: &[(&str, &str)]) -> Result<Config, InvalidVariable> {
         let lookup = |name: &str| {

@@ -1,25 +1,16 @@
-//! Metrics in CloudWatch's embedded metric format: a line of the log that CloudWatch reads
-//! numbers from, without a request.
-//!
-//! Lambda drops lines below the function's log level, and takes a line without a valid level or
-//! timestamp for `INFO`. So that metrics survive every log level, their line has the least severe
-//! level that passes.
+//! The numbers of one invocation.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use serde_json::{Value, json};
 use soci::Report;
 
 use super::progress::{LayerProgress, ztoc_bytes};
-use crate::log;
+use crate::metrics::{About, Metric};
 use crate::runtime::Invocation;
-
-const NAMESPACE: &str = "SociIndexBuilder";
 
 /// The numbers of one invocation.
 pub(super) struct Metrics {
-    function: String,
-    request_id: String,
+    about: About,
     /// Indexed, skipped, failed, continued.
     images: [u64; 4],
     bytes: u64,
@@ -38,8 +29,7 @@ impl Metrics {
         duration: Duration,
     ) -> Self {
         Self {
-            function: invocation.function().to_owned(),
-            request_id: invocation.request_id().to_owned(),
+            about: About::new(invocation),
             images: [0; 4],
             bytes: progress.bytes(),
             reused: progress.reused(),
@@ -78,84 +68,46 @@ impl Metrics {
 
     /// Writes the line, whatever the log level.
     pub(super) fn write(&self) {
-        log::write(&self.line(log::surviving_level(), SystemTime::now()));
+        self.about.write(&self.all());
     }
 
-    fn line(&self, level: &str, now: SystemTime) -> Value {
-        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).ok();
-        let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
+    fn all(&self) -> Vec<Metric> {
         let [indexed, skipped, failed, continued] = self.images;
         let (reused, reused_bytes) = self.reused;
-        let mut metrics = vec![
-            metric("ImagesIndexed", "Count"),
-            metric("ImagesSkipped", "Count"),
-            metric("ImagesFailed", "Count"),
-            metric("ImagesContinued", "Count"),
-            metric("LayerBytes", "Bytes"),
-            metric("ReusedLayers", "Count"),
-            metric("ReusedBytes", "Bytes"),
-            metric("ZtocBytes", "Bytes"),
-            metric("Duration", "Milliseconds"),
+        let duration = u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX);
+        let mut all = vec![
+            Metric::count("ImagesIndexed", indexed),
+            Metric::count("ImagesSkipped", skipped),
+            Metric::count("ImagesFailed", failed),
+            Metric::count("ImagesContinued", continued),
+            Metric::bytes("LayerBytes", self.bytes),
+            Metric::count("ReusedLayers", reused),
+            Metric::bytes("ReusedBytes", reused_bytes),
+            Metric::bytes("ZtocBytes", self.ztoc_bytes),
+            Metric::milliseconds("Duration", duration),
         ];
         // CloudWatch bills every metric.
-        metrics.extend(
-            self.unreported
-                .map(|_| metric("CompletionEventsFailed", "Count")),
-        );
-        let mut line = json!({
-            "_aws": {
-                "Timestamp": milliseconds(since),
-                "CloudWatchMetrics": [{
-                    "Namespace": NAMESPACE,
-                    "Dimensions": [["FunctionName"]],
-                    "Metrics": metrics,
-                }],
-            },
-            "FunctionName": self.function,
-            "ImagesIndexed": indexed,
-            "ImagesSkipped": skipped,
-            "ImagesFailed": failed,
-            "ImagesContinued": continued,
-            "LayerBytes": self.bytes,
-            "ReusedLayers": reused,
-            "ReusedBytes": reused_bytes,
-            "ZtocBytes": self.ztoc_bytes,
-            "Duration": milliseconds(self.duration),
-            "level": level,
-            "timestamp": log::timestamp(now),
-            "requestId": self.request_id,
-        });
-        if let Some(events) = self.unreported {
-            line["CompletionEventsFailed"] = events.into();
-        }
-        line
+        let unreported = self.unreported;
+        all.extend(unreported.map(|events| Metric::count("CompletionEventsFailed", events)));
+        all
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::UNIX_EPOCH;
 
-    const GUIDE: &str = include_str!(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../docs/guides/monitoring.md"
-    ));
-    const EXAMPLES: [&str; 2] = [
-        include_str!(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../examples/monitoring/main.tf"
-        )),
-        include_str!(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../examples/monitoring/dashboard.json"
-        )),
-    ];
+    use serde_json::json;
+
+    use super::*;
+    use crate::metrics::guide;
 
     fn metrics() -> Metrics {
         Metrics {
-            function: "soci-generator".to_owned(),
-            request_id: "1".to_owned(),
+            about: About {
+                function: "soci-generator".to_owned(),
+                request_id: "1".to_owned(),
+            },
             images: [0; 4],
             bytes: 7,
             reused: (1, 2),
@@ -166,44 +118,14 @@ mod tests {
     }
 
     #[test]
-    fn the_guide_has_every_metric_and_no_other() {
-        let line = metrics().line("INFO", UNIX_EPOCH);
-        let directive = &line["_aws"]["CloudWatchMetrics"][0];
-        let rows = directive["Metrics"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|metric| {
-                let text = |field: &str| metric[field].as_str().unwrap();
-                format!("| `{}` | {} |", text("Name"), text("Unit"))
-            });
-        let rows: Vec<String> = rows.collect();
-        let table = GUIDE.lines().filter(|line| line.ends_with(" |"));
-        let table = table.filter(|line| line.starts_with("| `") && !line.starts_with("| `AWS/"));
-        let table: Vec<&str> = table.collect();
-        assert_eq!(table.len(), rows.len());
-        for (line, row) in table.iter().zip(&rows) {
-            assert!(line.starts_with(row), "{line}; want {row}");
-        }
-        assert!(GUIDE.contains(&format!("namespace `{NAMESPACE}`")));
-        // Each is in the dashboard or in an alarm, but for what its bytes show as well.
-        for row in rows.iter().filter(|row| !row.contains("ReusedLayers")) {
-            let name = row.split('`').nth(1).unwrap();
-            let shown = EXAMPLES
-                .iter()
-                .any(|it| it.contains(&format!("\"{name}\"")));
-            assert!(shown, "{name} is in no example");
-        }
-        assert!(
-            EXAMPLES
-                .iter()
-                .all(|it| it.contains(&format!("\"{NAMESPACE}\"")))
-        );
+    fn the_guide_has_every_metric() {
+        guide::check("## Metrics of the index generator", &metrics().all());
     }
 
     #[test]
     fn every_metric_has_a_value() {
-        let line = metrics().skipped().line("WARN", UNIX_EPOCH);
+        let metrics = metrics().skipped();
+        let line = metrics.about.line(&metrics.all(), "WARN", UNIX_EPOCH);
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         for metric in directive["Metrics"].as_array().unwrap() {
             let name = metric["Name"].as_str().unwrap();

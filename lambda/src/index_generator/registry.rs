@@ -3,15 +3,14 @@
 //! Amazon ECR gives both in one answer: the token, and the endpoint that it is for. An event must
 //! not decide where a token goes.
 
-use std::net::IpAddr;
-
 use aws_sdk_ecr::operation::get_authorization_token::GetAuthorizationTokenOutput;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use soci::{Credentials, ImageReference};
-use url::{Host, Url};
+use url::Url;
 
 use super::error::Error;
+use crate::ecr::is_loopback;
 use crate::event::PushEvent;
 
 /// An authorization token of Amazon ECR.
@@ -95,16 +94,6 @@ fn host(endpoint: &str) -> Result<String, &'static str> {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
     })
-}
-
-/// Whether a URL is plain HTTP on the loopback: a local stand-in for AWS.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    let local = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-        _ => false,
-    };
-    url.scheme() == "http" && local
 }
 
 /// Returns account and region of an Amazon ECR registry: `ACCOUNT.dkr.ecr.REGION.…`, with `-fips` or

@@ -141,8 +141,11 @@ impl Function {
 
     /// Returns the only line of metrics so far.
     pub(crate) fn metrics(&self) -> Result<Value> {
-        let mut found = self.log()?;
-        found.retain(|line| line["_aws"].is_object());
+        let mut found = wait::until("a line of metrics", wait::SOON, || {
+            let mut found = self.log()?;
+            found.retain(|line| line["_aws"].is_object());
+            Ok((!found.is_empty()).then_some(found))
+        })?;
         ensure!(found.len() == 1, "{} lines of metrics", found.len());
         found.pop().context("no metrics")
     }

@@ -14,4 +14,5 @@ mod races;
 mod reuse;
 mod scenario;
 mod start;
+mod sweep;
 mod tags;

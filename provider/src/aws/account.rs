@@ -305,13 +305,6 @@ impl Aws {
         client!(aws_sdk_dynamodb, self, region, "dynamodb")
     }
 
-    pub(crate) async fn ecr(
-        &self,
-        region: Option<&str>,
-    ) -> Result<aws_sdk_ecr::Client, Diagnostic> {
-        client!(aws_sdk_ecr, self, region, "ecr")
-    }
-
     /// Opens Amazon ECR in the region of a registry.
     pub(crate) async fn ecr_in(
         &self,

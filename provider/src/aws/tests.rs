@@ -69,7 +69,7 @@ async fn the_check_of_the_credentials_can_be_left_out() {
     let fake = FakeAws::start().expect("starts");
     let aws = aws(&fake, [("skip_credentials_validation", true.into())]);
     aws.logs(None).await.expect("a client");
-    aws.ecr(None).await.expect("a client");
+    aws.events(None).await.expect("a client");
     assert!(fake.calls().is_empty());
 }
 

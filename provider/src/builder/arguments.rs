@@ -14,7 +14,7 @@ mod types;
 
 use std::collections::BTreeSet;
 
-use lambda::filters::{Filter, Selection};
+use lambda::filters::Filter;
 use lambda::limits;
 use lambda::scope::{IndexVersion, Scope};
 use lambda::source::{self, Sources};
@@ -199,11 +199,23 @@ macro_rules! with_arguments {
             }),
         }
 
-        /// Whether to index images that were pushed before the builder existed: once after the
-        /// builder is created, and again when the filters, the exclusions, `index_version` or
-        /// `tag_suffix` change.
-        /// Images are passed to the index generator at two per second, so an apply takes about
-        /// eight minutes for a thousand tags. If an apply is interrupted, the next one continues.
+        /// Schedule of sweeps, as EventBridge writes it: `rate(1 day)`, or `cron(0 3 * * ? *)` in UTC. A
+        /// sweep looks through the repositories that the filters name, and has indexed what matches
+        /// and has no index, because the event of its push was lost or came while something was
+        /// broken. It costs some requests to Amazon ECR. `""` is no schedule.
+        sweep_schedule: String = "rate(1 day)".to_owned() => {
+            schema: |attribute| attribute.validate(checks::schedule()),
+            refresh: Aws(|seen| {
+                seen.parts.filter.function()?;
+                let rule = seen.parts.sweep.as_ref();
+                Some(rule.map_or("", |rule| rule.properties.schedule()).to_owned())
+            }),
+        }
+
+        /// Whether to index images that were pushed before the builder existed: a sweep starts once
+        /// after the builder is created, and again when the filters, the exclusions,
+        /// `index_version` or `tag_suffix` change. The apply does not wait for it: what it finds is in the logs and metrics of the
+        /// event filter.
         index_existing: bool = false => {
             schema: |attribute| attribute,
             refresh: Kept("it asks for a single action; `drift` shows what is left of it"),
@@ -414,7 +426,7 @@ macro_rules! with_arguments {
             refresh: Kept("the rule is looked up on it"),
         }
 
-        /// Tags of all parts: functions, roles, log groups, the rule and the table. They override the
+        /// Tags of all parts: functions, roles, log groups, rules and the table. They override the
         /// provider's `default_tags`. Each part also has the tag `soci-index-builder`, by which the
         /// builder recognizes its parts: its name, a slash, and a unique name of the resource.
         tags: Option<ConfiguredTags> = None => {
@@ -452,17 +464,19 @@ impl Arguments {
         parse_filters(&self.excluded_image_tag_filters)
     }
 
-    /// Returns which images filters and exclusions select.
-    pub(super) fn selection(&self) -> Selection {
-        Selection::new(
-            self.filters().into_iter().collect(),
-            self.excluded().into_iter().collect(),
-        )
-    }
-
     /// Returns which pushes are indexed, whatever the filters.
     pub(super) fn scope(&self) -> Scope {
         scope(&self.sources, &self.index_version, &self.tag_suffix)
+    }
+
+    /// Returns the schedule of sweeps, if there is one.
+    pub(super) fn schedule(&self) -> Option<&str> {
+        Some(&*self.sweep_schedule).filter(|schedule| !schedule.is_empty())
+    }
+
+    /// Whether the event filter sweeps, be it on a schedule or once.
+    pub(super) fn sweeps(&self) -> bool {
+        self.schedule().is_some() || self.index_existing
     }
 
     /// Returns the instruction set of the functions.

@@ -1,5 +1,7 @@
 //! Checks of single arguments, with messages that say what to write instead.
 
+mod schedule;
+
 use std::collections::BTreeMap;
 
 use lambda::completion::is_bus_name;
@@ -11,6 +13,7 @@ use tfplugin_sdk::{AttributePath, Diagnostic, Diagnostics, Value};
 use super::names::{MAX_NAME, OWNER_TAG, is_name_char};
 use super::tags::Tags;
 use crate::aws::tag_fault;
+pub(super) use schedule::schedule;
 
 /// Retention periods that CloudWatch Logs offers, in days; 0 keeps logs forever.
 const RETENTIONS: [i64; 23] = [

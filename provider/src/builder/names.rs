@@ -50,6 +50,12 @@ pub(super) fn rule(name: &str) -> String {
     name.to_owned()
 }
 
+/// Returns the name of the rule that starts sweeps. No builder can have it, so that it is no other
+/// builder's rule.
+pub(super) fn sweep_rule(name: &str) -> String {
+    format!("{name}.sweep")
+}
+
 impl Account {
     fn arn(&self, service: &str, resource: &str) -> String {
         let Self {
@@ -112,6 +118,7 @@ mod tests {
             assert!(role(&name, of, "xx-northeast-1-ab").len() <= 64);
             assert!(function(&name, of).len() <= 64);
         }
+        assert!(sweep_rule(&name).len() <= 64 && !is_valid(&sweep_rule("a")));
     }
 
     #[test]

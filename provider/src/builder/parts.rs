@@ -2,10 +2,11 @@
 
 use tfplugin_sdk::Diagnostic;
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, DEFAULT_BUS};
 use super::environment;
 use super::names;
 use super::network;
+use super::part::function::permission::{STATEMENT, SWEEP_STATEMENT};
 use super::part::function::{self, Function, Surroundings};
 use super::part::log_group::{self, LogGroup};
 use super::part::role::{self, Role};
@@ -23,6 +24,8 @@ pub(super) struct Parts {
     pub filter: FunctionUnit,
     pub generator: FunctionUnit,
     pub rule: Rule,
+    /// The rule that starts sweeps, whether there is to be one or not.
+    pub sweep: Rule,
     /// The table in which layers are remembered, if there is or was to be one.
     pub table: Option<Table>,
 }
@@ -40,6 +43,7 @@ pub(super) struct Desired {
     pub filter: DesiredUnit,
     pub generator: DesiredUnit,
     pub rule: rule::Properties,
+    pub sweep: Option<rule::Properties>,
     pub table: Option<table::Properties>,
     /// The tags of every part.
     pub tags: DesiredTags,
@@ -57,6 +61,7 @@ pub(super) struct Observed {
     pub filter: ObservedUnit,
     pub generator: ObservedUnit,
     pub rule: Option<part::Observed<Rule>>,
+    pub sweep: Option<part::Observed<Rule>>,
     pub table: Option<part::Observed<Table>>,
 }
 
@@ -71,7 +76,11 @@ impl Parts {
     /// Names the parts of a builder.
     pub(super) fn new(arguments: &Arguments, account: &Account) -> Self {
         let (name, bus) = (&*arguments.name, &*arguments.event_bus_name);
-        let rule = names::rule(name);
+        let rule = |bus: &str, name: String| Rule {
+            arn: account.rule_arn(bus, &name),
+            bus: bus.to_owned(),
+            name,
+        };
         let table = || {
             let name = names::table(name);
             let arn = account.table_arn(&name);
@@ -81,20 +90,19 @@ impl Parts {
             table: arguments.reuse_ztocs.then(table),
             filter: FunctionUnit::new(Which::EventFilter, name, account),
             generator: FunctionUnit::new(Which::IndexGenerator, name, account),
-            rule: Rule {
-                arn: account.rule_arn(bus, &rule),
-                name: rule,
-                bus: bus.to_owned(),
-            },
+            rule: rule(bus, names::rule(name)),
+            // EventBridge has schedules on this bus alone.
+            sweep: rule(DEFAULT_BUS, names::sweep_rule(name)),
         }
     }
 
     /// Observes all parts at once.
     pub(super) async fn observe(&self, session: &Session<'_>) -> Result<Observed, Diagnostic> {
-        let (generator, filter, rule, table) = tokio::try_join!(
+        let (generator, filter, rule, sweep, table) = tokio::try_join!(
             self.generator.observe(session),
             self.filter.observe(session),
             part::observe(session, &self.rule),
+            part::observe(session, &self.sweep),
             async {
                 match &self.table {
                     Some(table) => part::observe(session, table).await,
@@ -106,12 +114,13 @@ impl Parts {
             filter,
             generator,
             rule,
+            sweep,
             table,
         })
     }
 
-    /// Reconciles all parts. Each is ready before another relies on it, and the rule, which sets
-    /// all in motion, comes last.
+    /// Reconciles all parts. Each is ready before another relies on it, and the rules, which set
+    /// all in motion, come last.
     pub(super) async fn apply(
         &self,
         session: &Session<'_>,
@@ -122,6 +131,7 @@ impl Parts {
             mut filter,
             mut generator,
             rule,
+            sweep,
             table,
         } = observed;
         let tags = &desired.tags;
@@ -143,6 +153,13 @@ impl Parts {
             part::apply(session, function, desired, tags, observed.function).await?;
         }
         part::apply(session, &self.rule, &desired.rule, tags, rule).await?;
+        match (&desired.sweep, sweep) {
+            (Some(desired), sweep) => {
+                part::apply(session, &self.sweep, desired, tags, sweep).await?;
+            }
+            (None, Some(_)) => part::delete(session, &self.sweep).await?,
+            (None, None) => {}
+        }
         match (&self.table, &desired.table) {
             (Some(table), None) => part::delete(session, table).await,
             _ => Ok(()),
@@ -172,7 +189,9 @@ impl Parts {
             let protected = table.is_protected(session).await;
             refuse_protected(table, protected, "dynamodb update-table --table-name")?;
         }
-        part::delete(session, &self.rule).await?;
+        for rule in [&self.rule, &self.sweep] {
+            part::delete(session, rule).await?;
+        }
         tokio::try_join!(
             network::release(session, &self.filter.function, observed.filter.function()),
             network::release(
@@ -210,6 +229,7 @@ impl Parts {
             found.extend(part::existing(&unit.function, &observed.function));
         }
         found.extend(part::existing(&self.rule, &observed.rule));
+        found.extend(part::existing(&self.sweep, &observed.sweep));
         if let Some(table) = &self.table {
             found.extend(part::existing(table, &observed.table));
         }
@@ -228,6 +248,10 @@ impl Parts {
         }
         let rule = observed.rule.as_ref();
         lines.extend(part::drift(&self.rule, &desired.rule, tags, rule));
+        // Whether it exists is in the attribute `sweep_schedule`.
+        if let (Some(desired), Some(observed)) = (&desired.sweep, &observed.sweep) {
+            lines.extend(part::drift(&self.sweep, desired, tags, Some(observed)));
+        }
         if let (Some(table), Some(desired)) = (&self.table, &desired.table) {
             let observed = observed.table.as_ref();
             lines.extend(part::drift(table, desired, tags, observed));
@@ -359,7 +383,7 @@ impl Desired {
         tags: DesiredTags,
     ) -> Self {
         let unit =
-            |of, unit: &FunctionUnit, arguments: &Arguments, environment, rule_arn| DesiredUnit {
+            |of, unit: &FunctionUnit, arguments: &Arguments, environment, rules| DesiredUnit {
                 log_group: log_group::Properties::desired(arguments),
                 role: role::Properties::desired(of, recorded, account),
                 function: function::Desired::new(
@@ -369,7 +393,7 @@ impl Desired {
                         role_arn: account.role_arn(&arguments.role_path, &unit.role.name),
                         log_group: &unit.log_group.name,
                         environment,
-                        rule_arn,
+                        rules,
                     },
                 ),
             };
@@ -381,24 +405,30 @@ impl Desired {
             filter,
             generator,
             rule,
+            sweep,
             table: _, // follows from the arguments
         } = parts;
+        let mut rules = vec![(STATEMENT, &*rule.arn)];
+        if recorded.schedule().is_some() {
+            rules.push((SWEEP_STATEMENT, &*sweep.arn));
+        }
         Self {
             filter: unit(
                 Which::EventFilter,
                 filter,
                 &of_filter,
                 environment::event_filter(&of_filter, &generator.function.arn),
-                Some(&*rule.arn),
+                rules,
             ),
             generator: unit(
                 Which::IndexGenerator,
                 generator,
                 arguments,
                 environment::index_generator(arguments),
-                None,
+                Vec::new(),
             ),
             rule: rule::Properties::desired(recorded, &filter.function.arn),
+            sweep: rule::Properties::sweeping(recorded, &filter.function.arn),
             table: recorded.reuse_ztocs.then(table::Properties::desired),
             tags,
         }
@@ -409,7 +439,8 @@ impl Observed {
     /// Returns whether anything is left that acts or could: log groups alone do not.
     pub(super) fn stands(&self) -> bool {
         let stands = |unit: &ObservedUnit| unit.function.is_some() || unit.role.is_some();
-        stands(&self.filter) || stands(&self.generator) || self.rule.is_some()
+        let rules = [&self.rule, &self.sweep];
+        stands(&self.filter) || stands(&self.generator) || rules.iter().any(|rule| rule.is_some())
     }
 
     /// Returns the configured tags of the parts: those of the index generator stand for all, or

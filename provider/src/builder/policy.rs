@@ -58,6 +58,9 @@ pub(super) fn policy(function: Function, arguments: &Arguments, account: &Accoun
                 "Action": "lambda:InvokeFunction",
                 "Resource": account.function_arn(&generator),
             }));
+            if arguments.sweeps() {
+                statements.extend(sweep(arguments, account));
+            }
         }
         Function::IndexGenerator => {
             statements.push(json!({
@@ -66,8 +69,6 @@ pub(super) fn policy(function: Function, arguments: &Arguments, account: &Accoun
                 "Action": "ecr:GetAuthorizationToken",
                 "Resource": "*",
             }));
-            let repositories = repositories(arguments);
-            let arns = repositories.iter().map(|name| account.repository_arn(name));
             statements.push(json!({
                 "Sid": "ReadImagesAndWriteIndexes",
                 "Effect": "Allow",
@@ -80,7 +81,7 @@ pub(super) fn policy(function: Function, arguments: &Arguments, account: &Accoun
                     "ecr:PutImage",
                     "ecr:UploadLayerPart",
                 ],
-                "Resource": arns.collect::<Vec<_>>(),
+                "Resource": repository_arns(arguments, account),
             }));
             if arguments.reuse_ztocs {
                 let table = names::table(&arguments.name);
@@ -207,6 +208,45 @@ fn report(bus: &str) -> Json {
             "Null": {"events:source": "false", "events:detail-type": "false"},
         },
     })
+}
+
+/// Returns the statements that let the event filter look for images without an index. It lists
+/// repositories only if a filter does not name them.
+fn sweep(arguments: &Arguments, account: &Account) -> Vec<Json> {
+    let own = names::function(&arguments.name, Function::EventFilter);
+    let mut statements = vec![
+        json!({
+            "Sid": "LookForIndexes",
+            "Effect": "Allow",
+            "Action": ["ecr:BatchGetImage", "ecr:DescribeImages"],
+            "Resource": repository_arns(arguments, account),
+        }),
+        json!({
+            "Sid": "GoOnInAnotherInvocation",
+            "Effect": "Allow",
+            "Action": "lambda:InvokeFunction",
+            "Resource": account.function_arn(&own),
+        }),
+    ];
+    if repositories(arguments)
+        .iter()
+        .any(|name| name.contains(['*', '?']))
+    {
+        statements.push(json!({
+            "Sid": "FindRepositories",
+            "Effect": "Allow",
+            "Action": "ecr:DescribeRepositories",
+            "Resource": account.repository_arn("*"),
+        }));
+    }
+    statements
+}
+
+/// Returns the ARNs of the repositories that the filters name.
+fn repository_arns(arguments: &Arguments, account: &Account) -> Vec<String> {
+    let repositories = repositories(arguments);
+    let arns = repositories.iter().map(|name| account.repository_arn(name));
+    arns.collect()
 }
 
 /// Returns the statement that lets Lambda send failed events to a destination.
@@ -408,5 +448,28 @@ mod tests {
                 filters.into_iter().map(str::to_owned).collect();
             assert_eq!(repositories(&arguments), want);
         }
+    }
+
+    #[test]
+    fn only_a_sweep_looks_at_images() {
+        let actions = |change: fn(&mut Arguments)| {
+            let mut arguments = Arguments::named("x");
+            arguments.sweep_schedule.clear();
+            change(&mut arguments);
+            policy(Function::EventFilter, &arguments, &account()).to_string()
+        };
+        let none = actions(|_| {});
+        assert!(
+            !none.contains("ecr:") && !none.contains("function:x-filter"),
+            "{none}"
+        );
+        let once = actions(|arguments| arguments.index_existing = true);
+        assert!(once.contains("ecr:DescribeRepositories"), "{once}");
+        let exact = actions(|arguments| {
+            arguments.sweep_schedule = "rate(1 day)".to_owned();
+            arguments.repository_image_tag_filters = vec!["web:*".to_owned()];
+        });
+        assert!(exact.contains("ecr:DescribeImages"), "{exact}");
+        assert!(exact.contains("repository/web") && !exact.contains("DescribeRepositories"));
     }
 }

@@ -9,20 +9,18 @@ use crate::shared::Shared;
 /// Content of the private state.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PrivateState {
-    /// The last image of the backfill that was passed on; `None` if nothing is left to do.
+    /// A sweep for existing images that was not started yet.
     #[serde(default)]
-    pub existing: Option<Cursor>,
+    pub existing: Option<Requested>,
     /// The owner of this resource's parts; `None` until a refresh finds it.
     #[serde(default)]
     pub owner: Option<Owner>,
 }
 
-/// A repository and tag, both empty before the first image.
-#[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Cursor {
-    pub repository: String,
-    pub tag: String,
-}
+/// Something that an apply has to ask for. States of versions that kept how far they got are read as
+/// well.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Requested {}
 
 impl PrivateState {
     pub(super) fn load(cx: &Context<Shared>) -> Self {

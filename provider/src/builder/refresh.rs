@@ -129,9 +129,10 @@ pub(super) async fn refresh(
 
     state::set_names(&mut state, &parts, &arguments, account);
     set_code(&mut state, &arguments, &observed);
-    let pattern = observed.rule.as_ref().map(|rule| &rule.properties.pattern);
-    let pattern = pattern.filter(|pattern| !is_same_pattern(pattern, &desired.rule.pattern));
-    state.set("event_pattern", pattern.unwrap_or(&desired.rule.pattern));
+    let wanted = desired.rule.pattern();
+    let pattern = observed.rule.as_ref().map(|rule| rule.properties.pattern());
+    let pattern = pattern.filter(|pattern| !is_same_pattern(pattern, wanted));
+    state.set("event_pattern", pattern.unwrap_or(wanted));
     let mut drift = parts.drift(&desired, &observed);
     drift.extend(backfill::outstanding(cx, &arguments));
     state.set("drift", drift);

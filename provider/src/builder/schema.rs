@@ -13,8 +13,9 @@ pub(super) fn schema() -> Schema {
         .description(
         "Indexes container images as they are pushed to Amazon ECR: an EventBridge rule, an AWS \
          Lambda function that selects images by repository and tag, another that builds the SOCI \
-         index and pushes it beside the image, the roles and log groups that they need, and a \
-         DynamoDB table that remembers which layers were indexed.",
+         index and pushes it beside the image, the roles and log groups that they need, a schedule \
+         on which images without an index are looked for, and a DynamoDB table that remembers which \
+         layers were indexed.",
     );
     for (name, element) in Arguments::schema() {
         schema = element.add_to(schema, name);
@@ -105,6 +106,14 @@ fn computed() -> Vec<(&'static str, Attribute)> {
         (
             "rule_name",
             kept("Name of the EventBridge rule, which is the builder's name."),
+        ),
+        (
+            "sweep_rule_arn",
+            kept("ARN of the EventBridge rule of `sweep_schedule`, whether it exists or not."),
+        ),
+        (
+            "sweep_rule_name",
+            kept("Name of the EventBridge rule of `sweep_schedule`, `<name>.sweep`."),
         ),
         (
             "ztoc_table_arn",

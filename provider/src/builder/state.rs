@@ -12,7 +12,7 @@ use crate::bundle::{Bundle, Function, bundle};
 use crate::shared::Session;
 
 /// Returns the names that follow from the builder's own, by attribute.
-pub(super) fn names_of(name: &str) -> [(&'static str, String); 7] {
+pub(super) fn names_of(name: &str) -> [(&'static str, String); 8] {
     let (filter, generator) = (Function::EventFilter, Function::IndexGenerator);
     [
         ("id", name.to_owned()),
@@ -30,6 +30,7 @@ pub(super) fn names_of(name: &str) -> [(&'static str, String); 7] {
             names::log_group(name, generator),
         ),
         ("rule_name", names::rule(name)),
+        ("sweep_rule_name", names::sweep_rule(name)),
         ("ztoc_table_name", names::table(name)),
     ]
 }
@@ -49,6 +50,7 @@ pub(super) fn set_names(
         filter,
         generator,
         rule,
+        sweep,
         table: _, // named even where there is none
     } = parts;
     for (prefix, unit) in [("event_filter", filter), ("index_generator", generator)] {
@@ -59,6 +61,7 @@ pub(super) fn set_names(
         state.set(format!("{prefix}_log_group_arn"), &unit.log_group.arn);
     }
     state.set("rule_arn", &rule.arn);
+    state.set("sweep_rule_arn", &sweep.arn);
     let table = names::table(&arguments.name);
     state.set("ztoc_table_arn", account.table_arn(&table));
 }
@@ -93,7 +96,7 @@ pub(super) fn applied(
     let tags = DesiredTags::new(tags, owner.tag(&arguments.name), ignored);
     let desired = Desired::new(parts, arguments, account, tags);
     set_names(&mut state, parts, arguments, account);
-    state.set("event_pattern", &desired.rule.pattern);
+    state.set("event_pattern", desired.rule.pattern());
     state.set("bundle_version", bundle.version());
     state.set("code_sha256", code_of(bundle, arguments.architecture()));
     state.set("drift", Vec::<String>::new());

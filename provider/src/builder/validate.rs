@@ -52,7 +52,8 @@ fn stopped(config: &Value) -> Option<Diagnostic> {
         return None;
     }
     let detail = "The index generator is stopped, so images pushed meanwhile are not indexed, and \
-                  their events are lost. Set on_failure_destination_arn to keep the events, or \
+                  their events are lost until a sweep looks for them. Set \
+                  on_failure_destination_arn to keep the events, or sweep_schedule or \
                   index_existing = true when the index generator starts again.";
     let warning = Diagnostic::warning("Pushed images are not indexed", detail);
     Some(warning.at("reserved_concurrent_executions"))
@@ -96,6 +97,7 @@ fn sizes(config: &Value) -> Diagnostics {
             .at("prefetch_files")
             .into();
     }
+    // That of the event filter, which may sweep, names them with fewer actions.
     let document = policy::policy(Function::IndexGenerator, &arguments, &account).to_string();
     if document.len() > policy::MAX_CHARACTERS {
         let detail = format!(

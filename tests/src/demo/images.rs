@@ -17,6 +17,8 @@ pub(super) const BASE: Name = ("base/toolchain", "1");
 pub(super) const MATCHING: Name = ("shop/web", "1.4");
 /// The next version of the same image.
 pub(super) const NEXT: Name = ("shop/web", "1.5");
+/// Another version, of whose push no event reaches the builder.
+pub(super) const LOST: Name = ("shop/web", "1.6");
 /// Matches no filter, but resembles one so closely that only the event filter can tell.
 pub(super) const OTHER: Name = ("platform/batch", "release-1");
 
@@ -44,11 +46,12 @@ pub(super) fn build(
     Ok(layers)
 }
 
-/// Builds the next version beside it: another base layer, and the same large layer.
-pub(super) fn build_next(directory: &Path, layers: &[Layer]) -> Result<()> {
+/// Builds another version beside it: another base layer, and the same large layer.
+pub(super) fn build_version(directory: &Path, layers: &[Layer], version: Name) -> Result<()> {
     let layout = Layout::create(directory)?;
+    let release = format!("ID=demo\nPRETTY_NAME=\"Demo {}\"\n", version.1);
     let base = layout.layer(Compression::Gzip, |archive| {
-        archive.file("etc/os-release", b"ID=demo\nPRETTY_NAME=\"Demo, next\"\n")
+        archive.file("etc/os-release", release.as_bytes())
     })?;
     let mut layers = layers.to_vec();
     layers[0] = base;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::images::{MATCHING, NEXT, OTHER};
-use crate::aws::LocalAws;
+use crate::aws::{ACCOUNT, LocalAws, REGION};
 use crate::interrupt::Interrupt;
 use crate::process::Sink;
 use crate::terraform::Terraform;
@@ -86,6 +86,41 @@ impl<'a> Pipeline<'a> {
             let answer = answers.find(|message| message.contains("known from before"));
             let there = self.aws.tags(repository)?.contains(&enabled);
             Ok(answer.filter(|_| there))
+        })
+        .with_context(|| self.aws.log())
+    }
+
+    /// Invokes the event filter as a rule with a schedule does. Returns its answer.
+    pub(super) fn sweep(&self, rule: &str) -> Result<String> {
+        let event = json!({
+            "version": "0",
+            "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": ACCOUNT,
+            "time": "2026-01-02T03:04:05Z",
+            "region": REGION,
+            "resources": [format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{rule}")],
+            "detail": {},
+        });
+        let answer = self.aws.invoke(&self.filter, &event)?;
+        let said = answer["body"].as_str();
+        Ok(said
+            .with_context(|| format!("no answer: {answer}"))?
+            .to_owned())
+    }
+
+    /// Waits for a tag.
+    pub(super) fn wait_for_tag(
+        &self,
+        repository: &str,
+        tag: &str,
+        interrupt: &Interrupt,
+    ) -> Result<()> {
+        wait::until(tag, LIMIT, || {
+            interrupt.check()?;
+            let there = self.aws.tags(repository)?.iter().any(|its| its == tag);
+            Ok(there.then_some(()))
         })
         .with_context(|| self.aws.log())
     }

@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
-use super::images::{self, BASE, MATCHING, NEXT, Name, OTHER};
+use super::images::{self, BASE, LOST, MATCHING, NEXT, Name, OTHER};
 use super::index;
 use super::pipeline::Pipeline;
 use super::progress::{Progress, megabytes};
-use crate::aws::{self, LocalAws};
+use crate::aws::{self, LocalAws, Service};
 use crate::fake::proxy::Proxy;
 use crate::image::Layer;
 use crate::interrupt::Interrupt;
@@ -21,6 +22,8 @@ use crate::skopeo;
 use crate::terraform::Terraform;
 use crate::toolchain::{self, HostFile};
 
+/// The rule of the builder in the configuration.
+const RULE: &str = "soci-index-builder";
 /// The configuration to apply.
 const CONFIGURATION: &str = include_str!("../../../examples/complete/main.tf");
 
@@ -174,7 +177,7 @@ impl Demo {
         progress.step(&format!(
             "Push {repository}:{tag}, of which only the small layer is new"
         ));
-        images::build_next(self.images.path(), &self.layers)?;
+        images::build_version(self.images.path(), &self.layers, NEXT)?;
         let pipeline = Pipeline::new(&self.aws, &self.terraform)?;
         self.push_to(NEXT)?;
         let pushed = Instant::now();
@@ -184,6 +187,43 @@ impl Demo {
         progress.done(&format!(
             "{repository}:{tag}-soci is ready {seconds:.1} s after the push; the large layer was not \
              read again"
+        ));
+        Ok(())
+    }
+
+    /// Pushes another version while the rule is disabled.
+    pub(super) fn lose_event(&self, progress: &mut Progress) -> Result<()> {
+        let (repository, tag) = LOST;
+        progress.step(&format!(
+            "Push {repository}:{tag} while the rule is disabled, so that its event is lost"
+        ));
+        let rule = json!({"Name": RULE});
+        images::build_version(self.images.path(), &self.layers, LOST)?;
+        self.aws.call(Service::Events, "DisableRule", &rule)?;
+        self.push_to(LOST)?;
+        self.aws.call(Service::Events, "EnableRule", &rule)?;
+        let push = self.aws.pushes()?.pop().context("no push")?;
+        ensure!(
+            push.reached.is_empty(),
+            "the push reached {:?}",
+            push.reached
+        );
+        progress.done("the builder does not know of it");
+        Ok(())
+    }
+
+    /// Sweeps as the builder's schedule does, which would have taken a day.
+    pub(super) fn sweep(&self, progress: &mut Progress) -> Result<()> {
+        let (repository, tag) = LOST;
+        progress.step("Sweep, as the schedule of the builder does once a day");
+        let pipeline = Pipeline::new(&self.aws, &self.terraform)?;
+        let begun = Instant::now();
+        let found = pipeline.sweep(&format!("{RULE}.sweep"))?;
+        progress.indented("")(&format!("filter:    {found}"));
+        pipeline.wait_for_tag(repository, &format!("{tag}-soci"), &self.interrupt)?;
+        let seconds = begun.elapsed().as_secs_f32();
+        progress.done(&format!(
+            "{repository}:{tag}-soci is ready {seconds:.1} s after the sweep began"
         ));
         Ok(())
     }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
+use super::images::Images;
 use super::server::{Request, Server};
 use crate::http::Response;
 use crate::registry::CREDENTIALS;
@@ -23,6 +24,8 @@ pub const REGION: &str = "eu-west-1";
 /// The name of the function.
 const FUNCTION: &str = "soci-test";
 const RUNTIME: &str = "/2018-06-01/runtime/";
+/// Prefix of the operations of Amazon ECR.
+const ECR: &str = "AmazonEC2ContainerRegistry_V20150921.";
 /// Longest time that a test waits for a function.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -67,6 +70,7 @@ struct State {
     /// of a request that itself succeeds.
     entries: Vec<Value>,
     refusal: Option<u16>,
+    images: Images,
     invoked: Vec<Invoked>,
     ended: bool,
 }
@@ -177,6 +181,11 @@ impl FakeLambda {
         self.shared.lock().refusal = Some(status);
     }
 
+    /// Changes the images that Amazon ECR lists.
+    pub fn images<T>(&self, change: impl FnOnce(&mut Images) -> T) -> T {
+        change(&mut self.shared.lock().images)
+    }
+
     /// Hands out another token from now on.
     pub fn renew(&self, token: &'static str) {
         self.shared.lock().token = token;
@@ -281,7 +290,7 @@ impl Shared {
             return self.runtime(request, rest);
         }
         match request.header("x-amz-target") {
-            Some("AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken") => {
+            Some(target) if target.strip_prefix(ECR) == Some("GetAuthorizationToken") => {
                 let mut state = self.lock();
                 state.tokens += 1;
                 let data = json!({
@@ -289,6 +298,9 @@ impl Shared {
                     "proxyEndpoint": state.registry,
                 });
                 Ok(Response::json(200, &json!({"authorizationData": [data]})))
+            }
+            Some(target) if let Some(operation) = target.strip_prefix(ECR) => {
+                self.lock().images.respond(operation, &request.body)
             }
             Some(target) if let Some(operation) = target.strip_prefix("DynamoDB_20120810.") => {
                 self.lock().table.respond(operation, &request.body)

@@ -81,7 +81,7 @@ impl Desired {
                 Which::IndexGenerator => arguments.reserved_concurrent_executions,
             },
             invocation: Invocation::desired(arguments),
-            permissions: permission::desired(around.rule_arn),
+            permissions: permission::desired(&around.rules),
             config: Config::desired(which, arguments, around),
         }
     }

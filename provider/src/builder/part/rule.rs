@@ -1,4 +1,4 @@
-//! The EventBridge rule, and its one target.
+//! An EventBridge rule, and its one target: the rule for pushes, or the one that starts sweeps.
 
 use std::collections::BTreeMap;
 
@@ -29,11 +29,19 @@ pub(in crate::builder) struct Rule {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::builder) struct Properties {
-    /// The event pattern, as JSON.
-    pub pattern: String,
+    pub trigger: Trigger,
     pub enabled: bool,
     /// The targets by ID.
     pub targets: BTreeMap<String, Target>,
+}
+
+/// When a rule invokes its target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::builder) enum Trigger {
+    /// On events that match the pattern, as JSON.
+    Pattern(String),
+    /// On a schedule.
+    Schedule(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,20 +52,68 @@ pub(in crate::builder) struct Target {
 }
 
 impl Properties {
-    /// Returns the rule that the arguments ask for, with the event filter as its target.
+    /// Returns the rule for the pushes that the arguments ask for.
     pub(in crate::builder) fn desired(arguments: &Arguments, event_filter_arn: &str) -> Self {
+        let pattern = pattern::pattern(
+            &arguments.filters(),
+            &arguments.excluded(),
+            &arguments.scope(),
+        );
+        Self::invoking(event_filter_arn, Trigger::Pattern(pattern))
+    }
+
+    /// Returns the rule that starts sweeps, if the arguments ask for them.
+    pub(in crate::builder) fn sweeping(
+        arguments: &Arguments,
+        event_filter_arn: &str,
+    ) -> Option<Self> {
+        let schedule = Trigger::Schedule(arguments.schedule()?.to_owned());
+        Some(Self::invoking(event_filter_arn, schedule))
+    }
+
+    /// Returns a rule with the event filter as its target.
+    fn invoking(event_filter_arn: &str, trigger: Trigger) -> Self {
         let target = Target {
             arn: event_filter_arn.to_owned(),
             plain: true,
         };
         Self {
-            pattern: pattern::pattern(
-                &arguments.filters(),
-                &arguments.excluded(),
-                &arguments.scope(),
-            ),
+            trigger,
             enabled: true,
             targets: [(TARGET.to_owned(), target)].into(),
+        }
+    }
+
+    /// Returns the event pattern; empty for a rule with a schedule.
+    pub(in crate::builder) fn pattern(&self) -> &str {
+        match &self.trigger {
+            Trigger::Pattern(pattern) => pattern,
+            Trigger::Schedule(_) => "",
+        }
+    }
+
+    /// Returns the schedule; empty for a rule with a pattern.
+    pub(in crate::builder) fn schedule(&self) -> &str {
+        match &self.trigger {
+            Trigger::Pattern(_) => "",
+            Trigger::Schedule(schedule) => schedule,
+        }
+    }
+}
+
+impl Trigger {
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Pattern(a), Self::Pattern(b)) => is_same_pattern(a, b),
+            _ => self == other,
+        }
+    }
+
+    /// Returns what a rule with it is for.
+    fn description(&self) -> &'static str {
+        match self {
+            Self::Pattern(_) => "Pushes to Amazon ECR, for the SOCI event filter",
+            Self::Schedule(_) => "Sweeps for images without a SOCI index",
         }
     }
 }
@@ -81,7 +137,10 @@ impl Part for Rule {
         let tags = if_supported(session.call.send(|| list.clone().send()).await)?;
         Ok(Some(Observed {
             properties: Properties {
-                pattern: rule.event_pattern.unwrap_or_default(),
+                trigger: match rule.schedule_expression.filter(|its| !its.is_empty()) {
+                    Some(schedule) => Trigger::Schedule(schedule),
+                    None => Trigger::Pattern(rule.event_pattern.unwrap_or_default()),
+                },
                 enabled: rule.state == Some(RuleState::Enabled),
                 targets: targets
                     .map(|target| {
@@ -129,11 +188,11 @@ impl Part for Rule {
         observed: &Properties,
     ) -> Result<(), AwsError> {
         let Properties {
-            pattern,
+            trigger,
             enabled,
             targets,
         } = desired;
-        if *enabled != observed.enabled || !is_same_pattern(pattern, &observed.pattern) {
+        if *enabled != observed.enabled || !trigger.is_same(&observed.trigger) {
             // AWS takes tags for a new rule only.
             self.put(session, desired, None).await?;
         }
@@ -173,7 +232,7 @@ impl Part for Rule {
 
     fn differences(desired: &Properties, observed: &Properties) -> Vec<String> {
         let Properties {
-            pattern: _, // the attribute `event_pattern`
+            trigger: _, // the attributes `event_pattern` and `sweep_schedule`
             enabled,
             targets,
         } = observed;
@@ -202,10 +261,13 @@ impl Rule {
             .put_rule()
             .name(&self.name)
             .event_bus_name(&self.bus)
-            .description("Pushes to Amazon ECR, for the SOCI event filter")
-            .event_pattern(&desired.pattern)
+            .description(desired.trigger.description())
             .state(state)
             .set_tags(tags.map(to_sdk));
+        let put = match &desired.trigger {
+            Trigger::Pattern(pattern) => put.event_pattern(pattern),
+            Trigger::Schedule(schedule) => put.schedule_expression(schedule),
+        };
         session.call.send(|| put.clone().send()).await?;
         Ok(())
     }

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use lambda::environment::GENERATOR_ARN;
 use serde_json::json;
 
-use super::super::part::function::permission::{Permission, STATEMENT};
+use super::super::part::function::permission::{Permission, STATEMENT, SWEEP_STATEMENT};
 use super::super::part::function::{self, CodeSigning};
 use super::super::part::role::{self, POLICY};
 use super::super::part::rule::{self, TARGET, Target};
@@ -59,6 +59,7 @@ fn observed(desired: &Desired) -> Observed {
         filter: unit(&desired.filter),
         generator: unit(&desired.generator),
         rule: part(desired.rule.clone(), desired),
+        sweep: desired.sweep.clone().and_then(|rule| part(rule, desired)),
         table: desired.table.clone().and_then(|table| part(table, desired)),
     }
 }
@@ -133,6 +134,40 @@ fn what_is_as_desired_does_not_drift() {
 /// A change in AWS, and the line that shows it.
 type Change = (fn(&mut Observed), &'static str);
 
+/// Changes to the rule for sweeps, whose schedule is an argument.
+const SWEEP: &[Change] = &[
+    (
+        |seen| seen.sweep.as_mut().unwrap().properties.enabled = false,
+        "rule \"x.sweep\": disabled",
+    ),
+    (
+        |seen| seen.sweep.as_mut().unwrap().properties.targets.clear(),
+        "rule \"x.sweep\": target missing",
+    ),
+    (
+        |seen| {
+            let filter = &mut seen.filter.function.as_mut().unwrap().properties;
+            filter.permissions.remove(SWEEP_STATEMENT);
+        },
+        "function \"x-filter\": permission missing",
+    ),
+];
+
+#[test]
+fn a_schedule_that_is_gone_shows_in_its_argument() {
+    let recorded = Arguments::named("x");
+    let desired = desired(&recorded);
+    let mut observed = observed(&desired);
+    observed.sweep = None;
+    assert_eq!(refreshed(&recorded, &observed).sweep_schedule, "");
+    assert!(parts().drift(&desired, &observed).is_empty());
+    observed.filter.function = None;
+    assert_eq!(
+        refreshed(&recorded, &observed).sweep_schedule,
+        recorded.sweep_schedule
+    );
+}
+
 #[test]
 fn every_change_shows() {
     fn function(unit: &mut ObservedUnit) -> &mut function::Observed {
@@ -199,7 +234,9 @@ fn every_change_shows() {
             "role \"x-filter-eu-west-1\": permissions boundary changed",
         ),
         (
-            |seen| function(&mut seen.filter).permissions.clear(),
+            |seen| {
+                function(&mut seen.filter).permissions.remove(STATEMENT);
+            },
             "function \"x-filter\": permission missing",
         ),
         (
@@ -264,6 +301,7 @@ fn every_change_shows() {
             "function \"x-generator\": role changed",
         ),
     ];
+    let table = table.iter().chain(SWEEP);
     let desired = desired(&Arguments::named("x"));
     for (change, line) in table {
         let mut observed = observed(&desired);

@@ -23,14 +23,16 @@ const HANDLER: &str = "bootstrap";
 const FILTER_MEMORY_SIZE: i64 = 256;
 /// Time limit of the event filter in seconds.
 const FILTER_TIMEOUT: i64 = 60;
+/// Time limit of an event filter that sweeps: the longest that every region has.
+const SWEEP_TIMEOUT: i64 = 900;
 
 /// Facts about the parts around a function that it refers to.
 pub(in crate::builder) struct Surroundings<'a> {
     pub role_arn: String,
     pub log_group: &'a str,
     pub environment: Environment,
-    /// ARN of the rule that invokes the function.
-    pub rule_arn: Option<&'a str>,
+    /// Rules that invoke the function: the IDs of the statements that allow it, and their ARNs.
+    pub rules: Vec<(&'static str, &'a str)>,
 }
 
 /// Properties that one request sets together.
@@ -125,7 +127,10 @@ impl Config {
             Which::EventFilter => (
                 "Decides which images pushed to Amazon ECR get a SOCI index",
                 FILTER_MEMORY_SIZE,
-                FILTER_TIMEOUT,
+                match arguments.sweeps() {
+                    true => SWEEP_TIMEOUT,
+                    false => FILTER_TIMEOUT,
+                },
                 DEFAULT_STORAGE,
             ),
             Which::IndexGenerator => (

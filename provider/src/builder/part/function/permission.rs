@@ -10,6 +10,8 @@ use crate::shared::Session;
 
 /// ID of the statement that lets the rule invoke the event filter.
 pub(in crate::builder) const STATEMENT: &str = "AllowEventBridgeRule";
+/// ID of the statement that lets the rule for sweeps invoke it.
+pub(in crate::builder) const SWEEP_STATEMENT: &str = "AllowEventBridgeSchedule";
 const ACTION: &str = "lambda:InvokeFunction";
 const EVENTBRIDGE: &str = "events.amazonaws.com";
 
@@ -24,10 +26,12 @@ pub(in crate::builder) enum Permission {
     Other(Json),
 }
 
-/// Returns the permissions of a function that a rule invokes, or nobody but the account itself.
-pub(super) fn desired(rule_arn: Option<&str>) -> Permissions {
-    let rule = rule_arn.map(|arn| (STATEMENT.to_owned(), Permission::Rule(arn.to_owned())));
-    rule.into_iter().collect()
+/// Returns the permissions of a function that rules invoke, each by the ID of its statement and its
+/// ARN; without a rule, nobody but the account itself does.
+pub(super) fn desired(rules: &[(&str, &str)]) -> Permissions {
+    let rules = rules.iter();
+    let rules = rules.map(|(id, arn)| ((*id).to_owned(), Permission::Rule((*arn).to_owned())));
+    rules.collect()
 }
 
 impl From<Json> for Permission {
@@ -135,7 +139,7 @@ mod tests {
             "Condition": {"ArnLike": {"AWS:SourceArn": "arn:r"}},
         });
         let permission = Permission::from(statement.clone());
-        assert_eq!(permission, desired(Some("arn:r"))[STATEMENT]);
+        assert_eq!(permission, desired(&[(STATEMENT, "arn:r")])[STATEMENT]);
         for (pointer, value) in [
             ("/Effect", json!("Deny")),
             ("/Action", json!("lambda:*")),

@@ -1,0 +1,325 @@
+//! A sweep: looks through the repositories for images that have no index, and hands each to the index
+//! generator as the event of its push would have.
+//!
+//! ```text
+//! repositories ─► pages of images ─► tags in scope ─► indexed? ─► no: index generator
+//!  (catalog)        (catalog)          (scope)        (judge)
+//! ```
+//!
+//! Amazon ECR sends events on a best-effort basis, so some pushes reach nobody; others came while
+//! something was broken. A sweep finds both by what is in the registry, and needs to know nothing
+//! else. It decides by manifests alone and with few requests. Where it is wrong, the index generator
+//! looks more closely, so it may hand on too much, and never writes anything itself. Hence two
+//! sweeps at once cost time, and do no harm.
+//!
+//! A sweep goes through repositories in the order of their names, and stops before Lambda would stop
+//! it: it invokes its own function with the place that it came to (`continuation`).
+
+mod catalog;
+mod continuation;
+mod counts;
+mod document;
+mod judge;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+
+use super::config::Config;
+use crate::event::PushEvent;
+use crate::invoke::{InvokeFailed, Invoker};
+use crate::log;
+use crate::metrics::About;
+use crate::runtime::Invocation;
+use crate::source::Source;
+use crate::sweep_request::is_request;
+use catalog::{Catalog, Failure, Image};
+use continuation::{Continuation, Place};
+use counts::Counts;
+use judge::Judge;
+
+pub(super) use continuation::InvalidContinuation;
+
+/// Time before Lambda's deadline at which a sweep goes on in another invocation: longer than a
+/// request to Amazon ECR with its retries.
+const MARGIN: Duration = Duration::from_secs(45);
+/// Pause between two images that are handed on: indexing one puts up to five manifests, and Amazon
+/// ECR accepts ten per second.
+const PACE: Duration = Duration::from_millis(500);
+/// Number of tags that are judged together.
+const TOGETHER: usize = 10;
+/// Number of failures after which an invocation gives up.
+const MAX_FAILURES: u64 = 20;
+/// Media types of the configuration of an image. Other artifacts have others.
+const IMAGE_CONFIGS: [&str; 2] = [
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+];
+
+/// Returns the place where a sweep begins or goes on, if the event asks for one.
+pub(super) fn requested(event: &str) -> Option<Result<Continuation, InvalidContinuation>> {
+    let event: Value = serde_json::from_str(event).ok()?;
+    is_request(&event).then(|| Continuation::read(&event))
+}
+
+/// Reasons why a sweep is not complete.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SweepFailed {
+    #[error("cannot list the repositories: {0}")]
+    Repositories(String),
+    #[error("a sweep is not complete: {counts}; first failure: {first}")]
+    Incomplete { first: String, counts: Counts },
+    #[error("the time was up, and going on failed: {0}")]
+    GoOn(#[from] InvokeFailed),
+    #[error("the function's own ARN {0:?} names no account and region")]
+    Arn(String),
+}
+
+/// A sweep, as far as one invocation gets.
+pub(super) struct Sweep<'a> {
+    config: &'a Config,
+    invoker: &'a Invoker,
+    judge: Judge,
+    account: String,
+    region: String,
+    pace: Interval,
+    until: Instant,
+    counts: Counts,
+    first_failure: Option<String>,
+}
+
+impl<'a> Sweep<'a> {
+    /// Prepares a sweep within the time that an invocation has left.
+    pub(super) async fn new(
+        config: &'a Config,
+        invoker: &'a Invoker,
+        invocation: &Invocation,
+    ) -> Result<Self, SweepFailed> {
+        let owner = invocation.account().zip(invocation.region());
+        let (account, region) = owner.ok_or_else(|| {
+            let arn = invocation.arn().chars().take(200).collect();
+            SweepFailed::Arn(arn)
+        })?;
+        let remaining = invocation.remaining();
+        let mut pace = interval(PACE);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let catalog = Catalog::open(config.ecr_endpoint.as_deref()).await;
+        Ok(Self {
+            config,
+            invoker,
+            judge: Judge::new(catalog, &config.scope),
+            account: account.to_owned(),
+            region: region.to_owned(),
+            pace,
+            until: Instant::now() + (remaining - MARGIN.min(remaining / 4)),
+            counts: Counts::default(),
+            first_failure: None,
+        })
+    }
+
+    /// Sweeps from a place on. Returns what was found, in words.
+    pub(super) async fn run(
+        mut self,
+        from: &Continuation,
+        invocation: &Invocation,
+    ) -> Result<String, SweepFailed> {
+        let ended = self.sweep(from).await;
+        About::new(invocation).write(&self.counts.metrics());
+        let rest = ended?;
+        let counts = from.counts + self.counts;
+        if let Some((repository, place)) = rest {
+            // Not an error, whatever failed so far: Lambda's retries would each go on as well.
+            return self
+                .go_on(from, invocation, repository, place, counts)
+                .await;
+        }
+        if counts.failed == 0 {
+            return Ok(format!("swept: {counts}"));
+        }
+        let first = self.first_failure;
+        let earlier = || "in an earlier invocation, whose log says why".to_owned();
+        Err(SweepFailed::Incomplete {
+            first: first.unwrap_or_else(earlier),
+            counts,
+        })
+    }
+
+    async fn go_on(
+        &self,
+        from: &Continuation,
+        invocation: &Invocation,
+        repository: String,
+        place: Place,
+        counts: Counts,
+    ) -> Result<String, SweepFailed> {
+        let Some(next) = from.next(repository, place, counts) else {
+            tracing::warn!(
+                "a sweep ends here after {} invocations: the next one begins anew, and passes what \
+                 is indexed by then",
+                continuation::MAX
+            );
+            return Ok(format!("swept a part: {counts}"));
+        };
+        let event = next.write().to_string();
+        let request = self.invoker.invoke(invocation.arn(), &event).await?;
+        Ok(format!(
+            "swept a part: {counts}; request {request} goes on, number {} of {} at most",
+            next.number,
+            continuation::MAX
+        ))
+    }
+
+    /// Returns where the time was up, if it was.
+    async fn sweep(&mut self, from: &Continuation) -> Result<Option<(String, Place)>, SweepFailed> {
+        let filters = self.config.selection.filters();
+        let names = match filters.exact_repositories() {
+            Some(names) => names,
+            None => {
+                let named = self.judge.catalog.repositories(filters).await;
+                named.map_err(SweepFailed::Repositories)?
+            }
+        };
+        for name in names {
+            if name < from.repository {
+                continue;
+            }
+            let place = match name == from.repository {
+                true => from.place.clone(),
+                false => Place::default(),
+            };
+            match self.repository(&name, place).await {
+                Ok(None) => {}
+                Ok(Some(place)) => return Ok(Some((name, place))),
+                Err(error) => self.failed(&format!("repository {name}"), &error),
+            }
+            if self.counts.failed >= MAX_FAILURES {
+                tracing::error!("a sweep gives up after {MAX_FAILURES} failures");
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sweeps a repository from a place on. Returns the place where the time was up, if it was.
+    async fn repository(&mut self, name: &str, mut place: Place) -> Result<Option<Place>, String> {
+        self.judge.enter();
+        let mut resumes = place.token.is_some();
+        loop {
+            if self.is_over() {
+                return Ok(Some(place));
+            }
+            let page = match self.judge.catalog.page(name, place.token.as_deref()).await {
+                Ok(page) => page,
+                // Deleted meanwhile, or named by a filter and not there yet.
+                Err(Failure::Gone) => return Ok(None),
+                Err(Failure::StalePage(_)) if resumes => {
+                    tracing::warn!(
+                        "repository {name}: its pages are no longer known; again from its first"
+                    );
+                    (place, resumes) = (Place::default(), false);
+                    continue;
+                }
+                Err(Failure::StalePage(error) | Failure::Other(error)) => return Err(error),
+            };
+            for (group, images) in page.images.chunks(TOGETHER).enumerate() {
+                let done = group * TOGETHER;
+                if done < place.done {
+                    continue;
+                }
+                let images = images.iter();
+                let pushes: Vec<_> = images.flat_map(|image| self.pushes(name, image)).collect();
+                for together in pushes.chunks(TOGETHER) {
+                    if self.is_over() {
+                        place.done = done;
+                        return Ok(Some(place));
+                    }
+                    self.examine(name, together).await?;
+                    if self.counts.failed >= MAX_FAILURES {
+                        return Ok(None);
+                    }
+                }
+            }
+            match page.next {
+                Some(token) => (place, resumes) = (Place::of(token), false),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Returns the pushes of an image, one for each tag that is in scope.
+    fn pushes(&self, repository: &str, image: &Image) -> Vec<PushEvent> {
+        let kind = image.artifact_media_type.as_deref();
+        if kind.is_some_and(|kind| !IMAGE_CONFIGS.contains(&kind)) {
+            return Vec::new();
+        }
+        // How it came is not known, so it comes in a way that the builder takes.
+        let source = self.config.scope.sources.iter().next();
+        let source = source.unwrap_or(Source::Push);
+        let pushes = image.tags.iter().map(|tag| PushEvent {
+            source,
+            account: self.account.clone(),
+            region: self.region.clone(),
+            repository: repository.to_owned(),
+            digest: Some(image.digest.clone()),
+            tag: Some(tag.clone()),
+            manifest_media_type: image.manifest_media_type.clone(),
+            artifact_media_type: image.artifact_media_type.clone(),
+        });
+        let (scope, selection) = (&self.config.scope, &self.config.selection);
+        pushes
+            .filter(|push| scope.decide(selection, push).is_ok())
+            .collect()
+    }
+
+    /// Hands on those of some pushes in one repository that have no index.
+    async fn examine(&mut self, repository: &str, pushes: &[PushEvent]) -> Result<(), String> {
+        let indexed = self.judge.are_indexed(repository, pushes).await?;
+        for (push, indexed) in pushes.iter().zip(indexed) {
+            self.counts.looked_at += 1;
+            if indexed {
+                self.counts.indexed += 1;
+            } else {
+                self.hand_on(push).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn hand_on(&mut self, push: &PushEvent) {
+        self.pace.tick().await;
+        let event = push.to_json(&push.id(), &now()).to_string();
+        let image = push.image();
+        match self.invoker.invoke(&self.config.generator, &event).await {
+            Ok(request) => {
+                let (digest, repository) = (push.digest(), &push.repository);
+                tracing::info!(
+                    repository,
+                    tag = push.tag,
+                    digest,
+                    "{image} has no index: handed on to the index generator; request {request}"
+                );
+                self.counts.handed_on += 1;
+            }
+            Err(error) => self.failed(&image, &error.to_string()),
+        }
+    }
+
+    fn failed(&mut self, what: &str, error: &str) {
+        tracing::error!("{what}: {error}");
+        self.counts.failed += 1;
+        let failure = || format!("{what}: {error}");
+        self.first_failure.get_or_insert_with(failure);
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
+}
+
+/// Returns the time of an event, which has whole seconds.
+fn now() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = Duration::from_secs(now.unwrap_or_default().as_secs());
+    log::timestamp(UNIX_EPOCH + seconds)
+}

@@ -1,0 +1,223 @@
+//! Repositories, images and manifests, as Amazon ECR's API lists them.
+//!
+//! Everything comes in pages or in small groups, so that memory does not depend on how much there is.
+//! Requests keep a distance from each other, and never reach the rates that Amazon ECR allows.
+
+use std::time::Duration;
+
+use aws_sdk_ecr::Client;
+use aws_sdk_ecr::operation::describe_images::DescribeImagesError;
+use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, ImageIdentifier, TagStatus};
+use aws_smithy_types::timeout::TimeoutConfig;
+use soci::Digest;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use crate::ecr;
+use crate::filters::Filters;
+use crate::grammar::{is_digest, is_repository, is_tag};
+use crate::runtime;
+
+/// Shortest time between two requests: ten per second, of those that describe and those that read.
+const PACE: Duration = Duration::from_millis(100);
+/// Longest time for a request with all its attempts.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Items of a page: the most that Amazon ECR returns.
+const PAGE: i32 = 1000;
+/// Maximum pages of repositories: as many as a registry may have.
+const MAX_PAGES: usize = 100;
+/// Manifests that one request gets. They have up to 4 MiB each, and all are in memory at once.
+pub(super) const MANIFESTS: usize = 10;
+/// Media types of manifests that are taken as they are.
+const ACCEPTED: [&str; 4] = [
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+];
+
+pub(super) struct Catalog {
+    client: Client,
+    pace: Interval,
+}
+
+/// Some images of a repository.
+pub(super) struct Page {
+    pub images: Vec<Image>,
+    /// Token of the next page.
+    pub next: Option<String>,
+}
+
+/// An image, as far as the list of images tells.
+pub(super) struct Image {
+    pub digest: String,
+    pub tags: Vec<String>,
+    pub manifest_media_type: Option<String>,
+    pub artifact_media_type: Option<String>,
+}
+
+/// A manifest with the digest it was asked for by, or the tag.
+pub(super) struct Found {
+    pub digest: String,
+    pub tag: Option<String>,
+    pub manifest: String,
+}
+
+/// Reasons why there is no page.
+pub(super) enum Failure {
+    /// The repository does not exist.
+    Gone,
+    /// Amazon ECR does not know the page.
+    StalePage(String),
+    Other(String),
+}
+
+/// Which images a page has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tagged {
+    Yes,
+    No,
+}
+
+impl Catalog {
+    pub(super) async fn open(endpoint: Option<&str>) -> Self {
+        let timeouts = TimeoutConfig::builder().operation_timeout(PATIENCE);
+        let settings = ecr::settings(endpoint).await;
+        let settings = settings.timeout_config(timeouts.build());
+        let mut pace = interval(PACE);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            client: Client::from_conf(settings.build()),
+            pace,
+        }
+    }
+
+    /// Returns the repositories that a filter may match, sorted.
+    pub(super) async fn repositories(&mut self, filters: &Filters) -> Result<Vec<String>, String> {
+        let (mut names, mut token) = (Vec::new(), None);
+        for _ in 0..MAX_PAGES {
+            self.pace.tick().await;
+            let list = self.client.describe_repositories().max_results(PAGE);
+            let list = list.set_next_token(token.take());
+            let page = list.send().await;
+            let page = page.map_err(|error| runtime::aws_error(&error))?;
+            let found = page.repositories.unwrap_or_default().into_iter();
+            let found = found.filter_map(|repository| repository.repository_name);
+            names.extend(found.filter(|name| is_repository(name) && filters.may_match(name)));
+            token = page.next_token;
+            if token.is_none() {
+                break;
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// Returns a page of the images with a tag.
+    pub(super) async fn page(
+        &mut self,
+        repository: &str,
+        token: Option<&str>,
+    ) -> Result<Page, Failure> {
+        self.page_of(repository, Tagged::Yes, token).await
+    }
+
+    /// Returns a page of the images with a tag, or of those without.
+    pub(super) async fn page_of(
+        &mut self,
+        repository: &str,
+        tagged: Tagged,
+        token: Option<&str>,
+    ) -> Result<Page, Failure> {
+        self.pace.tick().await;
+        let status = match tagged {
+            Tagged::Yes => TagStatus::Tagged,
+            Tagged::No => TagStatus::Untagged,
+        };
+        let filter = DescribeImagesFilter::builder().tag_status(status).build();
+        let list = self.client.describe_images().repository_name(repository);
+        let list = list.filter(filter).max_results(PAGE);
+        let list = list.set_next_token(token.map(str::to_owned));
+        let page = list.send().await.map_err(|error| {
+            let text = runtime::aws_error(&error);
+            match error.as_service_error() {
+                Some(DescribeImagesError::RepositoryNotFoundException(_)) => Failure::Gone,
+                Some(DescribeImagesError::InvalidParameterException(_)) => Failure::StalePage(text),
+                _ => Failure::Other(text),
+            }
+        })?;
+        let images = page.image_details.unwrap_or_default().into_iter();
+        Ok(Page {
+            images: images.filter_map(Image::read).collect(),
+            next: page.next_token,
+        })
+    }
+
+    /// Returns the manifests with these tags that exist.
+    pub(super) async fn tagged(
+        &mut self,
+        repository: &str,
+        tags: &[String],
+    ) -> Result<Vec<Found>, String> {
+        let tags = tags.iter();
+        let ids = tags.map(|tag| ImageIdentifier::builder().image_tag(tag).build());
+        self.manifests(repository, ids.collect()).await
+    }
+
+    /// Returns the manifests with these digests that exist.
+    pub(super) async fn with_digests<'a>(
+        &mut self,
+        repository: &str,
+        digests: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<Found>, String> {
+        let digests = digests.into_iter();
+        let ids = digests.map(|digest| ImageIdentifier::builder().image_digest(digest).build());
+        self.manifests(repository, ids.collect()).await
+    }
+
+    async fn manifests(
+        &mut self,
+        repository: &str,
+        ids: Vec<ImageIdentifier>,
+    ) -> Result<Vec<Found>, String> {
+        let mut found = Vec::new();
+        for ids in ids.chunks(MANIFESTS) {
+            self.pace.tick().await;
+            let get = self.client.batch_get_image().repository_name(repository);
+            let get = get.set_image_ids(Some(ids.to_vec()));
+            let get = get.set_accepted_media_types(Some(ACCEPTED.map(str::to_owned).to_vec()));
+            let answer = get.send().await;
+            let answer = answer.map_err(|error| runtime::aws_error(&error))?;
+            for image in answer.images.unwrap_or_default() {
+                let (id, manifest) = (image.image_id, image.image_manifest);
+                let (Some(id), Some(manifest)) = (id, manifest) else {
+                    continue;
+                };
+                let digest = Digest::of(manifest.as_bytes()).to_string();
+                if id.image_digest.as_ref() != Some(&digest) {
+                    continue;
+                }
+                found.push(Found {
+                    digest,
+                    tag: id.image_tag,
+                    manifest,
+                });
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Image {
+    /// Reads an image from the list, unless no image could have its digest.
+    fn read(detail: ImageDetail) -> Option<Self> {
+        let mut tags = detail.image_tags.unwrap_or_default();
+        tags.retain(|tag| is_tag(tag));
+        Some(Self {
+            digest: detail.image_digest.filter(|digest| is_digest(digest))?,
+            tags,
+            manifest_media_type: detail.image_manifest_media_type,
+            artifact_media_type: detail.artifact_media_type,
+        })
+    }
+}

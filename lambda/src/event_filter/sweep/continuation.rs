@@ -1,0 +1,173 @@
+//! Going on with a sweep in another invocation.
+//!
+//! The event of a sweep that goes on names the repository and the page of its images that the
+//! invocation before came to. It is checked like any event: whoever may invoke the function can make
+//! one up, and what it can do with that is to begin elsewhere.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::counts::Counts;
+use crate::grammar::is_repository;
+use crate::sweep_request::request;
+
+/// Field of the event.
+const FIELD: &str = "soci-continuation";
+/// How often a sweep goes on at most. AWS Lambda takes a function that invokes itself about sixteen
+/// times in a row for one that never ends, and stops it.
+pub(super) const MAX: u64 = 12;
+/// Maximum bytes of a token, which is Amazon ECR's own affair.
+const MAX_TOKEN: usize = 8192;
+
+/// A place in a repository: a page, and how many of its images are done.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Place {
+    /// `None` for the first page.
+    pub token: Option<String>,
+    pub done: usize,
+}
+
+/// Where a sweep goes on. The default is where it begins.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::event_filter) struct Continuation {
+    /// How often the sweep went on.
+    pub(super) number: u64,
+    /// The repository; empty before the first.
+    pub(super) repository: String,
+    pub(super) place: Place,
+    /// Counts of the invocations before.
+    pub(super) counts: Counts,
+}
+
+/// A continuation that no sweep wrote.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event: {FIELD}: want a place that an earlier invocation of the same sweep came to")]
+pub(in crate::event_filter) struct InvalidContinuation;
+
+impl Place {
+    /// Returns the start of a page.
+    pub(super) fn of(token: String) -> Self {
+        Self {
+            token: Some(token),
+            done: 0,
+        }
+    }
+
+    fn is_sound(&self) -> bool {
+        let sound = |token: &String| {
+            (1..=MAX_TOKEN).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_graphic())
+        };
+        self.token.as_ref().is_none_or(sound)
+    }
+}
+
+impl Continuation {
+    /// Reads where a sweep goes on from its event; the start, if the event does not say.
+    pub(super) fn read(event: &Value) -> Result<Self, InvalidContinuation> {
+        let Some(written) = event.get(FIELD) else {
+            return Ok(Self::default());
+        };
+        let read = Self::deserialize(written).map_err(|_| InvalidContinuation)?;
+        let sound = (1..=MAX).contains(&read.number)
+            && is_repository(&read.repository)
+            && read.place.is_sound();
+        sound.then_some(read).ok_or(InvalidContinuation)
+    }
+
+    /// Returns the event that goes on here.
+    pub(super) fn write(&self) -> Value {
+        let mut event = request();
+        // Numbers and strings always serialize.
+        event[FIELD] = serde_json::to_value(self).unwrap_or_default();
+        event
+    }
+
+    /// Returns where the next invocation goes on; `None` if there were enough.
+    pub(super) fn next(&self, repository: String, place: Place, counts: Counts) -> Option<Self> {
+        let number = self.number.checked_add(1).filter(|next| *next <= MAX)?;
+        Some(Self {
+            number,
+            repository,
+            // A place that could not be read again is not written.
+            place: if place.is_sound() {
+                place
+            } else {
+                Place::default()
+            },
+            counts,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_sweep_goes_on_a_bounded_number_of_times() {
+        let mut from = Continuation::read(&request()).unwrap();
+        assert_eq!(from, Continuation::default());
+        for number in 1..=MAX {
+            let counts = Counts {
+                looked_at: number,
+                ..Counts::default()
+            };
+            let place = Place::of("token==".to_owned());
+            let next = from.next("shop/web".to_owned(), place, counts).unwrap();
+            assert_eq!(next.number, number);
+            from = Continuation::read(&next.write()).unwrap();
+            assert_eq!(from, next);
+        }
+        let place = Place::default();
+        assert_eq!(from.next("shop/web".to_owned(), place, from.counts), None);
+    }
+
+    #[test]
+    fn made_up_places_are_refused() {
+        let sound = json!({
+            "number": 1,
+            "repository": "shop/web",
+            "place": {"token": null, "done": 10},
+            "counts": {"looked-at": 3},
+        });
+        let read = |continuation: Value| {
+            let mut event = request();
+            event[FIELD] = continuation;
+            Continuation::read(&event)
+        };
+        assert!(read(sound.clone()).is_ok());
+        for (pointer, wrong) in [
+            ("/number", json!(0)),
+            ("/number", json!(MAX + 1)),
+            ("/number", json!(-1)),
+            ("/repository", json!("")),
+            ("/repository", json!("Shop")),
+            ("/repository", json!("a/../b")),
+            ("/place/token", json!("")),
+            ("/place/token", json!("a\nb")),
+            ("/place/token", json!("t".repeat(MAX_TOKEN + 1))),
+            ("/place/done", json!(-1)),
+            ("/place", json!(7)),
+            ("/counts/looked-at", json!("many")),
+            ("", json!("shop/web")),
+        ] {
+            let mut made_up = sound.clone();
+            *made_up.pointer_mut(pointer).unwrap() = wrong;
+            assert_eq!(read(made_up.clone()), Err(InvalidContinuation), "{made_up}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_could_not_be_read_again_is_left_out() {
+        let place = Place::of("t".repeat(MAX_TOKEN + 1));
+        let start = Continuation::default();
+        let next = start.next("shop/web".to_owned(), place, Counts::default());
+        let next = next.unwrap();
+        assert_eq!(next.place, Place::default());
+        assert_eq!(Continuation::read(&next.write()), Ok(next));
+    }
+}

@@ -1,0 +1,199 @@
+//! Decides whether images have an index, by manifests alone.
+//!
+//! - V2: `<tag>` and `<tag>-soci` are compared. The latter is an image index that lists SOCI indexes,
+//!   and what else it lists runs the same layers with the same configurations as the former. Or it
+//!   is the former, because no layer can be indexed.
+//! - V1: the SOCI indexes of a repository name the image manifests that they belong to.
+//!
+//! Whether an index was made with other options, or lacks a blob, is not looked at.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::catalog::{Catalog, Failure, Found, MANIFESTS, Tagged};
+use super::document::{Content, Document};
+use crate::event::PushEvent;
+use crate::scope::{IndexVersion, SOCI_INDEXES, Scope};
+use crate::tag_suffix::TagSuffix;
+
+/// Maximum SOCI indexes (V1) of a repository that are kept in memory: as many as it may have images.
+const MAX_SUBJECTS: usize = 100_000;
+
+pub(super) struct Judge {
+    pub catalog: Catalog,
+    version: IndexVersion,
+    suffix: TagSuffix,
+    /// Image manifests of the current repository that have an index (V1), once they are known.
+    subjects: Option<HashSet<String>>,
+}
+
+impl Judge {
+    pub(super) fn new(catalog: Catalog, scope: &Scope) -> Self {
+        Self {
+            catalog,
+            // As the index generator does.
+            version: scope.version.unwrap_or(IndexVersion::V2),
+            suffix: scope.suffix.clone(),
+            subjects: None,
+        }
+    }
+
+    /// Begins with another repository.
+    pub(super) fn enter(&mut self) {
+        self.subjects = None;
+    }
+
+    /// Returns for each of some pushes to a repository whether the image has an index.
+    pub(super) async fn are_indexed(
+        &mut self,
+        repository: &str,
+        pushes: &[PushEvent],
+    ) -> Result<Vec<bool>, String> {
+        if pushes.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self.version {
+            IndexVersion::V1 => self.have_referrers(repository, pushes).await,
+            IndexVersion::V2 => self.have_outputs(repository, pushes).await,
+        }
+    }
+
+    async fn have_outputs(
+        &mut self,
+        repository: &str,
+        pushes: &[PushEvent],
+    ) -> Result<Vec<bool>, String> {
+        let tags: Vec<_> = pushes.iter().map(|push| self.output(push)).collect();
+        let wanted: Vec<String> = tags.iter().flatten().cloned().collect();
+        let found = self.catalog.tagged(repository, &wanted).await?.into_iter();
+        let outputs: HashMap<String, Found> = found
+            .filter_map(|found| Some((found.tag.clone()?, found)))
+            .collect();
+        let of = |tag: &Option<String>| outputs.get(tag.as_ref()?);
+        let made: BTreeSet<&str> = pushes
+            .iter()
+            .zip(&tags)
+            .filter(|(push, tag)| of(tag).is_some_and(|found| found.digest != push.digest()))
+            .map(|(push, _)| push.digest())
+            .collect();
+        let sources = self.documents(repository, made).await?;
+        let mut indexed = Vec::new();
+        for (push, tag) in pushes.iter().zip(&tags) {
+            let is_indexed = match (of(tag), sources.get(push.digest())) {
+                (Some(output), _) if output.digest == push.digest() => true,
+                (Some(output), Some(source)) => {
+                    self.is_made_of(repository, &output.manifest, push, source)
+                        .await?
+                }
+                _ => false,
+            };
+            indexed.push(is_indexed);
+        }
+        Ok(indexed)
+    }
+
+    fn output(&self, push: &PushEvent) -> Option<String> {
+        self.suffix.append(push.tag.as_deref()?)
+    }
+
+    async fn is_made_of(
+        &mut self,
+        repository: &str,
+        output: &str,
+        push: &PushEvent,
+        source: &Document,
+    ) -> Result<bool, String> {
+        let Some(output) = Document::parse(output).filter(Document::is_soci_enabled) else {
+            return Ok(false);
+        };
+        let of_output = output.listed().unwrap_or_default();
+        let of_source = source.listed().unwrap_or_else(|| [push.digest()].into());
+        // What is not indexed, such as an attestation, is listed as it is.
+        let rewritten: BTreeSet<&str> = of_output.difference(&of_source).copied().collect();
+        let plain: BTreeSet<&str> = of_source.difference(&of_output).copied().collect();
+        if rewritten.len() != plain.len() {
+            return Ok(false);
+        }
+        let rewritten = self.contents(repository, &rewritten).await?;
+        Ok(rewritten.is_some() && rewritten == self.contents(repository, &plain).await?)
+    }
+
+    /// Returns what these image manifests run, sorted; `None` if one of them is not there.
+    async fn contents(
+        &mut self,
+        repository: &str,
+        digests: &BTreeSet<&str>,
+    ) -> Result<Option<Vec<Content>>, String> {
+        let documents = self.documents(repository, digests.iter().copied()).await?;
+        let contents = documents.into_values().filter_map(Document::content);
+        let mut contents: Vec<Content> = contents.collect();
+        contents.sort_unstable();
+        Ok((contents.len() == digests.len()).then_some(contents))
+    }
+
+    async fn documents<'a>(
+        &mut self,
+        repository: &str,
+        digests: impl IntoIterator<Item = &'a str>,
+    ) -> Result<HashMap<String, Document>, String> {
+        let digests: Vec<&str> = digests.into_iter().collect();
+        let mut documents = HashMap::new();
+        for some in digests.chunks(MANIFESTS) {
+            let found = self.catalog.with_digests(repository, some.iter().copied());
+            let found = found.await?.into_iter();
+            documents.extend(
+                found.filter_map(|found| Some((found.digest, Document::parse(&found.manifest)?))),
+            );
+        }
+        Ok(documents)
+    }
+
+    async fn have_referrers(
+        &mut self,
+        repository: &str,
+        pushes: &[PushEvent],
+    ) -> Result<Vec<bool>, String> {
+        let subjects = match self.subjects.take() {
+            Some(subjects) => subjects,
+            None => self.subjects_of(repository).await?,
+        };
+        let digests = pushes.iter().map(|push| push.digest());
+        let unknown: BTreeSet<&str> = digests.filter(|its| !subjects.contains(*its)).collect();
+        let documents = self.documents(repository, unknown).await?;
+        let is_indexed = |push: &PushEvent| {
+            let listed = documents.get(push.digest()).and_then(Document::platforms);
+            subjects.contains(push.digest())
+                || listed.is_some_and(|listed| {
+                    !listed.is_empty() && listed.iter().all(|digest| subjects.contains(*digest))
+                })
+        };
+        let indexed = pushes.iter().map(is_indexed).collect();
+        self.subjects = Some(subjects);
+        Ok(indexed)
+    }
+
+    /// Returns the image manifests of a repository that have an index (V1).
+    async fn subjects_of(&mut self, repository: &str) -> Result<HashSet<String>, String> {
+        let (mut subjects, mut token) = (HashSet::new(), None::<String>);
+        loop {
+            let page = self
+                .catalog
+                .page_of(repository, Tagged::No, token.as_deref());
+            let page = match page.await {
+                Ok(page) => page,
+                Err(Failure::Gone) => return Ok(subjects),
+                Err(Failure::StalePage(error) | Failure::Other(error)) => return Err(error),
+            };
+            let indexes = page.images.iter().filter(|image| {
+                let kind = image.artifact_media_type.as_deref();
+                kind.is_some_and(|kind| SOCI_INDEXES.contains(&kind))
+            });
+            let indexes = indexes.map(|image| image.digest.as_str());
+            let documents = self.documents(repository, indexes).await?.into_values();
+            subjects.extend(documents.filter_map(Document::into_subject));
+            token = page.next;
+            if token.is_none() || subjects.len() >= MAX_SUBJECTS {
+                return Ok(subjects);
+            }
+        }
+    }
+}

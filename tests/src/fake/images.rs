@@ -1,0 +1,182 @@
+//! Repositories and images as Amazon ECR's API lists them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::http::Response;
+use crate::image::sha256;
+
+/// Images of one account, in memory.
+#[derive(Default)]
+pub struct Images {
+    repositories: BTreeMap<String, Vec<Image>>,
+    /// Repositories that nobody may read.
+    denied: BTreeSet<String>,
+    /// Items of a page, if fewer than asked for.
+    page: Option<usize>,
+    /// Whether no token is known any more.
+    forgetful: bool,
+    requests: Vec<String>,
+}
+
+struct Image {
+    digest: String,
+    tags: Vec<String>,
+    media_type: String,
+    artifact_type: Option<String>,
+    manifest: String,
+}
+
+impl Images {
+    /// Creates an empty repository.
+    pub fn create(&mut self, repository: &str) {
+        self.repositories.entry(repository.to_owned()).or_default();
+    }
+
+    /// Puts a manifest under some tags, which no other has then. Returns its digest.
+    pub fn put(&mut self, repository: &str, tags: &[&str], manifest: &Value) -> String {
+        let text = manifest.to_string();
+        // Hashing into nothing does not fail.
+        let digest = sha256(text.as_bytes()).unwrap_or_default();
+        let images = self.repositories.entry(repository.to_owned()).or_default();
+        for image in images.iter_mut() {
+            image.tags.retain(|tag| !tags.contains(&tag.as_str()));
+        }
+        let tags = tags.iter().map(|tag| (*tag).to_owned());
+        if let Some(image) = images.iter_mut().find(|image| image.digest == digest) {
+            image.tags.extend(tags);
+            return digest;
+        }
+        let kinds = [&manifest["artifactType"], &manifest["config"]["mediaType"]];
+        let kind = kinds.into_iter().find_map(Value::as_str);
+        images.push(Image {
+            digest: digest.clone(),
+            tags: tags.collect(),
+            media_type: manifest["mediaType"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+            artifact_type: kind.map(str::to_owned),
+            manifest: text,
+        });
+        digest
+    }
+
+    /// Denies a repository from now on.
+    pub fn deny(&mut self, repository: &str) {
+        self.denied.insert(repository.to_owned());
+    }
+
+    /// Returns pages of no more than `items` from now on.
+    pub fn page(&mut self, items: usize) {
+        self.page = Some(items);
+    }
+
+    /// Knows no token any more.
+    pub fn forget_pages(&mut self) {
+        self.forgetful = true;
+    }
+
+    /// The operations asked for so far, oldest first.
+    pub fn requests(&self) -> &[String] {
+        &self.requests
+    }
+
+    pub(super) fn respond(&mut self, operation: &str, body: &[u8]) -> Result<Response> {
+        let body: Value = serde_json::from_slice(body)?;
+        self.requests.push(operation.to_owned());
+        let name = body["repositoryName"].as_str().unwrap_or_default();
+        if self.denied.contains(name) {
+            return Ok(refusal("AccessDeniedException", "not authorized"));
+        }
+        if operation == "DescribeRepositories" {
+            let names: Vec<Value> = self
+                .repositories
+                .keys()
+                .map(|name| json!({"repositoryName": name}))
+                .collect();
+            return Ok(self.paged(&body, "repositories", names));
+        }
+        let Some(images) = self.repositories.get(name) else {
+            return Ok(refusal("RepositoryNotFoundException", "no repository"));
+        };
+        match operation {
+            "DescribeImages" => {
+                let status = body["filter"]["tagStatus"].as_str().context("no filter")?;
+                let wanted = images
+                    .iter()
+                    .filter(|image| image.tags.is_empty() == (status == "UNTAGGED"));
+                let details: Vec<Value> = wanted.map(Image::detail).collect();
+                Ok(self.paged(&body, "imageDetails", details))
+            }
+            "BatchGetImage" => batch_get(images, &body),
+            operation => bail!("unexpected {operation}"),
+        }
+    }
+
+    fn paged(&self, body: &Value, name: &str, items: Vec<Value>) -> Response {
+        let from = match body["nextToken"].as_str() {
+            None => 0,
+            Some(_) if self.forgetful => {
+                return refusal("InvalidParameterException", "unknown token");
+            }
+            Some(token) => token.trim_start_matches("from-").parse().unwrap_or(0),
+        };
+        let asked = body["maxResults"].as_u64().unwrap_or(100) as usize;
+        let size = self.page.unwrap_or(asked).min(asked);
+        let next = (from + size < items.len()).then(|| format!("from-{}", from + size));
+        let page: Vec<Value> = items.into_iter().skip(from).take(size).collect();
+        Response::json(200, &json!({name: page, "nextToken": next}))
+    }
+}
+
+impl Image {
+    fn detail(&self) -> Value {
+        let mut detail = json!({
+            "imageDigest": self.digest,
+            "imageManifestMediaType": self.media_type,
+        });
+        if !self.tags.is_empty() {
+            detail["imageTags"] = json!(self.tags);
+        }
+        if let Some(kind) = &self.artifact_type {
+            detail["artifactMediaType"] = json!(kind);
+        }
+        detail
+    }
+}
+
+fn batch_get(images: &[Image], body: &Value) -> Result<Response> {
+    let accepted = body["acceptedMediaTypes"].as_array().context("no types")?;
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    for id in body["imageIds"].as_array().context("no identifiers")? {
+        let (digest, tag) = (id["imageDigest"].as_str(), id["imageTag"].as_str());
+        let has = |image: &&Image| {
+            digest == Some(&*image.digest)
+                || tag.is_some_and(|tag| image.tags.iter().any(|its| its == tag))
+        };
+        match images.iter().find(has) {
+            Some(image) => {
+                if !accepted.contains(&json!(image.media_type)) {
+                    bail!("{} is not accepted", image.media_type);
+                }
+                found.push(json!({
+                    "imageId": {"imageDigest": image.digest, "imageTag": tag},
+                    "imageManifest": image.manifest,
+                    "imageManifestMediaType": image.media_type,
+                }));
+            }
+            None => failures.push(json!({"imageId": id, "failureCode": "ImageNotFound"})),
+        }
+    }
+    Ok(Response::json(
+        200,
+        &json!({"images": found, "failures": failures}),
+    ))
+}
+
+fn refusal(code: &str, message: &str) -> Response {
+    Response::json(400, &json!({"__type": code, "message": message}))
+}
