@@ -282,7 +282,8 @@ async fn run_into(
         .expect("memory takes all");
     let mut report = indexed.report().clone();
     let reused = std::mem::take(&mut report.reused);
-    assert_eq!(reused.layers > 0, reused.bytes > 0);
+    // A layer may be empty.
+    assert!(reused.layers > 0 || reused.bytes == 0, "{reused:?}");
     let ztocs = report.indexes.iter().flat_map(|index| &index.ztocs);
     let unread: BTreeSet<Digest> = ztocs.filter(|z| z.reused).map(|z| z.layer).collect();
     assert!(unread.len() <= reused.layers, "{reused:?}");

@@ -33,6 +33,7 @@ const EVERYTHING: &str = r#"repository_image_tag_filters       = ["shop/*:*"]
   reserved_concurrent_executions     = 3
   maximum_retry_attempts             = 1
   tracing_mode                       = "Active"
+  completion_event_bus_name          = "default"
   permissions_boundary               = "arn:aws:iam::aws:policy/PowerUserAccess"
   index_generator_policy_arns        = ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
   kms_key_arn                        = "arn:aws:kms:eu-west-1:000000000000:key/environment"

@@ -152,6 +152,30 @@ fn v2_indexes_every_platform() -> Result<()> {
 }
 
 #[test]
+fn options_of_the_index_reach_the_index_generator() -> Result<()> {
+    let options = r#"platforms       = ["linux/arm64", "linux/s390x"]
+  optimizations   = ["xattr"]
+  prefetch_files  = ["/srv/data", "no, such \"file\""]"#;
+    let scenario = Scenario::applied(&format!("{ARGUMENTS}\n  {options}"))?;
+    scenario.expect_empty_plan()?;
+    scenario.push(REPOSITORY, TAG, both_platforms)?;
+    let (images, indexes) = scenario.wait_for_enabled(REPOSITORY, ENABLED)?;
+    assert_eq!((images.len(), indexes.len()), (2, 1));
+    assert_eq!(indexes[0]["platform"]["architecture"], "arm64");
+    let index = scenario.manifest(REPOSITORY, text(&indexes[0]["digest"])?)?;
+    let index = index.context("no SOCI index")?.json;
+    let layers = list(&index, "layers")?;
+    let annotated = &layers[0]["annotations"]["com.amazon.soci.disable-xattrs"];
+    assert_eq!(annotated, "true", "{index}");
+    let last = layers.last().context("no layers")?;
+    assert_eq!(
+        last["mediaType"], "application/vnd.amazon.soci.prefetch.v1+json",
+        "{index}"
+    );
+    scenario.expect_nothing_after_destroy()
+}
+
+#[test]
 fn v1_indexes_every_platform() -> Result<()> {
     let arguments = format!("{ARGUMENTS}\n  index_version = \"V1\"");
     let scenario = Scenario::applied(&arguments)?;
