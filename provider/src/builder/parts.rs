@@ -120,7 +120,8 @@ impl Parts {
     }
 
     /// Reconciles all parts. Each is ready before another relies on it, and the rules, which set
-    /// all in motion, come last.
+    /// all in motion, come last: the one for pushes at the very end, since a builder counts as complete
+    /// once it has that.
     pub(super) async fn apply(
         &self,
         session: &Session<'_>,
@@ -152,7 +153,6 @@ impl Parts {
             let (function, desired) = (&unit.function, &desired.function);
             part::apply(session, function, desired, tags, observed.function).await?;
         }
-        part::apply(session, &self.rule, &desired.rule, tags, rule).await?;
         match (&desired.sweep, sweep) {
             (Some(desired), sweep) => {
                 part::apply(session, &self.sweep, desired, tags, sweep).await?;
@@ -160,6 +160,7 @@ impl Parts {
             (None, Some(_)) => part::delete(session, &self.sweep).await?,
             (None, None) => {}
         }
+        part::apply(session, &self.rule, &desired.rule, tags, rule).await?;
         match (&self.table, &desired.table) {
             (Some(table), None) => part::delete(session, table).await,
             _ => Ok(()),
