@@ -84,7 +84,8 @@ fn excluded_pushes_are_not_indexed() -> Result<()> {
         "{ARGUMENTS}\n  {excluded}\n  index_existing = true"
     ))?;
     scenario.terraform.apply()?;
-    scenario.wait_for_message(GENERATOR, &["already"])?;
+    let swept = "swept: 1 looked at, 1 indexed already, 0 handed on";
+    scenario.wait_for_message(FILTER, &[swept])?;
     let tags = scenario.aws.tags(REPOSITORY)?;
     let enabled: Vec<&String> = tags.iter().filter(|tag| tag.ends_with("-soci")).collect();
     assert_eq!(enabled, [ENABLED]);
