@@ -156,7 +156,7 @@ impl Judge {
             Some(subjects) => subjects,
             None => self.subjects_of(repository).await?,
         };
-        let digests = pushes.iter().map(|push| push.digest());
+        let digests = pushes.iter().map(PushEvent::digest);
         let unknown: BTreeSet<&str> = digests.filter(|its| !subjects.contains(*its)).collect();
         let documents = self.documents(repository, unknown).await?;
         let is_indexed = |push: &PushEvent| {
