@@ -4,7 +4,7 @@
 //! was passed on or skipped, with the reason in words. A failure to pass an event on is an error
 //! of the function, so that Lambda tries again.
 //!
-//! On a schedule, or when it is asked to, it [sweeps](sweep): it looks for images that no push told of.
+//! On a schedule, or when it is asked to, it sweeps: it looks for images that no push told of.
 //! It does so because it knows the filters, and because a sweep must not wait for the images that
 //! are being indexed, nor they for it.
 
