@@ -4,6 +4,7 @@ use lambda::limits::{MAX_SPAN_SIZE, MIN_SPAN_SIZE};
 use soci::{ImageReference, Version};
 use tfplugin_sdk::{Attribute, Nesting, Schema, Type, timeouts, validators};
 
+use super::settings::REVISION_HISTORY_LIMIT;
 use super::validate;
 use crate::diagnose::diagnose;
 use crate::index_options::{check_optimizations, check_platforms, check_prefetch_files};
@@ -184,11 +185,11 @@ fn revision_history_limit() -> Attribute {
         .optional()
         .inert()
         .validate(validators::number_range(0..=100))
-        .description(
+        .description(format!(
             "Number of earlier indexes that stay in the registry when the image or an option changes, \
              so that what runs can still be pulled, and a rollback needs no layer read again. 0 to \
-             100. Default: 1.",
-        )
+             100. Default: {REVISION_HISTORY_LIMIT}."
+        ))
 }
 
 fn oci_layer_types() -> Attribute {

@@ -7,6 +7,10 @@ use tfplugin_sdk::{Diagnostic, Value};
 use crate::diagnose::diagnose;
 use crate::index_options::invalid_platform;
 
+/// Number of earlier builds that an update keeps by default, as of a Deployment of Kubernetes: releases
+/// may fail one after the other while an earlier one runs.
+pub(super) const REVISION_HISTORY_LIMIT: usize = 10;
+
 /// The image, the options of its index, and the destination.
 pub(super) struct Settings {
     pub image: ImageReference,
@@ -88,7 +92,9 @@ impl Settings {
             version,
             tag,
             options,
-            revision_history_limit: arguments.revision_history_limit.unwrap_or(1),
+            revision_history_limit: arguments
+                .revision_history_limit
+                .unwrap_or(REVISION_HISTORY_LIMIT),
         })
     }
 

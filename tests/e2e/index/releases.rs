@@ -6,6 +6,9 @@ use tests::terraform::configuration;
 
 use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, Scenario, TAG, image, large_layer, push};
 
+/// Keeps the release before, and no other.
+const ONE: &str = "revision_history_limit = 1";
+
 /// Configures another image of the repository.
 fn release(scenario: &Scenario, tag: &str, arguments: &str) -> Result<()> {
     let image = scenario.registry.reference(&format!("{REPOSITORY}:{tag}"));
@@ -36,11 +39,11 @@ fn reads(registry: &Registry, tag: &str) -> Result<usize> {
 
 #[test]
 fn the_release_before_stays_and_the_one_before_that_goes() -> Result<()> {
-    let scenario = released("")?;
+    let scenario = released(ONE)?;
     let first = scenario.resource()?;
     let first = first.text("digest")?;
 
-    release(&scenario, "1.5", "")?;
+    release(&scenario, "1.5", ONE)?;
     assert_eq!(scenario.terraform.planned(ADDRESS)?, ["update"]);
     scenario.terraform.apply()?;
     let second = scenario.resource()?;
@@ -55,7 +58,7 @@ fn the_release_before_stays_and_the_one_before_that_goes() -> Result<()> {
     );
     scenario.expect_empty_plan()?;
 
-    release(&scenario, "1.6", "")?;
+    release(&scenario, "1.6", ONE)?;
     scenario.terraform.apply()?;
     let tags = [TAG, "1.5", "1.5-soci", "1.6", "1.6-soci"];
     assert_eq!(scenario.registry.tags(REPOSITORY)?, tags);
@@ -145,7 +148,7 @@ fn a_tag_with_a_typo_changes_nothing() -> Result<()> {
 
 #[test]
 fn a_tag_that_moves_with_the_releases_stays_with_the_last() -> Result<()> {
-    let arguments = "tag = \"stable\"";
+    let arguments = &format!("tag = \"stable\"\n  {ONE}");
     let scenario = released(arguments)?;
     let mut digests = Vec::new();
     for tag in ["1.5", "1.6"] {
