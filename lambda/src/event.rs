@@ -15,7 +15,7 @@ pub const SOURCE: &str = "aws.ecr";
 pub const RESULT: &str = "SUCCESS";
 
 /// Maximum size of an event in bytes (EventBridge quota for an entry).
-const MAX_EVENT: usize = 256 << 10;
+pub(crate) const MAX_EVENT: usize = 256 << 10;
 /// Maximum characters of a refused value that a message quotes.
 const MAX_QUOTED: usize = 100;
 
@@ -178,9 +178,7 @@ impl PushEvent {
     pub fn image(&self) -> String {
         match &self.tag {
             Some(tag) => format!("{}:{tag}", self.repository),
-            None => {
-                format!("{}@{}", self.repository, self.digest())
-            }
+            None => format!("{}@{}", self.repository, self.digest()),
         }
     }
 }

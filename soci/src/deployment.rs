@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::inspect::{Inspection, inspect};
 use crate::oci::Digest;
 use crate::registry::RegistryImage;
-use crate::store::Destination;
+use crate::store::{Destination, ImageSource};
 use crate::version::Version;
 
 /// Time between two looks at a registry, at first and at most.
@@ -163,20 +163,18 @@ pub async fn wait_for_deployment(
     tag: Option<&str>,
     limit: Duration,
 ) -> Result<Deployment> {
-    let end = Instant::now() + limit;
+    // A limit may be longer than clocks go.
+    let end = Instant::now().checked_add(limit);
     let [mut pause, longest] = PAUSE;
     let reference = image.reference();
     loop {
         let source = match reference.digest() {
             Some(digest) => digest,
             // Unlike resolving the tag, this fails with the registry's own words.
-            None => {
-                let name = reference.tag().unwrap_or("latest");
-                image.pull_manifest(name).await?.descriptor.digest
-            }
+            None => image.root().await?.descriptor.digest,
         };
         let found = find_deployment(image, source, version, tag).await?;
-        let left = end.saturating_duration_since(Instant::now());
+        let left = end.map_or(limit, |end| end.saturating_duration_since(Instant::now()));
         if found.is_ready() || left.is_zero() {
             return Ok(found);
         }

@@ -27,7 +27,7 @@ use serde_json::Value;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use super::config::Config;
-use crate::event::PushEvent;
+use crate::event::{MAX_EVENT, PushEvent};
 use crate::invoke::{InvokeFailed, Invoker};
 use crate::log;
 use crate::metrics::About;
@@ -59,7 +59,9 @@ const IMAGE_CONFIGS: [&str; 2] = [
 
 /// Returns the place where a sweep begins or goes on, if the event asks for one.
 pub(super) fn requested(event: &str) -> Option<Result<Continuation, InvalidContinuation>> {
-    let event: Value = serde_json::from_str(event).ok()?;
+    // What is longer is no event, as whoever reads it next says.
+    let bounded = Some(event).filter(|event| event.len() <= MAX_EVENT)?;
+    let event: Value = serde_json::from_str(bounded).ok()?;
     is_request(&event).then(|| Continuation::read(&event))
 }
 
