@@ -287,22 +287,14 @@ impl IndexJob<'_> {
     /// Whether an image runs the same layers as another, for every platform: an output that was
     /// built with other options is not outdated.
     async fn is_made_of(&self, output: Digest, source: Digest) -> Result<bool, Error> {
-        let layers = async |digest| {
-            let found = match inspect(&self.image.at(digest)).await {
-                Ok(found) => found,
-                Err(error) if error.is_not_found() || error.registry().is_none() => {
-                    return Ok(None);
-                }
-                Err(error) => return Err(error),
-            };
-            let platforms = found.platforms.into_iter().map(|platform| {
-                let layers = platform.layers.iter().map(|layer| layer.digest);
-                (platform.platform, layers.collect::<Vec<_>>())
-            });
-            Ok(Some(platforms.collect::<Vec<_>>()))
+        let image = async |digest| match inspect(&self.image.at(digest)).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.is_not_found() || error.registry().is_none() => Ok(None),
+            Err(error) => Err(error),
         };
-        let (output, source) = (layers(output).await?, layers(source).await?);
-        Ok(output.is_some() && output == source)
+        let (output, source) = (image(output).await?, image(source).await?);
+        let both = output.zip(source);
+        Ok(both.is_some_and(|(output, source)| output.has_layers_of(&source)))
     }
 
     /// Sets the output's tag.

@@ -1,6 +1,5 @@
 //! The action `soci_build_index`: indexes an image once, and owns nothing afterwards.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use soci::oci::Descriptor;
@@ -107,7 +106,7 @@ async fn index(
     progress: &ActionProgress,
 ) -> soci::Result<Indexed> {
     let (sender, mut done) = tokio::sync::mpsc::unbounded_channel();
-    let layers = Layers(Mutex::new(sender));
+    let layers = Layers(sender);
     let indexing = async {
         let indexed = soci::index(image, image, &settings.options, &(), &layers).await;
         drop(layers);
@@ -123,7 +122,7 @@ async fn index(
 }
 
 /// Lines about the layers that are done.
-struct Layers(Mutex<tokio::sync::mpsc::UnboundedSender<String>>);
+struct Layers(tokio::sync::mpsc::UnboundedSender<String>);
 
 impl soci::Progress for Layers {
     fn layer_finished(&self, layer: &Descriptor, skipped: Option<&SkipReason>) {
@@ -131,9 +130,8 @@ impl soci::Progress for Layers {
             None => format!("layer {} indexed ({} bytes)", layer.digest, layer.size),
             Some(reason) => format!("layer {} skipped: {reason}", layer.digest),
         };
-        let sender = self.0.lock();
-        let sender = sender.unwrap_or_else(std::sync::PoisonError::into_inner);
-        let _ = sender.send(line);
+        // The receiver goes only when the action ends.
+        let _ = self.0.send(line);
     }
 }
 

@@ -105,9 +105,8 @@ pub(crate) enum Command {
         /// Version of the index to wait for
         #[arg(long, value_enum, default_value_t = IndexVersion::V2)]
         index_version: IndexVersion,
-        /// Tag of the SOCI-enabled image (V2) [default: the image's tag followed by -soci]
-        #[arg(long, value_name = "TAG", value_parser = tag)]
-        tag: Option<String>,
+        #[command(flatten)]
+        enabled: EnabledTag,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -120,9 +119,8 @@ pub(crate) enum Command {
     Doctor {
         /// Image in a registry: the source, or a SOCI-enabled image
         image: ImageReference,
-        /// Tag of the SOCI-enabled image (V2) [default: the image's tag followed by -soci]
-        #[arg(long, value_name = "TAG", value_parser = tag)]
-        tag: Option<String>,
+        #[command(flatten)]
+        enabled: EnabledTag,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -209,6 +207,26 @@ impl From<IndexVersion> for Version {
             IndexVersion::V2 => Self::V2,
         }
     }
+}
+
+/// Where the SOCI-enabled image of an image is.
+#[derive(Args)]
+pub(crate) struct EnabledTag {
+    /// Tag of the SOCI-enabled image (V2) [default: the image's tag followed by -soci]
+    #[arg(long, value_name = "TAG", value_parser = tag)]
+    tag: Option<String>,
+}
+
+impl EnabledTag {
+    /// Returns the tag of the SOCI-enabled image of `image`; none if neither has one.
+    pub(crate) fn of(self, image: &ImageReference) -> Option<String> {
+        self.tag.or_else(|| image.tag().map(default_tag))
+    }
+}
+
+/// Returns the tag of a SOCI-enabled image where none is given.
+pub(crate) fn default_tag(source: &str) -> String {
+    format!("{source}-soci")
 }
 
 /// Parses the tag of an image.

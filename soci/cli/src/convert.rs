@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use soci::{MemoryBudget, Version};
 
 use crate::access::{Access, Sides};
-use crate::args::Build;
+use crate::args::{Build, default_tag};
 use crate::exit::{Exit, UsageError};
 use crate::image::Image;
 use crate::location::Location;
@@ -88,7 +88,7 @@ impl Convert {
             // An image in a layout is found by its name alone.
             let in_layout = self.source.reference().is_none();
             let tag = source.or_else(|| in_layout.then(|| DEFAULT_NAME.to_owned()));
-            return Ok(tag.map(|tag| format!("{tag}-soci")));
+            return Ok(tag.as_deref().map(default_tag));
         };
         let tag = match destination {
             Location::Registry(reference) => reference.tag().map(str::to_owned),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use soci::{Deployment, Digest, ImageReference, Version, wait_for_deployment};
 
 use crate::access::Access;
+use crate::args::EnabledTag;
 use crate::exit::Exit;
 use crate::output::{self, note, print_json, print_lines};
 
@@ -17,13 +18,12 @@ const LIMIT: Duration = Duration::from_secs(15 * 60);
 pub(crate) async fn run(
     reference: &ImageReference,
     version: Version,
-    tag: Option<String>,
+    enabled: EnabledTag,
     json: bool,
     access: &Access,
 ) -> Result<Exit> {
     let image = access.endpoint()?.image(reference).await?;
-    let default = || reference.tag().map(|tag| format!("{tag}-soci"));
-    let tag = tag.or_else(default);
+    let tag = enabled.of(reference);
     let limit = access.timeout.unwrap_or(LIMIT);
     let found = wait_for_deployment(&image, version, tag.as_deref(), limit).await;
     let found = found.with_context(|| format!("waiting for the index of {reference}"))?;

@@ -5,8 +5,8 @@ use futures_util::StreamExt;
 use soci::oci::Descriptor;
 use soci::ztoc::Compression;
 use soci::{
-    BlobSource, Error, IndexInspection, Inspection, MemoryBudget, Options, PlatformInspection,
-    RegistryImage, Version, ZtocInspection, inspect,
+    BlobSource, Error, ImageSource, IndexInspection, Inspection, MemoryBudget, Options,
+    PlatformInspection, RegistryImage, Version, ZtocInspection, inspect,
 };
 
 use super::diagnosis::{Diagnosis, Layer, Platform, State};
@@ -34,9 +34,7 @@ pub(super) async fn examine(
     memory: &MemoryBudget,
 ) -> Result<Diagnosis> {
     let reference = image.reference();
-    let name = reference.digest().map(|digest| digest.to_string());
-    let name = name.unwrap_or_else(|| reference.tag().unwrap_or("latest").to_owned());
-    let source = image.pull_manifest(&name).await?.descriptor.digest;
+    let source = image.root().await?.descriptor.digest;
     let own = inspect(&image.at(source)).await?;
     let mut problems = Vec::new();
     let found = match find(image, &own, tag).await? {
