@@ -37,6 +37,9 @@ const MEMORY: &str = "1769";
 const OF_GZIP: f64 = 0.33;
 /// Memory of a first push at the peak, in bytes at most.
 const RESIDENT: u64 = 128_000_000;
+/// Wall and processor time of a program made of the reference's library, at least so many times that of
+/// a first push.
+const LESS_THAN_REFERENCE: [f64; 2] = [6.0, 5.0];
 /// Longest time from the event of a second push to the answer.
 const ANSWER: Duration = Duration::from_secs(1);
 /// Processor time of a first push, at least so many times that of a second.
@@ -147,11 +150,18 @@ struct Image<'a> {
 fn image_costs(image: &Image, generator: &Path, soci: &Path) -> Result<bool> {
     let registry = image.registry;
     let gzip = decompress(image.layout, image.layers)?;
-    let copy = copy(registry)?;
+    let other = Registry::start()?;
+    let copy = copy(registry, &other)?;
     let convert = convert(soci, registry)?;
     let fake = FakeLambda::start(&format!("http://{}", registry.address()))?;
     let event = push_event(REPOSITORY, &image.pushes[0], Some("1"));
     let (first, _) = invoke(generator, &fake, &event)?;
+    let reference = reference(&other)?;
+    if reference.is_some() {
+        let digest = |registry: &Registry| registry.expect_manifest(REPOSITORY, "1-soci");
+        let [ours, theirs] = [digest(registry)?.digest, digest(&other)?.digest];
+        ensure!(ours == theirs, "{ours} is not the reference's {theirs}");
+    }
     let items = fake.items();
     let fake = FakeLambda::start(&format!("http://{}", registry.address()))?;
     fake.put_items(items);
@@ -167,6 +177,15 @@ fn image_costs(image: &Image, generator: &Path, soci: &Path) -> Result<bool> {
         targets.mark(next.wall <= ANSWER),
         targets.mark(ratio(first.cpu, next.cpu) >= LESS),
     ];
+    let [wall, cpu] = LESS_THAN_REFERENCE;
+    let beside = match reference {
+        Some(_) => format!(
+            " The last row is a program made of the library of soci-snapshotter: it pulls the image into a \
+             folder, builds the indexes there and pushes what the generator pushes, byte for byte. Targets: \
+             a first push takes {wall} times less time, and {cpu} times less processor time."
+        ),
+        None => String::new(),
+    };
     let mut table = Table::new(
         "Indexing an image",
         &format!(
@@ -176,7 +195,7 @@ fn image_costs(image: &Image, generator: &Path, soci: &Path) -> Result<bool> {
              at most {OF_GZIP} of the processor time of `gzip -dc` of the layers, and {} MB of memory; \
              a second push is answered within {} s and takes {LESS} times less processor time; nothing \
              is written to a disk. `!` marks what misses one. Inflating and hashing alone, which \
-             nothing can leave out, takes most of the first target: see the floor below.",
+             nothing can leave out, takes most of the first target: see the floor below.{beside}",
             image.layers.len(),
             image.size / 1_000_000,
             LAST / 1_000_000,
@@ -193,14 +212,22 @@ fn image_costs(image: &Image, generator: &Path, soci: &Path) -> Result<bool> {
         ],
     );
     let none = ["", "", ""];
-    let rows = [
+    let mut rows = vec![
         ("`gzip -dc` of the layers", &gzip, none),
         ("`skopeo copy` to another registry", &copy, none),
         ("`soci convert`, registry to registry", &convert, none),
         ("generator, first push", &first, ["", marks[0], marks[1]]),
         ("generator, second push", &next, [marks[2], marks[3], ""]),
     ];
-    for (name, cost, [wall, cpu, memory]) in rows {
+    if let Some(reference) = &reference {
+        let marks = [
+            targets.mark(ratio(reference.wall, first.wall) >= wall),
+            targets.mark(ratio(reference.cpu, first.cpu) >= cpu),
+            "",
+        ];
+        rows.push(("reference's library, first push", reference, marks));
+    }
+    for &(name, cost, [wall, cpu, memory]) in &rows {
         table.row([
             name.to_owned(),
             format!("{:.2} s{wall}", cost.wall.as_secs_f64()),
@@ -355,10 +382,22 @@ fn start(program: &Path) -> Result<(Duration, u64)> {
 }
 
 /// Copies the image as a program does that reads all of it.
-fn copy(registry: &Registry) -> Result<Cost> {
-    let other = Registry::start()?;
-    let mut command = skopeo::between(registry, &other, &format!("{REPOSITORY}:1"))?;
+fn copy(registry: &Registry, other: &Registry) -> Result<Cost> {
+    let mut command = skopeo::between(registry, other, &format!("{REPOSITORY}:1"))?;
     Ok(cost::run(&mut command)?)
+}
+
+/// Has a program made of the reference's library index the image in a registry without login. `make
+/// interop` builds it; without it, this says so.
+fn reference(registry: &Registry) -> Result<Option<Cost>> {
+    let program = std::env::current_exe()?.with_file_name("../interop/generator");
+    if !program.is_file() {
+        println!("\nthe reference's library is measured too once `make interop` has built it");
+        return Ok(None);
+    }
+    let mut command = Command::new(program);
+    command.args([&registry.reference(REPOSITORY), "1", "1-soci"]);
+    Ok(Some(cost::run(&mut command)?))
 }
 
 fn decompress(layout: &Path, layers: &[Layer]) -> Result<Cost> {
