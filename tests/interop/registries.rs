@@ -230,6 +230,11 @@ fn debian_docker_registry_serves_indexes_to_a_login() -> Result<()> {
 }
 
 #[test]
+fn debian_docker_registry_serves_indexes_over_tls() -> Result<()> {
+    serves(Registry::start_with_tls()?)
+}
+
+#[test]
 fn distribution_serves_indexes() -> Result<()> {
     serves(GoRegistry::start(Kind::Distribution)?)
 }

@@ -151,7 +151,7 @@ impl Store for Registry {
     }
 
     fn authority(&self) -> Option<&Path> {
-        None
+        Registry::authority(self)
     }
 
     fn access_log(&self) -> String {

@@ -7,6 +7,7 @@
 
 pub mod aws;
 pub mod binaries;
+pub mod certificate;
 pub mod cost;
 pub mod demo;
 pub mod docs;

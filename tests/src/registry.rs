@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::certificate::Certificate;
 use crate::http::{self, Response};
 use crate::process::Process;
 use crate::{binaries, wait};
@@ -24,6 +26,11 @@ const MARK: &str = "x-started-by";
 
 /// File with the password, in the registry's directory.
 const PASSWORDS: &str = "htpasswd";
+
+/// Files of a registry that speaks TLS, in its directory.
+const CERTIFICATE: &str = "certificate.pem";
+const KEY: &str = "key.pem";
+const AUTHORITY: &str = "authority.pem";
 
 /// Media types that every manifest request accepts.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
@@ -49,6 +56,7 @@ const NEXT_HTPASSWD: &str = "tester:$2b$04$sociTestsSaltForRegis.HtQ89piX/djCO5s
 pub struct Registry {
     address: SocketAddr,
     authenticated: bool,
+    authority: Option<PathBuf>,
     expired: AtomicBool,
     // Dropped before the directory, so that nothing writes to it while it is removed.
     process: Process,
@@ -71,15 +79,21 @@ pub struct Manifest {
 impl Registry {
     /// Starts a registry that needs no login.
     pub fn start() -> Result<Self> {
-        Self::start_with(false)
+        Self::start_with(false, false)
     }
 
     /// Starts a registry that requires [`USER`] and [`PASSWORD`].
     pub fn start_authenticated() -> Result<Self> {
-        Self::start_with(true)
+        Self::start_with(true, false)
     }
 
-    fn start_with(authenticated: bool) -> Result<Self> {
+    /// Starts a registry that requires [`USER`] and [`PASSWORD`] and speaks TLS, which the methods that
+    /// send requests do not: it is for programs that know [`Registry::authority`].
+    pub fn start_with_tls() -> Result<Self> {
+        Self::start_with(true, true)
+    }
+
+    fn start_with(authenticated: bool, tls: bool) -> Result<Self> {
         let program = binaries::on_path("docker-registry").context(
             "docker-registry is not on PATH: on Debian or Ubuntu `apt-get install docker-registry`",
         )?;
@@ -87,7 +101,7 @@ impl Registry {
         // Another program may take the port between finding it and listening on it.
         for _ in 0..ATTEMPTS {
             let mut command = Command::new(&program);
-            match Self::try_start(&mut command, authenticated) {
+            match Self::try_start(&mut command, authenticated, tls) {
                 Ok(registry) => return Ok(registry),
                 Err(error) => last = Some(error),
             }
@@ -97,7 +111,7 @@ impl Registry {
             .context("docker-registry does not start"))
     }
 
-    fn try_start(command: &mut Command, authenticated: bool) -> Result<Self> {
+    fn try_start(command: &mut Command, authenticated: bool, tls: bool) -> Result<Self> {
         let directory = tempfile::Builder::new()
             .prefix("soci-registry-")
             .tempdir()?;
@@ -111,7 +125,7 @@ impl Registry {
         let file = directory.path().join("config.yml");
         std::fs::write(
             &file,
-            configuration(&directory, address, &mark, authenticated)?,
+            configuration(&directory, address, &mark, authenticated, tls)?,
         )?;
         command.arg("serve").arg(&file);
         // The registry also reads its configuration from environment variables.
@@ -124,6 +138,7 @@ impl Registry {
         let mut registry = Self {
             address,
             authenticated,
+            authority: tls.then(|| directory.path().join(AUTHORITY)),
             expired: AtomicBool::new(false),
             process,
             directory,
@@ -135,7 +150,9 @@ impl Registry {
             let Ok(response) = http::request(address, "GET", "/v2/", &[], b"") else {
                 return Ok(None);
             };
-            if response.header(MARK) != Some(&mark) {
+            // Plain HTTP is refused without the mark; whoever asks over TLS finds out who answers.
+            let refused = tls && response.status == 400;
+            if !refused && response.header(MARK) != Some(&mark) {
                 bail!("{address}: another server took the port");
             }
             Ok(Some(()))
@@ -154,7 +171,7 @@ impl Registry {
     }
 
     /// The directory of its data.
-    pub fn directory(&self) -> &std::path::Path {
+    pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
@@ -166,6 +183,11 @@ impl Registry {
     /// Whether it requires [`USER`] and [`PASSWORD`].
     pub fn authenticated(&self) -> bool {
         self.authenticated
+    }
+
+    /// The file with its own certificate authority, if it speaks TLS.
+    pub fn authority(&self) -> Option<&Path> {
+        self.authority.as_deref()
     }
 
     /// Accepts [`NEXT_CREDENTIALS`] from now on, and the earlier ones no more.
@@ -301,6 +323,7 @@ fn configuration(
     address: SocketAddr,
     mark: &str,
     authenticated: bool,
+    tls: bool,
 ) -> Result<String> {
     let root = directory.path().display();
     let mut text = format!(
@@ -309,6 +332,17 @@ fn configuration(
          storage:\n  filesystem:\n    rootdirectory: '{root}/data'\n  delete:\n    enabled: true\n\
          http:\n  addr: '{address}'\n  headers:\n    {MARK}: ['{mark}']\n"
     );
+    if tls {
+        let made = Certificate::of(&address.ip().to_string())?;
+        let write = |name: &str, text: String| std::fs::write(directory.path().join(name), text);
+        write(CERTIFICATE, made.leaf.pem())?;
+        write(KEY, made.key.serialize_pem())?;
+        write(AUTHORITY, made.authority)?;
+        write!(
+            text,
+            "  tls:\n    certificate: '{root}/{CERTIFICATE}'\n    key: '{root}/{KEY}'\n"
+        )?;
+    }
     if authenticated {
         let file = directory.path().join(PASSWORDS);
         std::fs::write(&file, HTPASSWD)?;

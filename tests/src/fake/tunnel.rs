@@ -9,13 +9,13 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result, ensure};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::listener::{IDLE, Listener};
 use super::wire::{self, Head};
+use crate::certificate::Certificate;
 
 /// A request through the tunnel.
 #[derive(Clone, Debug)]
@@ -43,11 +43,11 @@ pub struct Tunnel {
 impl Tunnel {
     /// Starts a proxy that forwards connections to `host` to the registry.
     pub fn start(host: &str, registry: SocketAddr) -> Result<Self> {
-        let mut params = CertificateParams::new(Vec::new())?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-        let key = KeyPair::generate()?;
-        let leaf = CertificateParams::new(vec![host.to_owned()])?.signed_by(&key, &authority)?;
+        let Certificate {
+            leaf,
+            key,
+            authority,
+        } = Certificate::of(host)?;
         let chain = vec![leaf.der().clone()];
         let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -63,7 +63,7 @@ impl Tunnel {
         })?;
         Ok(Self {
             listener,
-            authority: authority.pem(),
+            authority,
             state,
         })
     }
