@@ -11,7 +11,8 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_runtime::env_config::file::{EnvConfigFileKind as FileKind, EnvConfigFiles as Files};
 use tfplugin_sdk::{Diagnostic, Value};
 use tokio::sync::OnceCell;
@@ -193,8 +194,11 @@ impl Aws {
             if let Some(files) = files {
                 credentials = credentials.profile_files(files);
             }
-            let credentials = SharedCredentialsProvider::new(credentials.build());
-            builder = builder.credentials_provider(credentials);
+            let credentials = NamedProfile {
+                name: profile.clone(),
+                files: credentials.build(),
+            };
+            builder = builder.credentials_provider(SharedCredentialsProvider::new(credentials));
         }
         roles::assume(settings, builder.build())
     }
@@ -352,6 +356,34 @@ fn check_account(settings: &Settings, id: &str) -> Result<(), Diagnostic> {
 
 /// Returns the shared files, if the configuration names any. The other kind stays at its default
 /// location.
+/// The credentials of the profile that the configuration names. Without any, no other source counts.
+#[derive(Debug)]
+struct NamedProfile {
+    name: String,
+    files: ProfileFileCredentialsProvider,
+}
+
+impl ProvideCredentials for NamedProfile {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            match self.files.provide_credentials().await {
+                Err(CredentialsError::CredentialsNotLoaded(_)) => {
+                    let reason = format!(
+                        "the profile {:?}, which the provider's configuration names, is not in the \
+                         shared config and credentials files, or has no credentials there",
+                        self.name
+                    );
+                    Err(CredentialsError::invalid_configuration(reason))
+                }
+                answer => answer,
+            }
+        })
+    }
+}
+
 fn profile_files(settings: &Settings) -> Option<Files> {
     let (config, credentials) = (
         &settings.shared_config_files,

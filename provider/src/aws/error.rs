@@ -119,8 +119,9 @@ where
 {
     fn from(error: SdkError<E, R>) -> Self {
         match credentials_error(&error) {
-            Some(none @ CredentialsError::CredentialsNotLoaded(_)) => {
-                return Self::NoCredentials(sources_tried(none));
+            // The SDK lists them too, in its own names and with the reason of each.
+            Some(CredentialsError::CredentialsNotLoaded(_)) => {
+                return Self::NoCredentials(sources_tried());
             }
             Some(other) => return Self::Credentials(causes(other)),
             None => {}
@@ -392,15 +393,14 @@ fn credentials_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Credent
         .next()
 }
 
-fn sources_tried(error: &CredentialsError) -> String {
+fn sources_tried() -> String {
     let profile = std::env::var("AWS_PROFILE").unwrap_or_else(|_| "default".to_owned());
     format!(
-        "{}. Sources tried, in this order: access_key and secret_key, or profile, of the \
-         provider; the environment variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; the \
+        "no source has any. Sources tried, in this order: access_key and secret_key, or profile, of \
+         the provider; the environment variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; the \
          profile {profile:?}, which is that of AWS_PROFILE or the default, in the shared config \
          and credentials files; a web identity token of the environment; the credentials of an \
-         ECS task; the role of an EC2 instance",
-        causes(error)
+         ECS task; the role of an EC2 instance"
     )
 }
 

@@ -76,17 +76,21 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
     }
 }
 
-/// Joins an error and its causes, leaving out causes that the error above them quotes.
+/// Joins an error and its causes, leaving out causes that the error above them quotes, and those
+/// between the two.
 fn chain(error: &anyhow::Error) -> String {
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     let mut text = String::new();
-    for cause in error.chain() {
-        let cause = cause.to_string();
+    let mut rest = causes.as_slice();
+    while let [cause, deeper @ ..] = rest {
         if text.is_empty() {
-            text = cause;
-        } else if !text.ends_with(&cause) {
+            text.clone_from(cause);
+        } else {
             text.push_str(": ");
-            text.push_str(&cause);
+            text.push_str(cause);
         }
+        let quoted = deeper.iter().rposition(|cause| text.ends_with(cause));
+        rest = &deeper[quoted.map_or(0, |last| last + 1)..];
     }
     text
 }
@@ -103,6 +107,10 @@ mod tests {
             .context("/a: os error 2")
             .context("reading /b");
         assert_eq!(chain(&quoted), "reading /b: /a: os error 2");
+        let far = anyhow!("refused")
+            .context("connecting")
+            .context("GET /: refused");
+        assert_eq!(chain(&far), "GET /: refused");
         let plain = anyhow!("refused").context("reading /b");
         assert_eq!(chain(&plain), "reading /b: refused");
     }

@@ -92,7 +92,7 @@ impl Archive {
     pub(super) fn find(&self, digest: Digest) -> Result<&Place> {
         self.blobs.get(&digest).ok_or_else(|| Error::Io {
             path: format!("{}: blob {digest}", self.path.display()),
-            source: io::ErrorKind::NotFound.into(),
+            source: io::Error::new(io::ErrorKind::NotFound, "not in the archive"),
         })
     }
 
@@ -309,7 +309,7 @@ impl<'a> Entries<'a> {
     fn missing(&self, file: &str) -> Error {
         Error::Io {
             path: self.name(file),
-            source: io::ErrorKind::NotFound.into(),
+            source: io::Error::new(io::ErrorKind::NotFound, "not in the archive"),
         }
     }
 }

@@ -148,8 +148,15 @@ fn missing_and_invalid_settings_are_reported() -> Result<()> {
         ("AWS_SECRET_ACCESS_KEY", SECRET),
     ];
     let region = [("AWS_REGION", "us-west-2")];
-    for (variables, wanted) in [
+    for (block, variables, wanted) in [
         (
+            // The profile that is named, not another source.
+            "profile = \"absent\"",
+            [&keys[..], &region].concat(),
+            &["AWS credentials not usable", "the profile \"absent\""][..],
+        ),
+        (
+            "",
             region.to_vec(),
             &[
                 "No AWS credentials found",
@@ -157,24 +164,28 @@ fn missing_and_invalid_settings_are_reported() -> Result<()> {
                 "registry_auth",
             ][..],
         ),
-        (keys.to_vec(), &["AWS region not set", "AWS_REGION"]),
+        ("", keys.to_vec(), &["AWS region not set", "AWS_REGION"]),
         (
+            "",
             [&keys[..], &[("AWS_REGION", "evil.example.com/")]].concat(),
             &["Invalid AWS region", "eu-west-1"],
         ),
         (
+            "",
             [&keys[..], &region, &[("AWS_RETRY_MODE", "fast")]].concat(),
             &["AWS settings not usable", "fast"],
         ),
         (
+            "",
             [&region[..], &[("AWS_PROFILE", "absent")]].concat(),
             &["No AWS credentials found", "\"absent\""],
         ),
     ] {
-        let (calls, error) = account_lookup("", &[], &variables)?;
+        let (calls, error) = account_lookup(block, &[], &variables)?;
         for wanted in wanted {
             ensure!(error.contains(wanted), "no {wanted:?} in {error}");
         }
+        ensure!(!error.contains("Attempted"), "the SDK's own list: {error}");
         ensure!(calls.is_empty(), "{calls:?}");
     }
     Ok(())

@@ -4,8 +4,12 @@ use super::diagnosis::{Diagnosis, Layer, Platform, State};
 
 /// Returns the lines of a diagnosis.
 pub(super) fn lines(diagnosis: &Diagnosis) -> Vec<String> {
+    let itself = diagnosis.deploy.ends_with(&diagnosis.source.to_string());
+    let as_what = if itself { "" } else { " if deployed as below" };
     let mut lines = vec![match (diagnosis.lazy, diagnosis.version) {
-        (true, Some(version)) => format!("{}: loaded lazily ({version})", diagnosis.image),
+        (true, Some(version)) => {
+            format!("{}: loaded lazily{as_what} ({version})", diagnosis.image)
+        }
         _ => format!("{}: not loaded lazily", diagnosis.image),
     }];
     let problems = diagnosis.problems.iter();

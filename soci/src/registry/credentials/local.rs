@@ -1,8 +1,8 @@
 //! The places on this machine where programs keep their log-ins.
 
-use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::{env, io};
 
 use async_trait::async_trait;
 
@@ -78,7 +78,7 @@ impl CredentialChain {
         let file = LoginFile::read(&place.path, &place.name).await;
         let Some(file) = file.map_err(fail)? else {
             if place.named {
-                let source = std::io::ErrorKind::NotFound.into();
+                let source = io::Error::new(io::ErrorKind::NotFound, "the file does not exist");
                 let file = place.name;
                 return Err(fail(CredentialsError::Unreadable { file, source }));
             }
