@@ -131,6 +131,9 @@ impl FromStr for Filter {
                 text.trim()
             )));
         }
+        if let Some(advice) = without_braces(text) {
+            return Err(invalid(advice));
+        }
         if text.contains(',') {
             let parts = text.split(',').map(|part| format!("{:?}", part.trim()));
             let list: Vec<String> = parts.collect();
@@ -197,6 +200,23 @@ impl FromStr for Filter {
             tag: tag.to_owned(),
         })
     }
+}
+
+/// Returns what to write in place of alternatives in braces, if a text has any: they match nothing.
+fn without_braces(text: &str) -> Option<String> {
+    let (before, rest) = text.split_once('{')?;
+    let written = match rest.split_once('}') {
+        Some((inner, after)) if !inner.contains('{') && !after.contains(['{', '}']) => {
+            let filters = inner
+                .split(',')
+                .map(|part| format!("\"{before}{}{after}\"", part.trim()));
+            format!(": {}", filters.collect::<Vec<_>>().join(", "))
+        }
+        _ => String::new(),
+    };
+    Some(format!(
+        "has braces, which are no wildcards; write a filter for each alternative{written}"
+    ))
 }
 
 impl fmt::Display for Filter {
@@ -395,6 +415,8 @@ mod tests {
             ("web:a/b", "'/' in the tag"),
             ("we b:*", "' ' in the repository"),
             ("web:1:2", "':' in the tag"),
+            ("shop/{web,api}:*", ": \"shop/web:*\", \"shop/api:*\""),
+            ("web:{1,{2,3}}", "a filter for each alternative"),
             (
                 "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web:1",
                 "write \"web:1\"",

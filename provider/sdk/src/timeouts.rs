@@ -45,7 +45,12 @@ pub fn block<'a>(operations: impl IntoIterator<Item = &'a str>) -> Block {
             "How long to wait for {operation}, as a [duration](https://pkg.go.dev/time#ParseDuration) \
              such as `30m` or `1h30m`.",
         );
-        block = block.attribute(operation, duration().description(description));
+        let limit = Attribute::string()
+            .optional()
+            .validate(validators::string(|text| {
+                check(text, |limit| !limit.is_zero())
+            }));
+        block = block.attribute(operation, limit.description(description));
     }
     block
 }
@@ -54,10 +59,18 @@ pub fn block<'a>(operations: impl IntoIterator<Item = &'a str>) -> Block {
 pub fn duration() -> Attribute {
     Attribute::string()
         .optional()
-        .validate(validators::string(|text| match parse_duration(text) {
-            Ok(_) => Ok(()),
-            Err(e) => Err(invalid(&e)),
-        }))
+        .validate(validators::string(|text| check(text, |_| true)))
+}
+
+fn check(text: &str, enough: impl Fn(Duration) -> bool) -> Result<(), Diagnostic> {
+    match parse_duration(text) {
+        Ok(duration) if enough(duration) => Ok(()),
+        Ok(_) => Err(Diagnostic::error(
+            "Invalid duration",
+            format!("duration {text:?}: no operation ends in no time; want more than zero."),
+        )),
+        Err(error) => Err(invalid(&error)),
+    }
 }
 
 /// Returns the duration for an operation from a configuration or state.

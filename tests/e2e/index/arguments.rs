@@ -16,7 +16,7 @@ fn validate_finds_every_invalid_value() -> Result<()> {
     let long = format!("r.test/web:{}", "a".repeat(125));
     let plain = "r.test/web:1";
     // The image, an argument, and parts of the error.
-    let table: [(&str, &str, &[&str]); 15] = [
+    let table: [(&str, &str, &[&str]); 16] = [
         (plain, "span_size = 1000", &["65536", "1073741824"]),
         (plain, "span_size = 2000000000", &["65536", "1073741824"]),
         (plain, "min_layer_size = -1", &["-1", "0 to"]),
@@ -43,6 +43,11 @@ fn validate_finds_every_invalid_value() -> Result<()> {
         (plain, "triggers = \"x\"", &["map of string"]),
         (plain, "keep_on_destroy = \"x\"", &["bool"]),
         (plain, "timeouts {\n    create = \"1 hour\"\n  }", &["30m"]),
+        (
+            plain,
+            "timeouts {\n    create = \"0s\"\n  }",
+            &["more than zero"],
+        ),
         (plain, "index_version = \"v2\"", &["\"V1\", \"V2\""]),
     ];
     let terraform = initialised(plain, "")?;
