@@ -1,13 +1,15 @@
 //! The demo: a local AWS, the real terraform, and real images built from files of this machine.
 //!
 //! Every image that is pushed to a matching repository is indexed by the functions; then one of its
-//! files is read back through the index. An image whose event is lost is found by a sweep.
+//! files is read back through the index. An image whose event is lost is found by a sweep,
+//! for which a deployment of it waits.
 
 mod images;
 mod index;
 mod keep;
 mod pipeline;
 mod progress;
+mod release;
 mod steps;
 
 use anyhow::Result;
@@ -18,7 +20,7 @@ use crate::process::Sink;
 use progress::Progress;
 use steps::Demo;
 
-const STEPS: usize = 16;
+const STEPS: usize = 18;
 
 /// Options of the demo.
 #[derive(Clone, Debug)]
@@ -43,7 +45,7 @@ pub fn run(
     demo.inspect(runtime, &mut progress)?;
     demo.push_next(&mut progress)?;
     demo.lose_event(&mut progress)?;
-    demo.sweep(&mut progress)?;
+    demo.deploy(&mut progress)?;
     demo.plan(&mut progress)?;
     if settings.keep {
         keep::until_interrupted(&demo, print)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::{LocalAws, Service};
@@ -90,6 +90,18 @@ impl LocalAws {
         let body = json!({"repositoryName": repository});
         let images = self.call(Service::Ecr, "ListImages", &body)?;
         Ok(names(&images["imageIds"], "imageTag").into_iter().collect())
+    }
+
+    /// Returns the digest of a tag, which must exist.
+    pub fn digest(&self, repository: &str, tag: &str) -> Result<String> {
+        let body = json!({"repositoryName": repository});
+        let images = self.call(Service::Ecr, "ListImages", &body)?;
+        let mut images = images["imageIds"].as_array().into_iter().flatten();
+        let found = images.find(|image| image["imageTag"] == tag);
+        let digest = found.and_then(|image| image["imageDigest"].as_str());
+        Ok(digest
+            .with_context(|| format!("{repository}: no tag {tag}"))?
+            .to_owned())
     }
 
     /// Returns the digests of the manifests of a repository, sorted.

@@ -13,6 +13,7 @@ use super::images::{self, BASE, LOST, MATCHING, NEXT, Name, OTHER};
 use super::index;
 use super::pipeline::Pipeline;
 use super::progress::{Progress, megabytes};
+use super::release::Release;
 use crate::aws::{self, LocalAws, Service};
 use crate::fake::proxy::Proxy;
 use crate::image::Layer;
@@ -212,9 +213,18 @@ impl Demo {
         Ok(())
     }
 
-    /// Sweeps as the builder's schedule does, which would have taken a day.
-    pub(super) fn sweep(&self, progress: &mut Progress) -> Result<()> {
+    /// Deploys the version that has no index, and sweeps as the builder's schedule does, which would
+    /// have taken a day.
+    pub(super) fn deploy(&self, progress: &mut Progress) -> Result<()> {
         let (repository, tag) = LOST;
+        progress.step(&format!(
+            "Deploy {repository}:{tag}: terraform apply, with wait_for, waits for the index"
+        ));
+        let image = self.aws.reference(&format!("{repository}:{tag}"));
+        let line = progress.indented("| ");
+        let release = Release::start(&self.aws, &image, line, &self.interrupt)?;
+        progress.done("it waits");
+
         progress.step("Sweep, as the schedule of the builder does once a day");
         let pipeline = Pipeline::new(&self.aws, &self.terraform)?;
         let begun = Instant::now();
@@ -225,6 +235,13 @@ impl Demo {
         progress.done(&format!(
             "{repository}:{tag}-soci is ready {seconds:.1} s after the sweep began"
         ));
+
+        progress.step("The deployment goes on");
+        let deployed = release.finish()?;
+        let enabled = self.aws.digest(repository, &format!("{tag}-soci"))?;
+        let want = format!("{}@{enabled}", self.aws.reference(repository));
+        ensure!(deployed == want, "deployed {deployed}, want {want}");
+        progress.done(&format!("image_uri = {deployed}"));
         Ok(())
     }
 
