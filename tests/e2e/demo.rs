@@ -47,10 +47,12 @@ fn runs_to_completion_and_leaves_nothing() -> Result<()> {
     let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
     result.with_context(|| lines.join("\n"))?;
     for wanted in [
-        "[ 1/16]",
-        "[16/16]",
+        "[ 1/18]",
+        "[18/18]",
         "the large layer was not read again",
+        "| data.soci_index.release: Reading...",
         "1 handed on, 0 failed",
+        "image_uri = 127.0.0.1:",
         "shop/web:1.6-soci is ready",
         "| Apply complete!",
         "| Destroy complete!",

@@ -28,6 +28,10 @@ use super::{diagnostics, roles};
 /// Terraform creates in parallel.
 const MAX_ATTEMPTS: u32 = 10;
 
+/// Default number of attempts of the first request, which tells whether AWS can be reached at all: the
+/// SDK's own number, so that a wrong endpoint or a missing proxy is told within seconds.
+const FIRST_ATTEMPTS: u32 = 3;
+
 /// An AWS account and region.
 #[derive(Debug, Clone)]
 pub(crate) struct Account {
@@ -259,7 +263,16 @@ impl Aws {
             Some(_) => roles::sts(settings, base),
             None => roles::sts(settings, config),
         };
-        let identity = client.get_caller_identity().send().await;
+        let mut request = client.get_caller_identity().customize();
+        if settings.max_retries.is_none()
+            && let Some(retries) = config.retry_config()
+        {
+            let attempts = retries.max_attempts().min(FIRST_ATTEMPTS);
+            let retries = retries.clone().with_max_attempts(attempts);
+            let config = aws_sdk_sts::Config::builder().retry_config(retries);
+            request = request.config_override(config);
+        }
+        let identity = request.send().await;
         let identity = identity
             .map_err(|error| AwsError::from(error).diagnose("looking up the AWS account"))?;
         let id = identity.account().unwrap_or_default();

@@ -216,6 +216,15 @@ async fn failures_say_what_to_do() {
 }
 
 #[tokio::test]
+async fn the_first_request_is_not_repeated_for_long() {
+    let fake = FakeAws::start().expect("starts");
+    fake.fail("GetCallerIdentity", 20, 503, "ServiceUnavailable");
+    let failure = aws(&fake, []).account(None).await.expect_err("refused");
+    assert_eq!(failure.summary, "AWS too busy");
+    assert_eq!(fake.calls_of("GetCallerIdentity").len(), 3);
+}
+
+#[tokio::test]
 async fn an_endpoint_that_nobody_listens_on() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
     let url = format!("http://{}", gone.expect("an address"));
