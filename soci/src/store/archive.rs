@@ -20,6 +20,8 @@ use crate::oci::{
     Descriptor, Digest, ImageIndex, ImageManifest, ImageReference, Manifest, json, media_type,
 };
 
+/// Maximum size of a name or a PAX record in an archive, in bytes.
+const MAX_NAME: u64 = 1 << 20;
 /// Maximum number of files in an archive.
 const MAX_FILES: usize = 100_000;
 /// Maximum number of symbolic links in a row.
@@ -130,6 +132,34 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> Error {
     |source| Error::Io { path, source }
 }
 
+/// Refuses what [`tar`] would read into memory whatever its size, and files with holes, whose bytes are
+/// not where they should be.
+fn check_headers(path: &Path, file: &mut File) -> Result<()> {
+    let mut archive = tar::Archive::new(BufReader::new(&mut *file));
+    let entries = archive.entries_with_seek().map_err(io_error(path))?;
+    for entry in entries.raw(true) {
+        let entry = entry.map_err(io_error(path))?;
+        let kind = entry.header().entry_type();
+        if kind.is_gnu_sparse() {
+            return Err(not_an_archive(
+                path,
+                "an archive with a sparse file; pack it without --sparse",
+            ));
+        }
+        let is_of_another = kind.is_gnu_longname()
+            || kind.is_gnu_longlink()
+            || kind.is_pax_local_extensions()
+            || kind.is_pax_global_extensions();
+        if is_of_another && entry.size() > MAX_NAME {
+            return Err(Error::TooLarge {
+                what: format!("{}: a name or a record in the archive", path.display()),
+                limit: MAX_NAME,
+            });
+        }
+    }
+    file.rewind().map_err(io_error(path))
+}
+
 /// The files of an archive by their paths.
 struct Entries<'a> {
     path: &'a Path,
@@ -140,6 +170,7 @@ impl<'a> Entries<'a> {
     fn read(path: &'a Path) -> Result<Self> {
         let mut file = File::open(path).map_err(io_error(path))?;
         check_not_compressed(path, &mut file)?;
+        check_headers(path, &mut file)?;
         let mut files = HashMap::new();
         let mut archive = tar::Archive::new(BufReader::new(file));
         for entry in archive.entries_with_seek().map_err(io_error(path))? {

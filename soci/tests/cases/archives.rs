@@ -129,3 +129,26 @@ fn what_is_no_archive_of_images_says_so() {
         "{error}"
     );
 }
+
+#[test]
+fn headers_of_an_archive_are_bounded() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    for (kind, want) in [
+        (tar::EntryType::GNULongName, "a name or a record"),
+        (tar::EntryType::GNULongLink, "a name or a record"),
+        (tar::EntryType::XHeader, "a name or a record"),
+        (tar::EntryType::GNUSparse, "--sparse"),
+    ] {
+        let path = directory.path().join("archive.tar");
+        let mut tar = tar::Builder::new(std::fs::File::create(&path).expect("a file"));
+        let content = vec![b'a'; (1 << 20) + 1];
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(content.len() as u64);
+        header.set_cksum();
+        tar.append(&header, content.as_slice()).expect("tar");
+        tar.into_inner().expect("tar").flush().expect("written");
+        let error = open(&path, None).expect_err("too much").to_string();
+        assert!(error.contains(want), "{error}");
+    }
+}
