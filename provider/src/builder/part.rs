@@ -8,13 +8,13 @@
 //!
 //! To add a kind, implement [`Part`] and name it in [`super::parts`].
 
+mod difference;
 pub(super) mod function;
 pub(super) mod log_group;
 pub(super) mod role;
 pub(super) mod rule;
 pub(super) mod table;
 
-use std::collections::BTreeMap;
 use std::future::Future;
 
 use tfplugin_sdk::Diagnostic;
@@ -274,44 +274,4 @@ fn if_supported<T>(result: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
 /// Ignores that what was to be deleted does not exist.
 fn if_exists<T>(result: Result<T, AwsError>) -> Result<(), AwsError> {
     exists(result).map(drop)
-}
-
-/// Names the fields of a struct that differ. Does not compile if a field is left out.
-macro_rules! changed_fields {
-    ($type:ident { $($field:ident: $name:literal),+ $(,)? }, $desired:expr, $observed:expr) => {{
-        let (desired, $type { $($field),+ }) = ($desired, $observed);
-        let mut found: Vec<String> = Vec::new();
-        $(if *$field != desired.$field {
-            found.push(concat!($name, " changed").to_owned());
-        })+
-        found
-    }};
-}
-use changed_fields;
-
-/// Names what differs in a set of things with names, such as the policies of a role.
-fn changed_entries<T: PartialEq>(
-    thing: &str,
-    desired: &BTreeMap<String, T>,
-    observed: &BTreeMap<String, T>,
-) -> Vec<String> {
-    let mut found = Vec::new();
-    for (name, entry) in desired {
-        match observed.get(name) {
-            None => found.push(format!("{thing} missing")),
-            Some(observed) if observed != entry => found.push(format!("{thing} changed")),
-            Some(_) => {}
-        }
-    }
-    let foreign = foreign(desired, observed);
-    found.extend(foreign.map(|name| format!("foreign {thing} {name:?}")));
-    found
-}
-
-/// Returns the names of entries that somebody else added.
-fn foreign<'a, T, U>(
-    desired: &'a BTreeMap<String, T>,
-    observed: &'a BTreeMap<String, U>,
-) -> impl Iterator<Item = &'a String> {
-    observed.keys().filter(|name| !desired.contains_key(*name))
 }

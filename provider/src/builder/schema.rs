@@ -172,8 +172,9 @@ fn computed() -> Vec<(&'static str, Attribute)> {
             "drift",
             Attribute::list(Type::String).computed().description(
                 "Differences between AWS and the configuration that no other attribute shows, such \
-                 as a deleted role or a disabled rule, one line each. Empty after an apply; if a \
-                 refresh finds any, the plan shows them and the next apply repairs them.",
+                 as a deleted role or a disabled rule: a line each, with what is there and what is \
+                 wanted, but without the values of environment variables. Empty after an apply; \
+                 if a refresh finds any, the plan shows them and the next apply repairs them.",
             ),
         ),
     ]

@@ -129,7 +129,7 @@ fn roles_and_log_groups_are_repaired() -> Result<()> {
             )?;
             iam(aws, "DeleteRole", &name)
         }),
-        ("a foreign policy", |aws| {
+        ("an unmanaged policy", |aws| {
             let name = role(GENERATOR);
             let policy = "arn%3Aaws%3Aiam%3A%3Aaws%3Apolicy%2FReadOnlyAccess";
             let arguments = format!("&RoleName={name}&PolicyArn={policy}");

@@ -31,12 +31,12 @@ const EVERYTHING: &str = r#"repository_image_tag_filters       = ["shop/*:*"]
     team = "images"
   }"#;
 
-/// The parts of functions that moto neither keeps nor shows when they are updated.
+/// The properties of functions that moto neither keeps nor shows when they are updated.
 const LACKING: [&str; 4] = [
-    "function \"images-filter\": KMS key changed",
-    "function \"images-filter\": tracing mode changed",
-    "function \"images-filter\": logging changed",
-    "function \"images-generator\": logging changed",
+    "function \"images-filter\": KMS key ",
+    "function \"images-filter\": tracing mode ",
+    "function \"images-filter\": logging ",
+    "function \"images-generator\": logging ",
 ];
 
 #[test]
@@ -44,19 +44,28 @@ fn the_whole_life() -> Result<()> {
     let aws = LocalAws::start_second()?;
     let proxy = Proxy::start(aws.address())?;
     let terraform = initialised(&proxy, ARGUMENTS)?;
-    let drift =
-        || -> Result<Value> { Ok(terraform.planned_change(BUILDER)?["before"]["drift"].clone()) };
+    let expect_drift = |lacking: &[&str]| -> Result<()> {
+        let drift = terraform.planned_change(BUILDER)?["before"]["drift"].clone();
+        let lines: Vec<String> = serde_json::from_value(drift)?;
+        let are_those = lines.len() == lacking.len()
+            && lines
+                .iter()
+                .zip(lacking)
+                .all(|(line, start)| line.starts_with(start));
+        ensure!(are_those, "drift {lines:#?}, want {lacking:#?}");
+        Ok(())
+    };
     let call = |path: &str| -> Result<Value> {
         aws.lambda("GET", path, &Value::Null)?
             .with_context(|| format!("{path}: not found"))
     };
     terraform.apply()?;
-    assert_eq!(drift()?, json!(&LACKING[2..]));
+    expect_drift(&LACKING[2..])?;
 
     let text = super::configuration(EVERYTHING);
     terraform.write("main.tf", &text)?;
     terraform.apply()?;
-    assert_eq!(drift()?, json!(LACKING));
+    expect_drift(&LACKING)?;
     for name in [FILTER, GENERATOR] {
         let function = aws.function(name)?.context("no function")?;
         assert_eq!(

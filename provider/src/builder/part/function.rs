@@ -12,7 +12,8 @@ use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurat
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Architecture, FunctionCode, LastUpdateStatus, State};
 
-use super::{Observed as ObservedPart, Part, changed_entries, exists, if_exists};
+use super::difference::{difference, entries};
+use super::{Observed as ObservedPart, Part, exists, if_exists};
 use crate::aws::{AwsError, FIRST_PAUSE};
 use crate::builder::arguments::{Arguments, UNRESERVED};
 use crate::builder::tags::Tags;
@@ -247,24 +248,26 @@ impl Part for Function {
             permissions,
         } = observed;
         let mut found = Config::differences(&desired.config, config);
-        for (name, differs) in [
-            ("architecture", *architecture != desired.architecture),
-            (
-                "code signing",
-                code_signing.differs_from(desired.code_signing.as_deref()),
-            ),
-            ("reserved concurrency", *reserved != desired.reserved),
-            ("asynchronous invocation", *invocation != desired.invocation),
-        ] {
-            if differs {
-                found.push(format!("{name} changed"));
-            }
-        }
-        found.extend(changed_entries(
-            "permission",
-            &desired.permissions,
-            permissions,
+        let signing = code_signing.known();
+        let signing =
+            signing.and_then(|arn| difference("code signing", &desired.code_signing, arn));
+        found.extend(difference(
+            "architecture",
+            &desired.architecture,
+            architecture,
         ));
+        found.extend(signing);
+        found.extend(difference(
+            "reserved concurrency",
+            &desired.reserved,
+            reserved,
+        ));
+        found.extend(difference(
+            "asynchronous invocation",
+            &desired.invocation,
+            invocation,
+        ));
+        found.extend(entries("permission", &desired.permissions, permissions));
         found
     }
 }

@@ -1,5 +1,6 @@
 //! A CloudWatch log group.
 
+use super::difference::difference;
 use super::{Observed, Part, if_exists, if_supported};
 use crate::aws::AwsError;
 use crate::builder::arguments::Arguments;
@@ -153,17 +154,10 @@ impl Part for LogGroup {
             retention_policy: _, // nothing of the group
             kms_key,
         } = desired;
-        let mut found = Vec::new();
         let own = observed.own_retention();
-        for (name, differs) in [
-            ("retention", own.is_some_and(|own| own != *retention)),
-            ("KMS key", observed.kms_key != *kms_key),
-        ] {
-            if differs {
-                found.push(format!("{name} changed"));
-            }
-        }
-        found
+        let retention = own.and_then(|own| difference("retention in days", retention, &own));
+        let kms_key = difference("KMS key", kms_key, &observed.kms_key);
+        retention.into_iter().chain(kms_key).collect()
     }
 }
 

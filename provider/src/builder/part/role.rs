@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_iam::types::Tag;
 use serde_json::Value as Json;
 
-use super::{Observed, Part, changed_entries, exists, foreign, if_exists};
+use super::difference::{difference, entries, unmanaged};
+use super::{Observed, Part, exists, if_exists};
 use crate::aws::{Account, AwsError};
 use crate::builder::arguments::Arguments;
 use crate::builder::policy;
@@ -148,7 +149,7 @@ impl Part for Role {
                 session.call.send_to_new(|| put.clone().send()).await?;
             }
         }
-        for policy in foreign(policies, &observed.policies) {
+        for policy in unmanaged(policies, &observed.policies) {
             self.remove_policy(session, policy).await?;
         }
         for arn in attached.difference(&observed.attached) {
@@ -197,17 +198,17 @@ impl Part for Role {
             attached,
         } = observed;
         let mut found = Vec::new();
-        if *trust != desired.trust {
-            found.push("trust policy changed".to_owned());
-        }
-        if *boundary != desired.boundary {
-            found.push("permissions boundary changed".to_owned());
-        }
-        found.extend(changed_entries("policy", &desired.policies, policies));
+        found.extend(difference("trust policy", &desired.trust, trust));
+        found.extend(difference(
+            "permissions boundary",
+            &desired.boundary,
+            boundary,
+        ));
+        found.extend(entries("inline policy", &desired.policies, policies));
         let missing = desired.attached.difference(attached);
-        found.extend(missing.map(|arn| format!("{arn} not attached")));
-        let foreign = attached.difference(&desired.attached);
-        found.extend(foreign.map(|arn| format!("foreign policy {arn} attached")));
+        found.extend(missing.map(|arn| format!("policy {arn:?} not attached")));
+        let unmanaged = attached.difference(&desired.attached);
+        found.extend(unmanaged.map(|arn| format!("unmanaged policy {arn:?} attached")));
         found
     }
 }
@@ -346,12 +347,12 @@ mod tests {
             attached: ["arn:b".to_owned()].into(),
         };
         let found = [
-            "trust policy changed",
-            "permissions boundary changed",
-            "policy changed",
-            "foreign policy \"x\"",
-            "arn:a not attached",
-            "foreign policy arn:b attached",
+            "trust policy differs",
+            "permissions boundary is \"arn:c\", want none",
+            "inline policy \"soci-index-builder\" differs",
+            "unmanaged inline policy \"x\"",
+            "policy \"arn:a\" not attached",
+            "unmanaged policy \"arn:b\" attached",
         ];
         assert_eq!(Role::differences(&desired, &observed), found);
     }

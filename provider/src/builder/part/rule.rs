@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use aws_sdk_eventbridge::types::{RuleState, Tag, Target as SdkTarget};
 use serde_json::Value as Json;
 
-use super::{Observed, Part, changed_entries, exists, foreign, if_supported};
+use super::difference::{Property, difference, entries, joined, unmanaged};
+use super::{Observed, Part, exists, if_supported};
 use crate::aws::AwsError;
 use crate::builder::arguments::Arguments;
 use crate::builder::pattern;
@@ -49,6 +50,14 @@ pub(in crate::builder) struct Target {
     pub arn: String,
     /// Whether the target gets the event unchanged.
     pub plain: bool,
+}
+
+impl Property for Target {
+    fn difference(&self, observed: &Self) -> String {
+        let arn = difference("ARN", &self.arn, &observed.arn);
+        let event = (self.plain != observed.plain).then(|| "the event is transformed".to_owned());
+        joined([arn, event].into_iter().flatten())
+    }
 }
 
 impl Properties {
@@ -201,8 +210,8 @@ impl Part for Rule {
                 self.put_target(session, id, target).await?;
             }
         }
-        let foreign: Vec<String> = foreign(targets, &observed.targets).cloned().collect();
-        self.remove_targets(session, &foreign).await
+        let unmanaged: Vec<String> = unmanaged(targets, &observed.targets).cloned().collect();
+        self.remove_targets(session, &unmanaged).await
     }
 
     async fn tag(&self, session: &Session<'_>, tags: &Tags) -> Result<(), AwsError> {
@@ -240,7 +249,7 @@ impl Part for Rule {
         if *enabled != desired.enabled {
             found.push("disabled".to_owned());
         }
-        found.extend(changed_entries("target", &desired.targets, targets));
+        found.extend(entries("target", &desired.targets, targets));
         found
     }
 }

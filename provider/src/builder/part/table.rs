@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::types::{
 };
 use lambda::ztoc_table::{EXPIRES, KEY};
 
-use super::{Observed, Part, changed_fields, exists};
+use super::difference::field_differences;
+use super::{Observed, Part, exists};
 use crate::aws::AwsError;
 use crate::builder::tags::Tags;
 use crate::shared::Session;
@@ -156,9 +157,9 @@ impl Part for Table {
     }
 
     fn differences(desired: &Properties, observed: &Properties) -> Vec<String> {
-        changed_fields!(
+        field_differences!(
             Properties {
-                on_demand: "billing mode",
+                on_demand: "billing on demand",
                 expires: "time to live",
             },
             desired,

@@ -142,14 +142,14 @@ const SWEEP: &[Change] = &[
     ),
     (
         |seen| seen.sweep.as_mut().unwrap().properties.targets.clear(),
-        "rule \"x.sweep\": target missing",
+        "rule \"x.sweep\": target \"event-filter\" missing",
     ),
     (
         |seen| {
             let filter = &mut seen.filter.function.as_mut().unwrap().properties;
             filter.permissions.remove(SWEEP_STATEMENT);
         },
-        "function \"x-filter\": permission missing",
+        "function \"x-filter\": permission \"AllowEventBridgeSchedule\" missing",
     ),
 ];
 
@@ -196,7 +196,7 @@ fn every_change_shows() {
         (|seen| rule(seen).enabled = false, "rule \"x\": disabled"),
         (
             |seen| rule(seen).targets.clear(),
-            "rule \"x\": target missing",
+            "rule \"x\": target \"event-filter\" missing",
         ),
         (
             |seen| {
@@ -204,11 +204,11 @@ fn every_change_shows() {
                 let target = Target { arn, plain };
                 rule(seen).targets.insert("mine".to_owned(), target);
             },
-            "rule \"x\": foreign target \"mine\"",
+            "rule \"x\": unmanaged target \"mine\"",
         ),
         (
             |seen| rule(seen).targets.get_mut(TARGET).unwrap().plain = false,
-            "rule \"x\": target changed",
+            "rule \"x\": target \"event-filter\" differs: the event is transformed",
         ),
         (
             |seen| seen.rule.as_mut().unwrap().tags = Some(Tags::new()),
@@ -216,28 +216,31 @@ fn every_change_shows() {
         ),
         (
             |seen| role(&mut seen.generator).policies.clear(),
-            "role \"x-generator-eu-west-1\": policy missing",
+            "role \"x-generator-eu-west-1\": inline policy \"soci-index-builder\" missing",
         ),
         (
             |seen| {
                 let policies = &mut role(&mut seen.filter).policies;
-                policies.insert(POLICY.to_owned(), json!({}));
+                let policy = policies.get_mut(POLICY).unwrap();
+                let statements = policy["Statement"].as_array_mut().unwrap();
+                statements.retain(|statement| statement["Sid"] != "WriteOwnLog");
             },
-            "role \"x-filter-eu-west-1\": policy changed",
+            "role \"x-filter-eu-west-1\": inline policy \"soci-index-builder\" differs: \
+             statement \"WriteOwnLog\" missing",
         ),
         (
             |seen| role(&mut seen.filter).trust = json!({}),
-            "role \"x-filter-eu-west-1\": trust policy changed",
+            "role \"x-filter-eu-west-1\": trust policy differs: statement \"Lambda\" missing",
         ),
         (
             |seen| role(&mut seen.filter).boundary = Some("arn".to_owned()),
-            "role \"x-filter-eu-west-1\": permissions boundary changed",
+            "role \"x-filter-eu-west-1\": permissions boundary is \"arn\", want none",
         ),
         (
             |seen| {
                 function(&mut seen.filter).permissions.remove(STATEMENT);
             },
-            "function \"x-filter\": permission missing",
+            "function \"x-filter\": permission \"AllowEventBridgeRule\" missing",
         ),
         (
             |seen| {
@@ -245,7 +248,8 @@ fn every_change_shows() {
                 let permissions = &mut function(&mut seen.filter).permissions;
                 permissions.insert(STATEMENT.to_owned(), another);
             },
-            "function \"x-filter\": permission changed",
+            "function \"x-filter\": permission \"AllowEventBridgeRule\" is for the rule \"arn\", \
+             want \"arn:aws:events:eu-west-1:123456789012:rule/x\"",
         ),
         (
             |seen| {
@@ -253,41 +257,41 @@ fn every_change_shows() {
                 let permissions = &mut function(&mut seen.generator).permissions;
                 permissions.insert("open".to_owned(), open);
             },
-            "function \"x-generator\": foreign permission \"open\"",
+            "function \"x-generator\": unmanaged permission \"open\"",
         ),
         (
             |seen| {
                 let environment = &mut function(&mut seen.filter).config.environment;
                 environment.insert(GENERATOR_ARN.to_owned(), "arn".to_owned());
             },
-            "function \"x-filter\": environment changed",
+            "function \"x-filter\": environment differs: \"soci_index_generator_lambda_arn\" changed",
         ),
         (
             |seen| function(&mut seen.filter).config.memory_size = 128,
-            "function \"x-filter\": memory size changed",
+            "function \"x-filter\": memory size is 128, want 256",
         ),
         (
             |seen| function(&mut seen.generator).config.runtime = "x".to_owned(),
-            "function \"x-generator\": runtime changed",
+            "function \"x-generator\": runtime is \"x\", want \"provided.al2023\"",
         ),
         (
             |seen| {
                 let signing = CodeSigning::Known(Some("arn".to_owned()));
                 function(&mut seen.filter).code_signing = signing;
             },
-            "function \"x-filter\": code signing changed",
+            "function \"x-filter\": code signing is \"arn\", want none",
         ),
         (
             |seen| function(&mut seen.filter).invocation.retries = 0,
-            "function \"x-filter\": asynchronous invocation changed",
+            "function \"x-filter\": asynchronous invocation differs: number of retries is 0, want 2",
         ),
         (
             |seen| seen.filter.log_group.as_mut().unwrap().properties.retention = 1,
-            "log group \"/aws/lambda/x-filter\": retention changed",
+            "log group \"/aws/lambda/x-filter\": retention in days is 1, want 30",
         ),
         (
             |seen| function(&mut seen.filter).architecture = "arm64".to_owned(),
-            "function \"x-filter\": architecture changed",
+            "function \"x-filter\": architecture is \"arm64\", want \"x86_64\"",
         ),
         (
             |seen| {
@@ -298,7 +302,7 @@ fn every_change_shows() {
                     .properties
                     .forget_role();
             },
-            "function \"x-generator\": role changed",
+            "function \"x-generator\": role is \"\", want \"arn:aws:iam::123456789012:role/x-generator-eu-west-1\"",
         ),
     ];
     let table = table.iter().chain(SWEEP);
@@ -342,10 +346,11 @@ fn a_change_to_one_function_is_not_missed_in_the_other() {
     seen.filter.function = changed.filter.function;
     seen.filter.log_group = changed.filter.log_group;
     let want = [
-        "log group \"/aws/lambda/x-filter\": retention changed",
-        "function \"x-filter\": environment changed",
-        "function \"x-filter\": logging changed",
-        "function \"x-filter\": asynchronous invocation changed",
+        "log group \"/aws/lambda/x-filter\": retention in days is 1, want 30",
+        "function \"x-filter\": environment differs: \"soci_index_version\" changed",
+        "function \"x-filter\": logging differs: level is \"DEBUG\", want \"INFO\", \
+         system level is \"DEBUG\", want \"INFO\"",
+        "function \"x-filter\": asynchronous invocation differs: number of retries is 0, want 2",
     ];
     let (arguments, lines) = drift(&seen);
     assert_eq!(arguments, recorded);

@@ -13,7 +13,7 @@ use aws_sdk_lambda::types::{
 use crate::aws::AwsError;
 use crate::builder::arguments::{Arguments, DEFAULT_STORAGE, VpcConfig};
 use crate::builder::environment::Environment;
-use crate::builder::part::changed_fields;
+use crate::builder::part::difference::{Property, field_differences, joined};
 use crate::bundle::Function as Which;
 
 const RUNTIME: &str = "provided.al2023";
@@ -65,6 +65,39 @@ pub(in crate::builder) struct Logging {
     pub level: String,
     /// Level of Lambda's own messages.
     pub system_level: String,
+}
+
+impl Property for Logging {
+    fn difference(&self, observed: &Self) -> String {
+        joined(field_differences!(
+            Logging {
+                format: "format",
+                group: "group",
+                level: "level",
+                system_level: "system level",
+            },
+            self,
+            observed
+        ))
+    }
+}
+
+impl Property for Option<VpcConfig> {
+    fn difference(&self, observed: &Self) -> String {
+        match (self, observed) {
+            (Some(desired), Some(observed)) => joined(field_differences!(
+                VpcConfig {
+                    subnet_ids: "subnets",
+                    security_group_ids: "security groups",
+                    ipv6_allowed_for_dual_stack: "IPv6",
+                },
+                desired,
+                observed
+            )),
+            (Some(_), None) => "is none, want one".to_owned(),
+            (None, _) => "is one, want none".to_owned(),
+        }
+    }
 }
 
 /// A configuration in the types of the SDK.
@@ -194,7 +227,7 @@ impl Config {
     }
 
     pub(super) fn differences(desired: &Self, observed: &Self) -> Vec<String> {
-        changed_fields!(
+        field_differences!(
             Config {
                 description: "description",
                 role_arn: "role",

@@ -5,6 +5,7 @@ use aws_sdk_lambda::types::{DestinationConfig, OnFailure};
 use super::config::to_i32;
 use crate::aws::AwsError;
 use crate::builder::arguments::{Arguments, DEFAULT_EVENT_AGE, DEFAULT_RETRIES};
+use crate::builder::part::difference::{Property, field_differences, joined};
 use crate::builder::part::if_exists;
 use crate::shared::Session;
 
@@ -25,6 +26,20 @@ impl Default for Invocation {
             max_age: DEFAULT_EVENT_AGE,
             on_failure: None,
         }
+    }
+}
+
+impl Property for Invocation {
+    fn difference(&self, observed: &Self) -> String {
+        joined(field_differences!(
+            Invocation {
+                retries: "number of retries",
+                max_age: "maximum age in seconds",
+                on_failure: "destination",
+            },
+            self,
+            observed
+        ))
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use crate::aws::AwsError;
-use crate::builder::part::{foreign, if_exists};
+use crate::builder::part::difference::{Property, unmanaged};
+use crate::builder::part::if_exists;
 use crate::shared::Session;
 
 /// ID of the statement that lets the rule invoke the event filter.
@@ -32,6 +33,17 @@ pub(super) fn desired(rules: &[(&str, &str)]) -> Permissions {
     let rules = rules.iter();
     let rules = rules.map(|(id, arn)| ((*id).to_owned(), Permission::Rule((*arn).to_owned())));
     rules.collect()
+}
+
+impl Property for Permission {
+    fn difference(&self, observed: &Self) -> String {
+        match (self, observed) {
+            (Self::Rule(desired), Self::Rule(observed)) => {
+                format!("is for the rule {observed:?}, want {desired:?}")
+            }
+            _ => "differs".to_owned(),
+        }
+    }
 }
 
 impl From<Json> for Permission {
@@ -80,7 +92,7 @@ pub(super) async fn permit(
     desired: &Permissions,
     observed: &Permissions,
 ) -> Result<(), AwsError> {
-    for id in foreign(desired, observed) {
+    for id in unmanaged(desired, observed) {
         remove(session, function, id).await?;
     }
     for (id, permission) in desired {
