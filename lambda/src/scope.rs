@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::event::PushEvent;
+use crate::event::{DeletionEvent, PushEvent};
 use crate::filters::{Selection, Unselected};
 use crate::source::{Source, Sources};
 use crate::tag_suffix::TagSuffix;
@@ -125,6 +125,32 @@ impl Scope {
         if !self.sources.contains(push.source) {
             return Err(OutOfScope::Source(push.source));
         }
+        self.check_image(push)
+    }
+
+    /// Decides as [`decide`](Self::decide) does, but for the deletion of an image, however that came.
+    ///
+    /// # Errors
+    /// If the deletion does not concern the builder.
+    pub fn decide_deletion<'a>(
+        &self,
+        selection: &'a Selection,
+        deletion: &DeletionEvent,
+    ) -> Result<&'a str, OutOfScope> {
+        self.check_deletion(deletion)?;
+        let tag = deletion.image.tag.as_deref().unwrap_or_default();
+        Ok(selection.decide(&deletion.image.repository, tag)?)
+    }
+
+    /// Decides on a deletion by everything but the filters.
+    ///
+    /// # Errors
+    /// If the deletion does not concern the builder.
+    pub fn check_deletion(&self, deletion: &DeletionEvent) -> Result<(), OutOfScope> {
+        self.check_image(&deletion.image)
+    }
+
+    fn check_image(&self, push: &PushEvent) -> Result<(), OutOfScope> {
         let kind = push.artifact_media_type.as_deref();
         if kind.is_some_and(|kind| SOCI_INDEXES.contains(&kind)) {
             return Err(OutOfScope::SociIndex);

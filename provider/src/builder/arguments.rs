@@ -117,6 +117,19 @@ macro_rules! with_arguments {
             }),
         }
 
+        /// Whether `<tag>` followed by `tag_suffix` is deleted when `<tag>` is, unless something else
+        /// needs it (`V2`). What a lost event missed is deleted by the next sweep. Only SOCI-enabled
+        /// images that the index generator has published itself, with this argument set, are deleted.
+        /// However an image came, its deletion counts: `sources` does not matter.
+        delete_with_source: bool = false => {
+            schema: |attribute| attribute,
+            refresh: Aws(|seen| {
+                seen.parts.generator.function()?;
+                let variable = seen.parts.generator.variable(environment::DELETE_WITH_SOURCE);
+                Some(variable.is_some_and(|value| value == "true"))
+            }),
+        }
+
         /// Number of bytes of a decompressed layer between two points from which it can be read:
         /// 65536 (64 KiB) to 1073741824 (1 GiB).
         span_size: i64 = limits::DEFAULT_SPAN_SIZE as i64 => {
