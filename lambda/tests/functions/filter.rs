@@ -63,10 +63,15 @@ fn a_match_is_passed_on_unchanged() -> Result<()> {
 
 #[test]
 fn a_push_that_does_not_match_is_skipped() -> Result<()> {
-    let filter = filter("shop/*:1.*")?;
+    let filter = filter("shop/*:1.*,shop/*:sha256-*")?;
+    let signature = format!("sha256-{}.sig", "5".repeat(64));
     for (tag, want) in [
         (Some("2.0"), "no filter matches"),
         (Some("1.4-soci"), "its tag ends in \"-soci\""),
+        (
+            Some(&*signature),
+            "its tag is one of signatures, attestations and other referrers",
+        ),
         (None, "no filter matches"),
     ] {
         let answer = filter.invoke(event(&digest(), tag))?.expect("an answer");

@@ -166,6 +166,8 @@ fn what_has_no_index_is_handed_on() -> Result<()> {
         images.put("shop/web", &["2.3"], &image(7));
         images.put("shop/web", &["2.3-soci"], &image(8));
         // Out of scope.
+        let signature = format!("sha256-{}.sig", "5".repeat(64));
+        images.put("shop/web", &[&signature], &image(12));
         images.put("base", &["2.0"], &image(9));
         images.put("base", &["1.9"], &image(10));
         images.put("tools", &["1.0"], &image(11));

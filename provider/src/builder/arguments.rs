@@ -52,8 +52,10 @@ macro_rules! with_arguments {
         }
 
         /// Images to index, each as `repository:tag`, where `*` matches any number of characters
-        /// and `?` exactly one. An image is indexed if any filter matches its whole name. The index
-        /// generator can read and write only the repositories that the filters name.
+        /// and `?` exactly one. An image is indexed if any filter matches its whole name. Tags of
+        /// signatures and other referrers are never indexed: `sha256-<hex>`, and `sha256-<hex>.sig`,
+        /// `.att` or `.sbom`. The index generator can read and write only the repositories that the
+        /// filters name.
         repository_image_tag_filters: Vec<String> = vec!["*:*".to_owned()] => {
             schema: |attribute| attribute.validate(checks::filters()),
             refresh: Aws(|seen| {
@@ -63,7 +65,8 @@ macro_rules! with_arguments {
         }
 
         /// Images not to index, although a filter in `repository_image_tag_filters` matches: exclusions of
-        /// the same form, such as `*:*-dev`. An image that any of them matches is not indexed.
+        /// the same form, such as `*:*-dev`. An image that any of them matches is not indexed. Tags of
+        /// signatures, such as `sha256-<hex>.sig`, need no exclusion.
         excluded_image_tag_filters: Vec<String> = Vec::new() => {
             schema: |attribute| attribute.validate(checks::filters()),
             refresh: Aws(|seen| {
