@@ -44,6 +44,9 @@ pub const OPTIMIZATIONS: &str = "soci_optimizations";
 /// Index generator: files of the image to fetch before anything reads them, as a JSON list of their
 /// paths. Where it is not set, there are none.
 pub const PREFETCH_FILES: &str = "soci_prefetch_files";
+/// Both: `true` or `false`; whether the SOCI-enabled image goes with its source's tag (V2). Where it is
+/// not set, it stays.
+pub const DELETE_WITH_SOURCE: &str = "soci_delete_with_source";
 /// Index generator: name of the [table](crate::ztoc_table) in which it remembers layers. Where it is not
 /// set, every layer is read.
 pub const ZTOC_TABLE: &str = "soci_ztoc_table";

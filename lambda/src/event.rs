@@ -1,13 +1,20 @@
-//! The event that Amazon ECR emits after a push, or after an image has come in another way.
+//! The event that Amazon ECR emits after a push, or after an image has come in another way; and the
+//! one that it emits after a deletion.
 //!
 //! EventBridge only passes on what matches its rule, but anybody who may invoke a function can
 //! make up an event. So each value is checked as a whole and within bounds before it becomes
 //! part of a reference or of a log line.
 
+mod deletion;
+mod image_event;
+
 use serde_json::{Value, json};
 
 use crate::grammar::{is_digest, is_repository, is_tag};
 use crate::source::Source;
+
+pub use deletion::DeletionEvent;
+pub use image_event::ImageEvent;
 
 /// The event's `source`.
 pub const SOURCE: &str = "aws.ecr";
@@ -56,17 +63,7 @@ impl PushEvent {
     /// # Errors
     /// If it is no push, or a value could not come from Amazon ECR.
     pub fn parse(text: &str) -> Result<Self, InvalidEvent> {
-        let invalid = |got: String, want| InvalidEvent {
-            field: "the event itself",
-            got,
-            want,
-        };
-        if text.len() > MAX_EVENT {
-            let got = format!("{} bytes", text.len());
-            return Err(invalid(got, "at most 262144 bytes"));
-        }
-        let event: Value = serde_json::from_str(text)
-            .map_err(|error| invalid(error.to_string(), "a JSON object"))?;
+        let event = read(text)?;
         let event = Event(&event);
         event.equal("source", SOURCE)?;
         let source = event.get("detail-type").as_str().and_then(Source::of_event);
@@ -81,43 +78,7 @@ impl PushEvent {
             }
             None => event.equal("detail.sync-status", RESULT)?,
         }
-        let (digest, want) = (
-            "detail.image-digest",
-            "\"sha256:\" and 64 lower-case hex digits",
-        );
-        let push = Self {
-            source,
-            account: event.text("account", "twelve digits", is_account)?,
-            region: event.text("region", "a region such as \"eu-west-1\"", is_region)?,
-            repository: event.text(
-                "detail.repository-name",
-                "a repository's name of at most 256 characters, in lower case",
-                is_repository,
-            )?,
-            digest: match source {
-                Source::PullThroughCache => event.optional(digest, want, is_digest)?,
-                _ => Some(event.text(digest, want, is_digest)?),
-            },
-            tag: event.optional(
-                "detail.image-tag",
-                "a tag of at most 128 letters, digits, and . _ -, or none",
-                is_tag,
-            )?,
-            manifest_media_type: event.optional(
-                "detail.manifest-media-type",
-                "a media type of at most 255 characters, or none",
-                is_media_type,
-            )?,
-            artifact_media_type: event.optional(
-                "detail.artifact-media-type",
-                "a media type of at most 255 characters, or none",
-                is_media_type,
-            )?,
-        };
-        if push.digest.is_none() && push.tag.is_none() {
-            return Err(event.refuse(digest, "a digest where there is no tag"));
-        }
-        Ok(push)
+        event.image(source)
     }
 
     /// Writes the event as Amazon ECR emits it, at `time` (RFC 3339) and with that `id`.
@@ -183,9 +144,64 @@ impl PushEvent {
     }
 }
 
+/// Reads the JSON of an event within its bounds.
+fn read(text: &str) -> Result<Value, InvalidEvent> {
+    let invalid = |got: String, want| InvalidEvent {
+        field: "the event itself",
+        got,
+        want,
+    };
+    if text.len() > MAX_EVENT {
+        let got = format!("{} bytes", text.len());
+        return Err(invalid(got, "at most 262144 bytes"));
+    }
+    serde_json::from_str(text).map_err(|error| invalid(error.to_string(), "a JSON object"))
+}
+
 struct Event<'a>(&'a Value);
 
 impl Event<'_> {
+    /// Reads which image an event is about.
+    fn image(&self, source: Source) -> Result<PushEvent, InvalidEvent> {
+        let (digest, want) = (
+            "detail.image-digest",
+            "\"sha256:\" and 64 lower-case hex digits",
+        );
+        let image = PushEvent {
+            source,
+            account: self.text("account", "twelve digits", is_account)?,
+            region: self.text("region", "a region such as \"eu-west-1\"", is_region)?,
+            repository: self.text(
+                "detail.repository-name",
+                "a repository's name of at most 256 characters, in lower case",
+                is_repository,
+            )?,
+            digest: match source {
+                Source::PullThroughCache => self.optional(digest, want, is_digest)?,
+                _ => Some(self.text(digest, want, is_digest)?),
+            },
+            tag: self.optional(
+                "detail.image-tag",
+                "a tag of at most 128 letters, digits, and . _ -, or none",
+                is_tag,
+            )?,
+            manifest_media_type: self.optional(
+                "detail.manifest-media-type",
+                "a media type of at most 255 characters, or none",
+                is_media_type,
+            )?,
+            artifact_media_type: self.optional(
+                "detail.artifact-media-type",
+                "a media type of at most 255 characters, or none",
+                is_media_type,
+            )?,
+        };
+        if image.digest.is_none() && image.tag.is_none() {
+            return Err(self.refuse(digest, "a digest where there is no tag"));
+        }
+        Ok(image)
+    }
+
     fn get(&self, field: &str) -> &Value {
         match field.split_once('.') {
             Some((outer, inner)) => &self.0[outer][inner],

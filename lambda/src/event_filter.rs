@@ -1,6 +1,6 @@
-//! The event filter: decides which pushes the index generator is invoked for.
+//! The event filter: decides which pushes and deletions the index generator is invoked for.
 //!
-//! It answers `{"statusCode": …, "body": …}`: 400 for an event that is no push, 200 for one that
+//! It answers `{"statusCode": …, "body": …}`: 400 for an event that is neither, 200 for one that
 //! was passed on or skipped, with the reason in words. A failure to pass an event on is an error
 //! of the function, so that Lambda tries again.
 //!
@@ -17,7 +17,7 @@ use lambda_runtime::Diagnostic;
 use serde::Serialize;
 use tracing::Instrument as _;
 
-use crate::event::PushEvent;
+use crate::event::ImageEvent;
 use crate::invoke::{InvokeFailed, Invoker};
 use crate::log;
 use crate::runtime::{self, Invocation};
@@ -108,19 +108,28 @@ impl EventFilter {
             Some(Err(error)) => return Ok(answer(400, error.to_string())),
             None => {}
         }
-        let push = match PushEvent::parse(&invocation.payload) {
-            Ok(push) => push,
+        let payload = &invocation.payload;
+        let event = match ImageEvent::parse(payload, config.delete_with_source) {
+            Ok(event) => event,
             Err(error) => return Ok(answer(400, error.to_string())),
         };
-        invocation.about(&push);
-        let image = push.image();
-        match config.scope.decide(&config.selection, &push) {
+        invocation.about(event.image());
+        let image = event.image().image();
+        let (scope, selection) = (&config.scope, &config.selection);
+        let (decided, what) = match &event {
+            ImageEvent::Push(push) => (scope.decide(selection, push), image.clone()),
+            ImageEvent::Deletion(deletion) => {
+                let what = format!("the deletion of {image}");
+                (scope.decide_deletion(selection, deletion), what)
+            }
+        };
+        match decided {
             Err(reason) => Ok(answer(200, format!("skipped {image}: {reason}"))),
             Ok(filter) => {
-                let passed = self.invoker.invoke(&config.generator, &invocation.payload);
+                let passed = self.invoker.invoke(&config.generator, payload);
                 let request = passed.await?;
                 let body = format!(
-                    "passed {image} on to the index generator: it matches {filter:?}; request {request}"
+                    "passed {what} on to the index generator: it matches {filter:?}; request {request}"
                 );
                 Ok(answer(200, body))
             }

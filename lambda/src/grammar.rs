@@ -37,6 +37,19 @@ pub fn is_tag(text: &str) -> bool {
         && text.chars().all(is_tag_char)
 }
 
+/// Whether a tag holds what belongs to another image of the repository, by its digest: the list of its
+/// referrers, `sha256-<hex>`, or what cosign keeps of it, `sha256-<hex>.sig`, `.att` or `.sbom`.
+pub fn is_attached(tag: &str) -> bool {
+    let Some(rest) = tag.strip_prefix("sha256-") else {
+        return false;
+    };
+    let (digits, kind) = match rest.split_once('.') {
+        Some((digits, kind)) => (digits, Some(kind)),
+        None => (rest, None),
+    };
+    is_digest(&format!("sha256:{digits}")) && matches!(kind, None | Some("sig" | "att" | "sbom"))
+}
+
 /// Whether a text is a SHA-256 digest: `sha256:` and 64 lower-case hex digits.
 pub fn is_digest(text: &str) -> bool {
     let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
@@ -65,6 +78,35 @@ mod tests {
         }
         for invalid in ["", "-a", ".a", "a/b", "a:b", "ä", &"t".repeat(MAX_TAG + 1)] {
             assert!(!is_tag(invalid), "{invalid}");
+        }
+    }
+
+    #[test]
+    fn tags_of_what_belongs_to_another_image() {
+        let hex = "0a".repeat(32);
+        for attached in [
+            format!("sha256-{hex}"),
+            format!("sha256-{hex}.sig"),
+            format!("sha256-{hex}.att"),
+            format!("sha256-{hex}.sbom"),
+        ] {
+            assert!(is_tag(&attached) && is_attached(&attached), "{attached}");
+        }
+        for own in [
+            "",
+            "1.4",
+            "sha256-1.4",
+            "1.4.sig",
+            &hex,
+            &format!("sha256-{}", &hex[1..]),
+            &format!("sha256-{}", hex.to_uppercase()),
+            &format!("sha256-{hex}.sig.sig"),
+            &format!("sha256-{hex}.rc"),
+            &format!("sha256-{hex}."),
+            &format!("sha256-{hex}-dev"),
+            &format!("v-sha256-{hex}.sig"),
+        ] {
+            assert!(!is_attached(own), "{own}");
         }
     }
 

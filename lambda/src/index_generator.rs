@@ -20,9 +20,12 @@
 //! Layers are remembered (`table`) as soon as they are indexed. What was indexed with an earlier push,
 //! or by an attempt that failed, is not read again.
 //!
+//! An event of a deletion goes the same way up to the registry, where the output of the tag that is gone
+//! is removed (`removal`), if the function is configured to.
+//!
 //! An invocation ends in one of four ways:
 //!
-//! - It was indexed, or there is no index to be built, and the answer says why. Trying again would
+//! - It was indexed or removed, or there is nothing to be done, and the answer says why. Trying again would
 //!   change nothing, so neither is an error.
 //! - Its time was up after some layers: it passed the event on (`continuation`).
 //! - It failed, and another attempt may succeed: Lambda tries again, as often as it is told to.
@@ -38,17 +41,19 @@ mod job;
 mod metrics;
 mod progress;
 mod registry;
+mod removal;
 mod table;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use lambda_runtime::Diagnostic;
+use soci::Version;
 use tokio::sync::OnceCell;
 use tracing::Instrument as _;
 
 use crate::ecr;
-use crate::event::PushEvent;
+use crate::event::{DeletionEvent, ImageEvent, PushEvent};
 use crate::invoke::Invoker;
 use crate::log;
 use crate::runtime::{self, Invocation};
@@ -61,6 +66,7 @@ use failures::FinalFailures;
 use job::{IndexJob, Outcome};
 use metrics::Metrics;
 use progress::LayerProgress;
+use removal::{Ended, RemovalJob};
 use table::{KnownLayers, Table};
 
 /// Time before Lambda's deadline at which an invocation ends by itself.
@@ -115,11 +121,18 @@ impl IndexGenerator {
         let _entered = span.enter();
         let metrics = Metrics::new(&invocation, &progress, start.elapsed());
         let metrics = metrics.unreported(reported.map(|taken| u64::from(!taken)));
+        let removes = |config: &Config| config.delete_with_source;
+        let metrics = metrics.with_removals(self.config.as_ref().is_ok_and(removes));
         match ended {
             Ok(Outcome::Skipped(reason, _) | Outcome::Aliased(reason, _)) => {
                 tracing::info!("{reason}");
                 metrics.skipped().write();
                 Ok(reason)
+            }
+            Ok(Outcome::Removed(what)) => {
+                tracing::info!("{what}");
+                metrics.removed().write();
+                Ok(what)
             }
             Ok(Outcome::Continued(how)) => {
                 tracing::warn!(progress = %progress, "{how}");
@@ -155,15 +168,31 @@ impl IndexGenerator {
         let remaining = invocation.remaining();
         let limit = remaining - MARGIN.min(remaining / 10);
         let config = self.config.as_ref().map_err(Clone::clone)?;
-        let push = PushEvent::parse(&invocation.payload)?;
-        invocation.about(&push);
-        if let Err(reason) = config.scope.check(&push) {
-            let reason = format!("skipped {}: {reason}", push.image());
+        let event = ImageEvent::parse(&invocation.payload, config.delete_with_source)?;
+        let image = event.image();
+        invocation.about(image);
+        let checked = match &event {
+            ImageEvent::Push(push) => config.scope.check(push),
+            ImageEvent::Deletion(deletion) => config.scope.check_deletion(deletion),
+        };
+        if let Err(reason) = checked {
+            let reason = format!("skipped {}: {reason}", image.image());
             return Ok(Outcome::Skipped(reason, None));
         }
-        let known = self.known(config, &push).await;
-        let index = self.index(config, invocation, &push, known.as_ref(), progress);
-        if let Ok(done) = tokio::time::timeout(limit, index).await {
+        let known = self.known(config, image).await;
+        let work = async {
+            let known = known.as_ref();
+            match &event {
+                ImageEvent::Push(push) => {
+                    self.index(config, invocation, push, known, progress).await
+                }
+                ImageEvent::Deletion(deletion) => {
+                    self.remove(config, invocation, deletion, known, progress)
+                        .await
+                }
+            }
+        };
+        if let Ok(done) = tokio::time::timeout(limit, work).await {
             return done;
         }
         let deadline = Error::Deadline {
@@ -197,8 +226,12 @@ impl IndexGenerator {
     ) -> Option<bool> {
         let config = self.config.as_ref().ok()?;
         let name = config.completion_bus.as_deref()?;
-        let Ok(push) = PushEvent::parse(&invocation.payload) else {
-            return Some(true);
+        let event = ImageEvent::parse(&invocation.payload, config.delete_with_source);
+        let push = match event {
+            Ok(ImageEvent::Push(push)) => push,
+            // The tag was there again, and there may be an index to deploy.
+            Ok(ImageEvent::Deletion(deletion)) if ended.is_ok() => deletion.image,
+            _ => return Some(true),
         };
         let version = config.scope.version.unwrap_or(IndexVersion::V2);
         let function = invocation.function();
@@ -256,6 +289,54 @@ impl IndexGenerator {
         job.run().await
     }
 
+    /// Removes the output of an image whose tag was deleted. Where the tag is there again, the image
+    /// is indexed instead.
+    async fn remove(
+        &self,
+        config: &Config,
+        invocation: &Invocation,
+        deletion: &DeletionEvent,
+        known: Option<&KnownLayers<'_>>,
+        progress: &LayerProgress,
+    ) -> Result<Outcome, Error> {
+        let gone = &deletion.image;
+        if config.options.version != Version::V2 {
+            let reason = "an index of version V1 goes with its image";
+            let reason = format!("skipped {}: {reason}", gone.image());
+            return Ok(Outcome::Skipped(reason, None));
+        }
+        let job = RemovalJob {
+            suffix: &config.scope.suffix,
+            image: self.open(config, invocation, gone).await?,
+            ecr: self.ecr(config).await,
+            deletion,
+        };
+        match job.run().await? {
+            Ended::Removed(what) => Ok(Outcome::Removed(what)),
+            Ended::Kept(reason) => Ok(Outcome::Skipped(reason, None)),
+            Ended::Returned(digest) => {
+                tracing::warn!(now = %digest, "the tag is there again: indexing its image");
+                let push = PushEvent {
+                    digest: Some(digest.to_string()),
+                    // What it was is not what it is.
+                    manifest_media_type: None,
+                    artifact_media_type: None,
+                    ..gone.clone()
+                };
+                self.index(config, invocation, &push, known, progress).await
+            }
+        }
+    }
+
+    /// Returns the client for Amazon ECR's API.
+    async fn ecr(&self, config: &Config) -> &aws_sdk_ecr::Client {
+        let ecr = self.ecr.get_or_init(|| async {
+            let settings = ecr::settings(config.ecr_endpoint.as_deref()).await;
+            aws_sdk_ecr::Client::from_conf(settings.build())
+        });
+        ecr.await
+    }
+
     /// Opens the image in the registry that the authorization token is for.
     async fn open(
         &self,
@@ -263,11 +344,8 @@ impl IndexGenerator {
         invocation: &Invocation,
         push: &PushEvent,
     ) -> Result<soci::RegistryImage, Error> {
-        let ecr = self.ecr.get_or_init(|| async {
-            let settings = ecr::settings(config.ecr_endpoint.as_deref()).await;
-            aws_sdk_ecr::Client::from_conf(settings.build())
-        });
-        let answer = ecr.await.get_authorization_token().send().await;
+        let ecr = self.ecr(config).await;
+        let answer = ecr.get_authorization_token().send().await;
         let answer = answer.map_err(|error| Error::Authorization(runtime::aws_error(&error)))?;
         let token = registry::Token::read(&answer)?;
         let reference = token.reference(invocation.account(), push)?;

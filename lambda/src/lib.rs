@@ -10,12 +10,13 @@
 //!
 //! Without its features the crate holds only what the functions and the provider must agree on:
 //! the [event], the [ways](source) in which images come, whether one [concerns a builder](scope),
-//! [filters], the [tag suffix](tag_suffix),
-//! [limits], what [asks for a sweep](sweep_request), the form of the [table of zTOCs](ztoc_table), the
-//! [event](completion) that reports the end, and the names of [environment] variables.
+//! [filters], the [tag suffix](tag_suffix), [limits], what [asks for a sweep](sweep_request), what
+//! [claims](claim) a manifest, the form of the [table of zTOCs](ztoc_table), the [event](completion)
+//! that reports the end, and the names of [environment] variables.
 
 #[cfg(feature = "bundle")]
 pub mod bundle;
+pub mod claim;
 pub mod completion;
 pub mod environment;
 pub mod event;
@@ -29,6 +30,8 @@ pub mod tag_suffix;
 pub mod ztoc_table;
 
 #[cfg(feature = "functions")]
+mod archive;
+#[cfg(feature = "functions")]
 mod ecr;
 #[cfg(feature = "functions")]
 pub mod event_filter;
@@ -40,6 +43,8 @@ mod invoke;
 mod log;
 #[cfg(feature = "functions")]
 mod metrics;
+#[cfg(feature = "functions")]
+mod output_mark;
 #[cfg(feature = "functions")]
 mod runtime;
 #[cfg(feature = "functions")]

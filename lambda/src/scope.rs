@@ -6,8 +6,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::event::PushEvent;
+use crate::event::{DeletionEvent, PushEvent};
 use crate::filters::{Selection, Unselected};
+use crate::grammar::is_attached;
 use crate::source::{Source, Sources};
 use crate::tag_suffix::TagSuffix;
 
@@ -54,6 +55,9 @@ pub enum OutOfScope {
     /// It is a builder's own output, by its tag.
     #[error("its tag ends in {:?}, as those of SOCI-enabled images do", .0.as_str())]
     Output(TagSuffix),
+    /// It is no image, but belongs to one, by its tag.
+    #[error("its tag is one of signatures, attestations and other referrers")]
+    Attached,
     /// V2 derives the output's tag from the source's.
     #[error("it was pushed without a tag, and an index of version V2 needs one")]
     Untagged,
@@ -125,9 +129,38 @@ impl Scope {
         if !self.sources.contains(push.source) {
             return Err(OutOfScope::Source(push.source));
         }
+        self.check_image(push)
+    }
+
+    /// Decides as [`decide`](Self::decide) does, but for the deletion of an image, however that came.
+    ///
+    /// # Errors
+    /// If the deletion does not concern the builder.
+    pub fn decide_deletion<'a>(
+        &self,
+        selection: &'a Selection,
+        deletion: &DeletionEvent,
+    ) -> Result<&'a str, OutOfScope> {
+        self.check_deletion(deletion)?;
+        let tag = deletion.image.tag.as_deref().unwrap_or_default();
+        Ok(selection.decide(&deletion.image.repository, tag)?)
+    }
+
+    /// Decides on a deletion by everything but the filters.
+    ///
+    /// # Errors
+    /// If the deletion does not concern the builder.
+    pub fn check_deletion(&self, deletion: &DeletionEvent) -> Result<(), OutOfScope> {
+        self.check_image(&deletion.image)
+    }
+
+    fn check_image(&self, push: &PushEvent) -> Result<(), OutOfScope> {
         let kind = push.artifact_media_type.as_deref();
         if kind.is_some_and(|kind| SOCI_INDEXES.contains(&kind)) {
             return Err(OutOfScope::SociIndex);
+        }
+        if push.tag.as_deref().is_some_and(is_attached) {
+            return Err(OutOfScope::Attached);
         }
         let needs_tag = self
             .version
@@ -164,6 +197,7 @@ mod tests {
     #[test]
     fn decisions() {
         let long = "t".repeat(124);
+        let attached = format!("sha256-{}.sig", "0".repeat(64));
         let suffix = TagSuffix::default();
         let (v1, v2) = (Some(IndexVersion::V1), Some(IndexVersion::V2));
         let too_long = OutOfScope::TagTooLong(suffix.clone());
@@ -183,6 +217,8 @@ mod tests {
                 "1.4-soci",
                 Err(OutOfScope::Output(suffix.clone())),
             ),
+            (v2, "*:*", &attached, Err(OutOfScope::Attached)),
+            (v1, "*:sha256-*", &attached, Err(OutOfScope::Attached)),
             (v2, "*:*", "", Err(OutOfScope::Untagged)),
             (v1, "*:*", "", Ok("*:*")),
             (None, "*:*", "", Ok("*:*")),

@@ -68,6 +68,16 @@ impl Variable {
     }
 }
 
+/// Reads whether something is so.
+pub(crate) fn truth(
+    lookup: Lookup<'_>,
+    name: &'static str,
+    default: bool,
+) -> Result<bool, InvalidVariable> {
+    let variable = Variable::read(lookup, name);
+    variable.parse_or(default, "true or false", |text| text.parse().ok())
+}
+
 /// Reads the suffix of the output's tag.
 pub(crate) fn tag_suffix(lookup: Lookup<'_>) -> Result<TagSuffix, InvalidVariable> {
     Variable::read(lookup, TAG_SUFFIX).parse_or(

@@ -47,7 +47,7 @@ use private_state::PrivateState;
 /// The resource `soci_index_builder`.
 pub(crate) struct IndexBuilder;
 
-/// Enough for the network interfaces of a VPC, and for some hundred existing images.
+/// Enough for the network interfaces of a VPC.
 const LONG_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 const SHORT_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 

@@ -1,6 +1,7 @@
 //! The provider's functions.
 
 use lambda::filters::{Filter, Filters, InvalidFilter, Selection};
+use lambda::grammar::is_attached;
 use lambda::tag_suffix::{InvalidTagSuffix, TagSuffix};
 use soci::ImageReference;
 use tfplugin_sdk::{Function, FunctionError, Parameter, Signature, Type, Value};
@@ -22,8 +23,9 @@ impl Function for FilterMatches {
             .summary("Whether an image would be indexed when it is pushed.")
             .description(
                 "Returns whether one of the filters matches an image, and none that excludes it, \
-                 exactly as the event filter of a `soci_index_builder` decides it. For checking \
-                 filters before they are deployed.",
+                 exactly as the event filter of a `soci_index_builder` decides it: false for the \
+                 tags of signatures and other referrers, `sha256-<hex>` and `sha256-<hex>.sig`, \
+                 `.att` or `.sbom`. For checking filters before they are deployed.",
             )
             .parameter(
                 Parameter::new("filters", Type::list(Type::String)).description(
@@ -65,7 +67,8 @@ impl Function for FilterMatches {
         }
         let is_output = options.suffix.is_some_and(|suffix| suffix.ends(tag));
         let selection = Selection::new(filters, options.excluded);
-        Ok((!is_output && selection.decide(repository, tag).is_ok()).into())
+        let is_image = !is_output && !is_attached(tag);
+        Ok((is_image && selection.decide(repository, tag).is_ok()).into())
     }
 }
 
@@ -192,6 +195,9 @@ mod tests {
         assert_eq!(call(&["shop/*:1.*"], "shop/web", "2"), Ok(false.into()));
         assert_eq!(call(&[], "shop/web", "2"), Ok(false.into()));
         assert_eq!(call(&["*:*"], "shop/web", ""), Ok(true.into()));
+        let attached = format!("sha256-{}.sig", "0".repeat(64));
+        assert_eq!(call(&["*:*"], "shop/web", &attached), Ok(false.into()));
+        assert_eq!(call(&["*:*"], "shop/web", "sha256-0.sig"), Ok(true.into()));
         for (filters, repository, tag, want) in [
             (&["web"][..], "web", "1", "write repository:tag"),
             (&["*:*"], "web:1", "", "write \"web\" here and \"1\""),

@@ -115,7 +115,7 @@ pub use inspect::{
     IndexInspection, Inspection, PlatformInspection, ReadZtoc, Tree, ZtocInspection, inspect,
 };
 #[cfg(feature = "images")]
-pub use mark::Mark;
+pub use mark::{Mark, mark_of};
 pub use memory::MemoryBudget;
 pub use oci::{Digest, InvalidDigest, Manifest};
 #[cfg(feature = "images")]

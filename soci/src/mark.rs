@@ -26,6 +26,31 @@ pub struct Mark {
     pub annotations: Annotations,
 }
 
+/// Returns a mark of a manifest. Its digest depends on nothing else.
+///
+/// # Errors
+/// If it cannot be written as JSON.
+pub fn mark_of(
+    subject: &Descriptor,
+    artifact_type: &str,
+    annotations: Annotations,
+) -> Result<Manifest> {
+    let manifest = ImageManifest {
+        schema_version: 2,
+        media_type: Some(media_type::OCI_MANIFEST.to_owned()),
+        artifact_type: None,
+        config: Descriptor::of(artifact_type, EMPTY_JSON),
+        layers: vec![Descriptor::of(EMPTY, EMPTY_JSON)],
+        subject: Some(subject.clone()),
+        annotations: annotations.clone(),
+    };
+    let mut mark = Manifest::of(media_type::OCI_MANIFEST, &manifest)?;
+    // Where clients keep the list of referrers, it repeats type and annotations of each.
+    mark.descriptor.artifact_type = Some(artifact_type.to_owned());
+    mark.descriptor.annotations = annotations;
+    Ok(mark)
+}
+
 impl RegistryImage {
     /// Lists the marks of this type that a manifest has.
     ///
@@ -65,23 +90,28 @@ impl RegistryImage {
         annotations: Annotations,
     ) -> Result<()> {
         let subject = self.pull_manifest(subject).await?.descriptor;
-        let manifest = ImageManifest {
-            schema_version: 2,
-            media_type: Some(media_type::OCI_MANIFEST.to_owned()),
-            artifact_type: None,
-            config: Descriptor::of(artifact_type, EMPTY_JSON),
-            layers: vec![Descriptor::of(EMPTY, EMPTY_JSON)],
-            subject: Some(subject.clone()),
-            annotations: annotations.clone(),
-        };
-        let mut mark = Manifest::of(media_type::OCI_MANIFEST, &manifest)?;
-        // Where clients keep the list of referrers, it repeats type and annotations of each.
-        mark.descriptor.artifact_type = Some(artifact_type.to_owned());
-        mark.descriptor.annotations = annotations;
-        let content = Bytes::from_static(EMPTY_JSON);
-        self.push_blob(Digest::of(EMPTY_JSON), vec![content])
-            .await?;
+        let mark = mark_of(&subject, artifact_type, annotations)?;
+        self.push_mark_content().await?;
         self.push_referrer(&mark, &subject).await
+    }
+
+    /// Pushes a mark of a manifest that exists, to be found by its digest. Only a registry with a
+    /// referrers API lists it.
+    ///
+    /// # Errors
+    /// If the registry refuses or cannot be reached.
+    pub async fn push_mark(&self, mark: &Manifest) -> Result<()> {
+        self.push_mark_content().await?;
+        self.push_manifest(mark).await
+    }
+
+    async fn push_mark_content(&self) -> Result<()> {
+        let digest = Digest::of(EMPTY_JSON);
+        if self.has_blob(digest).await? {
+            return Ok(());
+        }
+        let content = Bytes::from_static(EMPTY_JSON);
+        self.push_blob(digest, vec![content]).await
     }
 
     /// Removes a mark of a manifest.

@@ -5,9 +5,9 @@ one line of JSON per push, with the functions that its event reached. It exits, 
 started, when its standard input closes, so it does not outlive its parent.
 
 Additions to ministack, all of them behaviour of AWS:
-- every push of a manifest sends an "ECR Image Action" event to the default event bus; a push to a
-  repository below "replicated/" or "cached/" stands for an image that Amazon ECR itself copies there,
-  and sends the event of that;
+- every push of a manifest, and every deletion of a tag or of an image without one, sends an "ECR Image
+  Action" event to the default event bus; a push to a repository below "replicated/" or "cached/" stands
+  for an image that Amazon ECR itself copies there, and sends the event of that;
 - a rule invokes a function only if the function's policy allows it, and is retried on errors;
 - a rule with targets, and a log group with deletion protection, are not deleted;
 - a function logs only to an existing log group, because its role lacks logs:CreateLogGroup;
@@ -15,7 +15,7 @@ Additions to ministack, all of them behaviour of AWS:
 - no more than ten functions run at once, as in a new account, and an asynchronous invocation waits
   for its turn where ministack would count it as failed;
 - the registry serves ranges of blobs and the referrers of a manifest;
-- deleting a tag keeps the image, unless it is the last tag;
+- deleting a tag keeps the image, unless it is the last tag; an image that another lists stays;
 - images are listed with tags or without, and named as they were asked for;
 - the authorisation token names the registry where it was asked for, which may be a proxy's address;
 - a request that the model of its service does not allow is refused (models.py).
@@ -129,13 +129,17 @@ class Registry:
         return answer
 
     def pushed(self, name, digest, tag):
-        """Sends the event of a push. Bypasses PutEvents, which refuses the source aws.ecr."""
-        image = self.image(name, digest)
+        self.send("PUSH", name, self.image(name, digest), tag)
+        push = {"repository": name, "tag": tag, "digest": digest, "reached": sorted(reached)}
+        print(json.dumps(push), flush=True)
+
+    def send(self, action, name, image, tag):
+        """Sends the event of an action. Bypasses PutEvents, which refuses the source aws.ecr."""
         detail = {
             "result": "SUCCESS",
             "repository-name": name,
-            "image-digest": digest,
-            "action-type": "PUSH",
+            "image-digest": image["imageDigest"],
+            "action-type": action,
             "image-tag": tag,
             "manifest-media-type": image["imageManifestMediaType"],
         }
@@ -143,12 +147,12 @@ class Registry:
         if artifact:
             detail["artifact-media-type"] = artifact
         kind = "ECR Image Action"
-        if name.startswith("replicated/"):
+        if action == "PUSH" and name.startswith("replicated/"):
             kind = "ECR Replication Action"
             source = {"source-account": "000000000000", "source-region": "us-west-2"}
             kept = {field: detail[field] for field in COPIED if detail[field]}
             detail = {**kept, **source, "result": "SUCCESS", "action-type": "REPLICATE"}
-        elif name.startswith("cached/"):
+        elif action == "PUSH" and name.startswith("cached/"):
             kind = "ECR Pull Through Cache Action"
             upstream = {"ecr-repository-prefix": "cached", "upstream-registry-url": "public.ecr.aws"}
             kept = {field: detail[field] for field in COPIED if detail[field]}
@@ -161,8 +165,6 @@ class Registry:
         }
         reached.clear()
         self.events._put_events({"Entries": [entry]}, allow_aws_source=True)
-        push = {"repository": name, "tag": tag, "digest": digest, "reached": sorted(reached)}
-        print(json.dumps(push), flush=True)
 
     def image(self, name, digest):
         images = self.ecr._images.get(name, [])
@@ -171,19 +173,44 @@ class Registry:
     def batch_delete_image(self, data):
         """Deletes a tag, and its image with the last tag; or an image by digest."""
         name = data.get("repositoryName", "")
+        deleted, refused, gone = [], [], []
         for wanted in data.get("imageIds", []):
             found = self.ecr._find_image(name, wanted) if name in self.ecr._images else None
             if found is None:
+                gone.append(wanted)
                 continue
-            tags, tag = found["imageTags"], wanted.get("imageTag")
+            tags, tag, digest = found["imageTags"], wanted.get("imageTag"), found["imageDigest"]
             if not wanted.get("imageDigest") and len(tags) > 1:
                 tags.remove(tag)
                 found["imageId"]["imageTag"] = tags[-1]
-                wanted["imageDigest"] = found["imageDigest"]
-                data = {**data, "imageIds": [i for i in data["imageIds"] if i is not wanted]}
+                deleted.append((found, [tag]))
+            elif self.is_listed(name, digest):
+                code = "ImageReferencedByManifestList"
+                failure = {"imageId": wanted, "failureCode": code, "failureReason": "listed"}
+                refused.append(failure)
             else:
-                self.ecr._manifest_blobs.get(name, {}).pop(found["imageDigest"], None)
-        return self.plain["_batch_delete_image"](data)
+                self.ecr._manifest_blobs.get(name, {}).pop(digest, None)
+                self.ecr._images[name].remove(found)
+                deleted.append((found, list(tags) or [""]))
+        # Answers for what is not there, or for a repository that is not.
+        answer = self.plain["_batch_delete_image"]({**data, "imageIds": gone})
+        for image, tags in deleted:
+            for tag in tags:
+                self.send("DELETE", name, image, tag)
+        if answer[0] != 200:
+            return answer
+        body = json.loads(answer[2])
+        for image, tags in deleted:
+            digest = {"imageDigest": image["imageDigest"]}
+            body["imageIds"] += [{**digest, "imageTag": tag} if tag else digest for tag in tags]
+        body["failures"] += refused
+        return self.ecr.json_response(body)
+
+    def is_listed(self, name, digest):
+        """Tells whether an image index of the repository lists a manifest."""
+        manifests = (parse(image["imageManifest"]) for image in self.ecr._images.get(name, []))
+        listed = (entry for manifest in manifests for entry in manifest.get("manifests") or [])
+        return any(entry.get("digest") == digest for entry in listed)
 
     def batch_get_image(self, data):
         """Names each image as it was asked for: by its digest alone, or by that tag of several."""
@@ -206,7 +233,11 @@ class Registry:
         if answer[0] != 200:
             return answer
         body = json.loads(answer[2])
-        status = (data.get("filter") or {}).get("tagStatus", "ANY")
+        wanted = data.get("filter") or {}
+        if wanted.get("imageStatus", "ACTIVE") not in ("ACTIVE", "ANY"):
+            # Nothing is ever archived here.
+            body["imageDetails"] = []
+        status = wanted.get("tagStatus", "ANY")
         if status != "ANY":
             tagged = status == "TAGGED"
             details = body["imageDetails"]

@@ -4,6 +4,7 @@ mod account;
 mod backfill;
 mod burst;
 mod completion;
+mod deletion;
 mod drift;
 mod faults;
 mod hidden;

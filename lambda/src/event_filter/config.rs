@@ -1,7 +1,7 @@
 //! The filter's settings, from its environment variables.
 
 use crate::ecr;
-use crate::environment::{EXCLUDED_FILTERS, FILTERS, GENERATOR_ARN, SOURCES};
+use crate::environment::{DELETE_WITH_SOURCE, EXCLUDED_FILTERS, FILTERS, GENERATOR_ARN, SOURCES};
 use crate::filters::{Filters, Selection};
 use crate::scope::Scope;
 use crate::source::{Source, Sources};
@@ -14,6 +14,8 @@ pub(super) struct Config {
     /// ARN of the index generator.
     pub generator: String,
     pub scope: Scope,
+    /// Whether the deletion of a tag is passed on as well.
+    pub delete_with_source: bool,
     /// URL of the Amazon ECR API, if it is not the region's own.
     pub ecr_endpoint: Option<String>,
 }
@@ -43,6 +45,7 @@ impl Config {
                 version: variables::index_version(lookup)?,
                 suffix: variables::tag_suffix(lookup)?,
             },
+            delete_with_source: variables::truth(lookup, DELETE_WITH_SOURCE, false)?,
             ecr_endpoint: ecr::endpoint(lookup)?,
         })
     }

@@ -12,6 +12,9 @@
 //! looks more closely, so it may hand on too much, and never writes anything itself. Hence two
 //! sweeps at once cost time, and do no harm.
 //!
+//! Where outputs go with their sources, it finds those whose source is gone as well, and hands each on as
+//! the event of the deletion would have been.
+//!
 //! A sweep goes through repositories in the order of their names, and stops before Lambda would stop
 //! it: it invokes its own function with the place that it came to (`continuation`).
 
@@ -27,7 +30,8 @@ use serde_json::Value;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use super::config::Config;
-use crate::event::{MAX_EVENT, PushEvent};
+use crate::event::{DeletionEvent, MAX_EVENT, PushEvent};
+use crate::grammar::is_tag;
 use crate::invoke::{InvokeFailed, Invoker};
 use crate::log;
 use crate::metrics::About;
@@ -127,7 +131,8 @@ impl<'a> Sweep<'a> {
         invocation: &Invocation,
     ) -> Result<String, SweepFailed> {
         let ended = self.sweep(from).await;
-        About::new(invocation).write(&self.counts.metrics());
+        let metrics = self.counts.metrics(self.config.delete_with_source);
+        About::new(invocation).write(&metrics);
         let rest = ended?;
         let counts = from.counts + self.counts;
         if let Some((repository, place)) = rest {
@@ -229,8 +234,16 @@ impl<'a> Sweep<'a> {
                 if done < place.done {
                     continue;
                 }
-                let images = images.iter();
-                let pushes: Vec<_> = images.flat_map(|image| self.pushes(name, image)).collect();
+                let deletions = self.deletions(name, images);
+                for together in deletions.chunks(TOGETHER) {
+                    if self.is_over() {
+                        place.done = done;
+                        return Ok(Some(place));
+                    }
+                    self.remove_orphans(name, together).await?;
+                }
+                let pushes = images.iter();
+                let pushes: Vec<_> = pushes.flat_map(|image| self.pushes(name, image)).collect();
                 for together in pushes.chunks(TOGETHER) {
                     if self.is_over() {
                         place.done = done;
@@ -240,6 +253,9 @@ impl<'a> Sweep<'a> {
                     if self.counts.failed >= MAX_FAILURES {
                         return Ok(None);
                     }
+                }
+                if self.counts.failed >= MAX_FAILURES {
+                    return Ok(None);
                 }
             }
             match page.next {
@@ -255,23 +271,49 @@ impl<'a> Sweep<'a> {
         if kind.is_some_and(|kind| !IMAGE_CONFIGS.contains(&kind)) {
             return Vec::new();
         }
-        // How it came is not known, so it comes in a way that the builder takes.
-        let source = self.config.scope.sources.iter().next();
-        let source = source.unwrap_or(Source::Push);
-        let pushes = image.tags.iter().map(|tag| PushEvent {
-            source,
-            account: self.account.clone(),
-            region: self.region.clone(),
-            repository: repository.to_owned(),
-            digest: Some(image.digest.clone()),
-            tag: Some(tag.clone()),
-            manifest_media_type: image.manifest_media_type.clone(),
-            artifact_media_type: image.artifact_media_type.clone(),
-        });
+        let tags = image.tags.iter();
+        let pushes = tags.map(|tag| self.push(repository, image, tag));
         let (scope, selection) = (&self.config.scope, &self.config.selection);
         pushes
             .filter(|push| scope.decide(selection, push).is_ok())
             .collect()
+    }
+
+    /// Returns the deletions that may have been missed, one for each tag of some images that is an
+    /// output's.
+    fn deletions(&self, repository: &str, images: &[Image]) -> Vec<DeletionEvent> {
+        if !self.config.delete_with_source {
+            return Vec::new();
+        }
+        let (scope, selection) = (&self.config.scope, &self.config.selection);
+        let suffix = scope.suffix.as_str();
+        let mut deletions = Vec::new();
+        for image in images {
+            let sources = image.tags.iter().filter_map(|tag| tag.strip_suffix(suffix));
+            for source in sources.filter(|source| is_tag(source)) {
+                let image = self.push(repository, image, source);
+                let deletion = DeletionEvent { image };
+                if scope.decide_deletion(selection, &deletion).is_ok() {
+                    deletions.push(deletion);
+                }
+            }
+        }
+        deletions
+    }
+
+    fn push(&self, repository: &str, image: &Image, tag: &str) -> PushEvent {
+        // How it came is not known, so it comes in a way that the builder takes.
+        let source = self.config.scope.sources.iter().next();
+        PushEvent {
+            source: source.unwrap_or(Source::Push),
+            account: self.account.clone(),
+            region: self.region.clone(),
+            repository: repository.to_owned(),
+            digest: Some(image.digest.clone()),
+            tag: Some(tag.to_owned()),
+            manifest_media_type: image.manifest_media_type.clone(),
+            artifact_media_type: image.artifact_media_type.clone(),
+        }
     }
 
     /// Hands on those of some pushes in one repository that have no index.
@@ -282,16 +324,37 @@ impl<'a> Sweep<'a> {
             if indexed {
                 self.counts.indexed += 1;
             } else {
-                self.hand_on(push).await;
+                let event = push.to_json(&push.id(), &now());
+                if self.hand_on(push, &event, "has no index").await {
+                    self.counts.handed_on += 1;
+                }
             }
         }
         Ok(())
     }
 
-    async fn hand_on(&mut self, push: &PushEvent) {
+    /// Hands on the deletion of each source that is gone, but whose output is there.
+    async fn remove_orphans(
+        &mut self,
+        repository: &str,
+        deletions: &[DeletionEvent],
+    ) -> Result<(), String> {
+        for deletion in self.judge.orphans(repository, deletions).await? {
+            let image = &deletion.image;
+            let event = deletion.to_json(&image.id(), &now());
+            let why = "is gone, and its index is not";
+            if self.hand_on(image, &event, why).await {
+                self.counts.orphaned += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether it was handed on.
+    async fn hand_on(&mut self, push: &PushEvent, event: &Value, why: &str) -> bool {
         self.pace.tick().await;
-        let event = push.to_json(&push.id(), &now()).to_string();
         let image = push.image();
+        let event = event.to_string();
         match self.invoker.invoke(&self.config.generator, &event).await {
             Ok(request) => {
                 let (digest, repository) = (push.digest(), &push.repository);
@@ -299,11 +362,14 @@ impl<'a> Sweep<'a> {
                     repository,
                     tag = push.tag,
                     digest,
-                    "{image} has no index: handed on to the index generator; request {request}"
+                    "{image} {why}: handed on to the index generator; request {request}"
                 );
-                self.counts.handed_on += 1;
+                true
             }
-            Err(error) => self.failed(&image, &error.to_string()),
+            Err(error) => {
+                self.failed(&image, &error.to_string());
+                false
+            }
         }
     }
 

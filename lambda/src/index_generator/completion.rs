@@ -105,7 +105,9 @@ impl Detail {
                 reason: Some(bounded(reason)),
                 ..plain
             },
-            Ok(Outcome::Skipped(_, None) | Outcome::Continued(_)) => return None,
+            Ok(Outcome::Skipped(_, None) | Outcome::Removed(_) | Outcome::Continued(_)) => {
+                return None;
+            }
             Err(error) => Self {
                 result: "FAILURE",
                 reason: Some(bounded(&error.to_string())),

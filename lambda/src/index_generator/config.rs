@@ -5,8 +5,8 @@ use soci::{MemoryBudget, Options, Version};
 use crate::completion::is_bus_name;
 use crate::ecr;
 use crate::environment::{
-    COMPLETION_EVENT_BUS, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES, OPTIMIZATIONS,
-    PLATFORMS, PREFETCH_FILES, SPAN_SIZE, TAG_UNINDEXED, ZTOC_TABLE,
+    COMPLETION_EVENT_BUS, DELETE_WITH_SOURCE, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES,
+    OPTIMIZATIONS, PLATFORMS, PREFETCH_FILES, SPAN_SIZE, TAG_UNINDEXED, ZTOC_TABLE,
 };
 use crate::limits::{
     DEFAULT_MIN_LAYER_SIZE, DEFAULT_SPAN_SIZE, MAX_PREFETCH_FILES, MAX_SPAN_SIZE, MIN_SPAN_SIZE,
@@ -27,6 +27,8 @@ pub(super) struct Config {
     pub scope: Scope,
     /// Whether the output's tag names the image itself where no layer can be indexed (V2).
     pub tag_unindexed: bool,
+    /// Whether the SOCI-enabled image goes with its source's tag (V2).
+    pub delete_with_source: bool,
     /// Name of the table in which layers are remembered, if they are.
     pub ztoc_table: Option<String>,
     /// Name of the event bus to which the end of the work on an image is reported, if it is.
@@ -59,10 +61,7 @@ impl Config {
         let memory = u64::from(memory);
         options.concurrency = concurrency(memory);
         options.ztoc.memory = MemoryBudget::of_process(memory << 20);
-        let truth = |name, default| {
-            let variable = Variable::read(lookup, name);
-            variable.parse_or(default, "true or false", |text| text.parse().ok())
-        };
+        let truth = |name, default| variables::truth(lookup, name, default);
         let tag_unindexed = truth(TAG_UNINDEXED, true)?;
         options.multi_member_layers = truth(MULTI_MEMBER_LAYERS, false)?;
         options.oci_layer_types = truth(OCI_LAYER_TYPES, false)?;
@@ -100,6 +99,7 @@ impl Config {
                 suffix: variables::tag_suffix(lookup)?,
             },
             tag_unindexed,
+            delete_with_source: truth(DELETE_WITH_SOURCE, false)?,
             ztoc_table,
             completion_bus,
             ecr_endpoint: ecr::endpoint(lookup)?,
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(config.options.version, Version::V2);
         assert_eq!(config.options.ztoc.span_size, soci.ztoc.span_size);
         assert_eq!(config.options.min_layer_size, soci.min_layer_size);
-        assert!(config.tag_unindexed);
+        assert!(config.tag_unindexed && !config.delete_with_source);
         assert!(!config.options.multi_member_layers && !config.options.oci_layer_types);
         assert!(config.options.platforms.is_empty() && config.options.allow_missing_platforms);
         assert!(!config.options.optimize_xattrs);
@@ -164,6 +164,7 @@ mod tests {
             (PLATFORMS, "linux/amd64,linux/arm64/v8"),
             (OPTIMIZATIONS, "xattr"),
             (PREFETCH_FILES, r#"["/usr/bin/app","/a, b"]"#),
+            (DELETE_WITH_SOURCE, "true"),
             ("soci_tag_suffix", ".lazy"),
             (ZTOC_TABLE, "images-ztocs"),
             (COMPLETION_EVENT_BUS, "default"),
@@ -173,7 +174,7 @@ mod tests {
         assert_eq!(config.options.version, Version::V1);
         assert_eq!(config.options.ztoc.span_size, 65536);
         assert_eq!(config.options.min_layer_size, 0);
-        assert!(!config.tag_unindexed);
+        assert!(!config.tag_unindexed && config.delete_with_source);
         assert!(config.options.multi_member_layers && config.options.oci_layer_types);
         let platforms = config.options.platforms.iter().map(ToString::to_string);
         assert_eq!(Vec::from_iter(platforms), ["linux/amd64", "linux/arm64/v8"]);
@@ -210,6 +211,7 @@ mod tests {
                 "want a JSON list of at most 1000",
             ),
             (PREFETCH_FILES, r#"["/a", ""]"#, "want a JSON list"),
+            (DELETE_WITH_SOURCE, "on", "want true or false"),
             (ZTOC_TABLE, "a/b", "want the name of a DynamoDB table"),
             (COMPLETION_EVENT_BUS, "a:b", "want the name of an event bus"),
             ("soci_tag_suffix", "a b", "want 1 to 64 letters"),

@@ -45,6 +45,8 @@ pub(super) enum Error {
         /// Whether layers are remembered, so that another invocation could have gone on.
         remembers: bool,
     },
+    #[error("cannot delete {tag:?}: {reason}")]
+    Removal { tag: String, reason: String },
     #[error("the time was up, and going on failed: {0}")]
     Continue(#[from] InvokeFailed),
 }
@@ -78,6 +80,7 @@ impl Error {
             | Self::Registry { .. }
             | Self::Moving { .. }
             | Self::Deadline { .. }
+            | Self::Removal { .. }
             | Self::Continue(_) => false,
         }
     }
@@ -95,6 +98,7 @@ impl Error {
             Self::Immutable { .. } => "TagImmutable",
             Self::Outdated(_) => "TagOutdated",
             Self::Deadline { .. } => "DeadlineExceeded",
+            Self::Removal { .. } => "RemovalFailed",
             Self::Continue(_) => "InvokeFailed",
         }
     }

@@ -21,6 +21,7 @@ use super::config::Config;
 use super::error::{Error, Outdated};
 use super::progress::LayerProgress;
 use crate::event::PushEvent;
+use crate::output_mark;
 
 /// How often a tag may move while its image is indexed.
 const MAX_MOVES: usize = 5;
@@ -37,6 +38,8 @@ pub(super) enum Outcome {
     /// There was nothing to do, for the reason given. What was found is none if the image is another
     /// invocation's, or no image.
     Skipped(String, Option<Found>),
+    /// The output of an image that is gone was removed, as the text says.
+    Removed(String),
     /// The time was up; another invocation goes on, as the text says.
     Continued(String),
 }
@@ -192,6 +195,10 @@ impl IndexJob<'_> {
         }
         indexed.publish(&image, None).await?;
         let enabled = image.pull_manifest(enabled).await?;
+        if self.config.delete_with_source {
+            // Before the tag: what is tagged can be recognised, whatever stops the work.
+            self.mark(&enabled, &tags.output).await?;
+        }
         // Immediately before, so that there is hardly a moment to be overtaken in.
         if let Some(reason) = self.overtaken(tags, digest).await? {
             return Ok(Outcome::Skipped(reason, None));
@@ -295,6 +302,12 @@ impl IndexJob<'_> {
         let (output, source) = (image(output).await?, image(source).await?);
         let both = output.zip(source);
         Ok(both.is_some_and(|(output, source)| output.has_layers_of(&source)))
+    }
+
+    /// Marks an output as the index generator's own.
+    async fn mark(&self, enabled: &Manifest, tag: &str) -> Result<(), Error> {
+        let mark = output_mark::of(self.push, &enabled.bytes, tag)?;
+        Ok(self.image.push_mark(&mark).await?)
     }
 
     /// Sets the output's tag.

@@ -13,6 +13,8 @@ pub(super) struct Metrics {
     about: About,
     /// Indexed, skipped, failed, continued.
     images: [u64; 4],
+    /// Indexes that were removed; none if none ever are.
+    removed: Option<u64>,
     bytes: u64,
     /// Layers that were known, and their bytes.
     reused: (u64, u64),
@@ -31,6 +33,7 @@ impl Metrics {
         Self {
             about: About::new(invocation),
             images: [0; 4],
+            removed: None,
             bytes: progress.bytes(),
             reused: progress.reused(),
             ztoc_bytes: 0,
@@ -42,6 +45,12 @@ impl Metrics {
     /// Counts the completion events that could not be sent, if any are to be sent.
     pub(super) fn unreported(mut self, events: Option<u64>) -> Self {
         self.unreported = events;
+        self
+    }
+
+    /// Counts the indexes that are removed, if any ever are.
+    pub(super) fn with_removals(mut self, removes: bool) -> Self {
+        self.removed = removes.then_some(0);
         self
     }
 
@@ -66,6 +75,11 @@ impl Metrics {
         self
     }
 
+    pub(super) fn removed(mut self) -> Self {
+        self.removed = Some(1);
+        self
+    }
+
     /// Writes the line, whatever the log level.
     pub(super) fn write(&self) {
         self.about.write(&self.all());
@@ -87,7 +101,8 @@ impl Metrics {
             Metric::milliseconds("Duration", duration),
         ];
         // CloudWatch bills every metric.
-        let unreported = self.unreported;
+        let (removed, unreported) = (self.removed, self.unreported);
+        all.extend(removed.map(|images| Metric::count("ImagesRemoved", images)));
         all.extend(unreported.map(|events| Metric::count("CompletionEventsFailed", events)));
         all
     }
@@ -109,6 +124,7 @@ mod tests {
                 request_id: "1".to_owned(),
             },
             images: [0; 4],
+            removed: Some(0),
             bytes: 7,
             reused: (1, 2),
             ztoc_bytes: 0,

@@ -63,10 +63,15 @@ fn a_match_is_passed_on_unchanged() -> Result<()> {
 
 #[test]
 fn a_push_that_does_not_match_is_skipped() -> Result<()> {
-    let filter = filter("shop/*:1.*")?;
+    let filter = filter("shop/*:1.*,shop/*:sha256-*")?;
+    let signature = format!("sha256-{}.sig", "5".repeat(64));
     for (tag, want) in [
         (Some("2.0"), "no filter matches"),
         (Some("1.4-soci"), "its tag ends in \"-soci\""),
+        (
+            Some(&*signature),
+            "its tag is one of signatures, attestations and other referrers",
+        ),
         (None, "no filter matches"),
     ] {
         let answer = filter.invoke(event(&digest(), tag))?.expect("an answer");
@@ -138,6 +143,29 @@ fn an_event_that_is_not_a_push_is_refused() -> Result<()> {
         assert!(body.contains(want), "{body}");
     }
     assert!(filter.fake.invoked().is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_deletion_is_passed_on_where_it_is_asked_for() -> Result<()> {
+    let variables = [
+        ("soci_repository_image_tag_filters", "shop/*:1.*"),
+        ("soci_index_generator_lambda_arn", GENERATOR),
+        ("soci_delete_with_source", "true"),
+    ];
+    let fake = FakeLambda::start("http://127.0.0.1:1")?;
+    let filter = Function::start(Kind::Filter, fake, &variables)?;
+    for (tag, want) in [
+        (Some("1.4"), "passed the deletion of shop/web:1.4 on"),
+        (Some("2.0"), "no filter matches"),
+        (Some("1.4-soci"), "its tag ends in"),
+    ] {
+        let mut deletion = event(&digest(), tag);
+        deletion["detail"]["action-type"] = json!("DELETE");
+        let body = filter.expect(&deletion)?;
+        assert!(body.contains(want), "{body}");
+    }
+    assert_eq!(filter.fake.invoked().len(), 1);
     Ok(())
 }
 

@@ -17,7 +17,7 @@ const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const SOCI_V1: &str = "application/vnd.amazon.soci.index.v1+json";
 const SOCI_V2: &str = "application/vnd.amazon.soci.index.v2+json";
 
-fn filter(filters: &str, variables: &[(&str, &str)]) -> Result<Function> {
+pub(crate) fn filter(filters: &str, variables: &[(&str, &str)]) -> Result<Function> {
     let fixed = [
         ("soci_repository_image_tag_filters", filters),
         ("soci_index_generator_lambda_arn", GENERATOR),
@@ -28,7 +28,7 @@ fn filter(filters: &str, variables: &[(&str, &str)]) -> Result<Function> {
 }
 
 /// The event that EventBridge sends on a schedule.
-fn scheduled() -> Value {
+pub(crate) fn scheduled() -> Value {
     json!({
         "version": "0",
         "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
@@ -43,7 +43,7 @@ fn scheduled() -> Value {
 }
 
 /// Returns the manifest of an image that differs from others by its number.
-fn image(number: u64) -> Value {
+pub(crate) fn image(number: u64) -> Value {
     json!({
         "schemaVersion": 2,
         "mediaType": MANIFEST,
@@ -53,7 +53,7 @@ fn image(number: u64) -> Value {
     })
 }
 
-fn index(entries: &[Value]) -> Value {
+pub(crate) fn index(entries: &[Value]) -> Value {
     json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries})
 }
 
@@ -62,8 +62,14 @@ fn entry(digest: &str, os: &str) -> Value {
         "platform": {"os": os, "architecture": "amd64"}})
 }
 
-/// Puts the SOCI-enabled image of some images, beside entries that are listed as they are.
-fn put_enabled(images: &mut Images, repository: &str, tag: &str, of: &[Value], plain: &[Value]) {
+/// Puts the SOCI-enabled image of some images, beside entries that are listed as they are. Returns it.
+pub(crate) fn put_enabled(
+    images: &mut Images,
+    repository: &str,
+    tag: &str,
+    of: &[Value],
+    plain: &[Value],
+) -> Value {
     let mut entries = Vec::new();
     for (number, manifest) in of.iter().enumerate() {
         let soci = json!({"mediaType": MANIFEST, "artifactType": SOCI_V2, "config": manifest["config"],
@@ -77,7 +83,9 @@ fn put_enabled(images: &mut Images, repository: &str, tag: &str, of: &[Value], p
         );
     }
     entries.extend(plain.iter().cloned());
-    images.put(repository, &[tag], &index(&entries));
+    let enabled = index(&entries);
+    images.put(repository, &[tag], &enabled);
+    enabled
 }
 
 /// Returns the pushes that were handed on, as `repository:tag`, and checks that each is the event of
@@ -158,6 +166,8 @@ fn what_has_no_index_is_handed_on() -> Result<()> {
         images.put("shop/web", &["2.3"], &image(7));
         images.put("shop/web", &["2.3-soci"], &image(8));
         // Out of scope.
+        let signature = format!("sha256-{}.sig", "5".repeat(64));
+        images.put("shop/web", &[&signature], &image(12));
         images.put("base", &["2.0"], &image(9));
         images.put("base", &["1.9"], &image(10));
         images.put("tools", &["1.0"], &image(11));

@@ -52,8 +52,10 @@ macro_rules! with_arguments {
         }
 
         /// Images to index, each as `repository:tag`, where `*` matches any number of characters
-        /// and `?` exactly one. An image is indexed if any filter matches its whole name. The index
-        /// generator can read and write only the repositories that the filters name.
+        /// and `?` exactly one. An image is indexed if any filter matches its whole name. Tags of
+        /// signatures and other referrers are never indexed: `sha256-<hex>`, and `sha256-<hex>.sig`,
+        /// `.att` or `.sbom`. The index generator can read and write only the repositories that the
+        /// filters name.
         repository_image_tag_filters: Vec<String> = vec!["*:*".to_owned()] => {
             schema: |attribute| attribute.validate(checks::filters()),
             refresh: Aws(|seen| {
@@ -63,7 +65,8 @@ macro_rules! with_arguments {
         }
 
         /// Images not to index, although a filter in `repository_image_tag_filters` matches: exclusions of
-        /// the same form, such as `*:*-dev`. An image that any of them matches is not indexed.
+        /// the same form, such as `*:*-dev`. An image that any of them matches is not indexed. Tags of
+        /// signatures, such as `sha256-<hex>.sig`, need no exclusion.
         excluded_image_tag_filters: Vec<String> = Vec::new() => {
             schema: |attribute| attribute.validate(checks::filters()),
             refresh: Aws(|seen| {
@@ -114,6 +117,19 @@ macro_rules! with_arguments {
             refresh: Aws(|seen| {
                 let value = seen.parts.generator.variable(environment::TAG_UNINDEXED);
                 value.map_or(Some(true), |value| value.parse().ok())
+            }),
+        }
+
+        /// Whether `<tag>` followed by `tag_suffix` is deleted when `<tag>` is, unless something else
+        /// needs it (`V2`). What a lost event missed is deleted by the next sweep. Only SOCI-enabled
+        /// images that the index generator has published itself, with this argument set, are deleted.
+        /// However an image came, its deletion counts: `sources` does not matter.
+        delete_with_source: bool = false => {
+            schema: |attribute| attribute,
+            refresh: Aws(|seen| {
+                seen.parts.generator.function()?;
+                let variable = seen.parts.generator.variable(environment::DELETE_WITH_SOURCE);
+                Some(variable.is_some_and(|value| value == "true"))
             }),
         }
 

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lambda::environment::{
-    COMPLETION_EVENT_BUS, EXCLUDED_FILTERS, FILTERS, GENERATOR_ARN, INDEX_VERSION, MIN_LAYER_SIZE,
-    MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES, OPTIMIZATIONS, PLATFORMS, PREFETCH_FILES, SOURCES,
-    SPAN_SIZE, TAG_SUFFIX, TAG_UNINDEXED, ZTOC_TABLE,
+    COMPLETION_EVENT_BUS, DELETE_WITH_SOURCE, EXCLUDED_FILTERS, FILTERS, GENERATOR_ARN,
+    INDEX_VERSION, MIN_LAYER_SIZE, MULTI_MEMBER_LAYERS, OCI_LAYER_TYPES, OPTIMIZATIONS, PLATFORMS,
+    PREFETCH_FILES, SOURCES, SPAN_SIZE, TAG_SUFFIX, TAG_UNINDEXED, ZTOC_TABLE,
 };
 use lambda::filters;
 use lambda::source::Source;
@@ -36,6 +36,9 @@ pub(super) fn event_filter(arguments: &Arguments, generator_arn: &str) -> Enviro
         let excluded = filters::join(&arguments.excluded_image_tag_filters);
         environment.insert(EXCLUDED_FILTERS.to_owned(), excluded);
     }
+    if arguments.delete_with_source {
+        environment.insert(DELETE_WITH_SOURCE.to_owned(), true.to_string());
+    }
     environment
 }
 
@@ -52,6 +55,7 @@ pub(super) fn index_generator(arguments: &Arguments) -> Environment {
         (TAG_UNINDEXED, arguments.tag_unindexed_images, true),
         (MULTI_MEMBER_LAYERS, arguments.multi_member_layers, false),
         (OCI_LAYER_TYPES, arguments.oci_layer_types, false),
+        (DELETE_WITH_SOURCE, arguments.delete_with_source, false),
     ] {
         if value != default {
             environment.insert(name.to_owned(), value.to_string());

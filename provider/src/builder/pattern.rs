@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lambda::event::{RESULT, SOURCE};
+use lambda::event::{DeletionEvent, RESULT, SOURCE};
 use lambda::filters::Filter;
 use lambda::scope::{IndexVersion, Scope};
 use lambda::source::{Source, Sources};
@@ -168,8 +168,13 @@ impl<'a> Excluded<'a> {
     }
 }
 
-/// Returns the event pattern for a builder.
-pub(super) fn pattern(filters: &[Filter], excluded: &[Filter], scope: &Scope) -> String {
+/// Returns the event pattern for a builder, which deletions may concern as well.
+pub(super) fn pattern(
+    filters: &[Filter],
+    excluded: &[Filter],
+    scope: &Scope,
+    with_deletions: bool,
+) -> String {
     // By tag, so that filters which differ in the repository alone become one condition.
     let mut groups: BTreeMap<Condition, AnyOf> = BTreeMap::new();
     let (mut repositories, mut tags) = (AnyOf::default(), AnyOf::default());
@@ -206,7 +211,7 @@ pub(super) fn pattern(filters: &[Filter], excluded: &[Filter], scope: &Scope) ->
     // Exclusions are given up before filters are.
     let candidates = candidates(&all).into_iter().zip(candidates(&none));
     let candidates = candidates.flat_map(|(with, without)| [with, without]);
-    let whole = |detail| whole(detail, &scope.sources);
+    let whole = |detail| whole(detail, &scope.sources, with_deletions);
     let mut candidates = candidates.map(whole);
     let fits = candidates.find(|pattern| pattern.chars().count() <= MAX_CHARACTERS);
     fits.unwrap_or_else(|| whole(group(&AnyOf::any(), &AnyOf::any(), &none)))
@@ -243,8 +248,20 @@ fn conditions(filter: &Filter) -> (Condition, Condition) {
 
 /// Returns the pattern with these conditions on repository and tag. Events of a pull-through cache have
 /// a status of their own in place of action and result.
-fn whole(mut detail: serde_json::Map<String, Json>, sources: &Sources) -> String {
-    let actions: Vec<&str> = sources.iter().filter_map(Source::action).collect();
+fn whole(
+    mut detail: serde_json::Map<String, Json>,
+    sources: &Sources,
+    with_deletions: bool,
+) -> String {
+    let mut actions: Vec<&str> = sources.iter().filter_map(Source::action).collect();
+    let mut detail_types: Vec<&str> = sources.iter().map(Source::detail_type).collect();
+    if with_deletions {
+        actions.push(DeletionEvent::ACTION);
+        // That of pushes, too.
+        if !detail_types.contains(&DeletionEvent::DETAIL_TYPE) {
+            detail_types.push(DeletionEvent::DETAIL_TYPE);
+        }
+    }
     let are_cached = sources.contains(Source::PullThroughCache);
     let mut insert = |field: &str, values: &[&str], is_optional: bool| {
         let mut values: Vec<Json> = values.iter().map(|value| json!(value)).collect();
@@ -260,7 +277,6 @@ fn whole(mut detail: serde_json::Map<String, Json>, sources: &Sources) -> String
     if are_cached {
         insert("sync-status", &[RESULT], !actions.is_empty());
     }
-    let detail_types: Vec<&str> = sources.iter().map(Source::detail_type).collect();
     json!({
         "source": [SOURCE],
         "detail-type": detail_types,

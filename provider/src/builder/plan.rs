@@ -101,7 +101,8 @@ fn event_pattern(plan: &mut Plan) {
         plan.set_unknown("event_pattern");
         return;
     };
-    let (Some(version), Some(suffix)) = (version, suffix) else {
+    let deletions = planned.get("delete_with_source").as_bool();
+    let (Some(version), Some(suffix), Some(deletions)) = (version, suffix, deletions) else {
         plan.set_unknown("event_pattern");
         return;
     };
@@ -109,6 +110,7 @@ fn event_pattern(plan: &mut Plan) {
         &parse_filters(&filters),
         &parse_filters(&excluded),
         &scope(&sources, version, suffix),
+        deletions,
     );
     plan.set("event_pattern", pattern);
 }

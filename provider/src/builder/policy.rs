@@ -83,6 +83,14 @@ pub(super) fn policy(function: Function, arguments: &Arguments, account: &Accoun
                 ],
                 "Resource": repository_arns(arguments, account),
             }));
+            if arguments.delete_with_source {
+                statements.push(json!({
+                    "Sid": "RemoveIndexesOfDeletedImages",
+                    "Effect": "Allow",
+                    "Action": ["ecr:BatchDeleteImage", "ecr:DescribeImages"],
+                    "Resource": repository_arns(arguments, account),
+                }));
+            }
             if arguments.reuse_ztocs {
                 let table = names::table(&arguments.name);
                 statements.push(json!({
@@ -317,6 +325,7 @@ mod tests {
                 .to_vec(),
             kms_key_arn: arn("kms:eu-west-1:123456789012:key/k"),
             tracing_mode: "Active".to_owned(),
+            delete_with_source: true,
             on_failure_destination_arn: arn("sqs:eu-west-1:123456789012:failed"),
             on_failure_destination_kms_key_arn: arn("kms:eu-west-1:123456789012:key/failed"),
             vpc_config: Some(VpcConfig {
@@ -448,6 +457,16 @@ mod tests {
                 filters.into_iter().map(str::to_owned).collect();
             assert_eq!(repositories(&arguments), want);
         }
+    }
+
+    #[test]
+    fn nothing_is_deleted_unless_it_is_asked_for() {
+        for function in [Function::EventFilter, Function::IndexGenerator] {
+            let document = policy(function, &Arguments::named("x"), &account());
+            assert!(!document.to_string().contains("Delete"), "{document}");
+        }
+        let filter = policy(Function::EventFilter, &full(), &account()).to_string();
+        assert!(!filter.contains("BatchDeleteImage"), "{filter}");
     }
 
     #[test]

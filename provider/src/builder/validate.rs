@@ -19,7 +19,22 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
     }
     found.extend(stopped(config));
     found.extend(destination_key(config));
+    found.extend(deletions(config));
     found
+}
+
+/// Refuses to delete what goes by itself.
+fn deletions(config: &Value) -> Option<Diagnostic> {
+    let name = "delete_with_source";
+    let is_v1 = config.get("index_version").as_str() == Some("V1");
+    if !is_v1 || config.get(name).as_bool() != Some(true) {
+        return None;
+    }
+    let detail = format!(
+        "{name} is for index_version = \"V2\", whose indexes have tags of their own. Amazon ECR \
+         deletes an index of version V1 with its image: remove {name}."
+    );
+    Some(Diagnostic::error("Argument without use", detail).at(name))
 }
 
 /// Refuses a key for a destination that Lambda needs none for.
@@ -143,6 +158,24 @@ mod tests {
             found(0, "arn:aws:sqs:eu-west-1:1:q".into()).iter().count(),
             0
         );
+    }
+
+    #[test]
+    fn indexes_of_v1_need_no_deletion() {
+        let found = |version: Value, delete: Value| {
+            let config = [("index_version", version), ("delete_with_source", delete)];
+            validate(&Value::object(config)).iter().count()
+        };
+        assert_eq!(found("V1".into(), true.into()), 1);
+        for (version, delete) in [
+            ("V2".into(), true.into()),
+            ("V1".into(), false.into()),
+            (Value::Null, true.into()),
+            (Value::Unknown, true.into()),
+            ("V1".into(), Value::Unknown),
+        ] {
+            assert_eq!(found(version, delete), 0);
+        }
     }
 
     #[test]

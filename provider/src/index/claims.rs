@@ -12,11 +12,10 @@
 //! A manifest that is claimed stays, and so does one that was found and never bequeathed: somebody
 //! else published it.
 
+use lambda::claim::ARTIFACT_TYPE;
 use soci::oci::Annotations;
 use soci::{Digest, RegistryImage};
 
-/// Artifact type of claims and bequests.
-const ARTIFACT_TYPE: &str = "application/vnd.terraform-provider-soci.claim.v1+json";
 /// The resource that relies on the manifest.
 const RESOURCE: &str = "soci.claim.resource";
 /// The import id of that resource, for people.

@@ -51,6 +51,15 @@ impl Manifest {
         json::from_slice(self.descriptor.digest, &self.bytes)
     }
 
+    /// Whether this is the SOCI index of a SOCI-enabled image.
+    pub fn is_soci_index(&self) -> bool {
+        let manifest = self.parse::<ImageManifest>();
+        manifest.is_ok_and(|manifest| {
+            let kind = manifest.artifact_type.as_deref();
+            kind.unwrap_or(&manifest.config.media_type) == media_type::SOCI_INDEX_V2
+        })
+    }
+
     /// Whether this is a SOCI-enabled image, or an image manifest of one.
     pub fn is_soci_enabled(&self) -> bool {
         if let Ok(index) = self.parse::<ImageIndex>() {

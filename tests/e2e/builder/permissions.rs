@@ -30,6 +30,7 @@ const SIGNING: &str =
 /// Every feature that needs rights of its own, and whatever is changed by requests of its own.
 const EVERYTHING: &str = r#"repository_image_tag_filters       = ["shop/*:*"]
   index_existing                     = true
+  delete_with_source                 = true
   reserved_concurrent_executions     = 3
   maximum_retry_attempts             = 1
   tracing_mode                       = "Active"

@@ -19,7 +19,7 @@ fn rule_arn() -> String {
 }
 
 /// Invokes the event filter as the schedule does, and returns its answer.
-fn sweep(scenario: &Scenario) -> Result<String> {
+pub(super) fn sweep(scenario: &Scenario) -> Result<String> {
     let event = json!({
         "version": "0",
         "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
@@ -49,9 +49,9 @@ fn push_unnoticed(scenario: &Scenario, tag: &str) -> Result<()> {
     Ok(())
 }
 
-/// Returns the role policy of the event filter.
-fn policy(scenario: &Scenario) -> Result<String> {
-    let role = percent_encoded(&format!("{FILTER}-{REGION}"));
+/// Returns the role policy of a function.
+pub(super) fn policy_of(scenario: &Scenario, function: &str) -> Result<String> {
+    let role = percent_encoded(&format!("{function}-{REGION}"));
     let arguments = format!("&RoleName={role}&PolicyName=soci-index-builder");
     scenario.aws.iam("GetRolePolicy", &arguments)
 }
@@ -108,7 +108,7 @@ fn the_schedule_invokes_the_event_filter() -> Result<()> {
         (&builder["sweep_rule_name"], &builder["sweep_rule_arn"]),
         (&json!(RULE), &json!(rule_arn()))
     );
-    assert!(policy(&scenario)?.contains("DescribeImages"));
+    assert!(policy_of(&scenario, FILTER)?.contains("DescribeImages"));
 
     let hourly = format!("{ARGUMENTS}\n  sweep_schedule = \"cron(0 * * * ? *)\"");
     scenario.configure(&hourly)?;
@@ -123,7 +123,7 @@ fn the_schedule_invokes_the_event_filter() -> Result<()> {
     scenario.terraform.apply()?;
     scenario.expect_empty_plan()?;
     assert_eq!(Vec::from_iter(scenario.aws.account()?.rules), [NAME]);
-    assert!(!policy(&scenario)?.contains("ecr"));
+    assert!(!policy_of(&scenario, FILTER)?.contains("ecr"));
     let filter = scenario.aws.function(FILTER)?.context("no function")?;
     assert_eq!(filter["Timeout"], 60);
     scenario.expect_nothing_after_destroy()

@@ -14,6 +14,8 @@ pub struct Images {
     repositories: BTreeMap<String, Vec<Image>>,
     /// Repositories that nobody may read.
     denied: BTreeSet<String>,
+    /// Operations that nobody may do.
+    refused: BTreeSet<String>,
     /// Items of a page, if fewer than asked for.
     page: Option<usize>,
     /// Whether no token is known any more.
@@ -27,6 +29,8 @@ struct Image {
     media_type: String,
     artifact_type: Option<String>,
     manifest: String,
+    /// Whether nobody can pull it.
+    is_archived: bool,
 }
 
 impl Images {
@@ -37,7 +41,17 @@ impl Images {
 
     /// Puts a manifest under some tags, which no other has then. Returns its digest.
     pub fn put(&mut self, repository: &str, tags: &[&str], manifest: &Value) -> String {
-        let text = manifest.to_string();
+        self.put_text(repository, tags, manifest, manifest.to_string())
+    }
+
+    /// Puts a manifest as [`put`](Self::put) does, as this text.
+    pub fn put_text(
+        &mut self,
+        repository: &str,
+        tags: &[&str],
+        manifest: &Value,
+        text: String,
+    ) -> String {
         // Hashing into nothing does not fail.
         let digest = sha256(text.as_bytes()).unwrap_or_default();
         let images = self.repositories.entry(repository.to_owned()).or_default();
@@ -60,13 +74,27 @@ impl Images {
                 .to_owned(),
             artifact_type: kind.map(str::to_owned),
             manifest: text,
+            is_archived: false,
         });
         digest
+    }
+
+    /// Archives the image with a tag.
+    pub fn archive(&mut self, repository: &str, tag: &str) {
+        let images = self.repositories.entry(repository.to_owned()).or_default();
+        for image in images {
+            image.is_archived |= image.tags.iter().any(|its| its == tag);
+        }
     }
 
     /// Denies a repository from now on.
     pub fn deny(&mut self, repository: &str) {
         self.denied.insert(repository.to_owned());
+    }
+
+    /// Denies an operation from now on.
+    pub fn refuse(&mut self, operation: &str) {
+        self.refused.insert(operation.to_owned());
     }
 
     /// Returns pages of no more than `items` from now on.
@@ -88,7 +116,7 @@ impl Images {
         let body: Value = serde_json::from_slice(body)?;
         self.requests.push(operation.to_owned());
         let name = body["repositoryName"].as_str().unwrap_or_default();
-        if self.denied.contains(name) {
+        if self.denied.contains(name) || self.refused.contains(operation) {
             return Ok(refusal("AccessDeniedException", "not authorized"));
         }
         if operation == "DescribeRepositories" {
@@ -105,13 +133,21 @@ impl Images {
         match operation {
             "DescribeImages" => {
                 let status = body["filter"]["tagStatus"].as_str().context("no filter")?;
-                let wanted = images
-                    .iter()
-                    .filter(|image| image.tags.is_empty() == (status == "UNTAGGED"));
+                let archived = match body["filter"]["imageStatus"].as_str() {
+                    None => false,
+                    Some("ARCHIVED") => true,
+                    Some("ACTIVATING") => return Ok(self.paged(&body, "imageDetails", Vec::new())),
+                    Some(other) => bail!("unexpected {other}"),
+                };
+                let wanted = images.iter().filter(|image| {
+                    image.is_archived == archived && image.tags.is_empty() == (status == "UNTAGGED")
+                });
                 let details: Vec<Value> = wanted.map(Image::detail).collect();
                 Ok(self.paged(&body, "imageDetails", details))
             }
             "BatchGetImage" => batch_get(images, &body),
+            // Nobody may delete here: the local AWS does.
+            "BatchDeleteImage" => Ok(refusal("AccessDeniedException", "not authorized")),
             operation => bail!("unexpected {operation}"),
         }
     }
@@ -157,7 +193,7 @@ fn batch_get(images: &[Image], body: &Value) -> Result<Response> {
             digest == Some(&*image.digest)
                 || tag.is_some_and(|tag| image.tags.iter().any(|its| its == tag))
         };
-        match images.iter().find(has) {
+        match images.iter().filter(|image| !image.is_archived).find(has) {
             Some(image) => {
                 if !accepted.contains(&json!(image.media_type)) {
                     bail!("{} is not accepted", image.media_type);

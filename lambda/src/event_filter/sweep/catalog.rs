@@ -3,6 +3,7 @@
 //! Everything comes in pages or in small groups, so that memory does not depend on how much there is.
 //! Requests keep a distance from each other, and never reach the rates that Amazon ECR allows.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use aws_sdk_ecr::Client;
@@ -12,10 +13,9 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use soci::Digest;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use crate::ecr;
 use crate::filters::Filters;
 use crate::grammar::{is_digest, is_repository, is_tag};
-use crate::runtime;
+use crate::{archive, ecr, runtime};
 
 /// Shortest time between two requests: ten per second, of those that describe and those that read.
 const PACE: Duration = Duration::from_millis(100);
@@ -162,6 +162,12 @@ impl Catalog {
         let tags = tags.iter();
         let ids = tags.map(|tag| ImageIdentifier::builder().image_tag(tag).build());
         self.manifests(repository, ids.collect()).await
+    }
+
+    /// Returns the tags of the images that nobody can pull because they are archived.
+    pub(super) async fn archived(&mut self, repository: &str) -> Result<HashSet<String>, String> {
+        self.pace.tick().await;
+        archive::tags(&self.client, repository).await
     }
 
     /// Returns the manifests with these digests that exist.

@@ -15,25 +15,31 @@ pub(in crate::event_filter) struct Counts {
     /// Had an index already.
     pub indexed: u64,
     pub handed_on: u64,
+    /// Outputs of tags that are gone, handed on to be removed.
+    pub orphaned: u64,
     /// Could not be looked at or handed on.
     pub failed: u64,
 }
 
 impl Counts {
-    /// Returns them as metrics.
-    pub(super) fn metrics(&self) -> [Metric; 4] {
+    /// Returns them as metrics, with the orphans if they are looked for.
+    pub(super) fn metrics(&self, with_orphans: bool) -> Vec<Metric> {
         let Self {
             looked_at,
             indexed,
             handed_on,
+            orphaned,
             failed,
         } = *self;
-        [
+        let mut all = vec![
             Metric::count("SweepLookedAt", looked_at),
             Metric::count("SweepIndexedAlready", indexed),
             Metric::count("SweepHandedOn", handed_on),
             Metric::count("SweepFailed", failed),
-        ]
+        ];
+        // CloudWatch bills every metric.
+        all.extend(with_orphans.then(|| Metric::count("SweepOrphaned", orphaned)));
+        all
     }
 }
 
@@ -45,6 +51,7 @@ impl Add for Counts {
             looked_at: self.looked_at.saturating_add(other.looked_at),
             indexed: self.indexed.saturating_add(other.indexed),
             handed_on: self.handed_on.saturating_add(other.handed_on),
+            orphaned: self.orphaned.saturating_add(other.orphaned),
             failed: self.failed.saturating_add(other.failed),
         }
     }
@@ -56,13 +63,18 @@ impl fmt::Display for Counts {
             looked_at,
             indexed,
             handed_on,
+            orphaned,
             failed,
         } = self;
         write!(
             f,
             "{looked_at} looked at, {indexed} indexed already, {handed_on} handed on, {failed} \
              failed"
-        )
+        )?;
+        match orphaned {
+            0 => Ok(()),
+            _ => write!(f, ", {orphaned} to be removed"),
+        }
     }
 }
 
@@ -73,7 +85,7 @@ mod tests {
 
     #[test]
     fn the_guide_has_every_metric() {
-        let metrics = Counts::default().metrics();
+        let metrics = Counts::default().metrics(true);
         guide::check("## Metrics of the event filter", &metrics);
     }
 }

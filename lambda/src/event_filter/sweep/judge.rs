@@ -6,12 +6,15 @@
 //! - V1: the SOCI indexes of a repository name the image manifests that they belong to.
 //!
 //! Whether an index was made with other options, or lacks a blob, is not looked at.
+//!
+//! It also finds outputs whose source is gone (V2). An archived source is not.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::catalog::{Catalog, Failure, Found, MANIFESTS, Tagged};
 use super::document::{Content, Document};
-use crate::event::PushEvent;
+use crate::event::{DeletionEvent, PushEvent};
+use crate::output_mark;
 use crate::scope::{IndexVersion, SOCI_INDEXES, Scope};
 use crate::tag_suffix::TagSuffix;
 
@@ -24,6 +27,8 @@ pub(super) struct Judge {
     suffix: TagSuffix,
     /// Image manifests of the current repository that have an index (V1), once they are known.
     subjects: Option<HashSet<String>>,
+    /// Tags of archived images of the current repository, once they are known.
+    archived: Option<HashSet<String>>,
 }
 
 impl Judge {
@@ -34,12 +39,14 @@ impl Judge {
             version: scope.version.unwrap_or(IndexVersion::V2),
             suffix: scope.suffix.clone(),
             subjects: None,
+            archived: None,
         }
     }
 
     /// Begins with another repository.
     pub(super) fn enter(&mut self) {
         self.subjects = None;
+        self.archived = None;
     }
 
     /// Returns for each of some pushes to a repository whether the image has an index.
@@ -55,6 +62,80 @@ impl Judge {
             IndexVersion::V1 => self.have_referrers(repository, pushes).await,
             IndexVersion::V2 => self.have_outputs(repository, pushes).await,
         }
+    }
+
+    /// Returns those of some deletions that are to be made up for: the tag is gone, and its output is
+    /// there, a SOCI-enabled image, and marked as the index generator's own (V2).
+    pub(super) async fn orphans<'a>(
+        &mut self,
+        repository: &str,
+        deletions: &'a [DeletionEvent],
+    ) -> Result<Vec<&'a DeletionEvent>, String> {
+        if deletions.is_empty() || self.version != IndexVersion::V2 {
+            return Ok(Vec::new());
+        }
+        let sources: Vec<_> = deletions
+            .iter()
+            .filter_map(|its| its.image.tag.clone())
+            .collect();
+        let found = self.catalog.tagged(repository, &sources).await?;
+        let there: HashSet<String> = found.into_iter().filter_map(|found| found.tag).collect();
+        let is_gone = |its: &&DeletionEvent| {
+            let tag = its.image.tag.as_ref();
+            tag.is_some_and(|tag| !there.contains(tag))
+        };
+        let gone: Vec<&DeletionEvent> = deletions.iter().filter(is_gone).collect();
+        let outputs: Vec<_> = gone
+            .iter()
+            .filter_map(|its| self.output(&its.image))
+            .collect();
+        if outputs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = self.catalog.tagged(repository, &outputs).await?;
+        let mut marks = HashMap::new();
+        for its in gone {
+            let output = self.output(&its.image);
+            let found = found
+                .iter()
+                .find(|found| found.tag.is_some() && found.tag == output);
+            let Some((tag, found)) = output.zip(found) else {
+                continue;
+            };
+            if Document::parse(&found.manifest).is_some_and(|it| it.is_soci_enabled()) {
+                let mark = output_mark::of(&its.image, found.manifest.as_bytes(), &tag);
+                let mark = mark.map_err(|error| error.to_string())?;
+                marks.insert(mark.descriptor.digest.to_string(), its);
+            }
+        }
+        if marks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let digests = marks.keys().map(String::as_str);
+        let found = self.catalog.with_digests(repository, digests).await?;
+        let marked = found.iter().filter_map(|mark| marks.get(&mark.digest));
+        let mut marked: Vec<_> = marked.copied().collect();
+        if marked.is_empty() {
+            return Ok(marked);
+        }
+        let archived = self.archived(repository).await?;
+        marked.retain(|its| {
+            its.image
+                .tag
+                .as_ref()
+                .is_some_and(|tag| !archived.contains(tag))
+        });
+        marked.sort_by(|a, b| a.image.tag.cmp(&b.image.tag));
+        Ok(marked)
+    }
+
+    /// Returns the archived tags of the current repository.
+    async fn archived(&mut self, repository: &str) -> Result<&HashSet<String>, String> {
+        let archived = match self.archived.take() {
+            Some(archived) => archived,
+            None => self.catalog.archived(repository).await?,
+        };
+        Ok(self.archived.insert(archived))
     }
 
     async fn have_outputs(

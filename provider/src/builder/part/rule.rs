@@ -67,6 +67,7 @@ impl Properties {
             &arguments.filters(),
             &arguments.excluded(),
             &arguments.scope(),
+            arguments.delete_with_source,
         );
         Self::invoking(event_filter_arn, Trigger::Pattern(pattern))
     }

@@ -17,7 +17,7 @@ fn scope(version: &str) -> Scope {
 
 /// The pattern for filters, with the default version and suffix.
 fn pattern_of(filters: &[impl AsRef<str>]) -> String {
-    pattern(&parse(filters), &[], &scope("V2"))
+    pattern(&parse(filters), &[], &scope("V2"), false)
 }
 
 /// Evaluates a pattern as EventBridge does, as far as ours go.
@@ -160,12 +160,12 @@ fn exclusions_are_part_of_it_where_no_other_condition_is() {
         ),
         (vec!["*:*"], vec!["*:*"], json!({"image-tag": own})),
     ] {
-        let text = pattern(&parse(&filters), &parse(&excluded), &scope("V2"));
+        let text = pattern(&parse(&filters), &parse(&excluded), &scope("V2"), false);
         assert_eq!(detail_of(&text), want, "{filters:?} without {excluded:?}");
     }
     // Too many of them are left to the event filter.
     let many: Vec<String> = (0..200).map(|n| format!("repository-{n}:*")).collect();
-    let text = pattern(&parse(&["*:v*"]), &parse(&many), &scope("V2"));
+    let text = pattern(&parse(&["*:v*"]), &parse(&many), &scope("V2"), false);
     assert_eq!(detail_of(&text), json!({"image-tag": [{"prefix": "v"}]}));
 }
 
@@ -173,11 +173,36 @@ fn exclusions_are_part_of_it_where_no_other_condition_is() {
 fn images_without_a_tag_pass_for_version_1_only() {
     let filters = parse(&["*:*"]);
     for (version, want) in [("V1", true), ("V2", false)] {
-        let pattern = pattern(&filters, &[], &scope(version));
+        let pattern = pattern(&filters, &[], &scope(version), true);
         let pattern: Json = serde_json::from_str(&pattern).unwrap();
         assert_eq!(passes(&pattern, &event("a", None)), want, "{version}");
         assert!(passes(&pattern, &event("a", Some(""))));
         assert!(!passes(&pattern, &event("a", Some("1-soci"))));
+    }
+}
+
+#[test]
+fn deletions_pass_where_they_concern_the_builder() {
+    for (with_deletions, sources) in [
+        (false, "push"),
+        (true, "push"),
+        (true, "replication"),
+        (true, "pull_through_cache"),
+        (true, "push,pull_through_cache,replication"),
+    ] {
+        let scope = Scope {
+            sources: Sources::parse(sources).unwrap(),
+            ..scope("V2")
+        };
+        let text = pattern(&parse(&["*:*"]), &[], &scope, with_deletions);
+        let pattern: Json = serde_json::from_str(&text).unwrap();
+        let mut event = event("a", Some("1"));
+        let are_pushes = sources.contains("push");
+        assert_eq!(passes(&pattern, &event), are_pushes, "{text}");
+        event["detail"]["action-type"] = json!("DELETE");
+        assert_eq!(passes(&pattern, &event), with_deletions, "{text}");
+        event["detail"]["image-tag"] = json!("1-soci");
+        assert!(!passes(&pattern, &event));
     }
 }
 
@@ -249,7 +274,7 @@ fn each_source_has_its_events() {
             sources: Sources::parse(sources).unwrap(),
             ..scope("V2")
         };
-        let text = pattern(&parse(&["a:*"]), &[], &scope);
+        let text = pattern(&parse(&["a:*"]), &[], &scope, false);
         let pattern: Json = serde_json::from_str(&text).unwrap();
         for (source, event) in &events {
             let want = sources.split(',').any(|it| it == *source);
@@ -298,7 +323,7 @@ fn everything_that_a_filter_matches_passes() {
             })
             .collect();
         let (parsed, parsed_excluded) = (parse(&filters), parse(&excluded));
-        let text = pattern(&parsed, &parsed_excluded, &scope("V1"));
+        let text = pattern(&parsed, &parsed_excluded, &scope("V1"), true);
         let selection = Selection::new(
             Filters::from_iter(parsed),
             Filters::from_iter(parsed_excluded),

@@ -19,7 +19,7 @@ use crate::bundle::Function as Which;
 const RUNTIME: &str = "provided.al2023";
 /// The name of the program in the zip; Lambda requires one, and a custom runtime ignores it.
 const HANDLER: &str = "bootstrap";
-/// Memory of the event filter in MB: it compares names and sends one request.
+/// Memory of the event filter in MB: it compares names, and in a sweep ten manifests of up to 4 MiB.
 const FILTER_MEMORY_SIZE: i64 = 256;
 /// Time limit of the event filter in seconds.
 const FILTER_TIMEOUT: i64 = 60;
