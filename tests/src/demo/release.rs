@@ -11,7 +11,7 @@ use crate::process::{Process, Sink};
 use crate::terraform::Terraform;
 use crate::wait;
 
-/// What a deployment has of it: the wait, and the reference that goes into a task definition.
+/// The part of a deployment that waits, and gives the reference for a task definition.
 const CONFIGURATION: &str = r#"
 terraform {
   required_providers {
