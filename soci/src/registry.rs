@@ -21,6 +21,7 @@ mod connection;
 mod credentials;
 mod delete;
 mod download;
+mod exchange;
 mod image;
 mod list;
 mod manifest;

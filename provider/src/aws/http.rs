@@ -1,14 +1,20 @@
 //! The HTTP client of all AWS services.
 
 use std::path::Path;
+use std::time::Instant;
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, ConnectorBuilder};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tfplugin_sdk::Diagnostic;
+use url::Url;
 
 /// Maximum size of a file of certificate authorities in bytes.
 const MAX_BUNDLE: u64 = 16 << 20;
@@ -71,11 +77,51 @@ pub(crate) fn read_certificates(path: &Path) -> Result<Vec<u8>, String> {
     Ok(pem)
 }
 
+/// A client whose requests the log shows at debug level, without what may be secret: headers, queries
+/// and bodies.
+#[derive(Debug)]
+struct Logged<T>(T);
+
+impl HttpClient for Logged<SharedHttpClient> {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(Logged(self.0.http_connector(settings, components)))
+    }
+}
+
+impl HttpConnector for Logged<SharedHttpConnector> {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let method = request.method().to_owned();
+        let url = Url::parse(request.uri());
+        let begun = Instant::now();
+        let answer = self.0.call(request);
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await;
+            let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let (host, path) = match &url {
+                Ok(url) => (url.host_str().unwrap_or_default(), url.path()),
+                Err(_) => Default::default(),
+            };
+            match &answer {
+                Ok(response) => {
+                    let status = response.status().as_u16();
+                    tracing::debug!(method, host, path, status, milliseconds, "request answered");
+                }
+                Err(_) => tracing::debug!(method, host, path, milliseconds, "request failed"),
+            }
+            answer
+        })
+    }
+}
+
 /// Returns a client like the SDK's default one, which uses the proxies of the environment.
 fn client(trusted: TrustStore) -> SharedHttpClient {
     let context = TlsContext::builder().with_trust_store(trusted).build();
     let context = context.unwrap_or_default();
-    Builder::new().build_with_connector_fn(move |settings, components| {
+    let client = Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = ConnectorBuilder::default()
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
             .tls_context(context.clone())
@@ -83,5 +129,6 @@ fn client(trusted: TrustStore) -> SharedHttpClient {
         connector.set_connector_settings(settings.cloned());
         connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
         connector.build()
-    })
+    });
+    SharedHttpClient::new(Logged(client))
 }

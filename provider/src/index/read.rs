@@ -7,7 +7,7 @@ use super::build::Build;
 use super::private_state::PrivateState;
 use super::registry::open;
 use super::settings::Settings;
-use super::{import, refresh};
+use super::{import, refresh, warnings};
 use crate::diagnose::diagnose;
 use crate::shared::CallContext;
 
@@ -37,7 +37,10 @@ pub(super) async fn read(
             },
             false => loaded,
         };
-        // An image that is gone is no reason to build anything.
+        // An image that is gone is no reason to build anything, but somebody should know.
+        if !is_import && observed.source.is_none() {
+            warnings::of_missing_image(call.cx, &settings);
+        }
         private.seen = observed.source.or(private.seen);
         private.save(call.cx);
     }

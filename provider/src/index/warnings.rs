@@ -103,6 +103,17 @@ pub(super) async fn of_moved_tag(
     }
 }
 
+/// Warns that the image is gone, of which the index is there.
+pub(super) fn of_missing_image(cx: &Context<Shared>, settings: &Settings) {
+    let detail = format!(
+        "{} does not exist any more. Its index is there, and image_uri stays as it is, until an \
+         apply destroys the resource. Push the image again, choose another one with the argument \
+         image, or remove the resource from the configuration.",
+        settings.image
+    );
+    cx.warn(Diagnostic::warning("Image no longer exists", detail).at("image"));
+}
+
 /// Whether a layer is left out for something that its builder may not know.
 fn is_odd(reason: &SkipReason) -> bool {
     matches!(

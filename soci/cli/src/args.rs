@@ -34,7 +34,7 @@ pub(crate) struct Cli {
     /// Print results and errors only
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     quiet: bool,
-    /// List every skipped layer, and log requests that are repeated
+    /// List every skipped layer, and log every request
     #[arg(long, short, global = true)]
     verbose: bool,
     /// Memory to use at most: 96MiB to 1TiB. Layers wait for it, and one that needs more is skipped

@@ -17,6 +17,7 @@ use reqwest::{Response, StatusCode};
 use url::Url;
 
 use super::credentials::{CredentialChain, Credentials};
+use super::exchange;
 use super::route::PlainTokenServers;
 use crate::error::{RegistryError, Tried};
 use crate::oci::ImageReference;
@@ -138,7 +139,7 @@ impl Authorization {
             if !last.is_empty() {
                 return last;
             }
-            if let Ok(response) = http.get(front_door.clone()).send().await
+            if let Ok(response) = exchange::send(http.get(front_door.clone())).await
                 && response.url().origin() == front_door.origin()
             {
                 challenges = Challenge::all(response.headers());

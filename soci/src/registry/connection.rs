@@ -12,6 +12,7 @@ use super::auth::{Authorization, Operation, Refusal};
 use super::body::Body;
 use super::client::{Client, READ_TIMEOUT};
 use super::credentials::CredentialChain;
+use super::exchange;
 use super::retry::{Failure, MAX_ATTEMPTS, retry_after};
 use super::route::PlainTokenServers;
 use crate::error::RegistryError;
@@ -216,7 +217,7 @@ impl Connection {
             let mut passage = self.authorization.begin(operation);
             loop {
                 let request = self.prepare(passage.header(), request, upload.take());
-                let response = match tokio::time::timeout(limit, request.send()).await {
+                let response = match tokio::time::timeout(limit, exchange::send(request)).await {
                     Ok(response) => response.map_err(transport)?,
                     Err(_) => {
                         let reason = "no answer, but parts of one, in two minutes";

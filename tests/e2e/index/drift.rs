@@ -46,6 +46,20 @@ fn a_deleted_v1_index_is_recreated() -> Result<()> {
 }
 
 #[test]
+fn an_image_that_is_gone_is_told() -> Result<()> {
+    let scenario = Scenario::new("")?;
+    scenario.terraform.apply()?;
+    let source = scenario.manifest(TAG)?.digest;
+    scenario.registry.delete_manifest(REPOSITORY, &source)?;
+    let plan = scenario.terraform.plan()?;
+    let said = plan.output.all();
+    assert!(!plan.changes, "{said}");
+    assert!(said.contains("Image no longer exists"), "{said}");
+    scenario.expect_enabled()?;
+    Ok(())
+}
+
+#[test]
 fn a_moved_tag_is_moved_back() -> Result<()> {
     let scenario = Scenario::new("")?;
     scenario.terraform.apply()?;

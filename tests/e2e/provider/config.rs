@@ -196,6 +196,20 @@ fn a_configured_login_takes_precedence_and_is_not_shown() -> Result<()> {
         apply.all().contains("credentials of registry_auth"),
         "no log: {apply}"
     );
+    let request = apply.all();
+    let request = request
+        .lines()
+        .find(|line| line.contains("request answered") && line.contains("/manifests/"));
+    let request = request.context("no request in the log")?;
+    for part in [
+        "method=",
+        "host=127.0.0.1",
+        "path=/v2/",
+        "status=",
+        "milliseconds=",
+    ] {
+        assert!(request.contains(part), "no {part} in {request}");
+    }
     for secret in [PASSWORD, CREDENTIALS, wrong] {
         assert!(!apply.all().contains(secret), "{secret} is in the log");
     }

@@ -46,11 +46,11 @@ fn hints(demo: &Demo) -> Result<String> {
         "\n\
          Everything keeps running until you press Ctrl-C. Try in another terminal:\n\n\
          # push another image, which is indexed too\n  {}\n\
-         # inspect the results\n  {inspect}:1.5-soci\n  {inspect}:{tag}-soci\n\
+         # inspect the results\n  {inspect}:1.7-soci\n  {inspect}:{tag}-soci\n\
          # run terraform against this AWS: change the filters in main.tf, plan, apply\n  \
          . {directory}/env; cd {directory}; terraform plan\n\
          # read the logs of the functions with the AWS CLI\n  \
          . {directory}/env; aws logs tail /aws/lambda/soci-index-builder-generator\n",
-        push(&format!("{repository}:1.5")),
+        push(&format!("{repository}:1.7")),
     ))
 }

@@ -14,6 +14,7 @@ use super::operation::Operation;
 use crate::error::RegistryError;
 use crate::registry::body::Body;
 use crate::registry::credentials::Credentials;
+use crate::registry::exchange;
 use crate::registry::route::{self, PlainTokenServers};
 
 /// Maximum size of a token response.
@@ -98,7 +99,7 @@ impl TokenServer<'_> {
                 }
             }
         };
-        let response = request.send().await;
+        let response = exchange::send(request).await;
         let response =
             response.map_err(|error| RegistryError::transport(&Method::GET, &url, error))?;
         let status = response.status();
