@@ -5,6 +5,9 @@ use std::fmt;
 use soci::Error;
 use tfplugin_sdk::Diagnostic;
 
+/// Name of the credentials that a `registry_auth` block holds.
+pub(crate) const REGISTRY_AUTH: &str = "the registry_auth block";
+
 /// A diagnostic as the error of a credential source.
 #[derive(Debug)]
 pub(crate) struct Diagnosed(pub Diagnostic);
@@ -120,10 +123,18 @@ fn explain_registry(host: &str, error: &soci::RegistryError) -> (&'static str, S
             .to_owned();
         ("Registry denies the push", advice)
     } else if error.is_unauthorized() {
-        let advice = format!(
-            "Log in with `docker login {host}`, or add a registry_auth block for {host} to the \
-             provider, as a user who may pull from and push to the repository."
-        );
+        let mut tried = error.tried().iter();
+        let advice = match tried.any(|tried| tried.source_name() == REGISTRY_AUTH) {
+            true => format!(
+                "Correct the user name and the password, or the token, in the registry_auth block for \
+                 {host}: of a user who may pull from and push to the repository. Or remove the block, \
+                 and log in with `docker login {host}`."
+            ),
+            false => format!(
+                "Log in with `docker login {host}`, or add a registry_auth block for {host} to the \
+                 provider, as a user who may pull from and push to the repository."
+            ),
+        };
         ("Registry refused the credentials", advice)
     } else if error.status_code() == Some(404) && error.is_write() {
         let advice = "The repository does not exist, or the registry lacks an API that this needs. \

@@ -4,7 +4,7 @@ use soci::{CredentialChain, Credentials, ImageReference};
 use tfplugin_sdk::{Attribute, AttributePath, Block, Diagnostic, Diagnostics, Value, validators};
 
 use crate::aws::expand;
-use crate::diagnose::diagnose;
+use crate::diagnose::{REGISTRY_AUTH, diagnose};
 
 const NAME: &str = "registry_auth";
 
@@ -243,7 +243,10 @@ impl Entries {
             |summary: &str, detail: String| Err(Diagnostic::error(summary, detail).at("image"));
         match self.of(registry).and_then(|entry| entry.origin.as_ref()) {
             None => Ok(None),
-            Some(Origin::Given(credentials)) => Ok(Some(credentials.clone().into())),
+            Some(Origin::Given(credentials)) => Ok(Some(CredentialChain::named(
+                REGISTRY_AUTH,
+                credentials.clone(),
+            ))),
             Some(Origin::File(file)) => {
                 let chain = CredentialChain::file(expand(file), image).await;
                 let chain = chain.map_err(|error| {

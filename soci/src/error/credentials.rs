@@ -76,6 +76,11 @@ impl Tried {
         Self { source, reason }
     }
 
+    /// Returns the name of the source.
+    pub fn source_name(&self) -> &str {
+        &self.source
+    }
+
     /// Returns the error of a source that failed.
     pub fn failure(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
         match &self.reason {

@@ -30,7 +30,7 @@ pub struct RegistryError {
     method: Method,
     url: String,
     kind: Kind,
-    /// Sources of credentials, if several were tried.
+    /// Sources of credentials that were tried.
     tried: Vec<Tried>,
     refuses_log_in: bool,
 }
@@ -181,7 +181,7 @@ impl RegistryError {
         Shown(self).to_string()
     }
 
-    /// Returns the sources of credentials that were tried, if there were several.
+    /// Returns the sources of credentials that were tried. The text names them if there were several.
     pub fn tried(&self) -> &[Tried] {
         &self.tried
     }
@@ -324,7 +324,8 @@ impl fmt::Display for RegistryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}: ", self.method, self.url)?;
         self.write_kind(f)?;
-        for (index, tried) in self.tried.iter().enumerate() {
+        let several = self.tried.iter().filter(|_| self.tried.len() > 1);
+        for (index, tried) in several.enumerate() {
             let before = if index == 0 {
                 "; credentials tried: "
             } else {

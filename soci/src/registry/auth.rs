@@ -264,10 +264,7 @@ impl Passage<'_> {
     /// Returns the error of a request that nothing got through.
     pub(super) fn exhausted(self, last: RegistryError) -> RegistryError {
         let error = self.refusal.map_or(last, |(_, refusal)| refusal);
-        match self.authorization.chain.len() {
-            0 | 1 => error,
-            _ => error.after(self.tried),
-        }
+        error.after(self.tried)
     }
 
     /// Notes that the registry or its token server refuses what a source has.

@@ -221,6 +221,21 @@ fn a_configured_login_takes_precedence_and_is_not_shown() -> Result<()> {
 }
 
 #[test]
+fn a_wrong_password_in_the_configuration_is_to_be_corrected_there() -> Result<()> {
+    let registry = Registry::start_authenticated()?;
+    push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
+    let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));
+    let wrong = login(&registry.host()).replace(PASSWORD, "not-the-password");
+    let errors = provided(&wrong, &reference)?.failing_plan()?;
+    assert_eq!(errors[0].summary, "Registry refused the credentials");
+    let detail = &errors[0].detail;
+    ensure!(detail.contains("in the registry_auth block"), "{detail}");
+    ensure!(!detail.contains("add a registry_auth"), "{detail}");
+    ensure!(!detail.contains("not-the-password"), "{detail}");
+    Ok(())
+}
+
+#[test]
 fn a_login_from_a_file() -> Result<()> {
     let registry = Registry::start_authenticated()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;

@@ -42,11 +42,20 @@ struct Link {
 impl From<Credentials> for CredentialChain {
     /// Makes a chain of these credentials and nothing else: whoever names them wants no others.
     fn from(credentials: Credentials) -> Self {
-        Self { links: Vec::new() }.then(Given(credentials))
+        let name = match credentials {
+            Credentials::Anonymous => "no credentials",
+            _ => "the given credentials",
+        };
+        Self::named(name, credentials)
     }
 }
 
 impl CredentialChain {
+    /// Makes a chain of these credentials and nothing else, which have this name in messages.
+    pub fn named(name: &'static str, credentials: Credentials) -> Self {
+        Self::empty().then(Given { name, credentials })
+    }
+
     pub(super) fn empty() -> Self {
         Self { links: Vec::new() }
     }
@@ -64,7 +73,10 @@ impl CredentialChain {
     /// Adds the attempt without credentials, which public images allow.
     #[must_use]
     pub fn then_anonymous(self) -> Self {
-        self.then(Given(Credentials::Anonymous))
+        self.then(Given {
+            name: "no credentials",
+            credentials: Credentials::Anonymous,
+        })
     }
 
     /// Returns the first credentials that a source has for the repository of `image`, and what the
@@ -108,22 +120,21 @@ impl CredentialChain {
 }
 
 /// Credentials that are there already.
-struct Given(Credentials);
+struct Given {
+    name: &'static str,
+    credentials: Credentials,
+}
 
 #[async_trait]
 impl CredentialSource for Given {
     fn name(&self) -> String {
-        let name = match self.0 {
-            Credentials::Anonymous => "no credentials",
-            _ => "the given credentials",
-        };
-        name.to_owned()
+        self.name.to_owned()
     }
 
     async fn find(
         &self,
         _: &ImageReference,
     ) -> Result<Option<Credentials>, Arc<dyn std::error::Error + Send + Sync>> {
-        Ok(Some(self.0.clone()))
+        Ok(Some(self.credentials.clone()))
     }
 }
