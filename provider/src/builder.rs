@@ -11,6 +11,7 @@
 //! AWS ──► observed ──────┘               └► refresh: arguments, drift
 //! ```
 
+mod action;
 mod arguments;
 mod backfill;
 mod checks;
@@ -27,6 +28,7 @@ mod private_state;
 mod refresh;
 mod schema;
 mod state;
+mod sweep;
 mod tags;
 mod validate;
 
@@ -39,6 +41,7 @@ use tfplugin_sdk::{
 
 use crate::aws::is_region;
 use crate::shared::{CallContext, Session, Shared};
+pub(crate) use action::Sweep;
 use arguments::{Arguments, DEFAULT_BUS};
 use owner::Owner;
 use parts::{Observed, Parts};

@@ -1,11 +1,11 @@
-//! The provider: its configuration, resources, data sources and functions.
+//! The provider: its configuration, resources, data sources, actions and functions.
 
 use tfplugin_sdk::{
     Action, Context, DataSource, Diagnostics, Function, Provider, Resource, Schema, Value,
     async_trait,
 };
 
-use crate::builder::IndexBuilder;
+use crate::builder::{IndexBuilder, Sweep};
 use crate::functions::{FilterMatches, ParseImage};
 use crate::index::{BuildIndex, Index, IndexData};
 use crate::shared::Shared;
@@ -51,7 +51,7 @@ impl Provider for SociProvider {
     }
 
     fn actions(&self) -> Vec<Box<dyn Action<Shared>>> {
-        vec![Box::new(BuildIndex)]
+        vec![Box::new(BuildIndex), Box::new(Sweep)]
     }
 
     fn functions(&self) -> Vec<Box<dyn Function>> {
