@@ -93,6 +93,14 @@ impl Account {
         }
     }
 
+    /// Returns the event bus of a rule, if the ARN is that of a rule of this name.
+    pub(super) fn bus_of_rule<'a>(&self, arn: &'a str, name: &str) -> Option<&'a str> {
+        let rule = arn.strip_prefix(&*self.arn("events", "rule/"))?;
+        // Names of partner event buses contain slashes.
+        let (bus, rule) = rule.rsplit_once('/').unwrap_or(("default", rule));
+        (rule == name).then_some(bus)
+    }
+
     pub(super) fn repository_arn(&self, pattern: &str) -> String {
         self.arn("ecr", &format!("repository/{pattern}"))
     }
@@ -156,5 +164,15 @@ mod tests {
         ] {
             assert_eq!(got, want);
         }
+        for bus in ["default", "b", "aws.partner/a.test/b"] {
+            let arn = account.rule_arn(bus, "r");
+            assert_eq!(account.bus_of_rule(&arn, "r"), Some(bus));
+            assert_eq!(account.bus_of_rule(&arn, "s"), None);
+        }
+        let other = Account {
+            region: "eu-west-2".to_owned(),
+            ..account.clone()
+        };
+        assert_eq!(account.bus_of_rule(&other.rule_arn("b", "r"), "r"), None);
     }
 }
