@@ -1,13 +1,14 @@
-//! The provider: its configuration, resources, data sources, actions and functions.
+//! The provider: its configuration, resources, data sources, list resources, actions and
+//! functions.
 
 use tfplugin_sdk::{
-    Action, Context, DataSource, Diagnostics, Function, Provider, Resource, Schema, Value,
-    async_trait,
+    Action, Context, DataSource, Diagnostics, Function, ListResource, Provider, Resource, Schema,
+    Value, async_trait,
 };
 
-use crate::builder::{IndexBuilder, Sweep};
+use crate::builder::{Builders, IndexBuilder, Sweep};
 use crate::functions::{FilterMatches, ParseImage};
-use crate::index::{BuildIndex, Index, IndexData};
+use crate::index::{BuildIndex, Index, IndexData, Indexes};
 use crate::shared::Shared;
 use crate::{aws, credentials, memory};
 
@@ -48,6 +49,10 @@ impl Provider for SociProvider {
 
     fn resources(&self) -> Vec<Box<dyn Resource<Shared>>> {
         vec![Box::new(Index), Box::new(IndexBuilder)]
+    }
+
+    fn list_resources(&self) -> Vec<Box<dyn ListResource<Shared>>> {
+        vec![Box::new(Indexes), Box::new(Builders)]
     }
 
     fn actions(&self) -> Vec<Box<dyn Action<Shared>>> {

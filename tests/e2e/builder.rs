@@ -11,6 +11,7 @@ mod hidden;
 mod import;
 mod interrupt;
 mod lifecycle;
+mod list;
 mod module;
 mod network;
 mod ownership;

@@ -34,6 +34,12 @@ pub(super) fn function(name: &str, of: Function) -> String {
     format!("{name}-{}", suffix(of))
 }
 
+/// Returns the name of the builder whose function this would be.
+pub(super) fn builder_of(function: &str, of: Function) -> Option<&str> {
+    let name = function.strip_suffix(suffix(of))?.strip_suffix('-')?;
+    is_valid(name).then_some(name)
+}
+
 pub(super) fn role(name: &str, of: Function, region: &str) -> String {
     format!("{name}-{}-{region}", suffix(of))
 }
@@ -127,6 +133,15 @@ mod tests {
             assert!(function(&name, of).len() <= 64);
         }
         assert!(sweep_rule(&name).len() <= 64 && !is_valid(&sweep_rule("a")));
+    }
+
+    #[test]
+    fn builders_are_found_by_their_functions() {
+        for of in [Function::EventFilter, Function::IndexGenerator] {
+            assert_eq!(builder_of(&function("a-b", of), of), Some("a-b"));
+        }
+        assert_eq!(builder_of("a-filter", Function::IndexGenerator), None);
+        assert_eq!(builder_of("filter", Function::EventFilter), None);
     }
 
     #[test]

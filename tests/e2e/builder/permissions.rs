@@ -57,7 +57,7 @@ const EVERYTHING: &str = r#"repository_image_tag_filters       = ["shop/*:*"]
 const BUS: &str = "event_bus_name = \"images-bus\"";
 
 /// Policies that are not for the life of builders.
-const OTHERS: [&str; 2] = ["soci-index", "sweep"];
+const OTHERS: [&str; 3] = ["find-builders", "soci-index", "sweep"];
 
 /// A second local AWS, and terraform as a user of it.
 struct Scenario {
@@ -301,6 +301,39 @@ fn a_sweep_by_hand_takes_three_rights() -> Result<()> {
         .map(|decision| decision.action.as_str())
         .collect();
     assert_eq!(used, actions.into_iter().collect());
+    Ok(())
+}
+
+/// A user who may list builders may do nothing to them.
+#[test]
+fn builders_are_listed_with_two_rights() -> Result<()> {
+    let scenario = Scenario::new()?;
+    scenario.permit(&policies()?)?;
+    scenario.apply(ARGUMENTS)?;
+    for name in policies()?.keys() {
+        scenario.aws.delete_user_policy(USER, name)?;
+    }
+    let before = scenario.aws.decisions()?.len();
+    let mut terraform = initialised_with(Version::Pinned, &scenario.proxy, super::REQUIRED)?;
+    terraform.env("AWS_ACCESS_KEY_ID", &scenario.key.id);
+    terraform.env("AWS_SECRET_ACCESS_KEY", &scenario.key.secret);
+    terraform.write("a.tfquery.hcl", &super::list::query("", ""))?;
+    let refused = terraform.run(&["query", "-no-color"])?;
+    ensure!(!refused.status.success(), "{refused}");
+    ensure!(refused.all().contains("AWS access denied"), "{refused}");
+    let policy = filled_in("find-builders")?;
+    scenario
+        .aws
+        .put_user_policy(USER, "find-builders", &policy)?;
+    let found = terraform.query()?;
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0]["identity"]["name"], NAME);
+    let decisions = scenario.aws.decisions()?;
+    let used: BTreeSet<&str> = decisions[before..]
+        .iter()
+        .map(|decision| decision.action.as_str())
+        .collect();
+    assert_eq!(used, ["lambda:ListFunctions", "lambda:ListTags"].into());
     Ok(())
 }
 
