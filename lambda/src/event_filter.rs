@@ -101,9 +101,9 @@ impl EventFilter {
         let config = self.config.as_ref().map_err(Clone::clone)?;
         let answer = |status_code, body| Answer { status_code, body };
         match sweep::requested(&invocation.payload) {
-            Some(Ok(from)) => {
+            Some(Ok(request)) => {
                 let sweep = Sweep::new(config, &self.invoker, invocation).await?;
-                return Ok(answer(200, sweep.run(&from, invocation).await?));
+                return Ok(answer(200, sweep.run(request, invocation).await?));
             }
             Some(Err(error)) => return Ok(answer(400, error.to_string())),
             None => {}

@@ -237,6 +237,11 @@ impl Filters {
         (!listed.is_empty()).then_some(Self(listed))
     }
 
+    /// Iterates over the filters, as they were written.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|listed| listed.text.as_str())
+    }
+
     /// Returns why filters are looser than they should be.
     pub fn loose(&self) -> impl Iterator<Item = &InvalidFilter> {
         self.0
@@ -273,6 +278,14 @@ impl Filters {
             Err(_) => WildMatch::new(&listed.text).matches(&format!("{repository}:{tag}")),
         };
         Some(self.0.iter().find(matches)?.text.as_str())
+    }
+}
+
+/// Writes the list as [`Filters::parse`] reads it.
+impl fmt::Display for Filters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<&str> = self.texts().collect();
+        f.write_str(&join(&texts))
     }
 }
 

@@ -1,9 +1,11 @@
 //! The events that start a sweep: EventBridge's, on a schedule, and the provider's, once.
 //!
-//! Neither says what to look at. That follows from the function's own environment, so that an event
-//! that somebody made up can do no more than one on time.
+//! What to look at follows from the function's own environment. A request may narrow that by filters,
+//! and never widen it, so that an event that somebody made up can do no more than one on time.
 
 use serde_json::{Value, json};
+
+use crate::filters::{Filter, Filters};
 
 /// `source` of EventBridge's own events.
 const SCHEDULE_SOURCE: &str = "aws.events";
@@ -14,9 +16,43 @@ pub const SOURCE: &str = "soci-index-builder";
 /// `detail-type` of a request.
 pub const DETAIL_TYPE: &str = "Sweep Requested";
 
+/// Field of the event with the filters that narrow a sweep.
+const FILTERS: &str = "soci-filters";
+/// Maximum filters that narrow a sweep.
+pub const MAX_FILTERS: usize = 100;
+
+/// Filters of an event that no provider wrote.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event: {FILTERS}: want a list of 1 to {MAX_FILTERS} filters such as \"shop/*:*\"")]
+pub struct InvalidNarrowing;
+
 /// Returns the event that asks for a sweep.
 pub fn request() -> Value {
     json!({"source": SOURCE, "detail-type": DETAIL_TYPE})
+}
+
+/// Narrows the sweep that an event asks for to the images that one of some filters matches, among
+/// those that it would look at anyway.
+pub fn narrow<'a>(event: &mut Value, filters: impl IntoIterator<Item = &'a str>) {
+    event[FILTERS] = filters.into_iter().collect();
+}
+
+/// Returns the filters that narrow the sweep which an event asks for; `None` if it has none.
+///
+/// # Errors
+/// If they are not such as a provider writes. A sweep that is not narrowed would be more than what
+/// was asked for.
+pub fn narrowing(event: &Value) -> Result<Option<Filters>, InvalidNarrowing> {
+    let Some(written) = event.get(FILTERS) else {
+        return Ok(None);
+    };
+    let written = written.as_array().ok_or(InvalidNarrowing)?;
+    if !(1..=MAX_FILTERS).contains(&written.len()) {
+        return Err(InvalidNarrowing);
+    }
+    let filter = |text: &Value| text.as_str()?.parse::<Filter>().ok();
+    let filters: Option<Filters> = written.iter().map(filter).collect();
+    filters.map(Some).ok_or(InvalidNarrowing)
 }
 
 /// Whether an event asks for a sweep, by its shape.
@@ -54,5 +90,27 @@ mod tests {
             assert!(!is_request(&other), "{other}");
         }
         assert!(!is_request(&json!(null)) && !is_request(&json!([SOURCE])));
+    }
+
+    #[test]
+    fn a_request_is_narrowed_by_filters_alone() {
+        let mut event = request();
+        assert_eq!(narrowing(&event), Ok(None));
+        narrow(&mut event, ["shop/*:v*", "base:1"]);
+        assert!(is_request(&event));
+        let filters = narrowing(&event).unwrap().unwrap();
+        assert_eq!(filters.to_string(), "shop/*:v*,base:1");
+        for wrong in [
+            json!(null),
+            json!([]),
+            json!("shop/*:*"),
+            json!(["shop/*:*", 1]),
+            json!(["shop/*"]),
+            json!(["shop/*:*,base:1"]),
+            json!(vec!["a:*"; MAX_FILTERS + 1]),
+        ] {
+            event[FILTERS] = wrong.clone();
+            assert_eq!(narrowing(&event), Err(InvalidNarrowing), "{wrong}");
+        }
     }
 }

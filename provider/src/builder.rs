@@ -11,10 +11,12 @@
 //! AWS ──► observed ──────┘               └► refresh: arguments, drift
 //! ```
 
+mod action;
 mod arguments;
 mod backfill;
 mod checks;
 mod environment;
+mod list;
 mod names;
 mod network;
 mod owner;
@@ -27,6 +29,7 @@ mod private_state;
 mod refresh;
 mod schema;
 mod state;
+mod sweep;
 mod tags;
 mod validate;
 
@@ -39,7 +42,9 @@ use tfplugin_sdk::{
 
 use crate::aws::is_region;
 use crate::shared::{CallContext, Session, Shared};
+pub(crate) use action::Sweep;
 use arguments::{Arguments, DEFAULT_BUS};
+pub(crate) use list::Builders;
 use owner::Owner;
 use parts::{Observed, Parts};
 use private_state::PrivateState;

@@ -8,6 +8,7 @@ mod claims;
 mod data_source;
 mod exported;
 mod import;
+mod list;
 mod plan;
 mod private_state;
 mod publish;
@@ -33,6 +34,7 @@ pub(crate) use action::BuildIndex;
 use apply::Operation;
 use build::Build;
 pub(crate) use data_source::IndexData;
+pub(crate) use list::Indexes;
 use private_state::PrivateState;
 
 /// The resource `soci_index`.

@@ -1,13 +1,14 @@
-//! The provider: its configuration, resources, data sources and functions.
+//! The provider: its configuration, resources, data sources, list resources, actions and
+//! functions.
 
 use tfplugin_sdk::{
-    Action, Context, DataSource, Diagnostics, Function, Provider, Resource, Schema, Value,
-    async_trait,
+    Action, Context, DataSource, Diagnostics, Function, ListResource, Provider, Resource, Schema,
+    Value, async_trait,
 };
 
-use crate::builder::IndexBuilder;
+use crate::builder::{Builders, IndexBuilder, Sweep};
 use crate::functions::{FilterMatches, ParseImage};
-use crate::index::{BuildIndex, Index, IndexData};
+use crate::index::{BuildIndex, Index, IndexData, Indexes};
 use crate::shared::Shared;
 use crate::{aws, credentials, memory};
 
@@ -50,8 +51,12 @@ impl Provider for SociProvider {
         vec![Box::new(Index), Box::new(IndexBuilder)]
     }
 
+    fn list_resources(&self) -> Vec<Box<dyn ListResource<Shared>>> {
+        vec![Box::new(Indexes), Box::new(Builders)]
+    }
+
     fn actions(&self) -> Vec<Box<dyn Action<Shared>>> {
-        vec![Box::new(BuildIndex)]
+        vec![Box::new(BuildIndex), Box::new(Sweep)]
     }
 
     fn functions(&self) -> Vec<Box<dyn Function>> {

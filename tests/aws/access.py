@@ -87,6 +87,8 @@ def resource(service, operation, region, value):
     for name in ("resourceArn", "ResourceArn", "ResourceARN", "Resource"):
         if name in value:
             return value[name]
+    if service == "lambda" and operation == "ListFunctions":
+        return "*"
     if service == "lambda":
         return function_arn(region, value["FunctionName"])
     if service == "iam":

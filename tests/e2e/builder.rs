@@ -1,6 +1,7 @@
 //! `soci_index_builder` against a local AWS, which runs the functions embedded in the provider.
 
 mod account;
+mod action;
 mod backfill;
 mod burst;
 mod completion;
@@ -11,6 +12,7 @@ mod hidden;
 mod import;
 mod interrupt;
 mod lifecycle;
+mod list;
 mod module;
 mod network;
 mod ownership;
@@ -34,7 +36,7 @@ use tests::fake::proxy::Proxy;
 use tests::image::Layout;
 use tests::interrupt::Interrupt;
 use tests::registry::Manifest;
-use tests::terraform::{Resource, Terraform};
+use tests::terraform::{Resource, Terraform, Version};
 use tests::{http, skopeo, wait};
 
 use crate::scenario::{REPOSITORY, list, text};
@@ -210,19 +212,26 @@ impl Scenario {
 }
 
 fn initialised(proxy: &Proxy, arguments: &str) -> Result<Terraform> {
-    let mut terraform = Terraform::new()?;
+    initialised_with(Version::OnPath, proxy, &configuration(arguments))
+}
+
+/// Initialises a whole configuration with a given version of terraform.
+fn initialised_with(version: Version, proxy: &Proxy, text: &str) -> Result<Terraform> {
+    let mut terraform = Terraform::with(version)?;
     for (name, value) in aws::environment(proxy.address()) {
         terraform.env(name, value);
     }
-    terraform.write("main.tf", &configuration(arguments))?;
+    terraform.write("main.tf", text)?;
     terraform.init()?;
     Ok(terraform)
 }
 
+/// The block that every configuration begins with.
+const REQUIRED: &str = "terraform {\n  required_providers {\n    soci = {\n      source = \"soci/soci\"\n    }\n  }\n}\n";
+
 fn configuration(arguments: &str) -> String {
     format!(
-        "terraform {{\n  required_providers {{\n    soci = {{\n      source = \"soci/soci\"\n    \
-         }}\n  }}\n}}\n\nresource \"soci_index_builder\" \"this\" {{\n  name = \"{NAME}\"\n  \
+        "{REQUIRED}\nresource \"soci_index_builder\" \"this\" {{\n  name = \"{NAME}\"\n  \
          {arguments}\n}}\n"
     )
 }

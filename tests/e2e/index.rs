@@ -11,6 +11,7 @@ mod interrupt;
 mod layers;
 mod leaving;
 mod lifecycle;
+mod list;
 mod memory;
 mod permissions;
 mod plan;

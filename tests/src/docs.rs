@@ -41,11 +41,12 @@ impl Schemas {
         Ok(Self(schemas.context("no schema of the provider")?.clone()))
     }
 
-    /// The names of resources, data sources, actions and functions, each with the directory of its page.
+    /// The names of resources, data sources, list resources, actions and functions, each with the directory of its page.
     pub fn names(&self) -> Vec<(&'static str, String)> {
         let kinds = [
             ("resources", "resource_schemas"),
             ("data-sources", "data_source_schemas"),
+            ("list-resources", "list_resource_schemas"),
             ("actions", "action_schemas"),
             ("functions", "functions"),
         ];
@@ -80,6 +81,7 @@ impl Schemas {
         for (kind, key) in [
             ("resource", "resource_schemas"),
             ("data", "data_source_schemas"),
+            ("list", "list_resource_schemas"),
             ("action", "action_schemas"),
         ] {
             let of_kind = self.0[key].as_object().into_iter().flatten();
@@ -143,10 +145,10 @@ impl Schemas {
                 let text = std::fs::read_to_string(&path)
                     .with_context(|| format!("{}: cannot be read", path.display()))?;
                 let language = match Path::new(name).extension().and_then(|its| its.to_str()) {
-                    Some("tf") => "terraform",
+                    Some("tf" | "hcl") => "terraform",
                     Some("sh") => "shell",
                     Some("json") => "json",
-                    _ => bail!("{name}: neither .tf, .sh nor .json"),
+                    _ => bail!("{name}: neither .tf, .hcl, .sh nor .json"),
                 };
                 Ok(format!("```{language}\n{}\n```\n", text.trim_end()))
             }

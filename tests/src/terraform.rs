@@ -213,6 +213,23 @@ impl Terraform {
         self.succeed(&["validate", "-no-color"])
     }
 
+    /// Like [`Terraform::validate`], for queries too.
+    pub fn validate_queries(&self) -> Result<Output> {
+        self.succeed(&["validate", "-no-color", "-query"])
+    }
+
+    /// Runs `terraform query`, which must succeed. Returns what it found, in its own form.
+    pub fn query(&self) -> Result<Vec<Value>> {
+        let output = self.succeed(&["query", "-no-color", "-json"])?;
+        let lines = output.stdout.lines();
+        let lines: Result<Vec<Value>, _> = lines.map(serde_json::from_str).collect();
+        let lines = lines.with_context(|| output.to_string())?.into_iter();
+        let found = lines.filter(|line| line["type"] == "list_resource_found");
+        Ok(found
+            .map(|line| line["list_resource_found"].clone())
+            .collect())
+    }
+
     /// Runs `terraform plan`, which must succeed.
     pub fn plan(&self) -> Result<Plan> {
         let output = self.run(&["plan", "-no-color", "-input=false", "-detailed-exitcode"])?;

@@ -30,20 +30,25 @@ use serde_json::Value;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use super::config::Config;
+<<<<<<< HEAD
 use crate::event::{DeletionEvent, MAX_EVENT, PushEvent};
 use crate::grammar::is_tag;
+=======
+use crate::event::{MAX_EVENT, PushEvent};
+use crate::filters::Filters;
+>>>>>>> w-a
 use crate::invoke::{InvokeFailed, Invoker};
 use crate::log;
 use crate::metrics::About;
 use crate::runtime::Invocation;
 use crate::source::Source;
-use crate::sweep_request::is_request;
+use crate::sweep_request::{InvalidNarrowing, is_request, narrow, narrowing};
 use catalog::{Catalog, Failure, Image};
 use continuation::{Continuation, Place};
 use counts::Counts;
 use judge::Judge;
 
-pub(super) use continuation::InvalidContinuation;
+use continuation::InvalidContinuation;
 
 /// Time before Lambda's deadline at which a sweep goes on in another invocation: longer than a
 /// request to Amazon ECR with its retries.
@@ -61,12 +66,34 @@ const IMAGE_CONFIGS: [&str; 2] = [
     "application/vnd.docker.container.image.v1+json",
 ];
 
-/// Returns the place where a sweep begins or goes on, if the event asks for one.
-pub(super) fn requested(event: &str) -> Option<Result<Continuation, InvalidContinuation>> {
+/// A sweep that an event asks for.
+pub(super) struct Request {
+    /// The place where it begins or goes on.
+    from: Continuation,
+    /// Filters that narrow those of the function.
+    only: Option<Filters>,
+}
+
+/// Reasons why an event asks for no sweep that there is, although it has the shape of one that does.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum InvalidRequest {
+    #[error(transparent)]
+    Continuation(#[from] InvalidContinuation),
+    #[error(transparent)]
+    Narrowing(#[from] InvalidNarrowing),
+}
+
+/// Returns the sweep that an event asks for, if it does.
+pub(super) fn requested(event: &str) -> Option<Result<Request, InvalidRequest>> {
     // What is longer is no event, as whoever reads it next says.
     let bounded = Some(event).filter(|event| event.len() <= MAX_EVENT)?;
     let event: Value = serde_json::from_str(bounded).ok()?;
-    is_request(&event).then(|| Continuation::read(&event))
+    is_request(&event).then(|| {
+        Ok(Request {
+            from: Continuation::read(&event)?,
+            only: narrowing(&event)?,
+        })
+    })
 }
 
 /// Reasons why a sweep is not complete.
@@ -87,6 +114,8 @@ pub(super) struct Sweep<'a> {
     config: &'a Config,
     invoker: &'a Invoker,
     judge: Judge,
+    /// Filters that an image has to match beside those of the function.
+    only: Option<Filters>,
     account: String,
     region: String,
     pace: Interval,
@@ -115,6 +144,7 @@ impl<'a> Sweep<'a> {
             config,
             invoker,
             judge: Judge::new(catalog, &config.scope),
+            only: None,
             account: account.to_owned(),
             region: region.to_owned(),
             pace,
@@ -124,12 +154,14 @@ impl<'a> Sweep<'a> {
         })
     }
 
-    /// Sweeps from a place on. Returns what was found, in words.
+    /// Sweeps as it was asked to. Returns what was found, in words.
     pub(super) async fn run(
         mut self,
-        from: &Continuation,
+        request: Request,
         invocation: &Invocation,
     ) -> Result<String, SweepFailed> {
+        let Request { from, only } = &request;
+        self.only.clone_from(only);
         let ended = self.sweep(from).await;
         let metrics = self.counts.metrics(self.config.delete_with_source);
         About::new(invocation).write(&metrics);
@@ -142,7 +174,10 @@ impl<'a> Sweep<'a> {
                 .await;
         }
         if counts.failed == 0 {
-            return Ok(format!("swept: {counts}"));
+            return Ok(match &self.only {
+                None => format!("swept: {counts}"),
+                Some(only) => format!("swept: {counts}; only {only} was asked for"),
+            });
         }
         let first = self.first_failure;
         let earlier = || "in an earlier invocation, whose log says why".to_owned();
@@ -168,7 +203,11 @@ impl<'a> Sweep<'a> {
             );
             return Ok(format!("swept a part: {counts}"));
         };
-        let event = next.write().to_string();
+        let mut event = next.write();
+        if let Some(only) = &self.only {
+            narrow(&mut event, only.texts());
+        }
+        let event = event.to_string();
         let request = self.invoker.invoke(invocation.arn(), &event).await?;
         Ok(format!(
             "swept a part: {counts}; request {request} goes on, number {} of {} at most",
@@ -179,15 +218,7 @@ impl<'a> Sweep<'a> {
 
     /// Returns where the time was up, if it was.
     async fn sweep(&mut self, from: &Continuation) -> Result<Option<(String, Place)>, SweepFailed> {
-        let filters = self.config.selection.filters();
-        let names = match filters.exact_repositories() {
-            Some(names) => names,
-            None => {
-                let named = self.judge.catalog.repositories(filters).await;
-                named.map_err(SweepFailed::Repositories)?
-            }
-        };
-        for name in names {
+        for name in self.repositories().await? {
             if name < from.repository {
                 continue;
             }
@@ -206,6 +237,23 @@ impl<'a> Sweep<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// Returns the repositories to look at, sorted.
+    async fn repositories(&mut self) -> Result<Vec<String>, SweepFailed> {
+        let filters = self.config.selection.filters();
+        let only = self.only.as_ref();
+        let exact = filters.exact_repositories();
+        let mut names = match exact.or_else(|| only?.exact_repositories()) {
+            Some(names) => names,
+            None => {
+                let named = self.judge.catalog.repositories(filters).await;
+                named.map_err(SweepFailed::Repositories)?
+            }
+        };
+        let may_match = |name: &str| only.is_none_or(|only| only.may_match(name));
+        names.retain(|name| filters.may_match(name) && may_match(name));
+        Ok(names)
     }
 
     /// Sweeps a repository from a place on. Returns the place where the time was up, if it was.
@@ -274,8 +322,13 @@ impl<'a> Sweep<'a> {
         let tags = image.tags.iter();
         let pushes = tags.map(|tag| self.push(repository, image, tag));
         let (scope, selection) = (&self.config.scope, &self.config.selection);
+        let asked_for = |push: &PushEvent| {
+            let tag = push.tag.as_deref().unwrap_or_default();
+            let only = self.only.as_ref();
+            only.is_none_or(|only| only.find(repository, tag).is_some())
+        };
         pushes
-            .filter(|push| scope.decide(selection, push).is_ok())
+            .filter(|push| scope.decide(selection, push).is_ok() && asked_for(push))
             .collect()
     }
 

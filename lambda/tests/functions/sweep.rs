@@ -238,6 +238,82 @@ fn a_request_of_the_provider_is_a_sweep_too() -> Result<()> {
     Ok(())
 }
 
+/// Returns a request that is narrowed.
+fn narrowed(filters: &[&str]) -> Value {
+    json!({
+        "source": "soci-index-builder",
+        "detail-type": "Sweep Requested",
+        "soci-filters": filters,
+    })
+}
+
+/// Filters of a request take images away from those of the function, and add none.
+#[test]
+fn a_request_narrows_a_sweep_and_widens_none() -> Result<()> {
+    let filter = filter(
+        "shop/*:*",
+        &[("soci_excluded_image_tag_filters", "*:*-dev")],
+    )?;
+    filter.fake.images(|images| {
+        for repository in ["shop/api", "shop/web", "tools/cli"] {
+            for (number, tag) in ["1.0", "1.0-dev", "2.0"].into_iter().enumerate() {
+                images.put(repository, &[tag], &image(number as u64));
+            }
+        }
+    });
+    let answer = filter.expect(narrowed(&["*:1.*"]))?;
+    assert_eq!(
+        answer,
+        "swept: 2 looked at, 0 indexed already, 2 handed on, 0 failed; only *:1.* was asked for"
+    );
+    assert_eq!(handed_on(&filter)?, ["shop/api:1.0", "shop/web:1.0"]);
+
+    // Repositories that a request names are not looked up, and looked at only if they are the function's.
+    filter.fake.images(Images::forget_requests);
+    let answer = filter.expect(narrowed(&["tools/cli:*", "shop/web:2.0", "shop/absent:*"]))?;
+    assert!(answer.starts_with("swept: 1 looked at"), "{answer}");
+    let asked = filter.fake.images(|images| images.requests().to_vec());
+    assert!(
+        !asked.contains(&"DescribeRepositories".to_owned()),
+        "{asked:?}"
+    );
+    let listed = asked.iter().filter(|asked| *asked == "DescribeImages");
+    assert_eq!(listed.count(), 2, "{asked:?}");
+    let want = ["shop/api:1.0", "shop/web:1.0", "shop/web:2.0"];
+    assert_eq!(handed_on(&filter)?, want);
+    Ok(())
+}
+
+#[test]
+fn a_narrowed_sweep_that_goes_on_stays_narrowed() -> Result<()> {
+    let filter = filter("*:*", &[])?;
+    filter.fake.images(|images| {
+        images.put("a", &["1"], &image(1));
+        images.put("b", &["1"], &image(2));
+    });
+    let number = filter.fake.send(narrowed(&["?:*", "b:1"]), Duration::ZERO);
+    let answer = filter.answer(number)?.ok().context("an answer")?;
+    assert!(
+        text(&answer["body"])?.contains("swept a part: 0 looked at"),
+        "{answer}"
+    );
+    let next = continuation(&filter)?;
+    assert_eq!(next["soci-filters"], json!(["?:*", "b:1"]));
+    assert_eq!(next["soci-continuation"]["repository"], "a");
+
+    // What cannot be read is not taken for a request that is not narrowed.
+    for wrong in [json!([]), json!("*:*"), json!(["*"]), json!(null)] {
+        let mut made_up = next.clone();
+        made_up["soci-filters"] = wrong;
+        let answer = filter.invoke(&made_up)?.ok().context("an answer")?;
+        assert_eq!(answer["statusCode"], 400, "{answer}");
+        let body = text(&answer["body"])?;
+        assert!(body.starts_with("event: soci-filters: want"), "{body}");
+    }
+    assert_eq!(handed_on(&filter)?, [""; 0]);
+    Ok(())
+}
+
 #[test]
 fn v1_indexes_are_found_by_their_subjects() -> Result<()> {
     let filter = filter("*:*", &[("soci_index_version", "V1")])?;

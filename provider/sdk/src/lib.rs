@@ -104,7 +104,8 @@
 //! ```
 //!
 //! The example `notes` in the repository shows the rest: nested attributes,
-//! validators, a refined plan, timeouts, import, a data source, a function.
+//! validators, a refined plan, timeouts, import, a data source, a list resource, a
+//! function.
 //!
 //! # Rules
 //!
@@ -129,8 +130,8 @@
 //!
 //! # Not supported
 //!
-//! Ephemeral resources, list resources, moves between resource types and generated
-//! configuration. Terraform is told that the provider has none.
+//! Ephemeral resources, moves between resource types and generated configuration.
+//! Terraform is told that the provider has none.
 
 #![forbid(unsafe_code)]
 
@@ -139,6 +140,7 @@ mod context;
 mod data_source;
 mod diagnostic;
 mod function;
+mod list;
 mod logging;
 mod panic;
 mod path;
@@ -163,6 +165,7 @@ pub use context::Context;
 pub use data_source::DataSource;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use function::{Function, FunctionError, Parameter, Signature};
+pub use list::{ListResource, ListResults};
 pub use path::{AttributePath, Step};
 pub use plan::Plan;
 pub use provider::Provider;

@@ -7,11 +7,13 @@ use crate::context::Context;
 use crate::data_source::DataSource;
 use crate::diagnostic::Diagnostics;
 use crate::function::Function;
+use crate::list::ListResource;
 use crate::resource::Resource;
 use crate::schema::Schema;
 use crate::value::Value;
 
-/// A provider: its configuration, resources, data sources, actions and functions.
+/// A provider: its configuration, resources, data sources, list resources, actions
+/// and functions.
 #[async_trait]
 pub trait Provider: Send + Sync + 'static {
     /// Data that resources and data sources share: clients, credentials, settings.
@@ -43,6 +45,11 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Returns the data sources, the same at every call.
     fn data_sources(&self) -> Vec<Box<dyn DataSource<Self::Data>>> {
+        Vec::new()
+    }
+
+    /// Returns the list resources, the same at every call.
+    fn list_resources(&self) -> Vec<Box<dyn ListResource<Self::Data>>> {
         Vec::new()
     }
 

@@ -1,7 +1,7 @@
 //! Answers Terraform's calls with a provider.
 //!
 //! One file per family of RPCs: [`provider`], [`resource`] with [`upgrade`] and
-//! [`import`], [`identity`], [`data_source`], [`action`] and [`function`]. They share one
+//! [`import`], [`identity`], [`data_source`], [`list`], [`action`] and [`function`]. They share one
 //! pipeline, [`call`]: find the type, decode the values, run provider code,
 //! encode the result. [`service`] dispatches the generated trait to them.
 //!
@@ -15,9 +15,11 @@ mod call;
 mod catalog;
 mod codec;
 mod data_source;
+mod events;
 mod function;
 mod identity;
 mod import;
+mod list;
 mod provider;
 mod resource;
 pub(crate) mod service;

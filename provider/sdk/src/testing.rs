@@ -52,7 +52,7 @@ mod process;
 mod proposal;
 mod schemas;
 
-pub use answer::{Answer, Instance, Planned};
+pub use answer::{Answer, Instance, Listed, Planned};
 pub use certificate::HostCertificate;
 pub use client::Client;
 pub use connection::Connection;

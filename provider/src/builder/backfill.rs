@@ -4,14 +4,11 @@
 //! still to be started, so that what an apply did not reach (it was interrupted, or not allowed to) is
 //! shown by the next plan and done by the next apply.
 
-use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::InvocationType;
-use lambda::sweep_request;
 use tfplugin_sdk::{Context, Diagnostic};
 
 use super::arguments::Arguments;
-use super::names;
 use super::private_state::{PrivateState, Requested};
+use super::{names, sweep};
 use crate::bundle::Function;
 use crate::shared::{Session, Shared};
 
@@ -56,15 +53,9 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Arguments) {
         return;
     }
     let filter = names::function(&arguments.name, Function::EventFilter);
-    let invoke = session
-        .lambda
-        .invoke()
-        .function_name(&filter)
-        .invocation_type(InvocationType::Event)
-        .payload(Blob::new(sweep_request::request().to_string()));
-    match session.call.send(|| invoke.clone().send()).await {
-        Ok(_) => {
-            tracing::info!(filter, "sweep for existing images started");
+    match sweep::start(session, &filter, &[]).await {
+        Ok(request) => {
+            tracing::info!(filter, request, "sweep for existing images started");
             dismiss(cx);
         }
         Err(error) => {

@@ -34,6 +34,12 @@ pub(super) fn function(name: &str, of: Function) -> String {
     format!("{name}-{}", suffix(of))
 }
 
+/// Returns the name of the builder whose function this would be.
+pub(super) fn builder_of(function: &str, of: Function) -> Option<&str> {
+    let name = function.strip_suffix(suffix(of))?.strip_suffix('-')?;
+    is_valid(name).then_some(name)
+}
+
 pub(super) fn role(name: &str, of: Function, region: &str) -> String {
     format!("{name}-{}-{region}", suffix(of))
 }
@@ -93,6 +99,14 @@ impl Account {
         }
     }
 
+    /// Returns the event bus of a rule, if the ARN is that of a rule of this name.
+    pub(super) fn bus_of_rule<'a>(&self, arn: &'a str, name: &str) -> Option<&'a str> {
+        let rule = arn.strip_prefix(&*self.arn("events", "rule/"))?;
+        // Names of partner event buses contain slashes.
+        let (bus, rule) = rule.rsplit_once('/').unwrap_or(("default", rule));
+        (rule == name).then_some(bus)
+    }
+
     pub(super) fn repository_arn(&self, pattern: &str) -> String {
         self.arn("ecr", &format!("repository/{pattern}"))
     }
@@ -119,6 +133,15 @@ mod tests {
             assert!(function(&name, of).len() <= 64);
         }
         assert!(sweep_rule(&name).len() <= 64 && !is_valid(&sweep_rule("a")));
+    }
+
+    #[test]
+    fn builders_are_found_by_their_functions() {
+        for of in [Function::EventFilter, Function::IndexGenerator] {
+            assert_eq!(builder_of(&function("a-b", of), of), Some("a-b"));
+        }
+        assert_eq!(builder_of("a-filter", Function::IndexGenerator), None);
+        assert_eq!(builder_of("filter", Function::EventFilter), None);
     }
 
     #[test]
@@ -156,5 +179,15 @@ mod tests {
         ] {
             assert_eq!(got, want);
         }
+        for bus in ["default", "b", "aws.partner/a.test/b"] {
+            let arn = account.rule_arn(bus, "r");
+            assert_eq!(account.bus_of_rule(&arn, "r"), Some(bus));
+            assert_eq!(account.bus_of_rule(&arn, "s"), None);
+        }
+        let other = Account {
+            region: "eu-west-2".to_owned(),
+            ..account.clone()
+        };
+        assert_eq!(account.bus_of_rule(&other.rule_arn("b", "r"), "r"), None);
     }
 }

@@ -33,6 +33,11 @@ fn parse(tags: &Tags) -> Option<(&str, &str)> {
     Some(tag.split_once('/').unwrap_or((tag, "")))
 }
 
+/// Returns the name of the builder that a part is marked as one of.
+pub(super) fn builder_of(tags: &Tags) -> Option<&str> {
+    parse(tags).map(|(name, _)| name)
+}
+
 /// Returns the unique names of the resources that made parts for a builder of that name.
 fn makers(parts: &[Existing<'_>], builder: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();

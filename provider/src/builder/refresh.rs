@@ -5,18 +5,20 @@
 
 use std::collections::BTreeSet;
 
+use lambda::completion::is_bus_name;
 use lambda::{environment, source};
 use tfplugin_sdk::{Context, Diagnostic, Value};
 
-use super::arguments::{Arguments, VpcConfig, with_arguments};
+use super::arguments::{Arguments, DEFAULT_BUS, VpcConfig, with_arguments};
 use super::owner::Owner;
+use super::part::function::permission::{Permission, STATEMENT};
 use super::part::role::POLICY;
 use super::part::rule::is_same_pattern;
 use super::parts::{Desired, Observed, ObservedUnit, Parts};
 use super::private_state::PrivateState;
 use super::tags::{self, ConfiguredTags, DesiredTags, Tags};
-use super::{backfill, policy, state};
-use crate::aws::IgnoredTags;
+use super::{backfill, part, policy, state};
+use crate::aws::{Account, IgnoredTags};
 use crate::bundle::bundle;
 use crate::shared::{Session, Shared};
 
@@ -84,10 +86,15 @@ pub(super) async fn refresh(
 ) -> Result<Option<Value>, Diagnostic> {
     let (cx, account) = (session.call.cx, &session.account);
     let imported = state.get("id").is_null();
-    let recorded = Arguments::read(&state)?;
-    let parts = Parts::new(&recorded, account);
+    let mut recorded = Arguments::read(&state)?;
+    let mut parts = Parts::new(&recorded, account);
     check_account(&state, &parts, &recorded.name)?;
-    let observed = parts.observe(session).await?;
+    let mut observed = parts.observe(session).await?;
+    if imported && let Some(bus) = other_bus(&parts, &observed, account) {
+        recorded.event_bus_name = bus;
+        parts = Parts::new(&recorded, account);
+        observed.rule = part::observe(session, &parts.rule).await?;
+    }
     if !observed.stands() {
         return Ok(None);
     }
@@ -158,6 +165,20 @@ fn own(cx: &Context<Shared>, parts: &Parts, observed: &Observed, name: &str) -> 
     );
     cx.warn(Diagnostic::warning("Builder is another's", detail));
     None
+}
+
+/// Returns the event bus on which an import has to look for the rule instead: neither a name nor an
+/// identity says which it is, but the permission of the event filter does.
+fn other_bus(parts: &Parts, observed: &Observed, account: &Account) -> Option<String> {
+    if parts.rule.bus != DEFAULT_BUS || observed.rule.is_some() {
+        return None;
+    }
+    match observed.filter.function()?.permissions.get(STATEMENT)? {
+        Permission::Rule(arn) => account.bus_of_rule(arn, &parts.rule.name),
+        Permission::Other(_) => None,
+    }
+    .filter(|bus| *bus != DEFAULT_BUS && is_bus_name(bus))
+    .map(str::to_owned)
 }
 
 /// Refuses to look for a builder where it is not: it would seem to be gone.

@@ -9,7 +9,7 @@ use super::arguments::Arguments;
 use super::{environment, policy};
 use crate::aws::Account;
 use crate::bundle::Function;
-use filters::FILTERS;
+pub(super) use filters::{FILTERS, filters_alone};
 
 /// Checks a configuration, in which values may be unknown.
 pub(super) fn validate(config: &Value) -> Diagnostics {

@@ -1,7 +1,8 @@
 //! Importing an index that Terraform does not know yet.
 
 use soci::{
-    Digest, ImageReference, RegistryImage, Version, complete_indexes, inspect, one_per_platform,
+    CompleteIndex, Digest, ImageReference, Inspection, RegistryImage, Version, complete_indexes,
+    inspect, one_per_platform,
 };
 use tfplugin_sdk::{Context, Diagnostic, Value};
 
@@ -56,17 +57,26 @@ fn invalid_id(id: &str) -> Diagnostic {
     Diagnostic::error("Invalid import id", detail)
 }
 
-/// Fills the state of an import; none if there is no complete index.
+/// An index that can be imported.
+pub(super) struct Importable {
+    /// The image.
+    source: Inspection,
+    /// The carrier of the index: the image itself (V1), or the SOCI-enabled image.
+    found: Inspection,
+    /// Digest of the SOCI-enabled image (V2).
+    enabled: Option<Digest>,
+    indexes: Vec<CompleteIndex>,
+}
+
+/// Looks for an index that can be imported; none if there is no complete one.
 ///
 /// # Errors
 /// When the registry refuses or cannot be reached.
-pub(super) async fn import(
-    cx: &Context<Shared>,
+pub(super) async fn find(
     image: &RegistryImage,
     settings: &Settings,
-    mut state: Value,
     source: Digest,
-) -> soci::Result<Option<Value>> {
+) -> soci::Result<Option<Importable>> {
     let source = inspect(&image.at(source)).await?;
     let (found, enabled) = match settings.version {
         Version::V1 => (source.clone(), None),
@@ -81,9 +91,34 @@ pub(super) async fn import(
     };
     let indexes = complete_indexes(image, settings.version, &found).await?;
     let indexes = one_per_platform(indexes);
-    if indexes.is_empty() {
+    Ok((!indexes.is_empty()).then_some(Importable {
+        source,
+        found,
+        enabled,
+        indexes,
+    }))
+}
+
+/// Fills the state of an import; none if there is no complete index.
+///
+/// # Errors
+/// When the registry refuses or cannot be reached.
+pub(super) async fn import(
+    cx: &Context<Shared>,
+    image: &RegistryImage,
+    settings: &Settings,
+    mut state: Value,
+    source: Digest,
+) -> soci::Result<Option<Value>> {
+    let Some(importable) = find(image, settings, source).await? else {
         return Ok(None);
-    }
+    };
+    let Importable {
+        source,
+        found,
+        enabled,
+        indexes,
+    } = importable;
     let mut seen = SeenOptions::of(&found, settings.version);
     let memory = &cx.data().memory;
     seen.look_closer(image, &source, &found, memory).await?;

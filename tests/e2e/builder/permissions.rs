@@ -13,12 +13,15 @@ use tests::aws::{ACCOUNT, AccessKey, Decision, LocalAws, REGION, Service, percen
 use tests::fake::proxy::Proxy;
 use tests::interrupt::Interrupt;
 use tests::permissions::{directory, names, policy, statements, strings};
-use tests::terraform::Terraform;
+use tests::terraform::{Terraform, Version};
 use tests::{binaries, http, process, wait, workspace};
 
 use crate::scenario::MANIFEST_TYPE;
 
-use super::{ARGUMENTS, BUILDER, FILTER, GENERATOR, NAME, configuration, initialised};
+use super::action::sweep_configuration;
+use super::{
+    ARGUMENTS, BUILDER, FILTER, GENERATOR, NAME, configuration, initialised, initialised_with,
+};
 
 const USER: &str = "deployer";
 const BOUNDARY: &str = "arn:aws:iam::aws:policy/PowerUserAccess";
@@ -54,13 +57,13 @@ const EVERYTHING: &str = r#"repository_image_tag_filters       = ["shop/*:*"]
 /// Puts the rule on another event bus.
 const BUS: &str = "event_bus_name = \"images-bus\"";
 
-/// Policies that are not for builders.
-const OTHERS: [&str; 1] = ["soci-index"];
+/// Policies that are not for the life of builders.
+const OTHERS: [&str; 3] = ["find-builders", "soci-index", "sweep"];
 
 /// A second local AWS, and terraform as a user of it.
 struct Scenario {
     aws: LocalAws,
-    _proxy: Proxy,
+    proxy: Proxy,
     key: AccessKey,
     terraform: Terraform,
 }
@@ -83,7 +86,7 @@ impl Scenario {
         aws.call(Service::Ecr, "PutImage", &image)?;
         Ok(Self {
             aws,
-            _proxy: proxy,
+            proxy,
             key,
             terraform,
         })
@@ -148,6 +151,17 @@ impl Scenario {
 
 /// Returns the policies of builders, by name.
 fn policies() -> Result<BTreeMap<String, Value>> {
+    let mut all = BTreeMap::new();
+    for name in names()? {
+        if !OTHERS.contains(&name.as_str()) {
+            all.insert(name.clone(), filled_in(&name)?);
+        }
+    }
+    Ok(all)
+}
+
+/// Returns a policy for the builder of these tests.
+fn filled_in(name: &str) -> Result<Value> {
     let values = [
         ("account", ACCOUNT),
         ("region", REGION),
@@ -160,13 +174,7 @@ fn policies() -> Result<BTreeMap<String, Value>> {
         ("policy", FURTHER),
     ];
     let values = values.map(|(name, value)| (name, value.to_owned())).into();
-    let mut all = BTreeMap::new();
-    for name in names()? {
-        if !OTHERS.contains(&name.as_str()) {
-            all.insert(name.clone(), policy(&name, &values)?);
-        }
-    }
-    Ok(all)
+    policy(name, &values)
 }
 
 /// The statements, actions and resources of policies, as `statement: action`.
@@ -256,6 +264,77 @@ fn who_has_no_rights_or_no_key_is_refused() -> Result<()> {
     let answer = http::request(scenario.aws.address(), "GET", &path, &headers, b"")?;
     assert_eq!(answer.status, 403);
     assert_eq!(scenario.aws.decisions()?.len(), decided, "before any right");
+    Ok(())
+}
+
+/// A user who may start a sweep may do nothing else, and needs each of the rights.
+#[test]
+fn a_sweep_by_hand_takes_three_rights() -> Result<()> {
+    let scenario = Scenario::new()?;
+    scenario.permit(&policies()?)?;
+    scenario.apply(ARGUMENTS)?;
+    for name in policies()?.keys() {
+        scenario.aws.delete_user_policy(USER, name)?;
+    }
+    let before = scenario.aws.decisions()?.len();
+    let sweep = sweep_configuration(&format!("builder = \"{NAME}\""));
+    let mut terraform = initialised_with(Version::Pinned, &scenario.proxy, &sweep)?;
+    terraform.env("AWS_ACCESS_KEY_ID", &scenario.key.id);
+    terraform.env("AWS_SECRET_ACCESS_KEY", &scenario.key.secret);
+    let invoke = || terraform.run(&super::action::INVOKE);
+
+    let whole = filled_in("sweep")?;
+    let actions = strings(&whole["Statement"][0]["Action"]);
+    for missing in &actions {
+        let mut less = whole.clone();
+        let left = actions.iter().filter(|action| *action != missing);
+        less["Statement"][0]["Action"] = left.copied().collect();
+        scenario.aws.put_user_policy(USER, "sweep", &less)?;
+        let output = invoke()?;
+        ensure!(!output.status.success(), "{missing}: {output}");
+        ensure!(output.all().contains("AWS access denied"), "{output}");
+    }
+    scenario.aws.put_user_policy(USER, "sweep", &whole)?;
+    invoke()?.success()?;
+    let decisions = scenario.aws.decisions()?;
+    let used: BTreeSet<&str> = decisions[before..]
+        .iter()
+        .map(|decision| decision.action.as_str())
+        .collect();
+    assert_eq!(used, actions.into_iter().collect());
+    Ok(())
+}
+
+/// A user who may list builders may do nothing to them.
+#[test]
+fn builders_are_listed_with_two_rights() -> Result<()> {
+    let scenario = Scenario::new()?;
+    scenario.permit(&policies()?)?;
+    scenario.apply(ARGUMENTS)?;
+    for name in policies()?.keys() {
+        scenario.aws.delete_user_policy(USER, name)?;
+    }
+    let before = scenario.aws.decisions()?.len();
+    let mut terraform = initialised_with(Version::Pinned, &scenario.proxy, super::REQUIRED)?;
+    terraform.env("AWS_ACCESS_KEY_ID", &scenario.key.id);
+    terraform.env("AWS_SECRET_ACCESS_KEY", &scenario.key.secret);
+    terraform.write("a.tfquery.hcl", &super::list::query("", ""))?;
+    let refused = terraform.run(&["query", "-no-color"])?;
+    ensure!(!refused.status.success(), "{refused}");
+    ensure!(refused.all().contains("AWS access denied"), "{refused}");
+    let policy = filled_in("find-builders")?;
+    scenario
+        .aws
+        .put_user_policy(USER, "find-builders", &policy)?;
+    let found = terraform.query()?;
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0]["identity"]["name"], NAME);
+    let decisions = scenario.aws.decisions()?;
+    let used: BTreeSet<&str> = decisions[before..]
+        .iter()
+        .map(|decision| decision.action.as_str())
+        .collect();
+    assert_eq!(used, ["lambda:ListFunctions", "lambda:ListTags"].into());
     Ok(())
 }
 

@@ -39,7 +39,7 @@ pub(super) fn sweep(scenario: &Scenario) -> Result<String> {
 }
 
 /// Pushes an image whose event reaches nobody.
-fn push_unnoticed(scenario: &Scenario, tag: &str) -> Result<()> {
+pub(super) fn push_unnoticed(scenario: &Scenario, tag: &str) -> Result<()> {
     let rule = json!({"Name": NAME});
     events(&scenario.aws, "DisableRule", &rule)?;
     scenario.push(REPOSITORY, tag, |layout| image(layout, "amd64", 1))?;

@@ -106,3 +106,29 @@ fn an_index_is_imported_by_its_identity() -> Result<()> {
     assert_eq!(registry.tags(REPOSITORY)?, [TAG]);
     Ok(())
 }
+
+/// An index of V1 has no tag.
+#[test]
+fn an_index_of_v1_is_imported_by_its_identity() -> Result<()> {
+    let registry = Registry::start()?;
+    push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
+    let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));
+    initialised(&reference, "index_version = \"V1\"")?.apply()?;
+    let terraform = Terraform::with(Version::Pinned)?;
+    terraform.write(
+        "main.tf",
+        &configuration(&reference, "index_version = \"V1\""),
+    )?;
+    let import = format!(
+        "import {{\n  to = {ADDRESS}\n  identity = {{\n    image = \"{reference}\"\n    \
+         index_version = \"V1\"\n  }}\n}}\n"
+    );
+    terraform.write("import.tf", &import)?;
+    terraform.init()?;
+    let output = terraform.apply()?;
+    ensure!(
+        output.all().contains("1 imported, 0 added, 0 changed"),
+        "{output}"
+    );
+    terraform.expect_empty_plan()
+}

@@ -53,11 +53,9 @@ fn every_example_is_valid() -> Result<()> {
     let mut directories = vec![workspace::root().join("examples")];
     let mut checked = 0;
     while let Some(directory) = directories.pop() {
-        // Only newer versions have actions.
-        let version = match directory
-            .components()
-            .any(|part| part.as_os_str() == "actions")
-        {
+        // Only newer versions have actions and queries.
+        let newer = |part: &OsStr| part == "actions" || part == "list-resources";
+        let version = match directory.iter().any(newer) {
             true => Version::Pinned,
             false => Version::OnPath,
         };
@@ -67,7 +65,9 @@ fn every_example_is_valid() -> Result<()> {
             let path = entry?.path();
             if path.is_dir() {
                 directories.push(path);
-            } else if let Some(kind @ ("tf" | "json")) = path.extension().and_then(OsStr::to_str) {
+            } else if let Some(kind @ ("tf" | "hcl" | "json")) =
+                path.extension().and_then(OsStr::to_str)
+            {
                 let name = path.file_name().and_then(|name| name.to_str());
                 let text = std::fs::read_to_string(&path)?;
                 terraform.write(name.context("a name that is not UTF-8")?, &text)?;
@@ -85,7 +85,10 @@ fn every_example_is_valid() -> Result<()> {
         if files > 0 {
             let context = || directory.display().to_string();
             terraform.init().with_context(context)?;
-            terraform.validate().with_context(context)?;
+            match directory.iter().any(|part| part == "list-resources") {
+                true => terraform.validate_queries().with_context(context)?,
+                false => terraform.validate().with_context(context)?,
+            };
             checked += 1;
         }
     }

@@ -112,6 +112,11 @@ impl Images {
         &self.requests
     }
 
+    /// Forgets what was asked for.
+    pub fn forget_requests(&mut self) {
+        self.requests.clear();
+    }
+
     pub(super) fn respond(&mut self, operation: &str, body: &[u8]) -> Result<Response> {
         let body: Value = serde_json::from_slice(body)?;
         self.requests.push(operation.to_owned());

@@ -76,7 +76,7 @@ impl Continuation {
         sound.then_some(read).ok_or(InvalidContinuation)
     }
 
-    /// Returns the event that goes on here.
+    /// Returns the event that goes on here, not narrowed.
     pub(super) fn write(&self) -> Value {
         let mut event = request();
         // Numbers and strings always serialize.

@@ -10,6 +10,7 @@
 //! ```
 
 mod file;
+mod list;
 mod lookup;
 mod note;
 mod provider;

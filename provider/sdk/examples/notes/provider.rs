@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use tfplugin_sdk::{
-    Attribute, Context, DataSource, Diagnostics, Field, Function, Provider, Resource, Schema,
-    Value, async_trait,
+    Attribute, Context, DataSource, Diagnostics, Field, Function, ListResource, Provider, Resource,
+    Schema, Value, async_trait,
 };
 
+use crate::list::List;
 use crate::lookup::Lookup;
 use crate::note::Note;
 use crate::shared::Shared;
@@ -55,6 +56,10 @@ impl Provider for Notes {
 
     fn data_sources(&self) -> Vec<Box<dyn DataSource<Shared>>> {
         vec![Box::new(Lookup)]
+    }
+
+    fn list_resources(&self) -> Vec<Box<dyn ListResource<Shared>>> {
+        vec![Box::new(List)]
     }
 
     fn functions(&self) -> Vec<Box<dyn Function>> {

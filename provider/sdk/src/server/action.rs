@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
+use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use futures_util::{FutureExt as _, StreamExt as _};
-use tokio::sync::mpsc;
 use tonic::Status;
 
 use super::Server;
 use super::call::Call;
+use super::events::{Step, Underway};
 use crate::action::{Action, ActionProgress};
 use crate::plan::with_defaults;
 use crate::proto::tfplugin6 as proto;
@@ -67,13 +66,12 @@ impl<P: Provider> Server<P> {
                     .await;
             done.into_diagnostics()
         };
-        let invocation = Invocation {
-            messages: Some(messages),
-            invoking: Some(invoking.boxed()),
-            found: None,
-        };
+        let invocation = Underway::new(messages, invoking);
         stream::unfold(invocation, |mut invocation| async move {
-            let event = invocation.next().await?;
+            let event = match invocation.next().await? {
+                Step::Message(message) => event::Type::Progress(event::Progress { message }),
+                Step::End(diagnostics) => event::Type::Completed(event::Completed { diagnostics }),
+            };
             Some((
                 Ok(Event {
                     r#type: Some(event),
@@ -96,50 +94,4 @@ impl<P: Provider> Server<P> {
             entry: self.catalog.actions.find(type_name),
         }
     }
-}
-
-/// An invocation on its way: all of its messages come before its end.
-struct Invocation {
-    /// `None` once there can be no more.
-    messages: Option<mpsc::Receiver<String>>,
-    /// `None` once it has ended.
-    invoking: Option<BoxFuture<'static, Vec<proto::Diagnostic>>>,
-    /// Diagnostics of the end, until it is reported.
-    found: Option<Vec<proto::Diagnostic>>,
-}
-
-impl Invocation {
-    async fn next(&mut self) -> Option<event::Type> {
-        loop {
-            match (&mut self.messages, &mut self.invoking) {
-                (Some(messages), Some(invoking)) => tokio::select! {
-                    biased;
-                    message = messages.recv() => match message {
-                        Some(message) => return Some(progress(message)),
-                        None => self.messages = None,
-                    },
-                    found = invoking => {
-                        self.found = Some(found);
-                        self.invoking = None;
-                    }
-                },
-                (Some(messages), None) => match messages.recv().await {
-                    Some(message) => return Some(progress(message)),
-                    None => self.messages = None,
-                },
-                (None, Some(invoking)) => {
-                    self.found = Some(invoking.await);
-                    self.invoking = None;
-                }
-                (None, None) => {
-                    let diagnostics = self.found.take()?;
-                    return Some(event::Type::Completed(event::Completed { diagnostics }));
-                }
-            }
-        }
-    }
-}
-
-fn progress(message: String) -> event::Type {
-    event::Type::Progress(event::Progress { message })
 }

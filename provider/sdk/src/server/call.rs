@@ -178,6 +178,14 @@ impl<T: ?Sized, O> Done<T, O> {
         (self.encode(state), identity)
     }
 
+    /// Reports a resource without an identity, which is a bug of the provider.
+    pub(super) fn expect_identity(&mut self, identity: Option<&proto::ResourceIdentityData>) {
+        if identity.is_none() {
+            let detail = "A resource was listed without its identity.";
+            self.found.push(Diagnostic::bug(detail));
+        }
+    }
+
     /// Converts what was found for the wire.
     pub(super) fn into_diagnostics(self) -> Vec<proto::Diagnostic> {
         let ty = self.entry.as_ref().map(|entry| &entry.ty);

@@ -8,6 +8,7 @@ use crate::action::Action;
 use crate::data_source::DataSource;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::function::{Function, Signature};
+use crate::list::ListResource;
 use crate::proto::tfplugin6 as proto;
 use crate::provider::Provider;
 use crate::resource::Resource;
@@ -107,6 +108,7 @@ pub(super) struct Catalog<P: Provider> {
     pub(super) provider: Arc<Entry<P>>,
     pub(super) resources: Entries<dyn Resource<P::Data>>,
     pub(super) data_sources: Entries<dyn DataSource<P::Data>>,
+    pub(super) list_resources: Entries<dyn ListResource<P::Data>>,
     pub(super) actions: Entries<dyn Action<P::Data>>,
     pub(super) functions: BTreeMap<String, (Arc<dyn Function>, Signature)>,
     pub(super) problems: Diagnostics,
@@ -128,6 +130,18 @@ impl<P: Provider> Catalog<P> {
             let (name, schema) = (item.type_name().to_owned(), item.schema());
             problems.extend(data_sources.add(&name, item, schema, &prefix));
         }
+        let mut list_resources = Entries::new("list resource");
+        for item in provider.list_resources() {
+            let (name, schema) = (item.type_name().to_owned(), item.schema());
+            problems.extend(list_resources.add(&name, item, schema, &prefix));
+            let listed = resources.entries.get(&name);
+            if listed.is_none_or(|listed| listed.schema.identity_type().is_none()) {
+                let detail = format!(
+                    "The list resource {name} is of no resource type that has an identity."
+                );
+                problems.push(Diagnostic::bug(detail));
+            }
+        }
         let mut actions = Entries::new("action");
         for item in provider.actions() {
             let (name, schema) = (item.type_name().to_owned(), item.schema());
@@ -145,6 +159,7 @@ impl<P: Provider> Catalog<P> {
             provider: Entry::new(Box::new(provider), schema),
             resources,
             data_sources,
+            list_resources,
             actions,
             functions,
             problems,

@@ -20,7 +20,8 @@ const CAPABILITIES: proto::ServerCapabilities = proto::ServerCapabilities {
 impl<P: Provider> Server<P> {
     pub(super) fn metadata(&self) -> proto::get_metadata::Response {
         use proto::get_metadata::{
-            ActionMetadata, DataSourceMetadata, FunctionMetadata, ResourceMetadata,
+            ActionMetadata, DataSourceMetadata, FunctionMetadata, ListResourceMetadata,
+            ResourceMetadata,
         };
 
         let catalog = &self.catalog;
@@ -34,6 +35,9 @@ impl<P: Provider> Server<P> {
             data_sources: catalog
                 .data_sources
                 .names(|type_name| DataSourceMetadata { type_name }),
+            list_resources: catalog
+                .list_resources
+                .names(|type_name| ListResourceMetadata { type_name }),
             actions: catalog
                 .actions
                 .names(|type_name| ActionMetadata { type_name }),
@@ -48,6 +52,7 @@ impl<P: Provider> Server<P> {
             provider: Some(catalog.provider.schema.to_proto()),
             resource_schemas: catalog.resources.schemas(Schema::to_proto),
             data_source_schemas: catalog.data_sources.schemas(Schema::to_proto),
+            list_resource_schemas: catalog.list_resources.schemas(Schema::to_proto),
             action_schemas: catalog.actions.schemas(|schema| proto::ActionSchema {
                 schema: Some(schema.to_proto()),
             }),

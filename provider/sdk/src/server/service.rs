@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use futures_util::stream::BoxStream;
 use tonic::{Request, Response, Status};
 
 use super::Server;
 use super::action::Events;
+use super::list::Results;
 use crate::proto::tfplugin6::{self as proto, provider_server};
 use crate::provider::Provider;
 
@@ -194,20 +194,20 @@ impl<P: Provider> provider_server::Provider for Service<P> {
         undeclared("CloseEphemeralResource")
     }
 
-    type ListResourceStream = BoxStream<'static, Result<proto::list_resource::Event, Status>>;
+    type ListResourceStream = Results;
 
     async fn list_resource(
         &self,
-        _: Request<proto::list_resource::Request>,
+        request: Request<proto::list_resource::Request>,
     ) -> Answer<Self::ListResourceStream> {
-        undeclared("ListResource")
+        answer(self.0.list(request.into_inner()))
     }
 
     async fn validate_list_resource_config(
         &self,
-        _: Request<proto::validate_list_resource_config::Request>,
+        request: Request<proto::validate_list_resource_config::Request>,
     ) -> Answer<proto::validate_list_resource_config::Response> {
-        undeclared("ValidateListResourceConfig")
+        answer(self.0.validate_list(request.into_inner()).await)
     }
 
     async fn validate_action_config(

@@ -1,6 +1,7 @@
 //! The rules between provider code and Terraform, without a connection.
 
 mod fake;
+mod list;
 
 use futures_util::StreamExt as _;
 

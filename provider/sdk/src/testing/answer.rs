@@ -39,6 +39,17 @@ pub struct Instance {
     pub identity: Option<Value>,
 }
 
+/// A resource that a list resource found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The identity.
+    pub identity: Value,
+    /// The name for people.
+    pub display_name: String,
+    /// The state, if it was asked for and could be read.
+    pub state: Option<Value>,
+}
+
 /// A plan, as the provider returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Planned {

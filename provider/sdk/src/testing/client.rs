@@ -3,6 +3,7 @@
 mod action;
 mod data_source;
 mod function;
+mod list;
 mod provider;
 mod resource;
 

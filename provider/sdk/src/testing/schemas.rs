@@ -23,6 +23,8 @@ pub struct Schemas {
     pub identities: BTreeMap<String, Vec<IdentityAttribute>>,
     /// Schemas of the data sources, by type.
     pub data_sources: BTreeMap<String, Schema>,
+    /// Schemas of the list resources, by type.
+    pub list_resources: BTreeMap<String, Schema>,
     /// Schemas of the actions, by type.
     pub actions: BTreeMap<String, Schema>,
     /// Signatures of the functions, by name.
@@ -63,6 +65,8 @@ pub struct Metadata {
     pub resources: Vec<String>,
     /// Types of the data sources.
     pub data_sources: Vec<String>,
+    /// Types of the list resources.
+    pub list_resources: Vec<String>,
     /// Types of the actions.
     pub actions: Vec<String>,
     /// Names of the functions.
@@ -107,6 +111,7 @@ impl Schemas {
             resources,
             identities: named,
             data_sources: schemas(sent.data_source_schemas)?,
+            list_resources: schemas(sent.list_resource_schemas)?,
             functions: signatures(sent.functions)?,
             capabilities: sent.server_capabilities.into(),
         })
@@ -123,7 +128,9 @@ impl Metadata {
         let data_sources = sent.data_sources.into_iter();
         let actions = sent.actions.into_iter();
         let functions = sent.functions.into_iter();
+        let list_resources = sent.list_resources.into_iter();
         Ok(Self {
+            list_resources: list_resources.map(|its| its.type_name).collect(),
             actions: actions.map(|its| its.type_name).collect(),
             resources: resources.map(|its| its.type_name).collect(),
             data_sources: data_sources.map(|its| its.type_name).collect(),

@@ -18,7 +18,9 @@ async fn everything_is_declared() -> Result<(), Error> {
     };
     assert_eq!((part.name.as_str(), part.required), ("path", true));
 
+    assert!(schemas.list_resources.contains_key(NOTE));
     let metadata = provider.metadata().await?;
+    assert_eq!(metadata.list_resources, [NOTE]);
     assert_eq!(metadata.resources, [NOTE]);
     assert_eq!(metadata.data_sources, [NOTE]);
     assert_eq!(metadata.capabilities, schemas.capabilities);
@@ -121,5 +123,29 @@ async fn large_messages_pass() -> Result<(), Error> {
     let plan = provider.plan(NOTE, &config, &Instance::default()).await?;
     let planned = plan.planned.state;
     assert_eq!(planned.get("text").as_str().map(str::len), Some(20 << 20));
+    plugin.shut_down().await
+}
+
+#[tokio::test]
+async fn notes_are_listed() -> Result<(), Error> {
+    let (plugin, provider) = configured().await?;
+    for name in ["a.txt", "b.txt", "c.md"] {
+        std::fs::write(plugin.directory().join(name), "# Title")?;
+    }
+    let none = Value::object::<&str>([]);
+    let found = provider.validate_list(NOTE, &none).await?;
+    assert!(found.is_empty(), "{found:?}");
+    let listed = provider.list(NOTE, &none, false, 100).await?.ok()?;
+    let names: Vec<_> = listed.iter().map(|its| its.display_name.as_str()).collect();
+    assert_eq!(names, ["a.txt", "b.txt"]);
+    assert_eq!(listed[1].identity.get("path").as_str(), Some("b.txt"));
+    assert!(listed.iter().all(|its| its.state.is_none()));
+
+    let markdown = Value::object([("suffix", ".md".into())]);
+    let listed = provider.list(NOTE, &markdown, true, 100).await?.ok()?;
+    let state = listed[0].state.as_ref().expect("a state");
+    assert_eq!(state.get("text").as_str(), Some("# Title"));
+    assert_eq!(state.get("lines").as_i64(), Some(1));
+    assert_eq!(provider.list(NOTE, &none, false, 1).await?.ok()?.len(), 1);
     plugin.shut_down().await
 }

@@ -20,7 +20,7 @@ use crate::builder::tags::Tags;
 use crate::bundle::{Function as Which, Zip, bundle};
 use crate::shared::Session;
 
-pub(in crate::builder) use config::{Config, Surroundings};
+pub(in crate::builder) use config::{Config, Surroundings, sweeps};
 use config::{SdkConfig, with_config};
 pub(in crate::builder) use invocation::Invocation;
 use permission::Permissions;

@@ -9,7 +9,7 @@ use tfplugin_sdk::{AttributePath, Diagnostic, Diagnostics, Value};
 use crate::builder::arguments::Arguments;
 use crate::builder::checks::quote;
 
-pub(super) const FILTERS: &str = "repository_image_tag_filters";
+pub(in crate::builder) const FILTERS: &str = "repository_image_tag_filters";
 pub(super) const EXCLUDED: &str = "excluded_image_tag_filters";
 
 /// Checks filters and exclusions, of which some may be unknown.
@@ -33,6 +33,14 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
         found.extend(nothing_left(config));
     }
     found
+}
+
+/// Checks filters of which nothing else of the builder is known.
+pub(in crate::builder) fn filters_alone(filters: &Value) -> Diagnostics {
+    validate(&Value::object([
+        (FILTERS, filters.clone()),
+        ("tag_suffix", Value::Unknown),
+    ]))
 }
 
 /// Checks the elements of a list together.

@@ -26,6 +26,12 @@ const FILTER_TIMEOUT: i64 = 60;
 /// Time limit of an event filter that sweeps: the longest that every region has.
 const SWEEP_TIMEOUT: i64 = 900;
 
+/// Whether an event filter with this time limit in seconds is one that sweeps. Others have no right
+/// to look at images.
+pub(in crate::builder) fn sweeps(timeout: i64) -> bool {
+    timeout >= SWEEP_TIMEOUT
+}
+
 /// Facts about the parts around a function that it refers to.
 pub(in crate::builder) struct Surroundings<'a> {
     pub role_arn: String,

@@ -1,0 +1,15 @@
+# The builders in the provider's region
+list "soci_index_builder" "here" {
+  provider = soci
+}
+
+# Those in other regions, with all of their arguments
+list "soci_index_builder" "elsewhere" {
+  for_each         = toset(["us-east-1", "ap-southeast-2"])
+  provider         = soci
+  include_resource = true
+
+  config {
+    region = each.key
+  }
+}
