@@ -30,13 +30,9 @@ use serde_json::Value;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use super::config::Config;
-<<<<<<< HEAD
 use crate::event::{DeletionEvent, MAX_EVENT, PushEvent};
-use crate::grammar::is_tag;
-=======
-use crate::event::{MAX_EVENT, PushEvent};
 use crate::filters::Filters;
->>>>>>> w-a
+use crate::grammar::is_tag;
 use crate::invoke::{InvokeFailed, Invoker};
 use crate::log;
 use crate::metrics::About;
@@ -322,14 +318,16 @@ impl<'a> Sweep<'a> {
         let tags = image.tags.iter();
         let pushes = tags.map(|tag| self.push(repository, image, tag));
         let (scope, selection) = (&self.config.scope, &self.config.selection);
-        let asked_for = |push: &PushEvent| {
-            let tag = push.tag.as_deref().unwrap_or_default();
-            let only = self.only.as_ref();
-            only.is_none_or(|only| only.find(repository, tag).is_some())
-        };
         pushes
-            .filter(|push| scope.decide(selection, push).is_ok() && asked_for(push))
+            .filter(|push| self.is_asked_for(push) && scope.decide(selection, push).is_ok())
             .collect()
+    }
+
+    /// Whether an image is among those that a narrowed sweep is about.
+    fn is_asked_for(&self, image: &PushEvent) -> bool {
+        let tag = image.tag.as_deref().unwrap_or_default();
+        let only = self.only.as_ref();
+        only.is_none_or(|only| only.find(&image.repository, tag).is_some())
     }
 
     /// Returns the deletions that may have been missed, one for each tag of some images that is an
@@ -345,8 +343,9 @@ impl<'a> Sweep<'a> {
             let sources = image.tags.iter().filter_map(|tag| tag.strip_suffix(suffix));
             for source in sources.filter(|source| is_tag(source)) {
                 let image = self.push(repository, image, source);
+                let is_asked_for = self.is_asked_for(&image);
                 let deletion = DeletionEvent { image };
-                if scope.decide_deletion(selection, &deletion).is_ok() {
+                if is_asked_for && scope.decide_deletion(selection, &deletion).is_ok() {
                     deletions.push(deletion);
                 }
             }

@@ -6,7 +6,7 @@ use tests::fake::images::Images;
 use tests::image::sha256;
 
 use crate::function::Function;
-use crate::sweep::{filter, image, index, put_enabled, scheduled};
+use crate::sweep::{filter, image, index, narrowed, put_enabled, scheduled};
 
 const DELETE: (&str, &str) = ("soci_delete_with_source", "true");
 const EMPTY: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
@@ -92,6 +92,19 @@ fn an_index_without_its_image_is_handed_on_where_it_is_asked_for() -> Result<()>
             assert!(deletions(&filter)?.is_empty());
         }
     }
+    Ok(())
+}
+
+/// A request that narrows a sweep narrows what it removes as well.
+#[test]
+fn a_narrowed_sweep_removes_only_what_it_is_about() -> Result<()> {
+    let filter = filter("web:*", &[DELETE])?;
+    filter.fake.images(|images| {
+        put_output(images, "web", "1.0-soci", 1)?;
+        put_output(images, "web", "2.0-soci", 2)
+    })?;
+    filter.expect(narrowed(&["web:2.*"]))?;
+    assert_eq!(deletions(&filter)?, ["2.0"]);
     Ok(())
 }
 

@@ -239,7 +239,7 @@ fn a_request_of_the_provider_is_a_sweep_too() -> Result<()> {
 }
 
 /// Returns a request that is narrowed.
-fn narrowed(filters: &[&str]) -> Value {
+pub(crate) fn narrowed(filters: &[&str]) -> Value {
     json!({
         "source": "soci-index-builder",
         "detail-type": "Sweep Requested",
