@@ -9,6 +9,7 @@ use crate::function::Function;
 use crate::scenario::{ENABLED, REPOSITORY, Scenario, TAG, event};
 
 const DELETE: (&str, &str) = ("soci_delete_with_source", "true");
+const BUS: (&str, &str) = ("soci_completion_event_bus", "images");
 
 fn deletion(digest: &str) -> Value {
     let mut event = event(digest, Some(TAG));
@@ -25,7 +26,7 @@ fn asked(generator: &Function) -> Vec<String> {
 fn a_deletion_that_is_denied_is_an_error_and_deletes_nothing() -> Result<()> {
     let scenario = Scenario::new()?;
     let digest = scenario.push(TAG, 1)?;
-    let generator = scenario.generator_with(&[DELETE])?;
+    let generator = scenario.generator_with(&[DELETE, BUS])?;
     generator.expect(event(&digest, Some(TAG)))?;
     let answer = generator.expect(deletion(&digest))?;
     assert_eq!(answer, "nothing to remove for shop/web:1.4: the tag exists");
@@ -50,6 +51,8 @@ fn a_deletion_that_is_denied_is_an_error_and_deletes_nothing() -> Result<()> {
     assert!(error.contains("AccessDenied"), "{error}");
     want.push("DescribeImages");
     assert_eq!(asked(&generator), want);
+    // Only the push was reported.
+    assert_eq!(generator.fake.entries().len(), 1);
     assert_eq!(scenario.tags()?, [ENABLED]);
     Ok(())
 }
@@ -100,9 +103,10 @@ fn what_has_no_mark_stays() -> Result<()> {
 fn an_image_that_is_there_without_its_index_is_indexed() -> Result<()> {
     let scenario = Scenario::new()?;
     let digest = scenario.push(TAG, 1)?;
-    let generator = scenario.generator_with(&[DELETE])?;
+    let generator = scenario.generator_with(&[DELETE, BUS])?;
     let answer = generator.expect(deletion(&digest))?;
     assert!(answer.starts_with("indexed sha256:"), "{answer}");
+    assert_eq!(generator.fake.entries().len(), 1);
     scenario.expect_enabled(ENABLED, TAG)?;
     assert!(asked(&generator).is_empty());
     Ok(())

@@ -158,6 +158,28 @@ fn what_is_not_the_builders_stays() -> Result<()> {
     let want = "a resource of Terraform claims \"1.4-soci\"";
     scenario.wait_for_message(GENERATOR, &["nothing to remove for shop/web:1.4", want])?;
     assert_eq!(scenario.aws.tags(REPOSITORY)?, [ENABLED, "mine-soci"]);
+
+    // Another image index lists this one.
+    push_indexed(&scenario, "1.6", "amd64", 3)?;
+    let enabled = scenario
+        .manifest(REPOSITORY, "1.6-soci")?
+        .context("no image")?;
+    let collection = json!({
+        "schemaVersion": 2,
+        "mediaType": enabled.media_type,
+        "manifests": [{"mediaType": enabled.media_type, "digest": enabled.digest,
+            "size": enabled.body.len()}],
+    });
+    // It has no tag, so that it is not indexed itself.
+    let body = collection.to_string();
+    let path = format!("/v2/{REPOSITORY}/manifests/{}", sha256(body.as_bytes())?);
+    let kind = [("Content-Type", &*enabled.media_type)];
+    let put = http::request(scenario.aws.address(), "PUT", &path, &kind, body.as_bytes())?;
+    assert_eq!(put.status, 201);
+    delete(&scenario, "1.6")?;
+    let want = "another image index lists \"1.6-soci\"";
+    scenario.wait_for_message(GENERATOR, &["nothing to remove for shop/web:1.6", want])?;
+    assert!(scenario.manifest(REPOSITORY, "1.6-soci")?.is_some());
     Ok(())
 }
 
