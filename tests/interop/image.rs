@@ -11,13 +11,13 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
+use tests::image::{self, ListedLayer, MediaTypes};
 
 use crate::archive::Archive;
 use crate::store::Store;
 use packing::Packing;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
 /// An archive that goes to a file.
@@ -39,15 +39,14 @@ pub(crate) struct Layer {
 #[derive(Debug)]
 pub(crate) struct Layout {
     directory: TempDir,
+    layout: image::Layout,
 }
 
 impl Layout {
     pub(crate) fn new() -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("soci-image-").tempdir()?;
-        fs::create_dir_all(directory.path().join("blobs/sha256"))?;
-        let version = json!({"imageLayoutVersion": "1.0.0"});
-        fs::write(directory.path().join("oci-layout"), version.to_string())?;
-        Ok(Self { directory })
+        let layout = image::Layout::create(directory.path())?;
+        Ok(Self { directory, layout })
     }
 
     /// Adds a layer of what `fill` puts into its tar.
@@ -78,32 +77,23 @@ impl Layout {
 
     /// Adds an image for linux on `architecture`; returns the descriptor of its manifest.
     pub(crate) fn image(&self, architecture: &str, layers: &[Layer]) -> Result<Value> {
-        let diff_ids: Vec<_> = layers.iter().map(|layer| &layer.diff_id).collect();
-        let config = json!({
-            "architecture": architecture,
-            "os": "linux",
-            "config": {},
-            "rootfs": {"type": "layers", "diff_ids": diff_ids},
-        });
-        let layers = layers.iter().map(|layer| {
-            json!({"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size})
-        });
-        let manifest = json!({
-            "schemaVersion": 2,
-            "mediaType": MANIFEST,
-            "config": self.manifest(CONFIG, &config)?,
-            "layers": layers.collect::<Vec<_>>(),
-        });
-        let mut descriptor = self.manifest(MANIFEST, &manifest)?;
-        descriptor["platform"] = json!({"architecture": architecture, "os": "linux"});
-        Ok(descriptor)
+        let layers: Vec<_> = layers
+            .iter()
+            .map(|layer| ListedLayer {
+                media_type: layer.media_type,
+                digest: &layer.digest,
+                size: layer.size,
+                diff_id: &layer.diff_id,
+            })
+            .collect();
+        self.layout.image_of(architecture, MediaTypes::Oci, &layers)
     }
 
     /// Adds an attestation of the image manifest `about`, as BuildKit makes them.
     pub(crate) fn attestation(&self, about: &Value) -> Result<Value> {
         let statement = json!({"_type": "https://in-toto.io/Statement/v0.1", "subject": []});
         let media_type = "application/vnd.in-toto+json";
-        let statement = self.manifest(media_type, &statement)?;
+        let statement = self.layout.json_blob(media_type, &statement)?;
         let diff_ids = [&statement["digest"]];
         let config = json!({
             "architecture": "unknown",
@@ -114,10 +104,10 @@ impl Layout {
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": MANIFEST,
-            "config": self.manifest(CONFIG, &config)?,
+            "config": self.layout.json_blob(CONFIG, &config)?,
             "layers": [statement],
         });
-        let mut descriptor = self.manifest(MANIFEST, &manifest)?;
+        let mut descriptor = self.layout.json_blob(MANIFEST, &manifest)?;
         descriptor["platform"] = json!({"architecture": "unknown", "os": "unknown"});
         descriptor["annotations"] = json!({
             "vnd.docker.reference.digest": about["digest"],
@@ -128,16 +118,13 @@ impl Layout {
 
     /// Adds an image index; returns its descriptor.
     pub(crate) fn index(&self, manifests: &[Value]) -> Result<Value> {
-        let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests});
-        self.manifest(INDEX, &index)
+        self.layout.index(MediaTypes::Oci, manifests)
     }
 
     /// Pushes the image of this descriptor as `name` (`shop/web:1`), byte for byte.
     pub(crate) fn push(&self, descriptor: &Value, store: &impl Store, name: &str) -> Result<()> {
-        let index = json!({"schemaVersion": 2, "manifests": [descriptor]});
-        let directory = self.directory.path();
-        fs::write(directory.join("index.json"), index.to_string())?;
-        store.push(directory, name)
+        self.layout.publish(descriptor)?;
+        store.push(self.directory(), name)
     }
 
     /// Where it is; what was pushed last is its image.
@@ -147,15 +134,7 @@ impl Layout {
 
     /// The file of a blob.
     pub(crate) fn blob(&self, digest: &str) -> PathBuf {
-        let blobs = self.directory.path().join("blobs");
-        blobs.join(digest.replace(':', "/"))
-    }
-
-    fn manifest(&self, media_type: &str, content: &Value) -> Result<Value> {
-        let content = content.to_string();
-        let digest = format!("sha256:{}", hex::encode(Sha256::digest(&content)));
-        fs::write(self.blob(&digest), &content)?;
-        Ok(json!({"mediaType": media_type, "digest": digest, "size": content.len()}))
+        self.layout.blob(digest)
     }
 }
 

@@ -53,6 +53,19 @@ pub struct Layer {
     pub compression: Compression,
 }
 
+/// A layer as an image lists it.
+#[derive(Clone, Copy, Debug)]
+pub struct ListedLayer<'a> {
+    /// The media type.
+    pub media_type: &'a str,
+    /// The digest of the blob.
+    pub digest: &'a str,
+    /// The size of the blob in bytes.
+    pub size: u64,
+    /// The digest of the tar.
+    pub diff_id: &'a str,
+}
+
 /// An OCI image layout on disk.
 #[derive(Debug)]
 pub struct Layout {
@@ -113,7 +126,26 @@ impl Layout {
     /// Adds the configuration and the manifest of an image for Linux on `architecture`; returns the
     /// manifest's descriptor.
     pub fn image(&self, architecture: &str, types: MediaTypes, layers: &[Layer]) -> Result<Value> {
-        let diff_ids: Vec<_> = layers.iter().map(|layer| &layer.diff_id).collect();
+        let layers: Vec<_> = layers
+            .iter()
+            .map(|layer| ListedLayer {
+                media_type: layer_type(types, layer.compression),
+                digest: &layer.digest,
+                size: layer.size,
+                diff_id: &layer.diff_id,
+            })
+            .collect();
+        self.image_of(architecture, types, &layers)
+    }
+
+    /// Like [`image`](Self::image), of layers of any kind.
+    pub fn image_of(
+        &self,
+        architecture: &str,
+        types: MediaTypes,
+        layers: &[ListedLayer<'_>],
+    ) -> Result<Value> {
+        let diff_ids: Vec<_> = layers.iter().map(|layer| layer.diff_id).collect();
         let config = json!({
             "architecture": architecture,
             "os": "linux",
@@ -133,8 +165,7 @@ impl Layout {
         let layers: Vec<_> = layers
             .iter()
             .map(|layer| {
-                let media_type = layer_type(types, layer.compression);
-                json!({"mediaType": media_type, "digest": layer.digest, "size": layer.size})
+                json!({"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size})
             })
             .collect();
         let manifest = json!({
@@ -165,7 +196,8 @@ impl Layout {
         Ok(())
     }
 
-    fn json_blob(&self, media_type: &str, value: &Value) -> Result<Value> {
+    /// Adds a JSON document; returns its descriptor.
+    pub fn json_blob(&self, media_type: &str, value: &Value) -> Result<Value> {
         let mut digester = Digester::new(Vec::new());
         digester.write_all(value.to_string().as_bytes())?;
         let (bytes, blob) = digester.finish();
@@ -173,7 +205,8 @@ impl Layout {
         Ok(json!({"mediaType": media_type, "digest": blob.digest, "size": blob.size}))
     }
 
-    fn blob(&self, digest: &str) -> PathBuf {
+    /// Returns the file of a blob.
+    pub fn blob(&self, digest: &str) -> PathBuf {
         self.directory.join("blobs").join(digest.replace(':', "/"))
     }
 }
