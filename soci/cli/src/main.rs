@@ -10,6 +10,7 @@ mod files;
 mod image;
 mod inspect;
 mod location;
+mod markdown;
 mod output;
 mod progress;
 mod report;
