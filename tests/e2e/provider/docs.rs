@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use tests::docs::{Schemas, is_of_command, pages, stale_commands};
@@ -71,7 +72,13 @@ fn every_example_is_valid() -> Result<()> {
                 directories.push(path);
             } else if let Some(kind @ ("tf" | "json")) = path.extension().and_then(OsStr::to_str) {
                 let name = path.file_name().and_then(|name| name.to_str());
-                let text = std::fs::read_to_string(&path)?;
+                let mut text = std::fs::read_to_string(&path)?;
+                // The example of a module, which is above it.
+                if text.contains("source = \"../..\"") {
+                    let module = terraform.directory().join("module");
+                    copy_files(&directory.join("../.."), &module)?;
+                    text = text.replace("\"../..\"", "\"./module\"");
+                }
                 terraform.write(name.context("a name that is not UTF-8")?, &text)?;
                 // What configurations read is no configuration.
                 if kind == "json" {
@@ -92,6 +99,18 @@ fn every_example_is_valid() -> Result<()> {
         }
     }
     assert!(checked > 5, "{checked} examples only");
+    Ok(())
+}
+
+/// Copies the files of a directory, but not what is in directories in it.
+fn copy_files(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let file = entry?.path();
+        if file.is_file() {
+            std::fs::copy(&file, to.join(file.file_name().context("no name")?))?;
+        }
+    }
     Ok(())
 }
 
