@@ -72,13 +72,18 @@ docs: ## write the reference pages' schemas, examples and signatures anew
 	$(CARGO) build --workspace --bins --tests --locked
 	@"$(TARGET_DIR)/debug/docs"
 
-lint: ## check formatting, lints, documentation and the dependency tree
-	@scripts/setup.sh lint
+# What it builds, `test` builds as well: the last two compare documents with the programs.
+lint: ## check formatting, lints, the dependency tree, links, generated pages and examples
+	@scripts/setup.sh lint test
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) clippy --workspace --test interop --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 	$(CARGO) deny --locked check bans licenses sources
+	@scripts/bundle.sh debug
+	$(CARGO) build --workspace --bins --tests --locked
+	$(CARGO) test --quiet --workspace --locked --test repo
+	$(CARGO) test --quiet --workspace --locked --test e2e provider::docs::
 
 clean: ## remove everything that was built
 	$(CARGO) clean
