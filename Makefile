@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build bundle demo test interop hosts bench docs lint clean
+.PHONY: help build bundle dist dist-test demo test interop hosts bench docs lint clean
 
 CARGO ?= cargo
 # By package: in the whole workspace they would get the features that tests ask for.
@@ -10,7 +10,7 @@ RELEASED := --package soci-cli --package terraform-provider-soci --bins
 TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 bundle: ## build the Lambda functions as they are shipped and pack them into target/bundle
 	@scripts/setup.sh bundle
@@ -19,6 +19,17 @@ bundle: ## build the Lambda functions as they are shipped and pack them into tar
 build: bundle ## build target/release/soci and target/release/terraform-provider-soci
 	@scripts/setup.sh build
 	$(CARGO) build $(RELEASED) --release --locked
+
+dist: ## build and pack a release for Linux into target/dist, with checksums
+	@scripts/setup.sh dist
+	@scripts/dist.sh
+
+# No part of `test`: it needs what `dist` packs, and runs it in a root of its own.
+dist-test: dist ## try what `make dist` packed: install and apply it where nothing else is
+	@scripts/setup.sh test dist-test
+	@scripts/bundle.sh debug
+	$(CARGO) build --workspace --bins --tests --locked
+	$(CARGO) test --workspace --locked --test dist
 
 # Unoptimized, like `test`: nearly all of the time goes into compiling, and the two share it.
 demo: ## push an image to a local AWS, and watch it get its index
@@ -72,13 +83,18 @@ docs: ## write the reference pages' schemas, examples and signatures anew
 	$(CARGO) build --workspace --bins --tests --locked
 	@"$(TARGET_DIR)/debug/docs"
 
-lint: ## check formatting, lints, documentation and the dependency tree
-	@scripts/setup.sh lint
+# What it builds, `test` builds as well: the last two compare documents with the programs.
+lint: ## check formatting, lints, the dependency tree, links, generated pages and examples
+	@scripts/setup.sh lint test
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	$(CARGO) clippy --workspace --test interop --locked -- -D warnings
+	$(CARGO) clippy --workspace --test dist --test interop --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 	$(CARGO) deny --locked check bans licenses sources
+	@scripts/bundle.sh debug
+	$(CARGO) build --workspace --bins --tests --locked
+	$(CARGO) test --quiet --workspace --locked --test repo
+	$(CARGO) test --quiet --workspace --locked --test e2e provider::docs::
 
 clean: ## remove everything that was built
 	$(CARGO) clean

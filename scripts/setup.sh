@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that a machine has what a target needs:
 #
-#   scripts/setup.sh build|bundle|demo|test|bench|lint|interop|hosts|account ...
+#   scripts/setup.sh build|bundle|dist|dist-test|demo|test|bench|lint|interop|hosts|account ...
 #
 # Debian packages are installed when they are missing and this runs as root.
 # What it cannot install it names, together with the way to get it, and fails.
@@ -58,6 +58,19 @@ need_go() {
 # The reference implementation links zlib into its programs.
 need_zlib() {
   [ -e "$(cc -print-file-name=libz.a 2>/dev/null || true)" ] || packages+=(zlib1g-dev)
+}
+
+# A release is built by one version of Rust for four targets, which rustup installs beside the machine's.
+need_rustup() {
+  have rustup || missing+=("rustup: install it from https://rustup.rs; releases are built by a version of Rust of their own")
+  need git git
+}
+
+# Programs for arm64 run here, with the C library that the functions find on Lambda.
+need_arm64() {
+  [ "$(uname -m)" != aarch64 ] || return 0
+  need qemu-aarch64-static qemu-user-static
+  [ -e /usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1 ] || packages+=(libc6-arm64-cross)
 }
 
 # Images are mounted as a container host mounts them.
@@ -134,6 +147,15 @@ main() {
         need_rust
         need_python
         ;;
+      dist)
+        need_rust
+        need_rustup
+        need_python
+        ;;
+      dist-test)
+        need_arm64
+        need unshare util-linux
+        ;;
       demo)
         need_rust
         need_terraform
@@ -174,7 +196,7 @@ main() {
         want_deny=true
         ;;
       *)
-        echo "usage: scripts/setup.sh build|bundle|demo|test|bench|lint|interop|hosts|account ..." >&2
+        echo "usage: scripts/setup.sh build|bundle|dist|dist-test|demo|test|bench|lint|interop|hosts|account ..." >&2
         return 2
         ;;
     esac

@@ -4,10 +4,12 @@ mod arguments;
 mod comments;
 mod crates;
 mod layout;
+mod links;
 mod modules;
 mod paths;
 mod permissions;
 mod tracked;
+mod workflows;
 
 use std::process::Command;
 

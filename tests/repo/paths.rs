@@ -25,7 +25,7 @@ fn documents_name_only_files_that_exist() -> Result<()> {
     let mut wrong = Vec::new();
     for file in files.iter().filter(|file| is_checked(file)) {
         let text = tracked::text(file)?;
-        for path in missing(file, &text, &existing) {
+        for path in missing(&text, &existing) {
             wrong.push(format!("{file}: no {path}"));
         }
     }
@@ -34,7 +34,7 @@ fn documents_name_only_files_that_exist() -> Result<()> {
 }
 
 /// Every file and every directory.
-fn existing(files: &[String]) -> BTreeSet<&str> {
+pub(crate) fn existing(files: &[String]) -> BTreeSet<&str> {
     let mut existing = BTreeSet::new();
     for file in files {
         let mut path = file.as_str();
@@ -52,8 +52,8 @@ fn existing(files: &[String]) -> BTreeSet<&str> {
 const PLACEHOLDERS: [&str; 2] = ["NAME", "FAMILY"];
 
 /// The paths in a document that do not exist: those between backticks that begin with a directory
-/// of the repository, and relative links.
-fn missing<'a>(document: &str, text: &'a str, existing: &BTreeSet<&str>) -> Vec<&'a str> {
+/// of the repository.
+fn missing<'a>(text: &'a str, existing: &BTreeSet<&str>) -> Vec<&'a str> {
     let quoted = text.split('`').skip(1).step_by(2).filter(|path| {
         let is_path = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
         let first = path.split('/').next().unwrap_or_default();
@@ -62,35 +62,15 @@ fn missing<'a>(document: &str, text: &'a str, existing: &BTreeSet<&str>) -> Vec<
         in_repository && path.chars().all(is_path) && !is_placeholder
     });
     let quoted = quoted.filter(|path| !existing.contains(path.trim_end_matches('/')));
-    let links = text.split("](").skip(1).filter_map(|rest| {
-        let target = rest.split([')', '#']).next()?;
-        (!target.is_empty() && !target.contains(':')).then_some(target)
-    });
-    let directory = document.rsplit_once('/').map_or("", |(parent, _)| parent);
-    let links = links.filter(|link| {
-        let mut parts: Vec<&str> = directory
-            .split('/')
-            .filter(|part| !part.is_empty())
-            .collect();
-        for part in link.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => drop(parts.pop()),
-                part => parts.push(part),
-            }
-        }
-        !existing.contains(parts.join("/").as_str())
-    });
-    quoted.chain(links).collect()
+    quoted.collect()
 }
 
 #[test]
 fn a_missing_path_is_found() {
-    let files = ["soci/src/lib.rs", "docs/design/README.md", "docs/index.md"];
+    let files = ["soci/src/lib.rs", "docs/design/README.md"];
     let files = files.map(str::to_owned);
-    let text = "`soci/src/lib.rs`, `soci/src/`, `soci/src/gone.rs`, `other/file`, `a b/c`, `soci/src/NAME.rs`, \
-        [index](../index.md#schema), [gone](../gone.md), [web](https://example.com/x)";
-    let found = missing("docs/design/README.md", text, &existing(&files));
-    assert_eq!(found, ["soci/src/gone.rs", "../gone.md"]);
+    let text = "`soci/src/lib.rs`, `soci/src/`, `soci/src/gone.rs`, `other/file`, `a b/c`, `soci/src/NAME.rs`";
+    let found = missing(text, &existing(&files));
+    assert_eq!(found, ["soci/src/gone.rs"]);
     assert!(is_checked("docs/design/glossary.md") && !is_checked("docs/design/0001-plugin-sdk.md"));
 }

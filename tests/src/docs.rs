@@ -10,7 +10,10 @@
 //! <!-- signature: parse_image -->               a function's signature and arguments
 //! <!-- /generated -->                           the end of a generated part
 //! ```
+//!
+//! The pages of the command under `docs/cli` are generated as a whole.
 
+mod commands;
 mod markdown;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +23,8 @@ use serde_json::Value;
 
 use crate::terraform::{Terraform, Version};
 use crate::workspace;
+
+pub use commands::stale as stale_commands;
 
 const BEGIN: &str = "<!-- ";
 const END: &str = "<!-- /generated -->";
@@ -94,6 +99,9 @@ impl Schemas {
     pub fn stale(&self) -> Result<Vec<(PathBuf, String)>> {
         let mut stale = Vec::new();
         for path in pages()? {
+            if is_of_command(&path) {
+                continue;
+            }
             let page = std::fs::read_to_string(&path)?;
             let rendered = self.render(&page);
             let rendered = rendered.with_context(|| path.display().to_string())?;
@@ -163,6 +171,11 @@ fn next_mark(text: &str) -> Option<(&str, &str)> {
     let places = kinds.map(|kind| text.find(&format!("{BEGIN}{kind}")));
     let at = places.into_iter().flatten().min()?;
     Some((&text[..at], &text[at + BEGIN.len()..]))
+}
+
+/// Whether a page belongs to the command `soci`.
+pub fn is_of_command(page: &Path) -> bool {
+    page.starts_with(workspace::root().join(commands::DIRECTORY))
 }
 
 /// Returns every Markdown file under `docs/`, except for `docs/design/`.

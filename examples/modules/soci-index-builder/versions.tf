@@ -3,7 +3,8 @@ terraform {
   required_version = ">= 1.8"
   required_providers {
     soci = {
-      source = "soci/soci"
+      source  = "soci/soci"
+      version = ">= 0.1"
     }
   }
 }

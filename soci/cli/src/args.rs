@@ -139,6 +139,9 @@ pub(crate) enum Command {
     Man {
         /// Directory to write to; it must exist
         directory: PathBuf,
+        /// Write them in Markdown
+        #[arg(long)]
+        markdown: bool,
     },
 }
 

@@ -10,6 +10,7 @@ mod files;
 mod image;
 mod inspect;
 mod location;
+mod markdown;
 mod output;
 mod progress;
 mod report;
@@ -26,6 +27,11 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::Cli;
+
+/// The allocator of static programs: that of musl has one lock for all threads.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -77,6 +77,9 @@ async fn dispatch(command: Command, memory: &MemoryBudget) -> Result<Exit> {
         } => wait::run(&image, index_version.into(), enabled, json, &access).await,
         Command::Ztoc(command) => ztoc::run(command, memory),
         Command::Completions { shell } => shell::completions(shell),
-        Command::Man { directory } => shell::manual(&directory),
+        Command::Man {
+            directory,
+            markdown,
+        } => shell::manual(&directory, markdown),
     }
 }

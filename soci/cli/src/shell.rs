@@ -8,6 +8,7 @@ use clap_complete::Shell;
 
 use crate::args::Cli;
 use crate::exit::Exit;
+use crate::markdown;
 use crate::output::print;
 
 /// Prints the completion script for a shell.
@@ -19,7 +20,11 @@ pub(crate) fn completions(shell: Shell) -> Result<Exit> {
 }
 
 /// Writes a manual page for the program and for each command.
-pub(crate) fn manual(directory: &Path) -> Result<Exit> {
+pub(crate) fn manual(directory: &Path, markdown: bool) -> Result<Exit> {
+    if markdown {
+        markdown::write(Cli::command(), directory)?;
+        return Ok(Exit::Success);
+    }
     clap_mangen::generate_to(Cli::command(), directory)
         .with_context(|| format!("writing to {}", directory.display()))?;
     Ok(Exit::Success)

@@ -32,6 +32,30 @@ fn module(arguments: &str) -> Result<Terraform> {
     Ok(terraform)
 }
 
+/// The tables of the README are in the form of terraform-docs, which whoever publishes a module runs.
+#[test]
+fn its_readme_lists_every_input_and_output() -> Result<()> {
+    let read = |name: &str| fs::read_to_string(workspace::root().join(MODULE).join(name));
+    let readme = read("README.md")?;
+    for (file, block, anchor) in [
+        ("variables.tf", "variable", "input"),
+        ("outputs.tf", "output", "output"),
+    ] {
+        let text = read(file)?;
+        let start = format!("{block} \"");
+        let names = text.lines().filter_map(|line| line.strip_prefix(&start));
+        let names: Vec<_> = names.filter_map(|rest| rest.split('"').next()).collect();
+        ensure!(names.len() > 3, "{file}: {names:?}");
+        for name in &names {
+            let row = format!("\n| <a name=\"{anchor}_{name}\"></a> ");
+            ensure!(readme.contains(&row), "no {anchor} {name}");
+        }
+        let rows = readme.matches(&format!("<a name=\"{anchor}_")).count();
+        ensure!(rows == names.len(), "{rows} rows for {names:?}");
+    }
+    Ok(())
+}
+
 const IMAGES: &str = r#"images = { "shop/*" = ["*"], "platform/api" = ["release-*", "latest"] }"#;
 
 #[test]

@@ -1,11 +1,13 @@
 //! `make docs`: regenerates the parts of the reference pages that come from the provider and the
-//! examples.
+//! examples, and the pages of the command.
 
 use anyhow::Result;
-use tests::docs::Schemas;
+use tests::docs::{Schemas, stale_commands};
 
 fn main() -> Result<()> {
-    for (path, rendered) in Schemas::load()?.stale()? {
+    let mut stale = Schemas::load()?.stale()?;
+    stale.extend(stale_commands()?);
+    for (path, rendered) in stale {
         std::fs::write(&path, rendered)?;
         println!("{}: written", path.display());
     }

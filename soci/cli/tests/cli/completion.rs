@@ -38,4 +38,8 @@ fn every_command_gets_a_manual_page() {
         assert!(text.contains(".SH NAME") && text.contains("soci"), "{text}");
     }
     fail(&["man", "/no/such/directory"], 1);
+    succeed(&["man", path, "--markdown"]);
+    let page = std::fs::read_to_string(directory.path().join("soci-ztoc-build.md"));
+    assert!(page.expect("a page").contains("# soci ztoc build\n"));
+    fail(&["man", "/no/such/directory", "--markdown"], 1);
 }
