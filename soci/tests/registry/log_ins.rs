@@ -153,11 +153,7 @@ async fn a_public_image_needs_nobody() {
     // Whoever names credentials wants no others.
     let error = refusal(fake.image_as(user("old")).tags().await);
     assert!(error.to_string().ends_with("wrong password"), "{error}");
-    let tried: Vec<&str> = error
-        .tried()
-        .iter()
-        .map(|tried| tried.source_name())
-        .collect();
+    let tried: Vec<&str> = error.tried().iter().map(soci::Tried::source_name).collect();
     assert_eq!(tried, ["the given credentials"]);
 }
 
