@@ -144,6 +144,23 @@ impl PushEvent {
     }
 }
 
+#[cfg(test)]
+impl PushEvent {
+    /// Returns the push of `shop/web:1.4`, for tests to change.
+    pub(crate) fn sample() -> Self {
+        Self {
+            source: Source::Push,
+            account: "123456789012".to_owned(),
+            region: "eu-west-1".to_owned(),
+            repository: "shop/web".to_owned(),
+            digest: Some(format!("sha256:{}", "0".repeat(64))),
+            tag: Some("1.4".to_owned()),
+            manifest_media_type: None,
+            artifact_media_type: None,
+        }
+    }
+}
+
 /// Reads the JSON of an event within its bounds.
 fn read(text: &str) -> Result<Value, InvalidEvent> {
     let invalid = |got: String, want| InvalidEvent {

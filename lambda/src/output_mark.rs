@@ -38,19 +38,9 @@ pub(crate) fn of(push: &PushEvent, enabled: &[u8], tag: &str) -> Result<Manifest
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Source;
 
     fn push() -> PushEvent {
-        PushEvent {
-            source: Source::Push,
-            account: "123456789012".to_owned(),
-            region: "eu-west-1".to_owned(),
-            repository: "shop/web".to_owned(),
-            digest: None,
-            tag: Some("1.4".to_owned()),
-            manifest_media_type: None,
-            artifact_media_type: None,
-        }
+        PushEvent::sample()
     }
 
     /// Marks that exist are found by their digest, so it may never change.

@@ -183,14 +183,8 @@ mod tests {
 
     fn push(tag: &str) -> PushEvent {
         PushEvent {
-            source: Source::Push,
-            account: "123456789012".to_owned(),
-            region: "eu-west-1".to_owned(),
-            repository: "shop/web".to_owned(),
-            digest: Some(format!("sha256:{}", "0".repeat(64))),
             tag: (!tag.is_empty()).then(|| tag.to_owned()),
-            manifest_media_type: None,
-            artifact_media_type: None,
+            ..PushEvent::sample()
         }
     }
 

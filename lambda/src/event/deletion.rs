@@ -61,16 +61,7 @@ mod tests {
     use super::*;
 
     fn deletion() -> DeletionEvent {
-        let image = PushEvent {
-            source: Source::Push,
-            account: "123456789012".to_owned(),
-            region: "eu-west-1".to_owned(),
-            repository: "shop/web".to_owned(),
-            digest: Some(format!("sha256:{}", "0".repeat(64))),
-            tag: Some("1.4".to_owned()),
-            manifest_media_type: None,
-            artifact_media_type: None,
-        };
+        let image = PushEvent::sample();
         DeletionEvent { image }
     }
 

@@ -184,7 +184,6 @@ mod tests {
 
     use super::super::job::Found;
     use super::*;
-    use crate::source::Source;
 
     /// The event that the guide shows.
     const SAMPLE: &str = include_str!(concat!(
@@ -194,14 +193,8 @@ mod tests {
 
     fn push() -> PushEvent {
         PushEvent {
-            source: Source::Push,
-            account: "123456789012".to_owned(),
-            region: "eu-west-1".to_owned(),
-            repository: "shop/web".to_owned(),
             digest: Some(soci::Digest::of("image").to_string()),
-            tag: Some("1.4".to_owned()),
-            manifest_media_type: None,
-            artifact_media_type: None,
+            ..PushEvent::sample()
         }
     }
 

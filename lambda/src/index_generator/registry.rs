@@ -109,18 +109,11 @@ fn ecr_owner(host: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Source;
 
     fn push() -> PushEvent {
         PushEvent {
-            source: Source::Push,
-            account: "123456789012".to_owned(),
-            region: "eu-west-1".to_owned(),
-            repository: "shop/web".to_owned(),
-            digest: Some(soci::Digest::of("image").to_string()),
             tag: None,
-            manifest_media_type: None,
-            artifact_media_type: None,
+            ..PushEvent::sample()
         }
     }
 

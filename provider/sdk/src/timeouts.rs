@@ -45,11 +45,7 @@ pub fn block<'a>(operations: impl IntoIterator<Item = &'a str>) -> Block {
             "How long to wait for {operation}, as a [duration](https://pkg.go.dev/time#ParseDuration) \
              such as `30m` or `1h30m`.",
         );
-        let limit = Attribute::string()
-            .optional()
-            .validate(validators::string(|text| {
-                check(text, |limit| !limit.is_zero())
-            }));
+        let limit = duration().validate(validators::string(not_zero));
         block = block.attribute(operation, limit.description(description));
     }
     block
@@ -59,18 +55,21 @@ pub fn block<'a>(operations: impl IntoIterator<Item = &'a str>) -> Block {
 pub fn duration() -> Attribute {
     Attribute::string()
         .optional()
-        .validate(validators::string(|text| check(text, |_| true)))
+        .validate(validators::string(|text| match parse_duration(text) {
+            Ok(_) => Ok(()),
+            Err(e) => Err(invalid(&e)),
+        }))
 }
 
-fn check(text: &str, enough: impl Fn(Duration) -> bool) -> Result<(), Diagnostic> {
-    match parse_duration(text) {
-        Ok(duration) if enough(duration) => Ok(()),
-        Ok(_) => Err(Diagnostic::error(
-            "Invalid duration",
-            format!("duration {text:?}: no operation ends in no time; want more than zero."),
-        )),
-        Err(error) => Err(invalid(&error)),
+/// Refuses a duration of zero. Text that is no duration is refused elsewhere.
+fn not_zero(text: &str) -> Result<(), Diagnostic> {
+    if parse_duration(text) != Ok(Duration::ZERO) {
+        return Ok(());
     }
+    Err(Diagnostic::error(
+        "Invalid duration",
+        format!("duration {text:?}: no operation ends in no time; want more than zero."),
+    ))
 }
 
 /// Returns the duration for an operation from a configuration or state.

@@ -10,10 +10,10 @@ use tfplugin_sdk::{
     async_trait,
 };
 
+use super::owner::is_part_of;
 use super::part::function::sweeps;
-use super::tags::Tags;
 use super::validate::{FILTERS, filters_alone};
-use super::{checks, names, owner, sweep};
+use super::{checks, names, sweep};
 use crate::aws::check_region;
 use crate::bundle::Function;
 use crate::shared::{CallContext, Session, Shared};
@@ -124,11 +124,8 @@ async fn check(session: &Session<'_>, builder: &str, event_filter: &str) -> Resu
         Err(error) => return Err(error.diagnose(&doing)),
     };
     let arn = session.account.function_arn(event_filter);
-    let list = session.lambda.list_tags().resource(arn);
-    let listed = session.call.send(|| list.clone().send()).await;
-    let listed = listed.map_err(|error| error.diagnose(&doing))?;
-    let tags: Tags = listed.tags.unwrap_or_default().into_iter().collect();
-    if owner::builder_of(&tags) != Some(builder) {
+    let is_part = is_part_of(session, &arn, builder).await;
+    if !is_part.map_err(|error| error.diagnose(&doing))? {
         return Err(not_a_part(builder, event_filter));
     }
     if !sweeps(function.timeout.unwrap_or_default().into()) {

@@ -15,8 +15,8 @@ use tfplugin_sdk::{
 };
 
 use super::arguments::DEFAULT_BUS;
-use super::tags::Tags;
-use super::{names, owner};
+use super::names;
+use super::owner::is_part_of;
 use crate::aws::check_region;
 use crate::bundle::Function;
 use crate::shared::{CallContext, Session, Shared};
@@ -122,15 +122,12 @@ async fn is_part(
     let Some(arn) = function.function_arn.as_deref() else {
         return Ok(false);
     };
-    let list = session.lambda.list_tags().resource(arn);
-    let tags = match session.call.send(|| list.clone().send()).await {
-        Ok(listed) => listed.tags.unwrap_or_default(),
+    match is_part_of(session, arn, builder).await {
         // Deleted meanwhile.
-        Err(error) if error.is_not_found() => return Ok(false),
-        Err(error) => return Err(error.diagnose(&format!("reading the tags of {arn}"))),
-    };
-    let tags: Tags = tags.into_iter().collect();
-    Ok(owner::builder_of(&tags) == Some(builder))
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error.diagnose(&format!("reading the tags of {arn}"))),
+        Ok(is_part) => Ok(is_part),
+    }
 }
 
 #[cfg(test)]

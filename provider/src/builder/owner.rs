@@ -14,6 +14,8 @@ use super::part::function::permission::{Permission, STATEMENT};
 use super::part::rule::TARGET;
 use super::parts::{Observed, Parts};
 use super::tags::Tags;
+use crate::aws::AwsError;
+use crate::shared::Session;
 use crate::unique_name::unique_name;
 
 /// The resource that parts belong to.
@@ -33,9 +35,16 @@ fn parse(tags: &Tags) -> Option<(&str, &str)> {
     Some(tag.split_once('/').unwrap_or((tag, "")))
 }
 
-/// Returns the name of the builder that a part is marked as one of.
-pub(super) fn builder_of(tags: &Tags) -> Option<&str> {
-    parse(tags).map(|(name, _)| name)
+/// Asks AWS Lambda whether a function is marked as a part of a builder.
+pub(super) async fn is_part_of(
+    session: &Session<'_>,
+    function_arn: &str,
+    builder: &str,
+) -> Result<bool, AwsError> {
+    let list = session.lambda.list_tags().resource(function_arn);
+    let listed = session.call.send(|| list.clone().send()).await?;
+    let tags: Tags = listed.tags.unwrap_or_default().into_iter().collect();
+    Ok(parse(&tags).is_some_and(|(name, _)| name == builder))
 }
 
 /// Returns the unique names of the resources that made parts for a builder of that name.

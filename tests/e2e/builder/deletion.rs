@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tests::aws::{ACCOUNT, REGION, Service};
+use tests::fake::lambda::push_event;
 use tests::fake::proxy::{Fault, Rule};
 use tests::image::sha256;
 use tests::{http, wait};
@@ -42,23 +43,11 @@ fn wait_for(scenario: &Scenario, tags: &[&str], manifests: usize) -> Result<()> 
 
 /// Sends the event of a deletion to the index generator, and returns its answer.
 fn send_deletion(scenario: &Scenario, tag: &str) -> Result<Value> {
-    let event = json!({
-        "version": "0",
-        "id": "13cde686-328b-6117-af20-0e5566167482",
-        "source": "aws.ecr",
-        "detail-type": "ECR Image Action",
-        "account": ACCOUNT,
-        "region": REGION,
-        "time": "2026-01-02T03:04:05Z",
-        "resources": [],
-        "detail": {
-            "result": "SUCCESS",
-            "action-type": "DELETE",
-            "repository-name": REPOSITORY,
-            "image-digest": format!("sha256:{}", "0".repeat(64)),
-            "image-tag": tag,
-        },
-    });
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let mut event = push_event(REPOSITORY, &digest, Some(tag));
+    event["account"] = json!(ACCOUNT);
+    event["region"] = json!(REGION);
+    event["detail"]["action-type"] = json!("DELETE");
     scenario.aws.invoke(GENERATOR, &event)
 }
 

@@ -92,6 +92,35 @@ impl Scenario {
         })
     }
 
+    /// Sets up a builder, and a user who has no rights any more.
+    fn without_rights() -> Result<Self> {
+        let scenario = Self::new()?;
+        let policies = policies()?;
+        scenario.permit(&policies)?;
+        scenario.apply(ARGUMENTS)?;
+        for name in policies.keys() {
+            scenario.aws.delete_user_policy(USER, name)?;
+        }
+        Ok(scenario)
+    }
+
+    /// Returns a Terraform of the pinned version that runs as the user.
+    fn pinned(&self, configuration: &str) -> Result<Terraform> {
+        let mut terraform = initialised_with(Version::Pinned, &self.proxy, configuration)?;
+        terraform.env("AWS_ACCESS_KEY_ID", &self.key.id);
+        terraform.env("AWS_SECRET_ACCESS_KEY", &self.key.secret);
+        Ok(terraform)
+    }
+
+    /// Returns the actions that were decided on after the first so many decisions.
+    fn used_since(&self, before: usize) -> Result<BTreeSet<String>> {
+        let decisions = self.aws.decisions()?.split_off(before);
+        Ok(decisions
+            .into_iter()
+            .map(|decision| decision.action)
+            .collect())
+    }
+
     /// Gives the user these policies, by name.
     fn permit(&self, policies: &BTreeMap<String, Value>) -> Result<()> {
         for (name, document) in policies {
@@ -270,17 +299,10 @@ fn who_has_no_rights_or_no_key_is_refused() -> Result<()> {
 /// A user who may start a sweep may do nothing else, and needs each of the rights.
 #[test]
 fn a_sweep_by_hand_takes_three_rights() -> Result<()> {
-    let scenario = Scenario::new()?;
-    scenario.permit(&policies()?)?;
-    scenario.apply(ARGUMENTS)?;
-    for name in policies()?.keys() {
-        scenario.aws.delete_user_policy(USER, name)?;
-    }
+    let scenario = Scenario::without_rights()?;
     let before = scenario.aws.decisions()?.len();
     let sweep = sweep_configuration(&format!("builder = \"{NAME}\""));
-    let mut terraform = initialised_with(Version::Pinned, &scenario.proxy, &sweep)?;
-    terraform.env("AWS_ACCESS_KEY_ID", &scenario.key.id);
-    terraform.env("AWS_SECRET_ACCESS_KEY", &scenario.key.secret);
+    let terraform = scenario.pinned(&sweep)?;
     let invoke = || terraform.run(&super::action::INVOKE);
 
     let whole = filled_in("sweep")?;
@@ -296,28 +318,17 @@ fn a_sweep_by_hand_takes_three_rights() -> Result<()> {
     }
     scenario.aws.put_user_policy(USER, "sweep", &whole)?;
     invoke()?.success()?;
-    let decisions = scenario.aws.decisions()?;
-    let used: BTreeSet<&str> = decisions[before..]
-        .iter()
-        .map(|decision| decision.action.as_str())
-        .collect();
-    assert_eq!(used, actions.into_iter().collect());
+    let actions = actions.into_iter().map(str::to_owned).collect();
+    assert_eq!(scenario.used_since(before)?, actions);
     Ok(())
 }
 
 /// A user who may list builders may do nothing to them.
 #[test]
 fn builders_are_listed_with_two_rights() -> Result<()> {
-    let scenario = Scenario::new()?;
-    scenario.permit(&policies()?)?;
-    scenario.apply(ARGUMENTS)?;
-    for name in policies()?.keys() {
-        scenario.aws.delete_user_policy(USER, name)?;
-    }
+    let scenario = Scenario::without_rights()?;
     let before = scenario.aws.decisions()?.len();
-    let mut terraform = initialised_with(Version::Pinned, &scenario.proxy, super::REQUIRED)?;
-    terraform.env("AWS_ACCESS_KEY_ID", &scenario.key.id);
-    terraform.env("AWS_SECRET_ACCESS_KEY", &scenario.key.secret);
+    let terraform = scenario.pinned(super::REQUIRED)?;
     terraform.write("a.tfquery.hcl", &super::list::query("", ""))?;
     let refused = terraform.run(&["query", "-no-color"])?;
     ensure!(!refused.status.success(), "{refused}");
@@ -329,12 +340,8 @@ fn builders_are_listed_with_two_rights() -> Result<()> {
     let found = terraform.query()?;
     assert_eq!(found.len(), 1, "{found:#?}");
     assert_eq!(found[0]["identity"]["name"], NAME);
-    let decisions = scenario.aws.decisions()?;
-    let used: BTreeSet<&str> = decisions[before..]
-        .iter()
-        .map(|decision| decision.action.as_str())
-        .collect();
-    assert_eq!(used, ["lambda:ListFunctions", "lambda:ListTags"].into());
+    let used = ["lambda:ListFunctions", "lambda:ListTags"].map(str::to_owned);
+    assert_eq!(scenario.used_since(before)?, used.into());
     Ok(())
 }
 

@@ -87,16 +87,14 @@ impl LocalAws {
 
     /// Returns the tags of a repository, sorted.
     pub fn tags(&self, repository: &str) -> Result<Vec<String>> {
-        let body = json!({"repositoryName": repository});
-        let images = self.call(Service::Ecr, "ListImages", &body)?;
-        Ok(names(&images["imageIds"], "imageTag").into_iter().collect())
+        let images = self.images(repository)?;
+        Ok(names(&images, "imageTag").into_iter().collect())
     }
 
     /// Returns the digest of a tag, which must exist.
     pub fn digest(&self, repository: &str, tag: &str) -> Result<String> {
-        let body = json!({"repositoryName": repository});
-        let images = self.call(Service::Ecr, "ListImages", &body)?;
-        let mut images = images["imageIds"].as_array().into_iter().flatten();
+        let images = self.images(repository)?;
+        let mut images = images.as_array().into_iter().flatten();
         let found = images.find(|image| image["imageTag"] == tag);
         let digest = found.and_then(|image| image["imageDigest"].as_str());
         Ok(digest
@@ -106,11 +104,15 @@ impl LocalAws {
 
     /// Returns the digests of the manifests of a repository, sorted.
     pub fn digests(&self, repository: &str) -> Result<Vec<String>> {
+        let images = self.images(repository)?;
+        Ok(names(&images, "imageDigest").into_iter().collect())
+    }
+
+    /// Returns the digests of a repository, each with one of its tags.
+    fn images(&self, repository: &str) -> Result<Value> {
         let body = json!({"repositoryName": repository});
-        let images = self.call(Service::Ecr, "ListImages", &body)?;
-        Ok(names(&images["imageIds"], "imageDigest")
-            .into_iter()
-            .collect())
+        let mut answer = self.call(Service::Ecr, "ListImages", &body)?;
+        Ok(answer["imageIds"].take())
     }
 }
 

@@ -9,6 +9,9 @@ use super::Credentials;
 use crate::error::Tried;
 use crate::oci::ImageReference;
 
+/// Name of the attempt without credentials.
+const NONE: &str = "no credentials";
+
 /// A place where there may be credentials for a registry.
 #[async_trait]
 pub trait CredentialSource: Send + Sync {
@@ -43,7 +46,7 @@ impl From<Credentials> for CredentialChain {
     /// Makes a chain of these credentials and nothing else: whoever names them wants no others.
     fn from(credentials: Credentials) -> Self {
         let name = match credentials {
-            Credentials::Anonymous => "no credentials",
+            Credentials::Anonymous => NONE,
             _ => "the given credentials",
         };
         Self::named(name, credentials)
@@ -74,7 +77,7 @@ impl CredentialChain {
     #[must_use]
     pub fn then_anonymous(self) -> Self {
         self.then(Given {
-            name: "no credentials",
+            name: NONE,
             credentials: Credentials::Anonymous,
         })
     }
