@@ -31,7 +31,7 @@ install_rust() {
   done
   [ ${#missing[@]} -gt 0 ] || return 0
   echo "dist: installing Rust $RUST in $RUSTUP_HOME"
-  rustup toolchain install "$RUST" --quiet --profile minimal --no-self-update "${missing[@]}"
+  rustup --quiet toolchain install "$RUST" --profile minimal --no-self-update "${missing[@]}"
 }
 
 # The program that packs is built in seconds, as for this machine.
