@@ -39,8 +39,8 @@ demo: ## push an image to a local AWS, and watch it get its index
 	@"$(TARGET_DIR)/debug/demo"
 
 # `cargo test` alone would leave the provider's binary as it was: the end-to-end tests run it. They
-# spend half of their time waiting for other programs, so there are two of them for each core.
-test: export RUST_TEST_THREADS ?= $(shell expr 2 \* "$$(getconf _NPROCESSORS_ONLN)")
+# spend most of their time waiting for other programs, so there are three of them for each core.
+test: export RUST_TEST_THREADS ?= $(shell expr 3 \* "$$(getconf _NPROCESSORS_ONLN)")
 test: ## run the unit, vector and end-to-end tests
 	@scripts/setup.sh test
 	@scripts/bundle.sh debug

@@ -26,7 +26,20 @@ class Invalid(Exception):
 
 @functools.cache
 def model(service):
-    return Loader().load_service_model(MODELS.get(service, service), "service-2")
+    """Reads a model once. botocore would first list the directories of all services."""
+    loader = Loader()
+    version = loader.determine_latest_version(service, "service-2")
+    return loader.load_data(f"{service}/{version}/service-2")
+
+
+def load_service_model(_loader, service_name, type_name, api_version=None):
+    """What botocore has for ministack, which asks for the same models."""
+    if (type_name, api_version) != ("service-2", None):
+        raise NotImplementedError(type_name, api_version)
+    return model(service_name)
+
+
+Loader.load_service_model = load_service_model
 
 
 @functools.cache
@@ -45,7 +58,7 @@ def check(method, path, query, headers, body):
     signed = SIGNED_FOR.search(headers.get("authorization", ""))
     if not signed:
         return None
-    service = model(signed[1])
+    service = model(MODELS.get(signed[1], signed[1]))
     shapes = service["shapes"]
     protocol = service["metadata"]["protocol"]
     if protocol == "json":

@@ -1,8 +1,11 @@
 //! The starting point of most tests: a registry with an image, and a configuration that indexes it.
 
+use std::fs;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use tests::image::{Archive, Compression, Layer, Layout, MediaTypes, noise};
+use tests::image::{Compression, Layer, Layout, MediaTypes, noise};
 use tests::interrupt::Interrupt;
 use tests::registry::{Manifest, Registry};
 use tests::skopeo;
@@ -157,13 +160,28 @@ pub(crate) fn image(layout: &Layout, architecture: &str, seed: u64) -> Result<Va
 /// Builds the layers of [`image`].
 pub(crate) fn layers(layout: &Layout, kind: Compression, seed: u64) -> Result<Vec<Layer>> {
     let base = layout.layer(kind, |archive| archive.file("etc/hostname", b"web\n"))?;
-    let large = layout.layer(kind, |archive| large(archive, seed))?;
-    Ok(vec![base, large])
+    Ok(vec![base, large(layout, kind, seed)?])
 }
 
-fn large(archive: &mut Archive<'_>, seed: u64) -> Result<()> {
-    archive.file("srv/data", &noise(seed, LARGE))?;
-    archive.file("srv/readme", b"the data beside this file is random\n")
+/// Builds a large layer, once for all tests: compressing it takes longer than indexing it.
+fn large(layout: &Layout, kind: Compression, seed: u64) -> Result<Layer> {
+    static BUILT: Mutex<Vec<(u64, Layer, Arc<[u8]>)>> = Mutex::new(Vec::new());
+    let built = || BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = built().iter().find_map(|(of, layer, content)| {
+        let found = *of == seed && layer.compression == kind;
+        found.then(|| (layer.clone(), content.clone()))
+    });
+    if let Some((layer, content)) = known {
+        layout.copied_layer(&layer, &content)?;
+        return Ok(layer);
+    }
+    let layer = layout.layer(kind, |archive| {
+        archive.file("srv/data", &noise(seed, LARGE))?;
+        archive.file("srv/readme", b"the data beside this file is random\n")
+    })?;
+    let content = fs::read(layout.blob(&layer.digest))?;
+    built().push((seed, layer.clone(), content.into()));
+    Ok(layer)
 }
 
 /// Returns the digest of the large layer of the image with this tag.

@@ -123,6 +123,11 @@ impl Layout {
         })
     }
 
+    /// Adds a layer that another layout has built, with its content.
+    pub fn copied_layer(&self, layer: &Layer, content: &[u8]) -> Result<()> {
+        Ok(fs::write(self.blob(&layer.digest), content)?)
+    }
+
     /// Adds the configuration and the manifest of an image for Linux on `architecture`; returns the
     /// manifest's descriptor.
     pub fn image(&self, architecture: &str, types: MediaTypes, layers: &[Layer]) -> Result<Value> {

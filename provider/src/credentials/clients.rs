@@ -73,8 +73,5 @@ fn create(roots: Option<&[u8]>) -> Result<Client, Diagnostic> {
         Some(pem) => Client::with_root_certificates(pem),
         None => Client::new(),
     };
-    client.map_err(|error| {
-        let advice = "Check that the system's CA certificates are installed.";
-        Diagnostic::error("Cannot connect to registries", format!("{error}. {advice}"))
-    })
+    client.map_err(|error| Diagnostic::error("Cannot connect to registries", format!("{error}.")))
 }

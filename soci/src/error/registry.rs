@@ -20,7 +20,10 @@ pub enum SetupError {
     #[error("CA certificates: there is none in PEM form")]
     NoCertificate,
     /// TLS is not available, for want of the system's certificates for example.
-    #[error("TLS set-up: {0}")]
+    #[error(
+        "TLS set-up: {0}; install the certificate authorities that the system trusts \
+         (package ca-certificates), or name a file with them in SSL_CERT_FILE"
+    )]
     Tls(#[source] reqwest::Error),
 }
 
