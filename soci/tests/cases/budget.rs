@@ -70,16 +70,22 @@ async fn layers_that_do_not_fit_together_are_read_again_alone() {
     assert_eq!(progress.0.load(Ordering::Relaxed), 0, "there is enough");
     for concurrency in [1, 2, 5] {
         let progress = Postponed::default();
-        let options = options(16 * MIB, concurrency);
-        let (report, store) = run(&layout.image(), &options, &progress).await;
-        let want = "indexing it takes more memory than the limit of 16777216 bytes";
-        assert_eq!(skipped(&report), [want], "{concurrency} at a time");
-        assert_eq!(store.blobs().len(), 4);
-        for (digest, bytes) in store.blobs() {
-            assert_eq!(all.blobs().get(&digest), Some(&bytes), "{concurrency}");
+        let postponed = || progress.0.load(Ordering::Relaxed) > 0;
+        // Whether two layers are in memory at once is up to the machine.
+        for _ in 0..if concurrency > 1 { 50 } else { 1 } {
+            let options = options(16 * MIB, concurrency);
+            let (report, store) = run(&layout.image(), &options, &progress).await;
+            let want = "indexing it takes more memory than the limit of 16777216 bytes";
+            assert_eq!(skipped(&report), [want], "{concurrency} at a time");
+            assert_eq!(store.blobs().len(), 4);
+            for (digest, bytes) in store.blobs() {
+                assert_eq!(all.blobs().get(&digest), Some(&bytes), "{concurrency}");
+            }
+            if postponed() {
+                break;
+            }
         }
-        let postponed = progress.0.load(Ordering::Relaxed);
-        assert_eq!(postponed > 0, concurrency > 1, "{concurrency}: {postponed}");
+        assert_eq!(postponed(), concurrency > 1, "{concurrency} at a time");
     }
 }
 
