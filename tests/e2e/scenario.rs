@@ -163,13 +163,20 @@ pub(crate) fn layers(layout: &Layout, kind: Compression, seed: u64) -> Result<Ve
     Ok(vec![base, large(layout, kind, seed)?])
 }
 
+/// A large layer that some test has built.
+struct Built {
+    seed: u64,
+    layer: Layer,
+    content: Arc<[u8]>,
+}
+
 /// Builds a large layer, once for all tests: compressing it takes longer than indexing it.
 fn large(layout: &Layout, kind: Compression, seed: u64) -> Result<Layer> {
-    static BUILT: Mutex<Vec<(u64, Layer, Arc<[u8]>)>> = Mutex::new(Vec::new());
+    static BUILT: Mutex<Vec<Built>> = Mutex::new(Vec::new());
     let built = || BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = built().iter().find_map(|(of, layer, content)| {
-        let found = *of == seed && layer.compression == kind;
-        found.then(|| (layer.clone(), content.clone()))
+    let known = built().iter().find_map(|its| {
+        let found = its.seed == seed && its.layer.compression == kind;
+        found.then(|| (its.layer.clone(), its.content.clone()))
     });
     if let Some((layer, content)) = known {
         layout.copied_layer(&layer, &content)?;
@@ -179,8 +186,11 @@ fn large(layout: &Layout, kind: Compression, seed: u64) -> Result<Layer> {
         archive.file("srv/data", &noise(seed, LARGE))?;
         archive.file("srv/readme", b"the data beside this file is random\n")
     })?;
-    let content = fs::read(layout.blob(&layer.digest))?;
-    built().push((seed, layer.clone(), content.into()));
+    built().push(Built {
+        seed,
+        layer: layer.clone(),
+        content: fs::read(layout.blob(&layer.digest))?.into(),
+    });
     Ok(layer)
 }
 
