@@ -8,7 +8,7 @@
 #   scripts/dist.sh sums                     the checksums of what is there
 #
 # The programs for Linux are static: see docs/design/0013-static-programs.md. One version of Rust builds
-# them, in a directory of its own, so that the same commit gives the same bytes wherever it is built.
+# them, in a directory of its own, so that every checkout of a commit gives the same bytes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

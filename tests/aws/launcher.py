@@ -505,6 +505,8 @@ def held_against_models(app):
     """Refuses signed requests that AWS's models of its services do not allow."""
     import models
 
+    models.share()
+
     async def checked(scope, receive, send):
         headers = {name.decode(): value.decode() for name, value in scope.get("headers", ())}
         asked.set(headers.get("host"))

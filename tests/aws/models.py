@@ -32,14 +32,16 @@ def model(service):
     return loader.load_data(f"{service}/{version}/service-2")
 
 
-def load_service_model(_loader, service_name, type_name, api_version=None):
-    """What botocore has for ministack, which asks for the same models."""
-    if (type_name, api_version) != ("service-2", None):
-        raise NotImplementedError(type_name, api_version)
-    return model(service_name)
+def share():
+    """Has botocore take models from here: ministack asks it for the same ones."""
+    plain = Loader.load_service_model
 
+    def load_service_model(loader, service_name, type_name, api_version=None):
+        if (type_name, api_version) == ("service-2", None):
+            return model(service_name)
+        return plain(loader, service_name, type_name, api_version)
 
-Loader.load_service_model = load_service_model
+    Loader.load_service_model = load_service_model
 
 
 @functools.cache

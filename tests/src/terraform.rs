@@ -344,7 +344,8 @@ impl Terraform {
                     values: instance["attributes"].clone(),
                     tainted: instance["status"] == "tainted",
                 };
-                found.insert(address, resource);
+                // What is to be destroyed after a replacement follows the current instance.
+                found.entry(address).or_insert(resource);
             }
         }
         Ok(found)
@@ -408,7 +409,7 @@ impl Terraform {
             .args(arguments)
             .current_dir(self.directory());
         without_foreign(&mut command);
-        // Of the second that a command takes, a seventh would go into collecting garbage.
+        // A seventh of a command's work would be collecting garbage.
         command.env("GOGC", "400");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command

@@ -72,7 +72,8 @@ async fn layers_that_do_not_fit_together_are_read_again_alone() {
         let progress = Postponed::default();
         let postponed = || progress.0.load(Ordering::Relaxed) > 0;
         // Whether two layers are in memory at once is up to the machine.
-        for _ in 0..if concurrency > 1 { 50 } else { 1 } {
+        let attempts = if concurrency > 1 { 50 } else { 1 };
+        for _ in 0..attempts {
             let options = options(16 * MIB, concurrency);
             let (report, store) = run(&layout.image(), &options, &progress).await;
             let want = "indexing it takes more memory than the limit of 16777216 bytes";
