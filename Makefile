@@ -44,7 +44,7 @@ test: export RUST_TEST_THREADS ?= $(shell expr 3 \* "$$(getconf _NPROCESSORS_ONL
 test: ## run the unit, vector and end-to-end tests
 	@scripts/setup.sh test
 	@scripts/bundle.sh debug
-	$(CARGO) build --workspace --bins --tests --locked
+	$(CARGO) build --workspace --bins --tests --examples --locked
 	$(CARGO) test --workspace --locked
 
 # No part of `test`: it needs Go, root and FUSE. Its tests are those that `test` leaves out or ignores;

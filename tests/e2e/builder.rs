@@ -62,14 +62,13 @@ struct Scenario {
 }
 
 impl Scenario {
-    /// Prepares an account with one empty repository and a configuration, initialised but not
-    /// applied.
+    /// Prepares an account with one empty repository and a configuration, not applied.
     fn new(arguments: &str) -> Result<Self> {
         let aws = LocalAws::start()?;
         aws.create_repository(REPOSITORY)?;
         let proxy = Proxy::start(aws.address())?;
         Ok(Self {
-            terraform: initialised(&proxy, arguments)?,
+            terraform: configured(&proxy, arguments)?,
             aws,
             proxy,
         })
@@ -77,7 +76,7 @@ impl Scenario {
 
     /// Prepares another configuration with a state of its own in the same account.
     fn another(&self, arguments: &str) -> Result<Terraform> {
-        initialised(&self.proxy, arguments)
+        configured(&self.proxy, arguments)
     }
 
     /// Like [`Scenario::new`], after an apply.
@@ -211,18 +210,17 @@ impl Scenario {
     }
 }
 
-fn initialised(proxy: &Proxy, arguments: &str) -> Result<Terraform> {
-    initialised_with(Version::OnPath, proxy, &configuration(arguments))
+fn configured(proxy: &Proxy, arguments: &str) -> Result<Terraform> {
+    configured_with(Version::OnPath, proxy, &configuration(arguments))
 }
 
-/// Initialises a whole configuration with a given version of terraform.
-fn initialised_with(version: Version, proxy: &Proxy, text: &str) -> Result<Terraform> {
-    let mut terraform = Terraform::with(version)?;
+/// Prepares a whole configuration for a given version of terraform.
+fn configured_with(version: Version, proxy: &Proxy, text: &str) -> Result<Terraform> {
+    let mut terraform = Terraform::overriding(version)?;
     for (name, value) in aws::environment(proxy.address()) {
         terraform.env(name, value);
     }
     terraform.write("main.tf", text)?;
-    terraform.init()?;
     Ok(terraform)
 }
 

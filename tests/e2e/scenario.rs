@@ -9,7 +9,7 @@ use tests::image::{Compression, Layer, Layout, MediaTypes, noise};
 use tests::interrupt::Interrupt;
 use tests::registry::{Manifest, Registry};
 use tests::skopeo;
-use tests::terraform::{Resource, Terraform, configuration};
+use tests::terraform::{Resource, Terraform, Version, configuration};
 
 /// The address of the resource.
 pub(crate) const ADDRESS: &str = "soci_index.this";
@@ -35,13 +35,13 @@ pub(crate) struct Scenario {
 }
 
 impl Scenario {
-    /// Prepares the usual image for one platform and a configuration, initialised but not applied.
+    /// Prepares the usual image for one platform and a configuration, not applied.
     pub(crate) fn new(arguments: &str) -> Result<Self> {
         let registry = Registry::start()?;
         push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
         let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));
         Ok(Self {
-            terraform: initialised(&reference, arguments)?,
+            terraform: configured(&reference, arguments)?,
             registry,
         })
     }
@@ -126,11 +126,10 @@ impl Scenario {
     }
 }
 
-/// Initialises a configuration with one resource for `image`.
-pub(crate) fn initialised(image: &str, arguments: &str) -> Result<Terraform> {
-    let terraform = Terraform::new()?;
+/// Prepares a configuration with one resource for `image`.
+pub(crate) fn configured(image: &str, arguments: &str) -> Result<Terraform> {
+    let terraform = Terraform::overriding(Version::OnPath)?;
     terraform.write("main.tf", &configuration(image, arguments))?;
-    terraform.init()?;
     Ok(terraform)
 }
 

@@ -3,7 +3,8 @@
 //!
 //! The provider is installed as from a mirror: a directory laid out like the registry, named in a
 //! CLI configuration. So `terraform init` is the real one, and nothing on the machine (CLI
-//! configuration, plugin cache, `TF_` variables, Docker logins) influences a test.
+//! configuration, plugin cache, `TF_` variables, Docker logins) influences a test. Tests that are not
+//! about installing name the same directory as a development override, which takes less time.
 
 mod diagnostic;
 mod mirror;
@@ -108,6 +109,16 @@ impl Terraform {
 
     /// Like [`Terraform::new`], for a given version of terraform.
     pub fn with(version: Version) -> Result<Self> {
+        Self::create(version, false)
+    }
+
+    /// Like [`Terraform::with`], with the provider as a development override: a configuration needs no
+    /// `terraform init`, and no command hashes the provider.
+    pub fn overriding(version: Version) -> Result<Self> {
+        Self::create(version, true)
+    }
+
+    fn create(version: Version, overriding: bool) -> Result<Self> {
         let program = version.program()?;
         let provider = binaries::stripped(PROVIDER)?;
         let home = tempfile::Builder::new()
@@ -115,7 +126,7 @@ impl Terraform {
             .tempdir()?;
         fs::create_dir(home.path().join("work"))?;
         fs::create_dir(home.path().join("docker"))?;
-        let configuration = mirror::install(home.path(), &provider)?;
+        let configuration = mirror::install(home.path(), &provider, overriding)?;
         let mut terraform = Self {
             program,
             environment: Vec::new(),
@@ -374,13 +385,24 @@ impl Terraform {
         Ok(errors)
     }
 
+    /// Runs `terraform validate`, which must fail. Returns its errors.
+    pub fn failing_validate(&self) -> Result<Vec<Diagnostic>> {
+        let output = self.failed(&["validate", "-json"])?;
+        diagnostic::validation_errors(&output.stdout).with_context(|| output.to_string())
+    }
+
     fn failing(&self, arguments: &[&str]) -> Result<(Vec<Diagnostic>, Output)> {
+        let output = self.failed(arguments)?;
+        let errors = diagnostic::errors(&output.stdout)?;
+        Ok((errors, output))
+    }
+
+    fn failed(&self, arguments: &[&str]) -> Result<Output> {
         let output = self.run(arguments)?;
         if output.status.success() {
             bail!("{} succeeded, want an error\n{output}", output.command);
         }
-        let errors = diagnostic::errors(&output.stdout)?;
-        Ok((errors, output))
+        Ok(output)
     }
 
     fn succeed(&self, arguments: &[&str]) -> Result<Output> {

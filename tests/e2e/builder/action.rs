@@ -6,7 +6,7 @@ use tests::aws::{ACCOUNT, REGION};
 use tests::terraform::{Terraform, Version};
 
 use super::sweep::push_unnoticed;
-use super::{ARGUMENTS, FILTER, NAME, REQUIRED, Scenario, initialised_with};
+use super::{ARGUMENTS, FILTER, NAME, REQUIRED, Scenario, configured_with};
 use crate::scenario::REPOSITORY;
 
 /// Invokes the action.
@@ -27,7 +27,7 @@ pub(super) fn sweep_configuration(arguments: &str) -> String {
 /// Another configuration than the builder's, which has the action alone.
 fn another(scenario: &Scenario, arguments: &str) -> Result<Terraform> {
     let text = sweep_configuration(arguments);
-    initialised_with(Version::Pinned, &scenario.proxy, &text)
+    configured_with(Version::Pinned, &scenario.proxy, &text)
 }
 
 /// Checks that a command fails, and that its output has certain words.

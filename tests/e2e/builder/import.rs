@@ -5,7 +5,7 @@ use serde_json::json;
 use tests::aws::{REGION, Service};
 use tests::terraform::Version;
 
-use super::{ARGUMENTS, BUILDER, NAME, Scenario, configuration, initialised_with};
+use super::{ARGUMENTS, BUILDER, NAME, Scenario, configuration, configured_with};
 
 #[test]
 fn a_builder_is_imported_by_name() -> Result<()> {
@@ -42,7 +42,7 @@ fn a_builder_is_imported_by_its_identity() -> Result<()> {
         format!("name = \"{NAME}\""),
         format!("name = \"{NAME}\"\n    region = \"{REGION}\""),
     ] {
-        let terraform = initialised_with(Version::Pinned, &scenario.proxy, &text)?;
+        let terraform = configured_with(Version::Pinned, &scenario.proxy, &text)?;
         let import =
             format!("import {{\n  to = {BUILDER}\n  identity = {{\n    {identity}\n  }}\n}}\n");
         terraform.write("import.tf", &import)?;
@@ -56,7 +56,7 @@ fn a_builder_is_imported_by_its_identity() -> Result<()> {
         terraform.expect_empty_plan()?;
     }
     // An ID that names no bus means the same.
-    let terraform = initialised_with(Version::OnPath, &scenario.proxy, &text)?;
+    let terraform = configured_with(Version::OnPath, &scenario.proxy, &text)?;
     terraform.import(BUILDER, NAME)?;
     terraform.expect_empty_plan()?;
     scenario.expect_nothing_after_destroy()

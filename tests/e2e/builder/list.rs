@@ -6,7 +6,7 @@ use tests::aws::{ACCOUNT, REGION, Service};
 use tests::fake::proxy::{DENIED, Fault, Rule};
 use tests::terraform::{Terraform, Version};
 
-use super::{ARGUMENTS, FILTER, GENERATOR, NAME, REQUIRED, Scenario, initialised_with};
+use super::{ARGUMENTS, FILTER, GENERATOR, NAME, REQUIRED, Scenario, configured_with};
 
 /// Returns a query for builders.
 pub(super) fn query(arguments: &str, config: &str) -> String {
@@ -18,7 +18,7 @@ pub(super) fn query(arguments: &str, config: &str) -> String {
 
 /// A configuration of nothing but a query.
 fn another(scenario: &Scenario, arguments: &str, config: &str) -> Result<Terraform> {
-    let terraform = initialised_with(Version::Pinned, &scenario.proxy, REQUIRED)?;
+    let terraform = configured_with(Version::Pinned, &scenario.proxy, REQUIRED)?;
     terraform.write("builders.tfquery.hcl", &query(arguments, config))?;
     Ok(terraform)
 }

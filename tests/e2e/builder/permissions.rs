@@ -20,7 +20,7 @@ use crate::scenario::MANIFEST_TYPE;
 
 use super::action::sweep_configuration;
 use super::{
-    ARGUMENTS, BUILDER, FILTER, GENERATOR, NAME, configuration, initialised, initialised_with,
+    ARGUMENTS, BUILDER, FILTER, GENERATOR, NAME, configuration, configured, configured_with,
 };
 
 const USER: &str = "deployer";
@@ -72,7 +72,7 @@ impl Scenario {
     fn new() -> Result<Self> {
         let aws = LocalAws::start_second()?;
         let proxy = Proxy::start(aws.address())?;
-        let mut terraform = initialised(&proxy, ARGUMENTS)?;
+        let mut terraform = configured(&proxy, ARGUMENTS)?;
         let key = aws.create_user(USER)?;
         terraform.env("AWS_ACCESS_KEY_ID", &key.id);
         terraform.env("AWS_SECRET_ACCESS_KEY", &key.secret);
@@ -106,7 +106,7 @@ impl Scenario {
 
     /// Returns a Terraform of the pinned version that runs as the user.
     fn pinned(&self, configuration: &str) -> Result<Terraform> {
-        let mut terraform = initialised_with(Version::Pinned, &self.proxy, configuration)?;
+        let mut terraform = configured_with(Version::Pinned, &self.proxy, configuration)?;
         terraform.env("AWS_ACCESS_KEY_ID", &self.key.id);
         terraform.env("AWS_SECRET_ACCESS_KEY", &self.key.secret);
         Ok(terraform)

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tests::aws::{ACCOUNT, LocalAws, REGION, Service};
 use tests::fake::proxy::Proxy;
 
-use super::{ARGUMENTS, BUILDER, FILTER, GENERATOR, NAME, initialised};
+use super::{ARGUMENTS, BUILDER, FILTER, GENERATOR, NAME, configured};
 
 const EVERYTHING: &str = r#"repository_image_tag_filters       = ["shop/*:*"]
   timeout                            = 1800
@@ -43,7 +43,7 @@ const LACKING: [&str; 4] = [
 fn the_whole_life() -> Result<()> {
     let aws = LocalAws::start_second()?;
     let proxy = Proxy::start(aws.address())?;
-    let terraform = initialised(&proxy, ARGUMENTS)?;
+    let terraform = configured(&proxy, ARGUMENTS)?;
     let expect_drift = |lacking: &[&str]| -> Result<()> {
         let drift = terraform.planned_change(BUILDER)?["before"]["drift"].clone();
         let lines: Vec<String> = serde_json::from_value(drift)?;

@@ -5,7 +5,7 @@ use tests::fake::ecr::FakeEcr;
 use tests::registry::Registry;
 use tests::terraform::configuration;
 
-use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, TAG, image, initialised, list, push};
+use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, TAG, configured, image, list, push};
 
 fn reference(ecr: &FakeEcr) -> String {
     ecr.reference(&format!("{REPOSITORY}:{TAG}"))
@@ -17,7 +17,7 @@ fn v1_uses_the_referrers_api() -> Result<()> {
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let ecr = FakeEcr::start(&registry)?;
     let v1 = "index_version = \"V1\"";
-    let terraform = initialised(&reference(&ecr), v1)?;
+    let terraform = configured(&reference(&ecr), v1)?;
     terraform.apply()?;
     // There is no referrers tag.
     assert_eq!(registry.tags(REPOSITORY)?, [TAG]);
@@ -26,7 +26,7 @@ fn v1_uses_the_referrers_api() -> Result<()> {
     assert!(registry.manifest(REPOSITORY, digest)?.is_some());
     terraform.expect_empty_plan()?;
 
-    let other = initialised(&reference(&ecr), v1)?;
+    let other = configured(&reference(&ecr), v1)?;
     other.import(ADDRESS, &format!("V1/{}", reference(&ecr)))?;
     assert_eq!(other.expect_resource(ADDRESS)?.values, created.values);
     other.write(
@@ -54,7 +54,7 @@ fn v2_with_immutable_tags() -> Result<()> {
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let ecr = FakeEcr::start(&registry)?;
     ecr.make_immutable();
-    let terraform = initialised(&reference(&ecr), "")?;
+    let terraform = configured(&reference(&ecr), "")?;
     terraform.apply()?;
     let first = registry.expect_manifest(REPOSITORY, ENABLED)?;
     assert!(!list(&first.json, "manifests")?.is_empty());

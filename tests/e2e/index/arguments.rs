@@ -1,14 +1,13 @@
 //! The effect of each argument, and errors about invalid values.
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
 use tests::fake::proxy::{Fault, Proxy, Rule};
 use tests::image::MediaTypes;
 use tests::registry::Registry;
 use tests::terraform::{Terraform, configuration};
 
 use crate::scenario::{
-    ADDRESS, ENABLED, REPOSITORY, Scenario, TAG, image, initialised, large_layer, list, push, text,
+    ADDRESS, ENABLED, REPOSITORY, Scenario, TAG, configured, image, large_layer, list, push,
 };
 
 #[test]
@@ -50,23 +49,19 @@ fn validate_finds_every_invalid_value() -> Result<()> {
         ),
         (plain, "index_version = \"v2\"", &["\"V1\", \"V2\""]),
     ];
-    let terraform = initialised(plain, "")?;
+    let terraform = configured(plain, "")?;
     for (image, argument, wanted) in table {
         terraform.write("main.tf", &configuration(image, argument))?;
-        let output = terraform.run(&["validate", "-json"])?;
-        ensure!(!output.status.success(), "{argument}: taken for valid");
-        let found: Value = serde_json::from_str(&output.stdout)?;
-        let found = list(&found, "diagnostics")?;
+        let found = terraform.failing_validate().context(argument)?;
         ensure!(found.len() == 1, "{argument}: {found:#?}");
-        let said = format!("{}\n{}", found[0]["summary"], found[0]["detail"]);
-        let said = said.replace("\\\"", "\"");
+        let said = format!("{}\n{}", found[0].summary, found[0].detail);
         for wanted in wanted {
             ensure!(said.contains(wanted), "{argument}: no {wanted:?} in {said}");
         }
         // Terraform shows the offending line.
         let name = argument.split([' ', '=']).next().unwrap_or_default();
         let name = if name.is_empty() { "image" } else { name };
-        let code = text(&found[0]["snippet"]["code"])?;
+        let code = &found[0].code;
         ensure!(
             code.contains(name) || name == "timeouts",
             "{argument}: shown at {code}"
@@ -77,7 +72,7 @@ fn validate_finds_every_invalid_value() -> Result<()> {
 
 #[test]
 fn unknown_values_are_valid() -> Result<()> {
-    let terraform = initialised("r.test/web:1", "")?;
+    let terraform = configured("r.test/web:1", "")?;
     terraform.write(
         "main.tf",
         "terraform {\n  required_providers {\n    soci = { source = \"soci/soci\" }\n  }\n}\n\
@@ -108,7 +103,7 @@ fn a_custom_tag() -> Result<()> {
     scenario.expect_empty_plan()?;
 
     // The ID of an import includes the tag.
-    let other = initialised(&scenario.image(), "tag = \"lazy\"")?;
+    let other = configured(&scenario.image(), "tag = \"lazy\"")?;
     other.import(ADDRESS, &id)?;
     assert_eq!(other.expect_resource(ADDRESS)?.values, created.values);
     assert!(!other.plan()?.changes);
@@ -145,7 +140,7 @@ fn changing_the_tag_reads_no_layer_again() -> Result<()> {
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let proxy = Proxy::start(registry.address())?;
     let reference = proxy.reference(&format!("{REPOSITORY}:{TAG}"));
-    let terraform = initialised(&reference, "")?;
+    let terraform = configured(&reference, "")?;
     terraform.apply()?;
     proxy.add(Rule::new(
         "GET",
@@ -168,7 +163,7 @@ fn two_platforms(arguments: &str) -> Result<Scenario> {
     })?;
     let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));
     Ok(Scenario {
-        terraform: initialised(&reference, arguments)?,
+        terraform: configured(&reference, arguments)?,
         registry,
     })
 }
@@ -312,7 +307,7 @@ fn twenty_resources_at_once() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));
-    let terraform = initialised(&reference, "count = 20\n  tag = \"lazy-${count.index}\"")?;
+    let terraform = configured(&reference, "count = 20\n  tag = \"lazy-${count.index}\"")?;
     terraform
         .run(&[
             "apply",

@@ -8,7 +8,7 @@ use tests::interrupt::Interrupt;
 use tests::registry::Registry;
 use tests::terraform::{Terraform, configuration};
 
-use crate::scenario::{ENABLED, REPOSITORY, Scenario, TAG, image, initialised, push};
+use crate::scenario::{ENABLED, REPOSITORY, Scenario, TAG, configured, image, push};
 
 /// Longest time for an apply.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -21,7 +21,7 @@ fn lookup(image: &str, arguments: &str) -> String {
 
 /// Reads the index with these arguments.
 fn read(scenario: &Scenario, arguments: &str) -> Result<Value> {
-    let terraform = initialised(&scenario.image(), "")?;
+    let terraform = configured(&scenario.image(), "")?;
     terraform.write("main.tf", &lookup(&scenario.image(), arguments))?;
     terraform.apply()?;
     values(&terraform)
@@ -84,7 +84,7 @@ fn an_index_of_an_older_image_is_not_found() -> Result<()> {
     let own = scenario
         .registry
         .reference(&format!("{REPOSITORY}:{ENABLED}"));
-    let terraform = initialised(&own, "")?;
+    let terraform = configured(&own, "")?;
     terraform.write("main.tf", &lookup(&own, ""))?;
     terraform.apply()?;
     // A SOCI-enabled image is its own index.
@@ -97,7 +97,7 @@ fn an_index_of_an_older_image_is_not_found() -> Result<()> {
 #[test]
 fn an_index_is_waited_for() -> Result<()> {
     let scenario = Scenario::new("")?;
-    let terraform = initialised(&scenario.image(), "")?;
+    let terraform = configured(&scenario.image(), "")?;
     terraform.write("main.tf", &lookup(&scenario.image(), "wait_for = \"10m\""))?;
     let arguments = ["apply", "-auto-approve", "-no-color", "-input=false"];
     let waiting = terraform.start(&arguments)?;
@@ -112,7 +112,7 @@ fn an_index_is_waited_for() -> Result<()> {
 #[test]
 fn an_index_that_does_not_come_is_no_error() -> Result<()> {
     let scenario = Scenario::new("")?;
-    let terraform = initialised(&scenario.image(), "")?;
+    let terraform = configured(&scenario.image(), "")?;
     terraform.write("main.tf", &lookup(&scenario.image(), "wait_for = \"1s\""))?;
     let output = terraform.apply()?.all();
     assert!(output.contains("Index not found in time"), "{output}");
@@ -138,7 +138,7 @@ fn errors_are_reported() -> Result<()> {
     let registry = Registry::start_authenticated()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));
-    let terraform = initialised(&reference, "")?;
+    let terraform = configured(&reference, "")?;
     terraform.write("main.tf", &lookup(&reference, ""))?;
     let error = terraform.plan().err().context("planned")?.to_string();
     assert!(error.contains("401"), "{error}");

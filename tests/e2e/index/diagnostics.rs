@@ -7,7 +7,7 @@ use tests::process::Output;
 use tests::registry::{CREDENTIALS, PASSWORD, Registry};
 use tests::terraform::{Diagnostic, Terraform};
 
-use crate::scenario::{REPOSITORY, TAG, image, initialised, push};
+use crate::scenario::{REPOSITORY, TAG, configured, image, push};
 
 /// Checks the only error of an apply: it must contain each of `all` and one of `any`.
 fn expect_error(terraform: &Terraform, all: &[&str], any: &[&str]) -> Result<(Diagnostic, Output)> {
@@ -45,7 +45,7 @@ fn validate_finds_an_invalid_reference() -> Result<()> {
         "registry.example.com/web:not a tag",
         "web@sha256:12",
     ] {
-        let terraform = initialised(wrong, "")?;
+        let terraform = configured(wrong, "")?;
         let output = terraform.run(&["validate", "-no-color"])?;
         assert!(
             !output.status.success(),
@@ -59,7 +59,7 @@ fn validate_finds_an_invalid_reference() -> Result<()> {
 
 #[test]
 fn validate_finds_an_invalid_index_version() -> Result<()> {
-    let terraform = initialised("127.0.0.1:9/shop/web:1", "index_version = \"V3\"")?;
+    let terraform = configured("127.0.0.1:9/shop/web:1", "index_version = \"V3\"")?;
     let output = terraform.run(&["validate", "-no-color"])?;
     assert!(!output.status.success(), "{output}");
     for wanted in ["index_version", "V1", "V2", "V3"] {
@@ -73,7 +73,7 @@ fn an_unreachable_registry() -> Result<()> {
     // A port that was free a moment ago, so nothing listens on it.
     let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     let image = format!("{address}/shop/web:1");
-    let terraform = initialised(&image, "")?;
+    let terraform = configured(&image, "")?;
     expect_error(&terraform, &[&image], &["refused", "connect", "reach"])?;
     assert!(terraform.resource(crate::scenario::ADDRESS)?.is_none());
     Ok(())
@@ -85,7 +85,7 @@ fn a_missing_tag_and_a_missing_repository() -> Result<()> {
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     for name in [format!("{REPOSITORY}:absent"), "absent/web:1".to_owned()] {
         let image = registry.reference(&name);
-        let terraform = initialised(&image, "")?;
+        let terraform = configured(&image, "")?;
         expect_error(
             &terraform,
             &[&image],
@@ -101,7 +101,7 @@ fn no_login() -> Result<()> {
     let registry = Registry::start_authenticated()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let image = registry.reference(&format!("{REPOSITORY}:{TAG}"));
-    let terraform = initialised(&image, "")?;
+    let terraform = configured(&image, "")?;
     expect_error(
         &terraform,
         &[&image, "401"],
@@ -115,7 +115,7 @@ fn a_wrong_password_is_not_shown() -> Result<()> {
     let registry = Registry::start_authenticated()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let image = registry.reference(&format!("{REPOSITORY}:{TAG}"));
-    let mut terraform = initialised(&image, "")?;
+    let mut terraform = configured(&image, "")?;
     // "tester:not-the-password"
     let wrong = "dGVzdGVyOm5vdC10aGUtcGFzc3dvcmQ=";
     let host = registry.host();
@@ -142,7 +142,7 @@ fn an_image_without_a_tag_gets_an_untagged_index() -> Result<()> {
     let by_digest = format!("{}@{digest}", registry.reference(REPOSITORY));
     for version in ["V2", "V1"] {
         let arguments = format!("index_version = \"{version}\"");
-        let terraform = initialised(&by_digest, &arguments)?;
+        let terraform = configured(&by_digest, &arguments)?;
         terraform.apply()?;
         let resource = terraform.expect_resource(crate::scenario::ADDRESS)?;
         assert_eq!(resource.text("source_digest")?, digest, "{version}");

@@ -6,14 +6,14 @@ use tests::image::{Compression, MediaTypes, noise};
 use tests::registry::Registry;
 use tests::terraform::{Terraform, configuration};
 
-use crate::scenario::{ENABLED, REPOSITORY, TAG, image, initialised, large_layer, push};
+use crate::scenario::{ENABLED, REPOSITORY, TAG, configured, image, large_layer, push};
 
 /// A registry with the usual image, and a terraform that accesses it through a proxy.
 fn behind_a_proxy() -> Result<(Registry, Proxy, Terraform)> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let proxy = Proxy::start(registry.address())?;
-    let terraform = initialised(&proxy.reference(&format!("{REPOSITORY}:{TAG}")), "")?;
+    let terraform = configured(&proxy.reference(&format!("{REPOSITORY}:{TAG}")), "")?;
     Ok((registry, proxy, terraform))
 }
 
@@ -109,7 +109,7 @@ fn no_layer_is_read_again_for_a_newer_image() -> Result<()> {
     push_layers(&[1, 2])?;
     let proxy = Proxy::start(registry.address())?;
     let image = proxy.reference(&format!("{REPOSITORY}:{TAG}"));
-    let terraform = initialised(&image, "min_layer_size = 0")?;
+    let terraform = configured(&image, "min_layer_size = 0")?;
     terraform.apply()?;
 
     let layers = push_layers(&[1, 2, 3, 4])?;
@@ -128,7 +128,7 @@ fn no_layer_is_read_again_for_a_newer_image() -> Result<()> {
     // The same index as built at once.
     let enabled = registry.expect_manifest(REPOSITORY, ENABLED)?.digest;
     terraform.destroy()?;
-    let whole = initialised(&image, "min_layer_size = 0")?;
+    let whole = configured(&image, "min_layer_size = 0")?;
     whole.apply()?;
     assert_eq!(
         registry.expect_manifest(REPOSITORY, ENABLED)?.digest,
@@ -159,7 +159,7 @@ fn count(proxy: &Proxy, method: &str, name: &str) -> usize {
 fn an_immutable_tag_with_another_index_is_tried_once() -> Result<()> {
     let (registry, proxy, terraform) = behind_a_proxy()?;
     // Whoever made the first index is not this resource.
-    let other = initialised(&registry.reference(&format!("{REPOSITORY}:{TAG}")), "")?;
+    let other = configured(&registry.reference(&format!("{REPOSITORY}:{TAG}")), "")?;
     other.apply()?;
     let taken = registry.expect_manifest(REPOSITORY, ENABLED)?.digest;
     push(&registry, TAG, |layout| image(layout, "amd64", 2))?;

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use tests::registry::Registry;
 use tests::terraform::{Terraform, Version, configuration};
 
-use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, Scenario, TAG, image, initialised, push};
+use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, Scenario, TAG, configured, image, push};
 
 #[test]
 fn both_versions_are_imported() -> Result<()> {
@@ -13,7 +13,7 @@ fn both_versions_are_imported() -> Result<()> {
         scenario.terraform.apply()?;
         let created = scenario.resource()?;
 
-        let other = initialised(&scenario.image(), arguments)?;
+        let other = configured(&scenario.image(), arguments)?;
         other.import(ADDRESS, &format!("{version}/{}", scenario.image()))?;
         let imported = other.expect_resource(ADDRESS)?;
         assert_eq!(imported.values, created.values);
@@ -72,9 +72,8 @@ fn an_index_is_imported_by_its_identity() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));
-    let terraform = Terraform::with(Version::Pinned)?;
+    let terraform = Terraform::overriding(Version::Pinned)?;
     terraform.write("main.tf", &configuration(&reference, ""))?;
-    terraform.init()?;
     terraform.apply()?;
     terraform
         .run(&["state", "rm", "-no-color", ADDRESS])?
@@ -113,8 +112,8 @@ fn an_index_of_v1_is_imported_by_its_identity() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));
-    initialised(&reference, "index_version = \"V1\"")?.apply()?;
-    let terraform = Terraform::with(Version::Pinned)?;
+    configured(&reference, "index_version = \"V1\"")?.apply()?;
+    let terraform = Terraform::overriding(Version::Pinned)?;
     terraform.write(
         "main.tf",
         &configuration(&reference, "index_version = \"V1\""),
@@ -124,7 +123,6 @@ fn an_index_of_v1_is_imported_by_its_identity() -> Result<()> {
          index_version = \"V1\"\n  }}\n}}\n"
     );
     terraform.write("import.tf", &import)?;
-    terraform.init()?;
     let output = terraform.apply()?;
     ensure!(
         output.all().contains("1 imported, 0 added, 0 changed"),

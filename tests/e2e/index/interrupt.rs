@@ -11,7 +11,7 @@ use tests::registry::Registry;
 use tests::terraform::{APPLY, LIMIT, PROVIDER, Terraform};
 use tests::wait;
 
-use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, TAG, image, initialised, large_layer, push};
+use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, TAG, configured, image, large_layer, push};
 
 /// Kills of a provider within an apply. Many more, without terraform: `provider/tests/kills.rs`.
 const KILLS: usize = 7;
@@ -31,7 +31,7 @@ impl Held {
         let proxy = Proxy::start(registry.address())?;
         let path = path.replace("LAYER", &large_layer(&registry, TAG)?);
         proxy.add(Rule::new(method, &path, fault));
-        let terraform = initialised(&proxy.reference(&format!("{REPOSITORY}:{TAG}")), "")?;
+        let terraform = configured(&proxy.reference(&format!("{REPOSITORY}:{TAG}")), "")?;
         let mut apply = terraform.start(APPLY)?;
         wait::until("the apply to stand still", wait::SOON, || {
             if let Some(status) = apply.try_status()? {
@@ -176,7 +176,7 @@ fn a_killed_provider() -> Result<()> {
 fn a_provider_killed_at_any_time() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
-    let terraform = initialised(&registry.reference(&format!("{REPOSITORY}:{TAG}")), "")?;
+    let terraform = configured(&registry.reference(&format!("{REPOSITORY}:{TAG}")), "")?;
     let start = Instant::now();
     terraform.apply()?;
     let clean = start.elapsed();
@@ -229,7 +229,7 @@ fn ctrl_c_while_one_resource_waits_for_another() -> Result<()> {
     let path = "/manifests/sha256:";
     proxy.add(Rule::new("PUT", path, Fault::HoldRequest).times(1));
     let two = "count = 2\n  tag = \"soci-${count.index}\"";
-    let terraform = initialised(&image, two)?;
+    let terraform = configured(&image, two)?;
     let mut apply = terraform.start(APPLY)?;
     // Both have built their index; one of them is held while publishing.
     wait::until("both to be at it", wait::SOON, || {

@@ -10,7 +10,7 @@ use tests::image::{Compression, Layout, MediaTypes, sha256};
 use tests::registry::Registry;
 
 use crate::scenario::{
-    ADDRESS, ENABLED, INDEX_TYPE, MANIFEST_TYPE, REPOSITORY, Scenario, TAG, image, initialised,
+    ADDRESS, ENABLED, INDEX_TYPE, MANIFEST_TYPE, REPOSITORY, Scenario, TAG, configured, image,
     layers, list, push, text,
 };
 
@@ -67,7 +67,7 @@ fn layers_of_several_members_are_indexed_on_request() -> Result<()> {
     let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));
     let every = "min_layer_size = 0";
     let included = "min_layer_size = 0\n  multi_member_layers = true";
-    let terraform = initialised(&reference, every)?;
+    let terraform = configured(&reference, every)?;
     let scenario = Scenario {
         registry,
         terraform,
@@ -113,7 +113,7 @@ fn docker_layer_types_are_renamed_on_request() -> Result<()> {
         layout.image("amd64", MediaTypes::Docker, &layers)
     })?;
     let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));
-    let terraform = initialised(&reference, "")?;
+    let terraform = configured(&reference, "")?;
     let scenario = Scenario {
         registry,
         terraform,

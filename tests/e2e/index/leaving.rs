@@ -6,7 +6,7 @@ use tests::image::MediaTypes;
 use tests::registry::Registry;
 use tests::terraform::Terraform;
 
-use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, TAG, image, initialised, list, push, text};
+use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, TAG, configured, image, list, push, text};
 
 /// Tags of one image.
 const TAGS: [&str; 2] = ["1", "latest"];
@@ -48,7 +48,7 @@ fn leave(registry: &Registry, images: [&str; 2], arguments: &str) -> Result<()> 
     for first_to_leave in [0, 1] {
         let mut configurations: Vec<Terraform> = Vec::new();
         for image in images {
-            let terraform = initialised(image, arguments)?;
+            let terraform = configured(image, arguments)?;
             terraform.apply()?;
             configurations.push(terraform);
         }
@@ -111,7 +111,7 @@ fn for_each_that_shrinks_and_ends() -> Result<()> {
                 let image = format!("\"{repository}:${{each.key}}\"");
                 terraform.write("main.tf", &text.replace("\"IMAGE\"", &image))
             };
-            let terraform = initialised("IMAGE", "")?;
+            let terraform = configured("IMAGE", "")?;
             // One after the other: the second finds what the first published.
             for count in [1, 2] {
                 configure(&terraform, &TAGS[..count])?;
@@ -140,7 +140,7 @@ fn both_at_once() -> Result<()> {
         let arguments = format!("for_each = toset({TAGS:?})\n  index_version = \"{version}\"");
         let text = tests::terraform::configuration("IMAGE", &arguments);
         let image = format!("\"{repository}:${{each.key}}\"");
-        let terraform = initialised("IMAGE", "")?;
+        let terraform = configured("IMAGE", "")?;
         terraform.write("main.tf", &text.replace("\"IMAGE\"", &image))?;
         terraform.apply()?;
         let digest = terraform.expect_resource("soci_index.this[\"1\"]")?;
@@ -159,7 +159,7 @@ fn an_index_that_a_person_published_stays() -> Result<()> {
         let image = registry.reference(&format!("{REPOSITORY}:{}", TAGS[0]));
         let arguments = format!("index_version = \"{version}\"");
         // It is never destroyed: from here on, nothing tells who published the index.
-        let forgotten = initialised(&image, &arguments)?;
+        let forgotten = configured(&image, &arguments)?;
         forgotten.apply()?;
         let digest = forgotten.expect_resource(ADDRESS)?;
         let digest = digest.text("digest")?.to_owned();
@@ -170,7 +170,7 @@ fn an_index_that_a_person_published_stays() -> Result<()> {
 
 fn leave_it(registry: &Registry, image: &str, arguments: &str, digest: &str) -> Result<()> {
     for _ in 0..2 {
-        let terraform = initialised(image, arguments)?;
+        let terraform = configured(image, arguments)?;
         terraform.apply()?;
         terraform.destroy()?;
         expect_index(registry, digest)?;
@@ -183,7 +183,7 @@ fn what_the_registry_keeps_is_whole_and_named() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let proxy = Proxy::start(registry.address())?;
-    let terraform = initialised(&proxy.reference(&format!("{REPOSITORY}:{TAG}")), "")?;
+    let terraform = configured(&proxy.reference(&format!("{REPOSITORY}:{TAG}")), "")?;
     terraform.apply()?;
     // Accepted, and not done.
     proxy.add(Rule::new(
@@ -206,7 +206,7 @@ fn a_denied_removal_names_the_right_and_the_argument() -> Result<()> {
         let proxy = Proxy::start(registry.address())?;
         let arguments = format!("index_version = \"{version}\"");
         let image = proxy.reference(&format!("{REPOSITORY}:{TAG}"));
-        let terraform = initialised(&image, &arguments)?;
+        let terraform = configured(&image, &arguments)?;
         terraform.apply()?;
         proxy.add(Rule::new("DELETE", "/manifests/", Fault::Answer(403)));
         let destroy = ["destroy", "-no-color", "-input=false", "-auto-approve"];
@@ -236,12 +236,12 @@ fn an_enabled_image_is_not_enabled_again() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let source = registry.reference(&format!("{REPOSITORY}:{TAG}"));
-    initialised(&source, "")?.apply()?;
+    configured(&source, "")?.apply()?;
     let before = registry.tags(REPOSITORY)?;
     for version in ["V1", "V2"] {
         let arguments = format!("index_version = \"{version}\"");
         let enabled = registry.reference(&format!("{REPOSITORY}:{ENABLED}"));
-        let (errors, output) = initialised(&enabled, &arguments)?.failing_apply()?;
+        let (errors, output) = configured(&enabled, &arguments)?.failing_apply()?;
         let error = errors.first().context("no error")?;
         ensure!(error.summary == "Image is SOCI-enabled already", "{output}");
         ensure!(error.detail.contains(&format!("{source}.")), "{output}");
@@ -259,7 +259,7 @@ fn a_missing_part_is_not_a_missing_image() -> Result<()> {
     })?;
     let root = registry.expect_manifest(REPOSITORY, TAG)?;
     let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));
-    let terraform = initialised(&reference, "platforms = [\"linux/amd64\"]")?;
+    let terraform = configured(&reference, "platforms = [\"linux/amd64\"]")?;
     terraform.apply()?;
     let part = text(&list(&root.json, "manifests")?[1]["digest"])?.to_owned();
     registry.delete_manifest(REPOSITORY, &part)?;

@@ -5,7 +5,7 @@ use tests::image::{Compression, MediaTypes, sha256};
 use tests::registry::Registry;
 
 use crate::scenario::{
-    ADDRESS, ENABLED, MANIFEST_TYPE, REPOSITORY, Scenario, TAG, image, initialised, layers, list,
+    ADDRESS, ENABLED, MANIFEST_TYPE, REPOSITORY, Scenario, TAG, configured, image, layers, list,
     push, text,
 };
 
@@ -178,7 +178,7 @@ fn of_image(
     push(&registry, TAG, build)?;
     let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));
     Ok(Scenario {
-        terraform: initialised(&reference, "")?,
+        terraform: configured(&reference, "")?,
         registry,
     })
 }

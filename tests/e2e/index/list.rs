@@ -6,7 +6,7 @@ use tests::fake::proxy::{Fault, Proxy, Refusal, Rule};
 use tests::registry::Registry;
 use tests::terraform::{Terraform, Version};
 
-use crate::scenario::{REPOSITORY, image, initialised, push};
+use crate::scenario::{REPOSITORY, configured, image, push};
 
 const REQUIRED: &str = "terraform {\n  required_providers {\n    soci = {\n      source = \"soci/soci\"\n    }\n  }\n}\n";
 
@@ -19,10 +19,9 @@ fn query(repository: &str, arguments: &str, config: &str) -> String {
 
 /// A configuration of nothing but a query.
 fn querying(repository: &str, arguments: &str, config: &str) -> Result<Terraform> {
-    let terraform = Terraform::with(Version::Pinned)?;
+    let terraform = Terraform::overriding(Version::Pinned)?;
     terraform.write("main.tf", REQUIRED)?;
     terraform.write("i.tfquery.hcl", &query(repository, arguments, config))?;
-    terraform.init()?;
     Ok(terraform)
 }
 
@@ -30,7 +29,7 @@ fn querying(repository: &str, arguments: &str, config: &str) -> Result<Terraform
 fn index(registry: &Registry, tag: &str, seed: u64, arguments: &str) -> Result<()> {
     push(registry, tag, |layout| image(layout, "amd64", seed))?;
     let reference = registry.reference(&format!("{REPOSITORY}:{tag}"));
-    let terraform = initialised(&reference, arguments)?;
+    let terraform = configured(&reference, arguments)?;
     terraform.apply()?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use tests::fake::proxy::{Proxy, Request};
 use tests::permissions::{policy, statements, strings};
 use tests::registry::Registry;
 
-use crate::scenario::{REPOSITORY, TAG, image, initialised, push};
+use crate::scenario::{REPOSITORY, TAG, configured, image, push};
 
 /// Returns the actions that a request to the registry is.
 fn actions(request: &Request) -> Result<&'static [&'static str]> {
@@ -43,7 +43,7 @@ fn every_right_to_a_registry_is_needed_and_no_other() -> Result<()> {
         let tag = format!("{TAG}-{version}");
         push(&registry, &tag, |layout| image(layout, "amd64", seed))?;
         let reference = ecr.reference(&format!("{REPOSITORY}:{tag}"));
-        let terraform = initialised(&reference, &format!("index_version = \"{version}\""))?;
+        let terraform = configured(&reference, &format!("index_version = \"{version}\""))?;
         terraform.apply()?;
         terraform.expect_empty_plan()?;
         // Another image, with another index.

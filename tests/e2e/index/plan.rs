@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use tests::registry::{CREDENTIALS, Registry};
 
-use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, Scenario, TAG, image, initialised, push};
+use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, Scenario, TAG, configured, image, push};
 
 /// Saves a plan; returns the planned values of the resource.
 fn save(scenario: &Scenario) -> Result<Value> {
@@ -81,7 +81,7 @@ fn a_create_resolves_the_tag_during_apply() -> Result<()> {
 fn an_image_may_be_pushed_after_the_plan() -> Result<()> {
     let registry = Registry::start_authenticated()?;
     let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));
-    let terraform = initialised(&reference, "")?;
+    let terraform = configured(&reference, "")?;
     let host = registry.host();
     terraform.docker_config(&format!(
         r#"{{"auths":{{"{host}":{{"auth":"{CREDENTIALS}"}}}}}}"#

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use tests::fake::proxy::{Fault, Proxy, Rule};
 use tests::registry::Registry;
 
-use crate::scenario::{ADDRESS, INDEX_TYPE, REPOSITORY, TAG, image, initialised, push};
+use crate::scenario::{ADDRESS, INDEX_TYPE, REPOSITORY, TAG, configured, image, push};
 
 const EMPTY: &str = r#"{"schemaVersion":2,"manifests":[]}"#;
 const NULL: &str = r#"{"schemaVersion":2,"manifests":null}"#;
@@ -19,7 +19,7 @@ fn lifecycle(version: &str, answers: &[Fault]) -> Result<()> {
         let reference = proxy.reference(&format!("{REPOSITORY}:{TAG}"));
         let arguments = format!("index_version = \"{version}\"");
         let what = || format!("{version}, {answer:?}");
-        let terraform = initialised(&reference, &arguments)?;
+        let terraform = configured(&reference, &arguments)?;
         terraform.apply().with_context(what)?;
         let resource = terraform.expect_resource(ADDRESS)?;
         let digest = resource.text("digest")?;

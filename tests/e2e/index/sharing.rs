@@ -6,10 +6,10 @@ use anyhow::{Context, Result, ensure};
 use tests::fake::proxy::{Fault, Proxy, Rule};
 use tests::image::{Archive, Compression, Layout, MediaTypes, noise};
 use tests::registry::Registry;
-use tests::terraform::Terraform;
+use tests::terraform::{Terraform, Version};
 
 use crate::scenario::{
-    ADDRESS, ENABLED, REPOSITORY, Scenario, TAG, image, initialised, list, push, text,
+    ADDRESS, ENABLED, REPOSITORY, Scenario, TAG, configured, image, list, push, text,
 };
 
 /// An image with one large layer that all seeds share, and one that depends on the seed.
@@ -42,9 +42,8 @@ fn applied(
     names: &BTreeMap<&str, &str>,
     arguments: &str,
 ) -> Result<Terraform> {
-    let terraform = Terraform::new()?;
+    let terraform = Terraform::overriding(Version::OnPath)?;
     terraform.write("main.tf", &resources(registry, names, arguments))?;
-    terraform.init()?;
     terraform.apply()?;
     Ok(terraform)
 }
@@ -204,7 +203,7 @@ fn a_404_without_an_oci_error_is_not_drift() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let proxy = Proxy::start(registry.address())?;
-    let terraform = initialised(&proxy.reference(&format!("{REPOSITORY}:{TAG}")), "")?;
+    let terraform = configured(&proxy.reference(&format!("{REPOSITORY}:{TAG}")), "")?;
     terraform.apply()?;
     for method in ["HEAD", "GET"] {
         proxy.add(Rule::new(method, "/manifests/", Fault::Answer(404)));
@@ -222,7 +221,7 @@ fn a_failed_update_keeps_the_old_index() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let proxy = Proxy::start(registry.address())?;
-    let terraform = initialised(&proxy.reference(&format!("{REPOSITORY}:{TAG}")), "")?;
+    let terraform = configured(&proxy.reference(&format!("{REPOSITORY}:{TAG}")), "")?;
     terraform.apply()?;
     let first = terraform
         .expect_resource(ADDRESS)?
@@ -261,7 +260,7 @@ fn importing_an_outdated_index_plans_an_update() -> Result<()> {
     let scenario = Scenario::new("")?;
     scenario.terraform.apply()?;
     push(&scenario.registry, TAG, |layout| image(layout, "amd64", 2))?;
-    let other = initialised(&scenario.image(), "")?;
+    let other = configured(&scenario.image(), "")?;
     other.import(ADDRESS, &format!("V2/{}", scenario.image()))?;
     assert!(other.plan()?.changes);
     other.apply()?;

@@ -33,10 +33,9 @@ resource "terraform_data" "pushed" {{
     )
 }
 
-fn initialised(image: &str, arguments: &str) -> Result<Terraform> {
-    let terraform = Terraform::with(Version::Pinned)?;
+fn configured(image: &str, arguments: &str) -> Result<Terraform> {
+    let terraform = Terraform::overriding(Version::Pinned)?;
     terraform.write("main.tf", &configuration(image, arguments))?;
-    terraform.init()?;
     Ok(terraform)
 }
 
@@ -45,7 +44,7 @@ fn an_image_is_indexed_by_an_action() -> Result<()> {
     let registry = Registry::start()?;
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));
-    let terraform = initialised(&reference, "")?;
+    let terraform = configured(&reference, "")?;
     let output = terraform.apply()?.all();
     let enabled = registry.expect_manifest(REPOSITORY, ENABLED)?.digest;
     for want in ["indexed (", &format!("@{enabled}")] {
@@ -61,7 +60,7 @@ fn an_image_is_indexed_by_an_action() -> Result<()> {
         "-no-color",
         "-invoke=action.soci_build_index.this",
     ];
-    let terraform = initialised(&reference, "index_version = \"V1\"")?;
+    let terraform = configured(&reference, "index_version = \"V1\"")?;
     terraform.run(&invoke)?.success()?;
     let source = registry.expect_manifest(REPOSITORY, TAG)?.digest;
     let fallback = source.replace(':', "-");
@@ -75,7 +74,7 @@ fn what_is_wrong_with_an_action_is_reported() -> Result<()> {
     push(&registry, TAG, |layout| image(layout, "amd64", 1))?;
     let reference = registry.reference(&format!("{REPOSITORY}:{TAG}"));
     let absent = registry.reference(&format!("{REPOSITORY}:absent"));
-    let terraform = initialised(&reference, "span_size = 1")?;
+    let terraform = configured(&reference, "span_size = 1")?;
     let output = terraform.run(&["plan", "-no-color"])?;
     ensure!(!output.status.success(), "planned:\n{output}");
     ensure!(output.all().contains("span_size"), "{output}");

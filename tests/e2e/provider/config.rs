@@ -1,24 +1,22 @@
 //! The provider block, and the logins that registries receive.
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
 use tests::fake::aws::FakeAws;
 use tests::fake::tunnel::Tunnel;
 use tests::registry::{CREDENTIALS, PASSWORD, Registry, USER};
-use tests::terraform::{Terraform, configuration};
+use tests::terraform::{Terraform, Version, configuration};
 
 use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, TAG, image, push};
 
-/// Initialises a configuration with a provider block and one `soci_index` for `image`, without the
+/// Prepares a configuration with a provider block and one `soci_index` for `image`, without the
 /// AWS settings of this machine.
 pub(crate) fn provided(block: &str, image: &str) -> Result<Terraform> {
-    let mut terraform = Terraform::new()?;
+    let mut terraform = Terraform::overriding(Version::OnPath)?;
     write(&terraform, block, image)?;
     let nowhere = terraform.directory().join("absent");
     terraform.env("AWS_CONFIG_FILE", &nowhere);
     terraform.env("AWS_SHARED_CREDENTIALS_FILE", &nowhere);
     terraform.env("AWS_EC2_METADATA_DISABLED", "true");
-    terraform.init()?;
     Ok(terraform)
 }
 
@@ -131,16 +129,10 @@ fn validate_finds_every_invalid_value() -> Result<()> {
     let terraform = provided("", "127.0.0.1:9/shop/web:1")?;
     for (block, line, wanted) in WRONG {
         write(&terraform, block, "127.0.0.1:9/shop/web:1")?;
-        let output = terraform.run(&["validate", "-json"])?;
-        let result: Value = serde_json::from_str(&output.stdout).context(output.to_string())?;
-        let found = result["diagnostics"].as_array().context("no list")?;
+        let found = terraform.failing_validate().context(block)?;
         ensure!(found.len() == 1, "{block}: want one error, got {found:#?}");
-        let (detail, code) = (&found[0]["detail"], &found[0]["snippet"]["code"]);
-        ensure!(
-            code.to_string().contains(&line.replace('"', "\\\"")),
-            "{block}: at {code}"
-        );
-        let detail = detail.as_str().unwrap_or_default();
+        let (detail, code) = (&found[0].detail, &found[0].code);
+        ensure!(code.contains(line), "{block}: at {code}");
         ensure!(detail.contains(wanted), "{block}: {detail}");
     }
     Ok(())

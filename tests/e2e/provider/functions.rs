@@ -2,15 +2,14 @@
 
 use anyhow::{Result, ensure};
 use serde_json::json;
-use tests::terraform::Terraform;
+use tests::terraform::{Terraform, Version};
 
-/// Initialises a configuration without resources of the provider.
+/// Prepares a configuration without resources of the provider.
 fn with(rest: &str) -> Result<Terraform> {
-    let terraform = Terraform::new()?;
+    let terraform = Terraform::overriding(Version::OnPath)?;
     let head = "terraform {\n  required_providers {\n    soci = {\n      source = \"soci/soci\"\n    \
                 }\n  }\n}\n";
     terraform.write("main.tf", &format!("{head}{rest}"))?;
-    terraform.init()?;
     Ok(terraform)
 }
 

@@ -10,24 +10,36 @@ pub struct Diagnostic {
     pub summary: String,
     /// The text below it: the cause and the remedy.
     pub detail: String,
+    /// The line of the configuration that terraform shows; empty if it shows none.
+    pub code: String,
 }
 
-/// Returns the errors among the JSON lines that terraform printed.
+/// Returns the errors among the JSON lines that `terraform plan` or `apply` printed.
 pub(super) fn errors(lines: &str) -> Result<Vec<Diagnostic>> {
     let mut errors = Vec::new();
     for line in lines.lines() {
         let message: Value =
             serde_json::from_str(line).with_context(|| format!("no JSON line: {line}"))?;
-        let diagnostic = &message["diagnostic"];
-        if diagnostic["severity"] == "error" {
-            let text = |name: &str| diagnostic[name].as_str().unwrap_or_default().to_owned();
-            errors.push(Diagnostic {
-                summary: text("summary"),
-                detail: text("detail"),
-            });
-        }
+        errors.extend(error(&message["diagnostic"]));
     }
     Ok(errors)
+}
+
+/// Returns the errors in the JSON document that `terraform validate` printed.
+pub(super) fn validation_errors(document: &str) -> Result<Vec<Diagnostic>> {
+    let document: Value = serde_json::from_str(document)?;
+    let diagnostics = document["diagnostics"].as_array();
+    let diagnostics = diagnostics.with_context(|| format!("no diagnostics: {document}"))?;
+    Ok(diagnostics.iter().filter_map(error).collect())
+}
+
+fn error(diagnostic: &Value) -> Option<Diagnostic> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    (diagnostic["severity"] == "error").then(|| Diagnostic {
+        summary: text(&diagnostic["summary"]),
+        detail: text(&diagnostic["detail"]),
+        code: text(&diagnostic["snippet"]["code"]),
+    })
 }
 
 #[cfg(test)]

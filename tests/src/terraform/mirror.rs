@@ -12,10 +12,12 @@ pub const PROVIDER: &str = "terraform-provider-soci";
 /// Hosts of `source = "soci/soci"`: the first for terraform, the second for tofu.
 const HOSTS: [&str; 2] = ["registry.terraform.io", "registry.opentofu.org"];
 
-/// Installs `provider` under `home`; returns the CLI configuration that points to it.
-pub(super) fn install(home: &Path, provider: &Path) -> Result<PathBuf> {
+/// Installs `provider` under `home`; returns the CLI configuration that points to it, as to a mirror or
+/// as to a development override.
+pub(super) fn install(home: &Path, provider: &Path, overriding: bool) -> Result<PathBuf> {
     let version = env!("CARGO_PKG_VERSION");
     let mirror = home.join("mirror");
+    let mut overrides = String::new();
     for host in HOSTS {
         let package = mirror
             .join(host)
@@ -26,13 +28,20 @@ pub(super) fn install(home: &Path, provider: &Path) -> Result<PathBuf> {
         let file = package.join(format!("{PROVIDER}_v{version}"));
         std::os::unix::fs::symlink(provider, &file)
             .with_context(|| format!("{}: cannot link", file.display()))?;
+        overrides = format!(
+            "  dev_overrides {{\n    \"soci/soci\" = \"{}\"\n  }}\n",
+            package.display()
+        );
+    }
+    if !overriding {
+        overrides.clear();
     }
     let configuration = home.join("cli.tfrc");
     let path = mirror.display();
     fs::write(
         &configuration,
         format!(
-            "provider_installation {{\n  filesystem_mirror {{\n    path = \"{path}\"\n  }}\n}}\n"
+            "provider_installation {{\n{overrides}  filesystem_mirror {{\n    path = \"{path}\"\n  }}\n}}\n"
         ),
     )?;
     Ok(configuration)
