@@ -1,7 +1,7 @@
 //! Registries: who they are asked as, and how they are reached.
 //!
 //! Credentials are those of a `registry_auth` block for the registry, and no others. Without one they
-//! are looked for where other programs keep their log-ins, then (Amazon ECR) AWS is asked for a
+//! are looked for where other programs keep their logins, then (Amazon ECR) AWS is asked for a
 //! token, then the registry is asked as nobody. A source that has nothing, fails, or has what the
 //! registry refuses, gives way to the next. Credentials of one registry are never sent to another.
 

@@ -78,7 +78,7 @@ pub(super) fn modify(cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagno
     Ok(())
 }
 
-/// Checks that the registry of a new image can be talked to and accepts the log-in, before an apply
+/// Checks that the registry of a new image can be talked to and accepts the login, before an apply
 /// creates other resources and then fails on this one; and that an image which is to take the place of
 /// another one exists, unless something that is applied with it may push it.
 ///
@@ -86,7 +86,7 @@ pub(super) fn modify(cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagno
 /// repository or start the registry, or make what the configuration of the provider depends on.
 ///
 /// # Errors
-/// If the registry refuses the log-in, has no certificate to trust, or speaks plain HTTP, or if the image
+/// If the registry refuses the login, has no certificate to trust, or speaks plain HTTP, or if the image
 /// does not exist.
 pub(super) async fn look(cx: &Context<Shared>, plan: &Plan) -> Result<(), Diagnostic> {
     let known = |prior| same(plan.planned(), prior, &["image"]);

@@ -21,7 +21,7 @@ const MAX_CERTIFICATES: u64 = 4 << 20;
 #[derive(Args, Default)]
 #[command(next_help_heading = "Registry options")]
 pub(crate) struct Access {
-    /// User name for the registry [default: the log-ins of docker and podman]
+    /// User name for the registry [default: the logins of docker and podman]
     #[arg(long, value_name = "NAME", requires = "password")]
     username: Option<String>,
     /// Read the password from standard input
@@ -68,7 +68,7 @@ pub(crate) struct Sides {
 /// Access to one registry.
 #[derive(Clone, Default)]
 pub(crate) struct Endpoint {
-    /// The log-ins on this machine apply if there are none.
+    /// The logins on this machine apply if there are none.
     credentials: Option<Credentials>,
     plain_http: bool,
     /// PEM certificates to trust.
@@ -95,14 +95,14 @@ impl Endpoint {
     }
 }
 
-/// Looks for log-ins where other programs keep theirs.
+/// Looks for logins where other programs keep theirs.
 async fn log_ins(reference: &ImageReference) -> Result<CredentialChain> {
     let chain = CredentialChain::local(reference).await?;
     let (found, tried) = chain.first(reference).await;
     if found.is_none() {
         // The image may be public, or else the registry's refusal says it again.
         for failed in tried.iter().filter(|tried| tried.failure().is_some()) {
-            output::note(&format!("warning: no log-in from {failed}"));
+            output::note(&format!("warning: no login from {failed}"));
         }
     }
     Ok(chain)

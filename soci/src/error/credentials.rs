@@ -7,7 +7,7 @@ use std::{fmt, io};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialsError {
-    /// A file with log-ins cannot be read.
+    /// A file with logins cannot be read.
     #[error("{file}: {source}")]
     Unreadable {
         /// The file.
@@ -15,7 +15,7 @@ pub enum CredentialsError {
         /// The reason.
         source: io::Error,
     },
-    /// A file with log-ins is invalid. Its content is not quoted, because it may be a secret.
+    /// A file with logins is invalid. Its content is not quoted, because it may be a secret.
     #[error("{file}: line {line}, column {column}: not JSON in the form of Docker's configuration")]
     Invalid {
         /// The file.
@@ -25,7 +25,7 @@ pub enum CredentialsError {
         /// The column of the mistake, from 1.
         column: usize,
     },
-    /// An entry of a file with log-ins is invalid.
+    /// An entry of a file with logins is invalid.
     #[error("{file}: the auth of {key:?} is not user:password in base64")]
     InvalidAuth {
         /// The file.

@@ -84,7 +84,7 @@ fn ecr(asked: &Asked) -> Answer {
 #[tokio::test]
 async fn what_is_refused_gives_way_to_the_next() {
     let fake = FakeRegistry::new(ecr).await;
-    let (old, _) = source("an old log-in", Ok(Some(user("old"))));
+    let (old, _) = source("an old login", Ok(Some(user("old"))));
     let (empty, _) = source("an empty file", Ok(None));
     let (broken, _) = source("a broken helper", Err("it is locked"));
     let (right, right_asked) = source("AWS", Ok(Some(user("right"))));
@@ -103,7 +103,7 @@ async fn what_is_refused_gives_way_to_the_next() {
 #[tokio::test]
 async fn every_source_is_named_in_the_end() {
     let fake = FakeRegistry::new(ecr).await;
-    let (old, _) = source("an old log-in", Ok(Some(user("old"))));
+    let (old, _) = source("an old login", Ok(Some(user("old"))));
     let (empty, _) = source("an empty file", Ok(None));
     let (broken, _) = source("a broken helper", Err("it is locked"));
     let chain = nothing(&fake).await.then(old).then(empty).then(broken);
@@ -115,7 +115,7 @@ async fn every_source_is_named_in_the_end() {
     let want = "403 Forbidden, DENIED: Your authorization token has expired; credentials tried: ";
     assert!(text.contains(want), "{text}");
     for want in [
-        "an old log-in: 403 Forbidden, DENIED: Your authorization token has expired; ",
+        "an old login: 403 Forbidden, DENIED: Your authorization token has expired; ",
         "an empty file: nothing for this registry; ",
         "a broken helper: it is locked; ",
         "no credentials: refused",
@@ -147,7 +147,7 @@ async fn a_public_image_needs_nobody() {
         },
     )
     .await;
-    let (old, _) = source("an old log-in", Ok(Some(user("old"))));
+    let (old, _) = source("an old login", Ok(Some(user("old"))));
     let chain = nothing(&fake).await.then(old).then_anonymous();
     fake.image_as(chain).tags().await.expect("public");
     // Whoever names credentials wants no others.
@@ -174,7 +174,7 @@ async fn somebody_comes_before_nobody() {
         },
     )
     .await;
-    let (right, _) = source("a log-in", Ok(Some(user("right"))));
+    let (right, _) = source("a login", Ok(Some(user("right"))));
     let chain = nothing(&fake).await.then(right).then_anonymous();
     fake.image_as(chain).tags().await.expect("tags");
     let error = refusal(
@@ -245,7 +245,7 @@ async fn a_policy_does_not_change_who_asks() {
         _ => ecr(asked),
     })
     .await;
-    let (right, _) = source("a log-in", Ok(Some(user("right"))));
+    let (right, _) = source("a login", Ok(Some(user("right"))));
     let image = fake.image_as(nothing(&fake).await.then(right).then_anonymous());
     image.tags().await.expect("tags");
     let error = refusal(image.delete_manifest("1.4").await);

@@ -258,7 +258,7 @@ fn an_ecr_token_goes_only_to_its_registry() -> Result<()> {
     Ok(())
 }
 
-/// Docker Desktop keeps all log-ins in a helper, which says so if it has none. An old log-in is one
+/// Docker Desktop keeps all logins in a helper, which says so if it has none. An old login is one
 /// that the registry refuses.
 #[cfg(unix)]
 #[test]

@@ -1,4 +1,4 @@
-//! Files with log-ins, in the form of Docker's configuration.
+//! Files with logins, in the form of Docker's configuration.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,7 +21,7 @@ const DOCKER_HUB_SERVER: &str = "https://index.docker.io/v1/";
 const DOCKER_HUB: &str = "docker.io";
 const DOCKER_HUB_HOSTS: [&str; 3] = ["index.docker.io", "registry-1.docker.io", DOCKER_HUB];
 
-/// The part of the file that is about log-ins.
+/// The part of the file that is about logins.
 #[derive(Default, Deserialize)]
 pub(super) struct LoginFile {
     auths: Option<BTreeMap<String, Option<Auth>>>,
@@ -89,14 +89,14 @@ impl LoginFile {
         Ok(file)
     }
 
-    /// Returns the program that has the log-ins for this registry alone.
+    /// Returns the program that has the logins for this registry alone.
     pub(super) fn helper(&self, image: &ImageReference) -> Option<String> {
         let helpers = self.helpers.iter().flatten();
         let found = longest(helpers, image, |name| !name.is_empty())?;
         Some(program(found.1))
     }
 
-    /// Returns the program that has all other log-ins.
+    /// Returns the program that has all other logins.
     pub(super) fn store(&self) -> Option<String> {
         let name = self.store.as_ref().filter(|name| !name.is_empty())?;
         Some(program(name))

@@ -1,4 +1,4 @@
-//! Credential helpers: programs that keep log-ins.
+//! Credential helpers: programs that keep logins.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};

@@ -1,4 +1,4 @@
-//! The places on this machine where programs keep their log-ins.
+//! The places on this machine where programs keep their logins.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::{CredentialChain, CredentialSource, Credentials, helper};
 use crate::error::{CredentialsError, Error, Result};
 use crate::oci::ImageReference;
 
-/// A file that may have log-ins.
+/// A file that may have logins.
 struct Place {
     path: PathBuf,
     /// Its name in messages.
@@ -32,7 +32,7 @@ impl Place {
 }
 
 impl CredentialChain {
-    /// Lists the places where log-ins are kept on this machine: the file that `REGISTRY_AUTH_FILE`
+    /// Lists the places where logins are kept on this machine: the file that `REGISTRY_AUTH_FILE`
     /// names, `containers/auth.json` in `XDG_RUNTIME_DIR` and in the user's configuration, and
     /// Docker's configuration (`$DOCKER_CONFIG/config.json` or `~/.docker/config.json`), each with
     /// its credential helpers. Then comes the attempt without credentials.
@@ -108,7 +108,7 @@ impl CredentialChain {
     }
 }
 
-/// Returns the files that may have log-ins, in the order in which they are asked.
+/// Returns the files that may have logins, in the order in which they are asked.
 fn places() -> Vec<Place> {
     let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
     let directory = |name| variable(name).map(PathBuf::from);
