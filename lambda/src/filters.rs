@@ -127,7 +127,7 @@ impl FromStr for Filter {
         };
         if text.trim() != text {
             return Err(invalid(format!(
-                "has white space around it; write {:?}",
+                "has leading or trailing white space; write {:?}",
                 text.trim()
             )));
         }
@@ -177,7 +177,7 @@ impl FromStr for Filter {
             let advice = if lower.chars().all(|c| wild(c) || is_repository_char(c)) {
                 format!("write \"{lower}:{tag}\": repository names are in lower case")
             } else {
-                "a repository has lower-case letters, digits, and . _ - /, beside the wildcards \
+                "a repository has lower-case letters, digits, and . _ - /, besides the wildcards \
                  * and ?"
                     .to_owned()
             };
@@ -185,7 +185,7 @@ impl FromStr for Filter {
         }
         if let Some(c) = tag.chars().find(|&c| !wild(c) && !is_tag_char(c)) {
             return Err(invalid(format!(
-                "has {c:?} in the tag; a tag has letters, digits, and . _ -, beside the \
+                "has {c:?} in the tag; a tag has letters, digits, and . _ -, besides the \
                  wildcards * and ?"
             )));
         }
@@ -215,7 +215,7 @@ fn without_braces(text: &str) -> Option<String> {
         _ => String::new(),
     };
     Some(format!(
-        "has braces, which are no wildcards; write a filter for each alternative{written}"
+        "has braces, which are not wildcards; write a filter for each alternative{written}"
     ))
 }
 

@@ -301,7 +301,7 @@ impl IndexGenerator {
     ) -> Result<Outcome, Error> {
         let gone = &deletion.image;
         if config.options.version != Version::V2 {
-            let reason = "an index of version V1 goes with its image";
+            let reason = "an index of version V1 is deleted with its image";
             let reason = format!("skipped {}: {reason}", gone.image());
             return Ok(Outcome::Skipped(reason, None));
         }

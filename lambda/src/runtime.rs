@@ -115,7 +115,7 @@ where
         .iter()
         .find(|name| std::env::var_os(name).is_none())
     {
-        tracing::error!("{missing} is not set: AWS Lambda runs this program, with its variables");
+        tracing::error!("{missing} is not set: this program only runs in AWS Lambda");
         return ExitCode::FAILURE;
     }
     let served = runtime.map(|runtime| {

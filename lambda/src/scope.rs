@@ -56,7 +56,7 @@ pub enum OutOfScope {
     #[error("its tag ends in {:?}, as those of SOCI-enabled images do", .0.as_str())]
     Output(TagSuffix),
     /// It is no image, but belongs to one, by its tag.
-    #[error("its tag is one of signatures, attestations and other referrers")]
+    #[error("its tag is that of a signature, attestation or other referrer")]
     Attached,
     /// V2 derives the output's tag from the source's.
     #[error("it was pushed without a tag, and an index of version V2 needs one")]

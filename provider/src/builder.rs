@@ -171,9 +171,9 @@ impl Resource<Shared> for IndexBuilder {
             ]));
         }
         let detail = format!(
-            "Got {id:?}, want the builder's name, such as \"soci-index-builder\", or, if its rule \
-             is not on the event bus \"default\", bus and name, such as \
-             \"images/soci-index-builder\"; followed by @ and the region if that is not the \
+            "Got {id:?}, want [BUS/]NAME[@REGION], such as \"soci-index-builder\"; with the bus if the rule \
+             is not on the event bus \"default\", such as \
+             \"images/soci-index-builder\", and with the region if that is not the \
              provider's, such as \"soci-index-builder@eu-west-1\"."
         );
         Err(Diagnostic::error("Invalid import ID", detail).into())

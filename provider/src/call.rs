@@ -97,7 +97,8 @@ impl Stopped {
         match self {
             Self::Interrupted => Diagnostic::error("Interrupted", detail),
             Self::TimedOut { .. } => {
-                let advice = "Allow more time in the timeouts block, and check the connection.";
+                let advice =
+                    "Allow more time, where a timeout can be set, and check the connection.";
                 Diagnostic::error("Timed out", format!("{detail} {advice}"))
             }
         }

@@ -37,9 +37,9 @@ pub(crate) fn diagnose_removal(doing: &str, image: &str, error: &Error) -> Diagn
         return diagnose(doing, image, error);
     }
     let detail = format!(
-        "While {doing} {image}: {error}.\n\nThe credentials lack the right to delete in this \
+        "While {doing} {image}: {error}.\n\nThe credentials lack permission to delete from this \
          repository (for Amazon ECR: ecr:BatchDeleteImage and ecr:PutImage), or a policy of the \
-         registry forbids it. Grant the right; or, to leave the index in the registry, set \
+         registry forbids it. Grant the permission, or, to leave the index in the registry, set \
          keep_on_destroy = true, apply, and destroy again."
     );
     Diagnostic::error("Registry denies the removal", detail).at("image")
@@ -71,7 +71,7 @@ fn explain(image: &str, error: &Error) -> (&'static str, String) {
         ),
         Error::Registry(_) if error.is_immutable_tag() => (
             "Tag is immutable",
-            "The tag exists with other content and cannot be moved. Delete it, or make the \
+            "The tag already points to other content and cannot be moved. Delete it, or make the \
              repository's tags mutable."
                 .to_owned(),
         ),
@@ -89,16 +89,16 @@ fn explain(image: &str, error: &Error) -> (&'static str, String) {
         ),
         Error::NoPlatform { .. } => (
             "Image without a platform",
-            "Container hosts choose among the images of an image index by their platform, so that \
-             nobody could pull this one. Build it with a platform in its configuration, such as \
+            "Container hosts select an image from an image index by its platform, so this one could \
+             not be pulled. Set the platform in the configuration of the image, for example \
              with `crane mutate --set-platform linux/amd64`, or set index_version = \"V1\"."
                 .to_owned(),
         ),
         Error::TagMoved { tag, .. } => (
             "Tag has moved",
             format!(
-                "Another image was pushed as {tag} meanwhile, and its index takes the place of the \
-                 one that was waited for. Deploy the newer push, or wait for this one under a tag of \
+                "Another image has been pushed as {tag} since, and its index replaces the \
+                 one that was waited for. Deploy the newer image, or push this one with a tag of \
                  its own."
             ),
         ),
@@ -117,17 +117,17 @@ fn explain(image: &str, error: &Error) -> (&'static str, String) {
 
 fn explain_registry(host: &str, error: &soci::RegistryError) -> (&'static str, String) {
     if denies_writing(error) {
-        let advice = "The credentials lack the right to push to this repository (for Amazon ECR: \
-                      ecr:PutImage and the actions to upload layers), or a policy of the registry \
-                      forbids to overwrite the tag. Grant the right, or choose another tag."
+        let advice = "The credentials lack permission to push to this repository (for Amazon ECR: \
+                      ecr:PutImage and the layer upload actions), or a policy of the registry \
+                      forbids overwriting the tag. Grant the permission, or choose another tag."
             .to_owned();
         ("Registry denies the push", advice)
     } else if error.is_unauthorized() {
         let mut tried = error.tried().iter();
         let advice = match tried.any(|tried| tried.source_name() == REGISTRY_AUTH) {
             true => format!(
-                "Correct the user name and the password, or the token, in the registry_auth block for \
-                 {host}: of a user who may pull from and push to the repository. Or remove the block, \
+                "Correct the username and the password or token in the registry_auth block for \
+                 {host}; the user must be allowed to pull from and push to the repository. Or remove the block, \
                  and log in with `docker login {host}`."
             ),
             false => format!(
@@ -146,17 +146,17 @@ fn explain_registry(host: &str, error: &soci::RegistryError) -> (&'static str, S
         ("Image not found", advice.to_owned())
     } else if error.is_plain_http() {
         let advice = format!(
-            "The registry speaks plain HTTP, without encryption. If that is meant to be, set \
-             plain_http = true in a registry_auth block with address = \"{host}\"; or else check \
+            "The registry speaks plain HTTP, without encryption. If that is intended, set \
+             plain_http = true in a registry_auth block with address = \"{host}\"; otherwise check \
              the port."
         );
         ("Registry speaks plain HTTP", advice)
     } else if error.is_untrusted() {
         let advice = format!(
-            "The registry's certificate is not one to trust. If a certificate authority of your own \
-             has issued it, set ca_file in a registry_auth block with address = \"{host}\", or \
+            "The registry's certificate is not trusted. If a private certificate authority \
+             issued it, set ca_file in a registry_auth block with address = \"{host}\", or \
              custom_ca_bundle (AWS_CA_BUNDLE) for all registries and AWS, to a file with that \
-             authority's certificate in PEM form, or install it in the system. It has to be valid \
+             authority's certificate in PEM format, or install it in the system. The certificate must be valid \
              for this host name and not expired."
         );
         ("Registry certificate not trusted", advice)

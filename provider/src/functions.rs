@@ -22,8 +22,8 @@ impl Function for FilterMatches {
         Signature::new(Type::Bool)
             .summary("Whether an image would be indexed when it is pushed.")
             .description(
-                "Returns whether one of the filters matches an image, and none that excludes it, \
-                 exactly as the event filter of a `soci_index_builder` decides it: false for the \
+                "Returns whether at least one filter and no exclusion matches an image, \
+                 exactly as the event filter of a `soci_index_builder` decides. It is false for the \
                  tags of signatures and other referrers, `sha256-<hex>` and `sha256-<hex>.sig`, \
                  `.att` or `.sbom`. For checking filters before they are deployed.",
             )

@@ -31,7 +31,7 @@ pub(crate) fn check_optimizations(attribute: Attribute) -> Attribute {
 
 /// Returns the diagnostic of an invalid platform.
 pub(crate) fn invalid_platform(error: impl std::fmt::Display) -> Diagnostic {
-    let detail = format!("Got {error}. Leave the argument out to index every platform.");
+    let detail = format!("Got {error}. Omit the argument to index every platform.");
     Diagnostic::error("Invalid platform", detail)
 }
 

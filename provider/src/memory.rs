@@ -13,9 +13,9 @@ pub(crate) fn attribute() -> Attribute {
     Attribute::number()
         .optional()
         .description(format!(
-            "Memory in MB that the provider takes at most while it indexes images, for all \
-             `soci_index` together: 128 to 1048576. Layers wait for each other where it is short; one \
-             that does not fit alone gets no zTOC. Default: `{DEFAULT}`."
+            "Maximum memory in MB that the provider uses for indexing images, for all \
+             `soci_index` together: 128 to 1048576. Layers wait for each other when it is short; a layer \
+             that does not fit on its own is not indexed. Default: `{DEFAULT}`."
         ))
         .validate(validators::number_range(128..=1 << 20))
 }

@@ -32,8 +32,8 @@ impl Provider for SociProvider {
             .attribute("memory_limit", memory::attribute())
             .block("registry_auth", credentials::block())
             .description(
-                "Builds SOCI (Seekable OCI) indexes, with which container hosts start large \
-                 images before they have downloaded them.",
+                "Builds SOCI (Seekable OCI) indexes, which let container hosts start large \
+                 images before they are fully downloaded.",
             )
     }
 

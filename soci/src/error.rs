@@ -102,7 +102,7 @@ pub enum Error {
     /// The configuration of an image names no platform, so that nobody could pull the image out of an
     /// image index.
     #[error(
-        "{what}: its configuration names no platform, so that it could not be pulled by platform \
+        "{what}: its configuration names no platform, so it could not be pulled by platform \
          as a SOCI-enabled image"
     )]
     NoPlatform {
@@ -110,7 +110,7 @@ pub enum Error {
         what: Digest,
     },
     /// A tag names another image by now, so that the index of an earlier one will not follow it.
-    #[error("tag {tag}: it names {got} by now; want {want}")]
+    #[error("tag {tag}: now points to {got}; want {want}")]
     TagMoved {
         /// The tag.
         tag: String,

@@ -97,9 +97,9 @@ pub(super) fn requested(event: &str) -> Option<Result<Request, InvalidRequest>> 
 pub(super) enum SweepFailed {
     #[error("cannot list the repositories: {0}")]
     Repositories(String),
-    #[error("a sweep is not complete: {counts}; first failure: {first}")]
+    #[error("the sweep is incomplete: {counts}; first failure: {first}")]
     Incomplete { first: String, counts: Counts },
-    #[error("the time was up, and going on failed: {0}")]
+    #[error("the time limit was reached, and continuing in another invocation failed: {0}")]
     GoOn(#[from] InvokeFailed),
     #[error("the function's own ARN {0:?} names no account and region")]
     Arn(String),
@@ -193,8 +193,8 @@ impl<'a> Sweep<'a> {
     ) -> Result<String, SweepFailed> {
         let Some(next) = from.next(repository, place, counts) else {
             tracing::warn!(
-                "a sweep ends here after {} invocations: the next one begins anew, and passes what \
-                 is indexed by then",
+                "the sweep ends after {} invocations: the next one starts over and skips what \
+                 is already indexed",
                 continuation::MAX
             );
             return Ok(format!("swept a part: {counts}"));
@@ -228,7 +228,7 @@ impl<'a> Sweep<'a> {
                 Err(error) => self.failed(&format!("repository {name}"), &error),
             }
             if self.counts.failed >= MAX_FAILURES {
-                tracing::error!("a sweep gives up after {MAX_FAILURES} failures");
+                tracing::error!("the sweep gives up after {MAX_FAILURES} failures");
                 break;
             }
         }
@@ -266,7 +266,7 @@ impl<'a> Sweep<'a> {
                 Err(Failure::Gone) => return Ok(None),
                 Err(Failure::StalePage(_)) if resumes => {
                     tracing::warn!(
-                        "repository {name}: its pages are no longer known; again from its first"
+                        "repository {name}: the page token has expired; starting again from the first page"
                     );
                     (place, resumes) = (Place::default(), false);
                     continue;
@@ -394,7 +394,7 @@ impl<'a> Sweep<'a> {
         for deletion in self.judge.orphans(repository, deletions).await? {
             let image = &deletion.image;
             let event = deletion.to_json(&image.id(), &now());
-            let why = "is gone, and its index is not";
+            let why = "was deleted, but its index was not";
             if self.hand_on(image, &event, why).await {
                 self.counts.orphaned += 1;
             }

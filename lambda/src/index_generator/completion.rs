@@ -152,7 +152,7 @@ impl EventBus {
             .detail(detail);
         let sent = self.client.put_events().entries(entry.build()).send();
         let failure = match tokio::time::timeout(limit, sent).await {
-            Err(_) => Some("the time was up".to_owned()),
+            Err(_) => Some("the time limit was reached".to_owned()),
             Ok(Err(error)) => Some(runtime::aws_error(&error)),
             // One entry may fail although the request does not.
             Ok(Ok(answer)) if answer.failed_entry_count() == 0 => None,

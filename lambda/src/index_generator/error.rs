@@ -37,7 +37,7 @@ pub(super) enum Error {
     #[error(
         "stopped after {seconds} s, before the function's time limit: {progress}{}; allow the \
          function more time or more memory (which brings more CPU)",
-        if *.remembers { " (no layer was done, or the event was passed on too often)" } else { "" }
+        if *.remembers { " (no layer was finished, or the event was continued too often)" } else { "" }
     )]
     Deadline {
         seconds: u64,
@@ -47,7 +47,7 @@ pub(super) enum Error {
     },
     #[error("cannot delete {tag:?}: {reason}")]
     Removal { tag: String, reason: String },
-    #[error("the time was up, and going on failed: {0}")]
+    #[error("the time limit was reached, and continuing in another invocation failed: {0}")]
     Continue(#[from] InvokeFailed),
 }
 

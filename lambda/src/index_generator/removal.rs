@@ -86,7 +86,7 @@ impl RemovalJob<'_> {
         let root = self.image.pull_manifest(found.digest).await?;
         let index = root.parse::<ImageIndex>().ok();
         let Some(index) = index.filter(|_| root.is_soci_enabled()) else {
-            return kept(format!("{output:?} is no SOCI-enabled image"));
+            return kept(format!("{output:?} is not a SOCI-enabled image"));
         };
         let mark = output_mark::of(self.gone(), &root.bytes, &output)?;
         let mark = mark.descriptor.digest;
@@ -96,7 +96,7 @@ impl RemovalJob<'_> {
             ));
         }
         if self.is_claimed(found.digest).await? {
-            return kept(format!("a resource of Terraform claims {output:?}"));
+            return kept(format!("a Terraform resource uses {output:?}"));
         }
         let archived = archive::tags(self.ecr, &self.gone().repository).await;
         if archived

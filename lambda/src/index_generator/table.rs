@@ -94,7 +94,7 @@ impl Knowledge for KnownLayers<'_> {
         let item = match get.send().await {
             Ok(answer) => answer.item?,
             Err(error) => {
-                self.fail("look up what is known of layers", &error);
+                self.fail("look up known layers", &error);
                 return None;
             }
         };

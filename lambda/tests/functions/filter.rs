@@ -70,7 +70,7 @@ fn a_push_that_does_not_match_is_skipped() -> Result<()> {
         (Some("1.4-soci"), "its tag ends in \"-soci\""),
         (
             Some(&*signature),
-            "its tag is one of signatures, attestations and other referrers",
+            "its tag is that of a signature, attestation or other referrer",
         ),
         (None, "no filter matches"),
     ] {

@@ -146,7 +146,7 @@ fn nothing_is_deleted_unless_it_is_asked_for() -> Result<()> {
     let answer = generator.expect(deletion(&digest))?;
     assert_eq!(
         answer,
-        "skipped shop/web:1.4: an index of version V1 goes with its image"
+        "skipped shop/web:1.4: an index of version V1 is deleted with its image"
     );
     assert_eq!((asked(&generator).len(), generator.fake.tokens()), (0, 0));
     assert_eq!(scenario.tags()?, [TAG]);

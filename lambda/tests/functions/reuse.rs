@@ -156,7 +156,7 @@ fn an_event_is_passed_on_a_bounded_number_of_times() -> Result<()> {
     let error = generator.answer(number)?.expect_err("too often");
     assert_eq!(error["errorType"], "DeadlineExceeded", "{error}");
     assert!(
-        text(&error["errorMessage"])?.contains("passed on too often"),
+        text(&error["errorMessage"])?.contains("continued too often"),
         "{error}"
     );
     assert_eq!(generator.fake.invoked().len(), 0);

@@ -50,7 +50,7 @@ fn a_function_outside_lambda_says_so() -> Result<()> {
         command.env_clear();
         let output = process::run(&mut command, wait::SOON, &Interrupt::default())?;
         assert!(!output.status.success());
-        let want = "AWS_LAMBDA_RUNTIME_API is not set: AWS Lambda runs this program";
+        let want = "AWS_LAMBDA_RUNTIME_API is not set: this program only runs in AWS Lambda";
         assert!(output.all().contains(want), "{output}");
     }
     Ok(())

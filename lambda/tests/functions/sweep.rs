@@ -480,7 +480,7 @@ fn a_failure_is_told_and_does_not_stop_the_rest() -> Result<()> {
         images.put("b", &["1"], &image(2));
     });
     let error = filter.expect_error(scheduled(), "SweepFailed")?;
-    let want = "a sweep is not complete: 1 looked at, 0 indexed already, 1 handed on, 1 failed; \
+    let want = "the sweep is incomplete: 1 looked at, 0 indexed already, 1 handed on, 1 failed; \
                 first failure: repository a: ";
     assert!(error.starts_with(want), "{error}");
     assert!(error.contains("AccessDenied"), "{error}");

@@ -68,7 +68,7 @@ fn not_zero(text: &str) -> Result<(), Diagnostic> {
     }
     Err(Diagnostic::error(
         "Invalid duration",
-        format!("duration {text:?}: no operation ends in no time; want more than zero."),
+        format!("duration {text:?}: want more than zero."),
     ))
 }
 
@@ -142,7 +142,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
             return Err(error("a unit has no number"));
         }
         if fraction.contains('.') {
-            return Err(error("a number has two points"));
+            return Err(error("a number has two decimal points"));
         }
         // The limit of eighteen digits keeps the products below from
         // overflowing.
@@ -209,7 +209,7 @@ mod tests {
             ("1h30", "no unit"),
             ("s", "no number"),
             (".s", "no number"),
-            ("1.2.3s", "two points"),
+            ("1.2.3s", "two decimal points"),
             ("1d", "unit is not known"),
             ("1 h", "unit is not known"),
             ("one hour", "unit is not known"),

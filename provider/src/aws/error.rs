@@ -166,7 +166,7 @@ impl AwsError {
         let message = one_line(message);
         Self::service(
             code,
-            format!("it takes {permission} to read it whole: {message}"),
+            format!("{permission} is required to read it completely: {message}"),
         )
     }
 
@@ -279,19 +279,19 @@ impl AwsError {
             Self::Credentials(_) => (
                 "AWS credentials not usable",
                 "Check the profile and what it refers to, or the role, its trust policy, and \
-                 that the credentials before it may assume it.",
+                 that the source credentials are allowed to assume it.",
             ),
             Self::Unreachable(_) => (
                 "AWS not reachable",
                 "Check the region, the endpoints, and that AWS can be reached from here, through \
-                 the proxies of HTTPS_PROXY and NO_PROXY if there are any. Then apply again.",
+                 the proxy in HTTPS_PROXY if one is set (NO_PROXY excludes hosts). Then apply again.",
             ),
             Self::Stopped { stopped, .. } => match stopped {
                 Stopped::Interrupted => (
                     "Interrupted",
-                    "What was done so far stays and is kept in the state. The next apply continues \
-                     an update or a destroy; what an interrupted create left it destroys and \
-                     creates anew, unless `terraform untaint` comes first: then it completes that.",
+                    "What was done so far is kept and recorded in the state. The next apply resumes \
+                     an update or a destroy. After an interrupted create it destroys the resource and \
+                     creates it again; to complete it instead, run `terraform untaint` first.",
                 ),
                 Stopped::TimedOut { .. } => (
                     "Timed out",
@@ -313,13 +313,13 @@ impl AwsError {
                           the region is enabled for the account and belongs to its partition.";
             ("AWS credentials not valid", advice)
         } else if DENIED.contains(&code) {
-            let advice = "Allow the action to the identity whose credentials are used, or use \
+            let advice = "Grant the permission to the identity whose credentials are used, or use \
                           other credentials. A service control policy or a permissions boundary \
-                          may also forbid it.";
+                          may also deny it.";
             ("AWS access denied", advice)
         } else if UNSIGNED.contains(&code) {
-            let advice = "The functions' code comes with the provider and is not signed by a \
-                          publisher of yours. Set untrusted_artifact_on_deployment of the code \
+            let advice = "The functions' code comes with the provider and is not signed with your \
+                          signing profiles. Set untrusted_artifact_on_deployment of the code \
                           signing configuration to \"Warn\", or remove code_signing_config_arn.";
             ("AWS refused unsigned code", advice)
         } else if QUOTA.contains(&code) {
@@ -328,16 +328,16 @@ impl AwsError {
             ("AWS quota reached", advice)
         } else if self.is_unknown_destination() {
             let advice = "Check that the destination exists in the region of the builder, and that \
-                          its policy and that of its key let the functions' roles send to it. Then \
+                          its policy and its key policy allow the functions' roles to send to it. Then \
                           apply again.";
             ("Destination not usable by Lambda", advice)
         } else if self.is_propagation() {
             let advice = "A new role is normally usable within seconds. Check what restricts it: \
                           its permissions boundary, service control policies, and the policies \
-                          of the key or the destination that it is to use. Then apply again.";
+                          of the key or the destination that it uses. Then apply again.";
             ("Role not usable by Lambda", advice)
         } else if self.is_in_use() {
-            let advice = "Something that this builder did not make uses it: remove that, then apply \
+            let advice = "It is used by something that this builder did not create. Remove that, then apply \
                           again. What was done so far stays.";
             ("Still in use", advice)
         } else if self.is_throttled() {
@@ -348,8 +348,8 @@ impl AwsError {
             let advice = "Apply again later, or allow more time in the timeouts block.";
             ("AWS too busy", advice)
         } else {
-            let advice = "Correct what AWS names, then apply again. If the reason is not clear \
-                          and the error stays, please report a bug.";
+            let advice = "Fix what AWS reports, then apply again. If the cause is unclear \
+                          and the error persists, please report a bug.";
             ("AWS request failed", advice)
         }
     }
@@ -375,7 +375,7 @@ impl fmt::Display for AwsError {
             Self::Stopped { stopped, last } => {
                 write!(f, "{stopped}")?;
                 match last {
-                    Some(last) => write!(f, "; the last answer of AWS was {last}"),
+                    Some(last) => write!(f, "; the last response from AWS was {last}"),
                     None => Ok(()),
                 }
             }
@@ -396,9 +396,9 @@ fn credentials_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Credent
 fn sources_tried() -> String {
     let profile = std::env::var("AWS_PROFILE").unwrap_or_else(|_| "default".to_owned());
     format!(
-        "no source has any. Sources tried, in this order: access_key and secret_key, or profile, of \
+        "no credentials found. Sources tried, in this order: access_key and secret_key, or profile, of \
          the provider; the environment variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; the \
-         profile {profile:?}, which is that of AWS_PROFILE or the default, in the shared config \
+         profile {profile:?} (that of AWS_PROFILE, or the default) in the shared config \
          and credentials files; a web identity token of the environment; the credentials of an \
          ECS task; the role of an EC2 instance"
     )

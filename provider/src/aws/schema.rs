@@ -66,7 +66,7 @@ fn credentials(schema: Schema) -> Schema {
         .attribute(
             "profile",
             text(
-                "Name of the AWS profile in the shared files. If set here, its credentials take \
+                "Name of the profile in the shared config and credentials files. If set here, its credentials take \
                  precedence over those in environment variables. Can also be set with the \
                  environment variable `AWS_PROFILE`.",
             )
@@ -204,8 +204,8 @@ fn ignored_tags() -> Block {
     Block::list()
         .max_items(1)
         .description(
-            "Tags that somebody else manages: whatever the resource or `default_tags` say, they \
-             are set at most when something is created, never changed or removed, and show \
+            "Tags that are managed elsewhere: whatever the resource or `default_tags` say, they \
+             are set only when something is created, never changed or removed, and appear \
              neither in `tags_all` nor as a difference.",
         )
         .attribute("keys", texts("Keys", "TF_AWS_IGNORE_TAGS_KEYS"))

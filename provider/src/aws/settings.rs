@@ -124,9 +124,9 @@ fn unknown(value: &Value, path: AttributePath) -> Option<AttributePath> {
 
 fn not_known_yet(path: &AttributePath) -> Diagnostic {
     let detail = format!(
-        "{path} of the provider's configuration depends on something that is only known after an \
-         apply, and AWS is needed before.\n\nApply what it depends on first, with -target, or \
-         give it a value that is known, such as a variable's."
+        "{path} in the provider configuration depends on a value that is only known after an \
+         apply, but AWS is needed earlier.\n\nApply what it depends on first, with -target, or \
+         set it to a known value, such as a variable."
     );
     Diagnostic::error("Provider configuration not known yet", detail)
 }

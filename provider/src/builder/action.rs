@@ -50,18 +50,18 @@ impl Action<Shared> for Sweep {
             .optional()
             .validate(checks::filters())
             .description(format!(
-                "Images to look at, among those that the builder's own filters and exclusions \
-                 select: filters of the same form, 1 to {MAX_FILTERS}. They narrow what the builder \
-                 indexes and never widen it. Default: all that the builder indexes."
+                "Images to sweep, of those that the builder's own filters and exclusions \
+                 select: 1 to {MAX_FILTERS} filters of the same form. They narrow what the builder \
+                 indexes and never widen it. Default: every image that the builder indexes."
             ));
         Schema::new()
             .attribute("builder", builder)
             .attribute("region", region)
             .attribute(FILTERS, filters)
             .description(
-                "Has a builder look through its repositories now for images that have no index, \
-                 and index them: the sweep of `sweep_schedule`, at once. The sweep runs in AWS \
-                 Lambda; the action starts it and does not wait for it.",
+                "Makes a builder search its repositories now for images that have no index, \
+                 and index them, as `sweep_schedule` does regularly. The sweep runs in AWS \
+                 Lambda; the action starts it and does not wait for it to finish.",
             )
     }
 
@@ -71,7 +71,7 @@ impl Action<Shared> for Sweep {
         if count > MAX_FILTERS {
             let detail = format!(
                 "Got {count} filters, want at most {MAX_FILTERS}. Combine them with wildcards, or \
-                 leave the argument out for a sweep of all that the builder indexes."
+                 omit the argument to sweep everything that the builder indexes."
             );
             found.push(Diagnostic::error("Too many filters", detail).at(FILTERS));
         }
@@ -107,9 +107,9 @@ impl Action<Shared> for Sweep {
 /// Returns where to read what becomes of a sweep.
 fn started_message(request: &str, log_group: &str) -> String {
     format!(
-        "sweep started with request {request}; it goes on in AWS Lambda. What it finds is in the log \
-         group {log_group:?}: a line for each image that is handed on, and \"swept\" with the counts at \
-         its end"
+        "sweep started with request {request}; it continues in AWS Lambda. Its results are in the log \
+         group {log_group:?}: a line for each image that is handed on, and finally \"swept\" with the \
+         counts"
     )
 }
 
@@ -138,8 +138,8 @@ fn no_builder(session: &Session<'_>, builder: &str) -> Diagnostic {
     let (account, region) = (&session.account.id, &session.account.region);
     let detail = format!(
         "There is no event filter {:?} in account {account}, region {region}, and so no builder \
-         {builder:?}. Want the name of a soci_index_builder that was applied; set region if it is in \
-         another region than the provider's.",
+         {builder:?}. Set builder to the name of a deployed soci_index_builder, and region if that is \
+         not the provider's.",
         names::function(builder, Function::EventFilter)
     );
     Diagnostic::error("Builder not found", detail).at("builder")
@@ -149,7 +149,7 @@ fn not_a_part(builder: &str, event_filter: &str) -> Diagnostic {
     let detail = format!(
         "The function {event_filter:?} exists, but is not marked as a part of a builder {builder:?} (by \
          the tag {:?} = \"{builder}/…\"), so it was not invoked. Check the name. If it is the \
-         builder's and lost its tag, apply the builder's configuration, which says what to do.",
+         builder's and lost its tag, apply the builder's configuration: its error says how to go on.",
         names::OWNER_TAG
     );
     Diagnostic::error("Not a builder's function", detail).at("builder")
@@ -157,7 +157,7 @@ fn not_a_part(builder: &str, event_filter: &str) -> Diagnostic {
 
 fn no_sweeps(builder: &str) -> Diagnostic {
     let detail = format!(
-        "The builder {builder:?} has no right to look at images, since it has neither a \
+        "The builder {builder:?} has no permission to search for images, because it has neither a \
          sweep_schedule nor index_existing. Set one of them in its soci_index_builder and apply."
     );
     Diagnostic::error("Builder does not sweep", detail).at("builder")

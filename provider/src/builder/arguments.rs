@@ -78,7 +78,7 @@ macro_rules! with_arguments {
             }),
         }
 
-        /// Ways in which images come that are indexed: `push`, `pull_through_cache` (images that Amazon ECR
+        /// Origins of the images to index: `push`, `pull_through_cache` (images that Amazon ECR
         /// copies from an upstream registry) and `replication` (from another region or account).
         sources: BTreeSet<String> = [source::Source::Push.as_str().to_owned()].into() => {
             schema: |attribute| attribute
@@ -109,9 +109,9 @@ macro_rules! with_arguments {
             refresh: Aws(|seen| seen.parts.generator.variable(environment::TAG_SUFFIX).cloned()),
         }
 
-        /// Whether `<tag>` followed by `tag_suffix` names the image itself if no layer of the image can
-        /// be indexed, so that it always names what `<tag>` is (`V2`). Otherwise such an image gets no
-        /// second tag; one that an earlier image left there is reported as an error.
+        /// Whether to tag the image itself with `<tag>` followed by `tag_suffix` if none of its layers can
+        /// be indexed, so that this tag always matches `<tag>` (`V2`). If `false`, such an image gets no
+        /// second tag, and one left there by an earlier image is reported as an error.
         tag_unindexed_images: bool = true => {
             schema: |attribute| attribute,
             refresh: Aws(|seen| {
@@ -120,10 +120,10 @@ macro_rules! with_arguments {
             }),
         }
 
-        /// Whether `<tag>` followed by `tag_suffix` is deleted when `<tag>` is, unless something else
-        /// needs it (`V2`). What a lost event missed is deleted by the next sweep. Only SOCI-enabled
-        /// images that the index generator has published itself, with this argument set, are deleted.
-        /// However an image came, its deletion counts: `sources` does not matter.
+        /// Whether to delete `<tag>` followed by `tag_suffix` when `<tag>` is deleted, unless something else
+        /// needs it (`V2`). If the event of a deletion is lost, the next sweep makes up for it. Only SOCI-enabled
+        /// images that the index generator published while this argument was set are deleted.
+        /// This applies to every image, whatever `sources` is set to.
         delete_with_source: bool = false => {
             schema: |attribute| attribute,
             refresh: Aws(|seen| {
@@ -133,7 +133,7 @@ macro_rules! with_arguments {
             }),
         }
 
-        /// Number of bytes of a decompressed layer between two points from which it can be read:
+        /// Span size in bytes of decompressed data, the granularity at which layers can be read:
         /// 65536 (64 KiB) to 1073741824 (1 GiB).
         span_size: i64 = limits::DEFAULT_SPAN_SIZE as i64 => {
             schema: |attribute| attribute.validate(number_range(
@@ -153,9 +153,9 @@ macro_rules! with_arguments {
             }),
         }
 
-        /// Whether to index layers of several gzip members, such as those of eStargz and bgzip.
-        /// Container hosts with soci-snapshotter before v0.14.0 read such layers wrong, so set it
-        /// only if no host has one. Otherwise they are downloaded whole.
+        /// Whether to index layers with several gzip members, such as those of eStargz and bgzip.
+        /// soci-snapshotter before v0.14.0 reads such layers incorrectly: set this only if every
+        /// container host runs v0.14.0 or later. If not set, they are downloaded whole.
         multi_member_layers: bool = false => {
             schema: |attribute| attribute,
             refresh: Aws(|seen| {
@@ -165,9 +165,9 @@ macro_rules! with_arguments {
             }),
         }
 
-        /// Whether layers with Docker's media types get OCI's in the SOCI-enabled image (`V2`).
-        /// Without it they keep Docker's, as in the reference implementation, which some tools
-        /// refuse in an OCI manifest.
+        /// Whether to convert Docker layer media types to OCI in the SOCI-enabled image (`V2`).
+        /// Otherwise layers keep Docker's, as in the reference implementation, which some tools
+        /// reject in an OCI manifest.
         oci_layer_types: bool = false => {
             schema: |attribute| attribute,
             refresh: Aws(|seen| {
@@ -178,7 +178,7 @@ macro_rules! with_arguments {
         }
 
         /// Platforms to index, as `os/architecture` or `os/architecture/variant`, such as `linux/arm64`.
-        /// Of an image that lacks some of them, the others are indexed. The default is every platform
+        /// If an image lacks some of them, the others are indexed. The default is every platform
         /// of each image.
         platforms: Option<BTreeSet<String>> = None => {
             schema: index_options::check_platforms,
@@ -189,8 +189,8 @@ macro_rules! with_arguments {
             }),
         }
 
-        /// Files of the images, such as `/usr/bin/app`, for container hosts to fetch before anything reads
-        /// them. One that an image lacks does not matter. They have to fit into the 4 KB of
+        /// Files in the images, such as `/usr/bin/app`, that container hosts prefetch before anything reads
+        /// them. Files that an image lacks are ignored. The list must fit into the 4 KB of
         /// environment variables that Lambda allows a function.
         prefetch_files: BTreeSet<String> = BTreeSet::new() => {
             schema: index_options::check_prefetch_files,
@@ -215,10 +215,10 @@ macro_rules! with_arguments {
             }),
         }
 
-        /// Schedule of sweeps, as EventBridge writes it: `rate(1 day)`, or `cron(0 3 * * ? *)` in UTC. A
-        /// sweep looks through the repositories that the filters name, and has indexed what matches
-        /// and has no index, because the event of its push was lost or came while something was
-        /// broken. It costs some requests to Amazon ECR. `""` is no schedule.
+        /// EventBridge schedule expression for sweeps: `rate(1 day)`, or `cron(0 3 * * ? *)` in UTC. A
+        /// sweep searches the repositories that the filters name for matching images that have no
+        /// index, for example because their push event was lost or indexing failed, and has them
+        /// indexed. It makes some requests to Amazon ECR. `""` means no schedule.
         sweep_schedule: String = "rate(1 day)".to_owned() => {
             schema: |attribute| attribute.validate(checks::schedule()),
             refresh: Aws(|seen| {
@@ -245,8 +245,8 @@ macro_rules! with_arguments {
             refresh: Aws(|seen| Some(seen.parts.generator.function()?.config.memory_size)),
         }
 
-        /// Maximum time to index one image, in seconds: 1 to 1800. Lambda long allowed no more than
-        /// 900, and may still do so in some regions.
+        /// Maximum time to index one image, in seconds: 1 to 1800. Lambda formerly allowed at most
+        /// 900, which may still be the limit in some regions.
         timeout: i64 = 900 => {
             schema: |attribute| attribute.validate(number_range(1..=MAX_TIMEOUT)),
             refresh: Aws(|seen| Some(seen.parts.generator.function()?.config.timeout)),
@@ -294,7 +294,7 @@ macro_rules! with_arguments {
         /// Whether the index generator remembers the layers that it has indexed, in a DynamoDB
         /// table named `<name>-ztocs`: the next push reads only the layers that are new. An image
         /// that takes longer than `timeout` is then continued in another invocation, up to twelve
-        /// times, so that only its largest layer has to be indexed in one. The table is billed for
+        /// times, so that only its largest layer has to fit into one. The table is billed for
         /// each request and encrypted with a key that DynamoDB owns; it forgets a layer after 90
         /// days.
         reuse_ztocs: bool = true => {
@@ -349,8 +349,8 @@ macro_rules! with_arguments {
 
         /// Name of an event bus of the same account and region, such as `default`, to which the index
         /// generator reports each image that it has finished with: what to deploy, and what was
-        /// indexed. Without it no such events are sent. An event that cannot be sent is logged, and no
-        /// failure.
+        /// indexed. Without it no such events are sent. Failure to send an event is logged and does not
+        /// fail the indexing.
         completion_event_bus_name: Option<String> = None => {
             schema: |attribute| attribute.validate(checks::event_bus()),
             refresh: Aws(|seen| {
@@ -382,7 +382,7 @@ macro_rules! with_arguments {
         }
 
         /// ARN of a code signing configuration for both functions. The code comes with the provider
-        /// and is not signed by a publisher of yours, so the configuration's
+        /// and is not signed with your signing profiles, so the configuration's
         /// `untrusted_artifact_on_deployment` has to be `Warn`: with `Enforce`, Lambda refuses the
         /// code.
         code_signing_config_arn: Option<String> = None => {
@@ -394,7 +394,7 @@ macro_rules! with_arguments {
 
         /// ARNs of further managed IAM policies for the role of the index generator, such as one
         /// that your organization requires. The policies that the index generator itself needs are
-        /// not among them.
+        /// always attached.
         index_generator_policy_arns: BTreeSet<String> = BTreeSet::new() => {
             schema: |attribute| attribute.validate(each(checks::policy_arn())),
             refresh: Aws(|seen| {

@@ -163,7 +163,7 @@ pub(super) fn retention() -> Validator {
         }
         let days: Vec<String> = RETENTIONS.iter().map(ToString::to_string).collect();
         let mut detail = format!(
-            "Got {number}, want a number of days that CloudWatch Logs offers: {}. 0 keeps logs \
+            "Got {number}, want a number of days that CloudWatch Logs supports: {}. 0 keeps logs \
              forever.",
             days.join(", ")
         );
@@ -366,8 +366,8 @@ pub(super) fn tags() -> Validator {
             let value = value.as_str().unwrap_or_default();
             let wrong = match key == OWNER_TAG {
                 true => Some(format!(
-                    "The tag {OWNER_TAG:?} is the builder's own, by which it recognizes its \
-                     parts: remove it."
+                    "The tag {OWNER_TAG:?} is reserved: the builder uses it to recognize its \
+                     parts. Remove it."
                 )),
                 false => tag_fault(key, value),
             };
@@ -408,15 +408,15 @@ pub(super) fn all_tags(tags: &Tags) -> Result<(), Diagnostic> {
         match seen.insert(key.to_lowercase(), key) {
             Some(OWNER_TAG) => {
                 let detail = format!(
-                    "The tag {key:?} is the builder's own, by which it recognizes its parts: \
+                    "The tag {key:?} is reserved: the builder uses it to recognize its parts; \
                      remove it."
                 );
                 return refuse("Invalid tag", detail);
             }
             Some(first) => {
                 let detail = format!(
-                    "The keys {first:?} and {key:?} differ in case alone, which IAM takes for one \
-                     key: remove one."
+                    "The keys {first:?} and {key:?} differ only in case, which IAM treats as the same \
+                     key. Remove one."
                 );
                 return refuse("Invalid tag", detail);
             }

@@ -67,9 +67,9 @@ fn doing(function: &Function) -> String {
 fn warning(function: &str, vpc: &VpcConfig, reason: &str) -> Diagnostic {
     let join = |ids: &BTreeSet<String>| ids.iter().cloned().collect::<Vec<_>>().join(", ");
     let detail = format!(
-        "The function {function:?} was deleted before it had left its VPC: {reason}.\n\nIts network \
-         interfaces may be left in {} with {}, and keep these from being deleted. Lambda removes \
-         them within 20 minutes as long as it can; after that, delete what this shows: aws ec2 \
+        "The function {function:?} could not be detached from its VPC before its deletion: {reason}.\n\nIts network \
+         interfaces may remain in {} with {}, and block the deletion of these. Lambda normally removes \
+         them within 20 minutes; after that, delete those that this command lists: aws ec2 \
          describe-network-interfaces --filters \"Name=description,Values=AWS Lambda VPC \
          ENI-{function}-*\"",
         join(&vpc.subnet_ids),

@@ -160,7 +160,7 @@ impl Owner {
             "These are not marked as parts of this builder (by the tag {OWNER_TAG:?} = {:?}):\n{}\
              \n\nNothing was changed. If somebody else made them, remove this builder from the \
              state to forget it: terraform state rm ADDRESS. If they are this builder's and lost \
-             their tag, set it again.",
+             their tag, restore it.",
             self.tag(builder),
             list(foreign)
         );
@@ -192,7 +192,7 @@ fn other_role_path<'a>(observed: &'a Observed, path: &str) -> Option<&'a str> {
 
 fn name_is_taken(name: &str, foreign: Vec<&Existing<'_>>) -> Diagnostic {
     let detail = format!(
-        "These exist already and are not marked as parts of a builder of this name (by the tag \
+        "These already exist and are not marked as parts of a builder of this name (by the tag \
          {OWNER_TAG:?} = \"{name}/…\"):\n{}\n\nChoose another name, or remove them.",
         list(foreign)
     );
@@ -209,7 +209,7 @@ fn builder_exists(
     // The resource of a rule's ARN is the import ID: the name, behind the bus unless it is `default`.
     let id = rule_arn.split_once(":rule/").map_or(&**name, |(_, id)| id);
     let mut detail = format!(
-        "A builder {name:?} exists already in this account and region, with the rule {rule_arn}:\n\
+        "A builder {name:?} already exists in this account and region, with the rule {rule_arn}:\n\
          {}\n\nNothing was changed. If no other configuration manages it, import it: terraform \
          import ADDRESS {id}\nOtherwise choose another name. If the resource was renamed in this \
          configuration, tell Terraform with a moved block.",
@@ -217,8 +217,8 @@ fn builder_exists(
     );
     if let Some(path) = other_role_path(observed, &arguments.role_path) {
         detail += &format!(
-            "\n\nIts roles have the path {path:?}, want {:?}, which AWS cannot change. If this is \
-             its replacement under create_before_destroy, both cannot have one name: change the \
+            "\n\nIts roles have the path {path:?}, want {:?}, and AWS cannot change it. If this is \
+             its replacement under create_before_destroy, the two cannot share a name: change the \
              name as well, or remove create_before_destroy.",
             arguments.role_path
         );

@@ -69,10 +69,10 @@ fn one_resource(cx: &Context<Shared>, plan: &Plan) -> Result<(), Diagnostic> {
         return Ok(());
     }
     let detail = format!(
-        "Two resources of this configuration want the builder {name:?}. A name belongs to one \
-         builder of an account and region: choose another one for one of them."
+        "Two resources in this configuration are named {name:?}. Each builder needs a unique name in \
+         its account and region: change the name of one of them."
     );
-    Err(Diagnostic::error("Two resources of one name", detail).at("name"))
+    Err(Diagnostic::error("Two builders with the same name", detail).at("name"))
 }
 
 /// Plans what will be deployed, which is known because the functions come with the provider.

@@ -160,10 +160,13 @@ fn own(cx: &Context<Shared>, parts: &Parts, observed: &Observed, name: &str) -> 
     }
     let detail = format!(
         "The parts of the builder {name:?} were deleted, or taken over before it was complete, and \
-         what has their names now is marked as another resource's. The builder of this state is \
+         the parts that now have their names belong to another resource. The builder of this state is \
          gone. Choose another name, or remove the resource from the configuration."
     );
-    cx.warn(Diagnostic::warning("Builder is another's", detail));
+    cx.warn(Diagnostic::warning(
+        "Builder belongs to another resource",
+        detail,
+    ));
     None
 }
 
@@ -199,12 +202,15 @@ fn check_account(state: &Value, parts: &Parts, name: &str) -> Result<(), Diagnos
     };
     let detail = format!(
         "The builder {name:?} was created in {}, but the provider is configured for {}. Configure \
-         the provider for the former, for instance with an alias, or remove the builder from the \
-         state to forget it: terraform state rm",
+         the provider for the former, for example with an alias, or remove the builder from the \
+         state to forget it: terraform state rm ADDRESS",
         place(recorded),
         place(here)
     );
-    Err(Diagnostic::error("Builder is elsewhere", detail))
+    Err(Diagnostic::error(
+        "Builder is in another account or region",
+        detail,
+    ))
 }
 
 /// Checks that what has the names of a builder's parts is one, when nothing but a name is known.
@@ -216,7 +222,7 @@ fn check_is_builder(parts: &Parts, observed: &Observed, name: &str) -> Result<()
     }
     let detail = format!(
         "Parts with the names of a builder {name:?} exist, but the functions {:?} and {:?} are \
-         missing or do not have the environment of a builder's. Check the name, the region and \
+         missing or do not have the environment variables of a builder. Check the name, the region and \
          the account.",
         parts.filter.function.name, parts.generator.function.name
     );

@@ -109,7 +109,7 @@ fn computed() -> Vec<(&'static str, Attribute)> {
         ),
         (
             "sweep_rule_arn",
-            kept("ARN of the EventBridge rule of `sweep_schedule`, whether it exists or not."),
+            kept("ARN of the EventBridge rule of `sweep_schedule`, set even if there is no such rule."),
         ),
         (
             "sweep_rule_name",
@@ -117,7 +117,7 @@ fn computed() -> Vec<(&'static str, Attribute)> {
         ),
         (
             "ztoc_table_arn",
-            kept("ARN of the table of `reuse_ztocs`, whether it exists or not."),
+            kept("ARN of the table of `reuse_ztocs`, set even if there is no such table."),
         ),
         (
             "ztoc_table_name",
@@ -172,8 +172,8 @@ fn computed() -> Vec<(&'static str, Attribute)> {
             "drift",
             Attribute::list(Type::String).computed().description(
                 "Differences between AWS and the configuration that no other attribute shows, such \
-                 as a deleted role or a disabled rule: a line each, with what is there and what is \
-                 wanted, but without the values of environment variables. Empty after an apply; \
+                 as a deleted role or a disabled rule: one line each, with the actual and the \
+                 desired value, but without the values of environment variables. Empty after an apply; \
                  if a refresh finds any, the plan shows them and the next apply repairs them.",
             ),
         ),

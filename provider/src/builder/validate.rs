@@ -34,7 +34,7 @@ fn deletions(config: &Value) -> Option<Diagnostic> {
         "{name} is for index_version = \"V2\", whose indexes have tags of their own. Amazon ECR \
          deletes an index of version V1 with its image: remove {name}."
     );
-    Some(Diagnostic::error("Argument without use", detail).at(name))
+    Some(Diagnostic::error("Argument without effect", detail).at(name))
 }
 
 /// Refuses a key for a destination that Lambda needs none for.
@@ -56,7 +56,7 @@ fn destination_key(config: &Value) -> Option<Diagnostic> {
         ),
         _ => return None,
     };
-    Some(Diagnostic::error("Key without use", detail).at(name))
+    Some(Diagnostic::error("Key without effect", detail).at(name))
 }
 
 /// Warns of a stopped index generator whose events go nowhere.
@@ -66,8 +66,8 @@ fn stopped(config: &Value) -> Option<Diagnostic> {
     if !is_stopped || !config.get("on_failure_destination_arn").is_null() {
         return None;
     }
-    let detail = "The index generator is stopped, so images pushed meanwhile are not indexed, and \
-                  their events are lost until a sweep looks for them. Set \
+    let detail = "The value 0 stops the index generator: images pushed meanwhile are not indexed, and \
+                  their events are lost; only a later sweep finds these images. Set \
                   on_failure_destination_arn to keep the events, or sweep_schedule or \
                   index_existing = true when the index generator starts again.";
     let warning = Diagnostic::warning("Pushed images are not indexed", detail);

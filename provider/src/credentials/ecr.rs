@@ -193,7 +193,8 @@ async fn request(aws: &Aws, host: &Host, image: &ImageReference) -> Result<Token
     }
     .unwrap_or_default();
     let credentials = token.as_deref().and_then(decode).ok_or_else(|| {
-        let detail = format!("While {doing}: the answer has none. Check the endpoint of ecr.");
+        let detail =
+            format!("While {doing}: the response has no token. Check ecr in the endpoints block.");
         Diagnostic::error("No token from Amazon ECR", detail).at("image")
     })?;
     Ok(Token {

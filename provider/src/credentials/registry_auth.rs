@@ -14,7 +14,7 @@ const DOCKER_HUB: [&str; 3] = ["index.docker.io", "registry-1.docker.io", "hub.d
 pub(crate) fn block() -> Block {
     Block::list()
         .description(
-            "How to log in to a registry and how to reach it. Credentials take precedence over \
+            "Credentials and connection settings of a registry. These credentials take precedence over \
              Docker's configuration, and no others are tried. One block per registry.",
         )
         .attribute(
@@ -65,7 +65,7 @@ pub(crate) fn block() -> Block {
         .attribute(
             "plain_http",
             Attribute::bool().optional().description(
-                "Whether the registry is asked over plain HTTP, unencrypted. Default: `true` for a \
+                "Whether to connect to the registry over plain HTTP, unencrypted. Default: `true` for a \
                  registry on this machine (`localhost`, `127.0.0.0/8`) without `ca_file`, `false` \
                  for every other.",
             ),
@@ -147,8 +147,8 @@ pub(crate) fn validate(config: &Value) -> Diagnostics {
             let detail = format!("{one} is set, but {other} is not. Set both, or config_file.");
             wrong("Incomplete credentials", detail, one);
         } else if !user && !file && !present("ca_file") && !present("plain_http") {
-            let detail = "Set username and password, or config_file; or, for a registry that only \
-                          has to be reached in another way, ca_file or plain_http.";
+            let detail = "Set username and password, or config_file. For a registry that only needs \
+                          other connection settings, set ca_file or plain_http.";
             wrong("No credentials", detail.to_owned(), "address");
         }
         if present("ca_file") && block.get("plain_http").as_bool() == Some(true) {
@@ -271,7 +271,7 @@ impl Entries {
                 "Registry credentials not known yet",
                 format!(
                     "While looking up credentials for {image}: the registry_auth block for \
-                     {registry} depends on something that is only known after an apply."
+                     {registry} depends on a value that is only known after an apply.\n\nApply what it depends on first, with -target."
                 ),
             ),
         }

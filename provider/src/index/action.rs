@@ -61,7 +61,7 @@ impl Action<Shared> for BuildIndex {
         settings.options.ztoc.memory = cx.data().memory.clone();
         let call = CallContext::new(cx, limit);
         let doing = format!("indexing {}", settings.image);
-        let consequence = "Some blobs may be in the registry, to which nothing refers.";
+        let consequence = "Unreferenced blobs may be left in the registry.";
         let work = build(cx, &settings, progress);
         Ok(call.run(&doing, consequence, work).await?)
     }

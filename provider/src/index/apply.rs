@@ -86,7 +86,7 @@ pub(super) async fn apply(
         Operation::Update => private.others.push(build.clone()),
     }
     private.save(cx);
-    let consequence = "Some of it may be in the registry; the next apply completes it.";
+    let consequence = "The index may be partly published; the next apply completes it.";
     let work = async {
         claim(cx, &image, &settings, &build, &private.resource).await;
         publish(&image, &settings, indexed.as_ref(), &build).await
@@ -214,20 +214,20 @@ fn already_enabled(settings: &Settings) -> Diagnostic {
     let source = image.tag().and_then(|tag| tag.strip_suffix("-soci"));
     let hint = match source.filter(|tag| !tag.is_empty()) {
         Some(tag) => format!("Set image to the source image, {}:{tag}.", image.name()),
-        None => "Set image to the source image that it was made of.".to_owned(),
+        None => "Set image to the image that it was converted from.".to_owned(),
     };
     let detail = format!(
-        "{image} is a SOCI-enabled image already: it carries its own SOCI index.\n\n{hint} To \
-         deploy {image} as it is, no soci_index is needed."
+        "{image} is already a SOCI-enabled image: it contains its own SOCI index.\n\n{hint} To \
+         deploy {image} as is, no soci_index is needed."
     );
-    Diagnostic::error("Image is SOCI-enabled already", detail).at("image")
+    Diagnostic::error("Image is already SOCI-enabled", detail).at("image")
 }
 
 fn incomplete(name: &str, error: &soci::Error) -> Diagnostic {
     let detail = format!(
-        "While indexing {name}: {error}.\n\nThe image exists, but the registry lacks a part of \
-         it. Push the image again, with all its platforms, or index only complete ones with the \
-         argument platforms."
+        "While indexing {name}: {error}.\n\nThe image exists, but part of it is missing from \
+         the registry. Push the image again with all of its platforms, or set the \
+         argument platforms to the complete ones."
     );
     Diagnostic::error("Image is incomplete", detail).at("image")
 }
@@ -279,8 +279,8 @@ async fn find_reusable(
 
 fn source_gone(name: &str, source: Digest) -> Diagnostic {
     let detail = format!(
-        "The plan is to index {name} as it was then, {source}, which is no longer in the \
-         registry. Plan again: the tag may name a newer image now."
+        "The plan was to index {name} at {source}, which is no longer in the \
+         registry. Plan again: the tag may point to a newer image now."
     );
     Diagnostic::error("Image is gone", detail).at("image")
 }
@@ -290,7 +290,7 @@ struct Log;
 
 impl soci::Progress for Log {
     fn layer_reused(&self, layer: &soci::oci::Descriptor) {
-        tracing::info!(layer = %layer.digest, size = layer.size, "layer indexed before, not read");
+        tracing::info!(layer = %layer.digest, size = layer.size, "layer already indexed, not read again");
     }
 
     fn layer_started(&self, layer: &soci::oci::Descriptor) {

@@ -23,8 +23,8 @@ pub(super) fn schema() -> Schema {
         .attribute(
             "triggers",
             Attribute::map(Type::String).optional().description(
-                "Arbitrary values. When one changes, the index is updated, and the image's tag is \
-                 resolved during the apply rather than before it: for an image that is pushed by \
+                "Arbitrary map of values. When one changes, the index is updated, and the image's tag is \
+                 resolved during the apply instead of the plan. Use it for an image that is pushed by \
                  the same apply.",
             ),
         )
@@ -40,7 +40,7 @@ pub(super) fn schema() -> Schema {
             "id",
             Attribute::string().computed().description(
                 "Index version and image, such as `V2/registry.example.com/app:1.0`, followed by a \
-                 comma and `tag` if that is not the default one. Also the import id.",
+                 comma and `tag` if it is not the default. Also the import ID.",
             ),
         )
         .attribute(
@@ -100,8 +100,8 @@ pub(super) fn image() -> Attribute {
         }))
         .description(
             "The image to index, as `host/repository:tag` or `host/repository@sha256:…`. A tag is \
-             resolved at each refresh; if it has moved, the index is updated. With another image, the \
-             index of the one before stays as `revision_history_limit` says.",
+             resolved at each refresh; if it has moved, the index is updated. If this argument changes, \
+             `revision_history_limit` decides whether the index of the previous image is kept.",
         )
 }
 
@@ -122,7 +122,7 @@ pub(super) fn tag(what: &str) -> Attribute {
         .validate(validators::string(validate::check_tag))
         .description(format!(
             "{what} 1 to 128 letters, digits, `_`, `.` and `-`. Default: the image's tag followed by \
-             `-soci`; none for an image that is given by its digest alone."
+             `-soci`; none if `image` has a digest but no tag."
         ))
 }
 
@@ -140,7 +140,7 @@ fn span_size() -> Attribute {
             MIN_SPAN_SIZE as i64..=MAX_SPAN_SIZE as i64,
         ))
         .description(
-            "Distance in bytes of decompressed data between two points at which reading can start: \
+            "Span size in bytes of decompressed data, the granularity at which layers can be read: \
              65536 (64 KiB) to 1073741824 (1 GiB). Smaller spans make the index larger. Default: \
              4194304 (4 MiB).",
         )
@@ -158,7 +158,7 @@ fn min_layer_size() -> Attribute {
 
 fn prefetch_files() -> Attribute {
     check_prefetch_files(Attribute::set(Type::String).optional()).description(
-        "Files of the image, such as `/usr/bin/app`, for container hosts to fetch before anything \
+        "Files in the image, such as `/usr/bin/app`, that container hosts prefetch before anything \
              reads them. At most 1000. Default: none.",
     )
 }
@@ -174,9 +174,9 @@ fn optimizations() -> Attribute {
 
 fn multi_member_layers() -> Attribute {
     Attribute::bool().optional().description(
-        "Whether to index layers of several gzip members, such as those of eStargz and bgzip. \
-         Container hosts with soci-snapshotter before v0.14.0 read such layers wrong, so set it \
-         only if no host has one. Otherwise they are downloaded whole. Default: `false`.",
+        "Whether to index layers with several gzip members, such as those of eStargz and bgzip. \
+         soci-snapshotter before v0.14.0 reads such layers incorrectly: set this only if every \
+         container host runs v0.14.0 or later. If not set, they are downloaded whole. Default: `false`.",
     )
 }
 
@@ -186,17 +186,17 @@ fn revision_history_limit() -> Attribute {
         .inert()
         .validate(validators::number_range(0..=100))
         .description(format!(
-            "Number of earlier indexes that stay in the registry when the image or an option changes, \
-             so that what runs can still be pulled, and a rollback needs no layer read again. 0 to \
+            "Number of earlier indexes to keep in the registry when the image or an option changes, \
+             so that running workloads can still pull theirs and a rollback reads no layer again. 0 to \
              100. Default: {REVISION_HISTORY_LIMIT}."
         ))
 }
 
 fn oci_layer_types() -> Attribute {
     Attribute::bool().optional().description(
-        "Whether layers with Docker's media types get OCI's in the SOCI-enabled image; only for \
-         `V2`. Without it they keep Docker's, as in the reference implementation, which some tools \
-         refuse in an OCI manifest. Default: `false`.",
+        "Whether to convert Docker layer media types to OCI in the SOCI-enabled image; only for \
+         `V2`. Otherwise layers keep Docker's, as in the reference implementation, which some tools \
+         reject in an OCI manifest. Default: `false`.",
     )
 }
 

@@ -29,8 +29,8 @@ impl DataSource<Shared> for IndexData {
         let text = |description: &str| Attribute::string().computed().description(description);
         Schema::new()
             .description(
-                "Looks up the SOCI index of a container image, whoever built it, and waits for it \
-                 on demand. An image without an index is not an error: `image_uri` can be deployed \
+                "Looks up the SOCI index of a container image, whatever built it, and optionally waits \
+                 for it. An image without an index is not an error: `image_uri` can be deployed \
                  either way.",
             )
             .attribute("image", attributes::image().description(
@@ -44,9 +44,9 @@ impl DataSource<Shared> for IndexData {
             .attribute("wait_for", timeouts::duration().description(
                 "How long to wait for the index, as a \
                  [duration](https://pkg.go.dev/time#ParseDuration) such as `5m`: for an image that \
-                 was pushed just now, and that an index builder indexes. The wait ends early when \
-                 the index is there, or the tag of the SOCI-enabled image says that there is nothing \
-                 to index. An image that is given by its digest is waited for, and no later push of \
+                 was just pushed and is indexed by an index builder. The wait ends as soon as \
+                 the index exists, or the tag of the SOCI-enabled image shows that there is nothing \
+                 to index. If `image` has a digest, the wait is for that image, not a later push of \
                  its tag. Default: no wait.",
             ))
             .attribute("id", text("Index version and image."))
@@ -90,9 +90,9 @@ impl DataSource<Shared> for IndexData {
         let found = call.run(&doing, "Nothing was changed.", work).await?;
         if !found.is_ready() && !wait.is_zero() {
             let detail = format!(
-                "{name} has no index yet, {} after the wait began, so image_uri is the image itself. If \
-                 an index builder should have built it, see the log of its index generator; an image \
-                 pushed before the builder was made is indexed by its next sweep. To fail instead, add a \
+                "{name} still has no index after {}, so image_uri is the image itself. If \
+                 an index builder should have built it, check the log of its index generator; an image \
+                 pushed before the builder was created is indexed by its next sweep. To fail instead, add a \
                  postcondition on found.",
                 config.get("wait_for").as_str().unwrap_or_default()
             );

@@ -37,7 +37,7 @@ pub(super) fn parse(id: &str) -> Result<Value, Diagnostic> {
     if settings.version == Version::V2 && settings.tag.is_none() {
         let detail = format!(
             "The SOCI-enabled image of {image} has no tag by default, so it cannot be found by \
-             the image's name. If it has a tag, add it to the id after a comma. If not, apply \
+             the image's name. If it has a tag, add it to the import ID after a comma. If not, apply \
              instead of importing: an index that already exists is adopted."
         );
         return Err(Diagnostic::error("Image without a tag", detail));
@@ -54,7 +54,7 @@ fn invalid_id(id: &str) -> Diagnostic {
          SOCI-enabled image is not the image's tag followed by \"-soci\", add it after a comma: \
          V2/registry.example.com/app:1.0,lazy."
     );
-    Diagnostic::error("Invalid import id", detail)
+    Diagnostic::error("Invalid import ID", detail)
 }
 
 /// An index that can be imported.

@@ -39,8 +39,8 @@ impl ListResource<Shared> for Indexes {
             .default(Version::V2.name())
             .validate(validators::one_of([Version::V1.name(), Version::V2.name()]))
             .description(
-                "Version of the indexes: `V2` (the default) or `V1`. V1 takes some requests for each \
-                 image that has a tag.",
+                "Version of the indexes: `V2` (the default) or `V1`. V1 takes several requests for each \
+                 tagged image.",
             );
         let tag_suffix = Attribute::string()
             .default(TagSuffix::DEFAULT)
@@ -56,7 +56,7 @@ impl ListResource<Shared> for Indexes {
             .attribute("index_version", index_version)
             .attribute("tag_suffix", tag_suffix)
             .description(
-                "Lists the complete SOCI indexes of the images with a tag in a repository, whoever \
+                "Lists the complete SOCI indexes of the tagged images in a repository, whatever \
                  built them.",
             )
     }
@@ -163,8 +163,8 @@ fn parse(text: &str) -> Result<ImageReference, Diagnostic> {
     let last = text.rsplit('/').next().unwrap_or_default();
     if last.contains([':', '@']) {
         let detail = format!(
-            "Got {:?}. Want a repository without tag and digest, such as {:?}: all of its tags are \
-             looked at.",
+            "Got {:?}. Want a repository without a tag or digest, such as {:?}: all of its tags are \
+             searched.",
             text.chars().take(300).collect::<String>(),
             image.name()
         );
@@ -177,7 +177,7 @@ fn check_suffix(text: &str) -> Result<(), Diagnostic> {
     let suffix = text.parse::<TagSuffix>();
     suffix
         .map(drop)
-        .map_err(|error| Diagnostic::error("Invalid tag suffix", format!("Wrong {error}.")))
+        .map_err(|error| Diagnostic::error("Invalid tag suffix", format!("Invalid {error}.")))
 }
 
 #[cfg(test)]

@@ -132,9 +132,9 @@ fn expect_pushed(plan: &Plan, image: &str) -> Result<(), Diagnostic> {
     }
     let before = prior.get("image").as_str().unwrap_or_default();
     let detail = format!(
-        "{image} does not exist, so it cannot take the place of {before}, which stays as it is. Check \
-         the tag. If the same apply pushes the image, have an attribute of the resource that pushes it, \
-         such as its digest, in triggers."
+        "{image} does not exist, so it cannot replace {before}, whose index stays as it is. Check \
+         the tag. If the same apply pushes the image, add an attribute of the resource that pushes it, \
+         such as its digest, to triggers."
     );
     Err(Diagnostic::error("Image not found", detail).at("image"))
 }
@@ -147,7 +147,7 @@ fn two_on_one_tag(settings: &Settings, tag: &str, other: &str) -> Diagnostic {
     let detail = format!(
         "Two resources would publish different SOCI-enabled images as {tag}, one of {other} and \
          one of {}. Each apply would move the tag from one to the other. Remove one of them, give \
-         both the same arguments, or choose another tag for one with the argument tag.",
+         both the same arguments, or set the argument tag to another value in one of them.",
         settings.image
     );
     Diagnostic::error("Two resources on one tag", detail).at("tag")

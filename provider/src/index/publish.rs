@@ -24,9 +24,9 @@ pub(super) async fn claim(
         let tag = settings.tag.as_deref();
         if let Err(error) = claims.claim(manifest, &settings.id(), tag).await {
             let detail = format!(
-                "The index of {} was in the registry already, and cannot be marked as used by \
+                "The index of {} was already in the registry, and could not be marked as used by \
                  this resource too: {error}.\n\nIf it was published by another soci_index and that \
-                 one is destroyed, the index goes with it; the next apply builds it again.",
+                 one is destroyed, the index is removed with it; the next apply builds it again.",
                 settings.image
             );
             cx.warn(Diagnostic::warning("Shared index not claimed", detail));
@@ -75,9 +75,9 @@ pub(super) async fn check_tag(
     };
     if is_enabled {
         let detail = format!(
-            "The tag {tag:?} for the SOCI-enabled image of {name} named another SOCI-enabled \
-             image so far, {now}. If another configuration or an index builder publishes to that \
-             tag too, each will take it from the other: choose another tag with the argument tag."
+            "The tag {tag:?} for the SOCI-enabled image of {name} pointed to another SOCI-enabled \
+             image before, {now}. If another configuration or an index builder publishes to that \
+             tag too, each will take it from the other: set the argument tag to another value."
         );
         cx.warn(Diagnostic::warning("Tag taken over", detail).at("tag"));
         return Ok(());
@@ -134,17 +134,17 @@ async fn is_enabled(
 
 fn taken(name: &str, tag: &str, now: Digest) -> Diagnostic {
     let detail = format!(
-        "The SOCI-enabled image of {name} is to be tagged {tag:?}, but that tag names an image \
-         without a SOCI index, {now}. Choose another tag with the argument tag, or remove the \
-         tag if nobody needs it."
+        "The SOCI-enabled image of {name} would be tagged {tag:?}, but that tag points to an image \
+         without a SOCI index, {now}. Set the argument tag to another value, or delete the existing \
+         tag if it is not needed."
     );
     Diagnostic::error("Tag is taken", detail).at("tag")
 }
 
 fn immutable(name: &str, tag: &str, error: &soci::Error) -> Diagnostic {
     let detail = format!(
-        "While publishing the index of {name}: {error}.\n\nThe tag {tag:?} exists with other \
-         content and cannot be moved. Choose another tag with the argument tag, such as \
+        "While publishing the index of {name}: {error}.\n\nThe tag {tag:?} already points to other \
+         content and cannot be moved. Set the argument tag to another value, such as \
          tag = \"{tag}-2\"; or delete the tag, or make the repository's tags mutable."
     );
     Diagnostic::error("Tag is immutable", detail).at("tag")

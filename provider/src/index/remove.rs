@@ -59,7 +59,7 @@ async fn run<T>(
     work: impl Future<Output = Result<T, Diagnostic>> + Send,
 ) -> Result<T, Diagnostic> {
     let doing = format!("removing the index of {}", build.image);
-    let consequence = "The next apply continues with it.";
+    let consequence = "The next apply resumes the removal.";
     call.run(&doing, consequence, work).await
 }
 
@@ -192,9 +192,9 @@ impl Remover<'_> {
 
     fn warn_of_too_many_tags(&self) {
         let detail = format!(
-            "The repository of {} has more than {} tags. Which of them lead to the index cannot be \
-             looked up in reasonable time, so it stays, without a tag where the registry deletes \
-             tags. A lifecycle policy that expires untagged images removes it.",
+            "The repository of {} has more than {} tags: too many to check which of them lead to the \
+             index. The index is kept, but its own tags are removed if the registry can delete \
+             tags. To remove it, set a lifecycle policy that expires untagged images.",
             self.build.image,
             soci::MAX_TAGS
         );
@@ -210,7 +210,7 @@ impl Remover<'_> {
         if !marks.is_claimed() {
             return Ok(removable);
         }
-        tracing::info!(%manifest, claimants = ?marks.claimants(), "others rely on it, it stays");
+        tracing::info!(%manifest, claimants = ?marks.claimants(), "kept, since other resources use it");
         if removable && !marks.is_bequeathed() {
             self.claims.bequeath(manifest, tags).await?;
         }
@@ -233,8 +233,8 @@ impl Remover<'_> {
                 Err(error) => return Err(error),
             };
             let detail = format!(
-                "The registry does not remove tags. The tag {tag:?} of the SOCI-enabled image of \
-                 {} stays: {reason}.",
+                "The tag {tag:?} of the SOCI-enabled image of \
+                 {} could not be removed: {reason}.",
                 self.build.image
             );
             self.cx.warn(Diagnostic::warning("Tag not removed", detail));
@@ -261,7 +261,7 @@ pub(super) async fn remove_superseded(
     let kept: Vec<Build> = private.builds().cloned().collect();
     if let Err(diagnostic) = remove(call, &private.resource, &goes, &kept).await {
         let detail = format!(
-            "The new index is published. An earlier one stays until the next change: {}",
+            "The new index is published. An earlier one was not removed; the next change tries again: {}",
             diagnostic.detail
         );
         cx.warn(Diagnostic::warning("Earlier index not removed", detail));
@@ -269,7 +269,7 @@ pub(super) async fn remove_superseded(
     }
     if let Err(diagnostic) = remove_former_tags(call, &settings, &mut private).await {
         let detail = format!(
-            "The new index is published. A tag that it had before stays until the next change: {}",
+            "The new index is published. A former tag was not removed; the next change tries again: {}",
             diagnostic.detail
         );
         cx.warn(Diagnostic::warning("Earlier tag not removed", detail));

@@ -195,7 +195,7 @@ impl SeenOptions {
         }
         if self.skips_larger || self.min_layer_size != Options::default().min_layer_size {
             unseen.push(format!(
-                "min_layer_size: taken to be {}, from the sizes of the layers that are indexed \
+                "min_layer_size: assumed to be {}, judging by the sizes of the layers that are indexed \
                  and of those that are not.",
                 self.min_layer_size
             ));
@@ -204,7 +204,7 @@ impl SeenOptions {
             return None;
         }
         let detail = format!(
-            "The index of {} does not show all options that it was built with:\n  - {}",
+            "The index of {} does not record all options that it was built with:\n  - {}",
             settings.image,
             unseen.join("\n  - ")
         );

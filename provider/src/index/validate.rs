@@ -53,7 +53,7 @@ pub(super) fn across_arguments(config: &Value) -> Diagnostics {
     if tag.as_str().is_some_and(|tag| image.tag() == Some(tag)) {
         let instead = settings::default_tag(&image).unwrap_or_else(|| "soci".to_owned());
         let detail = format!(
-            "The SOCI-enabled image would take the tag of the image itself, {image}, and would \
+            "The SOCI-enabled image would replace the image itself at its tag, {image}, and would \
              then be indexed again at each change. Choose another tag, such as {instead:?}."
         );
         found.push(Diagnostic::error("Tag of the image itself", detail).at("tag"));
@@ -63,7 +63,7 @@ pub(super) fn across_arguments(config: &Value) -> Diagnostics {
     {
         let detail = format!(
             "The SOCI-enabled image of {image} would be tagged {tag:?}, but a tag has at most \
-             {MAX_TAG} characters. Choose another one with the argument tag."
+             {MAX_TAG} characters. Set the argument tag to a shorter one."
         );
         found.push(Diagnostic::error("Tag too long", detail).at("image"));
     }

@@ -67,8 +67,8 @@ pub(super) fn of_build(cx: &Context<Shared>, name: &str, report: &Report) {
         .collect();
     if !missing.is_empty() {
         let detail = format!(
-            "These files are not prefetched, because no indexed layer of {name} has them as \
-             regular files with content:\n{}\n\nCheck the paths; a layer smaller than \
+            "These files are not prefetched, because no indexed layer of {name} contains them as \
+             non-empty regular files:\n{}\n\nCheck the paths; a layer smaller than \
              min_layer_size is fetched whole anyway.",
             list(missing.into_iter())
         );
@@ -95,7 +95,7 @@ pub(super) async fn of_moved_tag(
     };
     if let Some(now) = now.filter(|now| *now != source) {
         let detail = format!(
-            "{} is {now} now. The index is that of {source}, which it named when it was planned \
+            "{} now points to {now}. The index is for {source}, to which it pointed when it was planned \
              or read. Plan and apply again to index the newer image.",
             settings.image
         );
@@ -106,8 +106,8 @@ pub(super) async fn of_moved_tag(
 /// Warns that the image is gone, of which the index is there.
 pub(super) fn of_missing_image(cx: &Context<Shared>, settings: &Settings) {
     let detail = format!(
-        "{} does not exist any more. Its index is there, and image_uri stays as it is, until an \
-         apply destroys the resource. Push the image again, choose another one with the argument \
+        "{} no longer exists. Its index still does, and image_uri stays as it is until an \
+         apply destroys the resource. Push the image again, set image to another \
          image, or remove the resource from the configuration.",
         settings.image
     );

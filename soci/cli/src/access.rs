@@ -30,13 +30,13 @@ pub(crate) struct Access {
     /// Read the password from a file
     #[arg(long, value_name = "FILE", requires = "username", group = "password")]
     password_file: Option<PathBuf>,
-    /// Use plain HTTP (loopback registries get it unless there is a --ca-file)
+    /// Use plain HTTP (the default for loopback registries without --ca-file)
     #[arg(long)]
     plain_http: bool,
     /// Trust the certificate authorities in a PEM file as well as the system's
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// Give up after this long, such as 90s or 10m [default: never]
+    /// Give up after this long, such as 90s or 10m [default: never; 15m for `wait`]
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,
 }
@@ -102,7 +102,7 @@ async fn log_ins(reference: &ImageReference) -> Result<CredentialChain> {
     if found.is_none() {
         // The image may be public, or else the registry's refusal says it again.
         for failed in tried.iter().filter(|tried| tried.failure().is_some()) {
-            output::note(&format!("warning: no login from {failed}"));
+            output::note(&format!("warning: no credentials from {failed}"));
         }
     }
     Ok(chain)
@@ -147,7 +147,7 @@ impl Access {
             ] {
                 if given {
                     bail!(UsageError::new(format!(
-                        "--{option}: {} and {} are two registries; want --source-{option}{value} \
+                        "--{option}: {} and {} are different registries; want --source-{option}{value} \
                          or --destination-{option}{value}",
                         from.registry(),
                         to.registry()

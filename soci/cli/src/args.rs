@@ -24,7 +24,7 @@ const MEMORY: std::ops::RangeInclusive<u64> = 96 << 20..=1 << 40;
 ///
 /// SOURCE and DESTINATION are images in a registry (HOST/REPOSITORY:TAG), in an OCI image layout
 /// (oci:DIR is its first image, oci:DIR:NAME the image of that name), or in a tar archive
-/// (oci-archive:FILE, docker-archive:FILE, each with :NAME if need be). A path that exists needs no
+/// (oci-archive:FILE, docker-archive:FILE, each optionally with :NAME). An existing path needs no
 /// prefix.
 #[derive(Parser)]
 #[command(name = "soci", version, max_term_width = 100, after_help = EXIT_CODES)]
@@ -37,7 +37,7 @@ pub(crate) struct Cli {
     /// List every skipped layer, and log every request
     #[arg(long, short, global = true)]
     verbose: bool,
-    /// Memory to use at most: 96MiB to 1TiB. Layers wait for it, and one that needs more is skipped
+    /// Maximum memory to use: 96MiB to 1TiB. Layers wait for free memory; one that needs more is skipped
     #[arg(long, global = true, value_name = "SIZE", default_value = "1GiB", value_parser = |text: &str| size::parse(text, MEMORY))]
     memory: u64,
 }
@@ -61,10 +61,10 @@ pub(crate) enum Command {
         /// Where to write the SOCI-enabled image [default: beside SOURCE, tagged <tag>-soci;
         /// untagged if SOURCE is given by its digest alone; for FILE.tar, in FILE-soci.tar]
         destination: Option<Location>,
-        /// Allow DESTINATION to be SOURCE or an archive that exists, which is replaced
+        /// Allow DESTINATION to be SOURCE or an existing archive, which is then replaced
         #[arg(long)]
         replace: bool,
-        /// Give layers with Docker's media types OCI's, as skopeo and podman want them
+        /// Convert Docker layer media types to OCI, as skopeo and podman require
         #[arg(long)]
         oci_layer_types: bool,
         #[command(flatten)]
@@ -96,9 +96,9 @@ pub(crate) enum Command {
     },
     /// Wait until an image that was pushed has its index, and print the reference to deploy
     ///
-    /// For an image that something else indexes when it is pushed. An image with a digest
-    /// (HOST/REPOSITORY:TAG@sha256:…) is waited for, and no later push of its tag. Gives up after 15
-    /// minutes, or as --timeout says.
+    /// For an image that something else indexes when it is pushed. With a digest
+    /// (HOST/REPOSITORY:TAG@sha256:…), waits for that image, not a later push of its tag. Gives up after 15
+    /// minutes, or after --timeout.
     Wait {
         /// Image that was pushed, in a registry
         image: ImageReference,
@@ -161,14 +161,14 @@ pub(crate) struct Build {
     /// Turn on an optimization; may be repeated
     #[arg(long = "optimization", value_name = "NAME")]
     optimizations: Vec<Optimization>,
-    /// Index layers of several gzip members, which soci-snapshotter before v0.14.0 reads wrong
+    /// Index layers with several gzip members, which soci-snapshotter before v0.14.0 reads incorrectly
     #[arg(long)]
     multi_member_layers: bool,
-    /// List the spans of this file for prefetching; may be repeated
+    /// Have container hosts prefetch this file; may be repeated
     #[arg(long = "prefetch-file", value_name = "PATH")]
     prefetch_files: Vec<String>,
-    /// Take the zTOCs of layers from this image, which has an index, instead of reading the layers; may be
-    /// repeated. The image is trusted
+    /// Reuse the zTOCs of this image, which must have an index, instead of reading the layers; may be
+    /// repeated. Name only images that you trust
     #[arg(long, value_name = "IMAGE")]
     pub(crate) reuse_from: Vec<Location>,
     /// Number of layers to read at the same time
@@ -181,14 +181,14 @@ pub(crate) struct Build {
 
 #[derive(Args)]
 pub(crate) struct SpanSize {
-    /// Decompressed bytes between two points at which reading can start: 64KiB to 1GiB
+    /// Span size in decompressed bytes, the granularity at which layers can be read: 64KiB to 1GiB
     #[arg(long, value_name = "SIZE", default_value = "4MiB", value_parser = |text: &str| size::parse(text, SPAN_SIZES))]
     pub(crate) span_size: u64,
 }
 
 #[derive(Args)]
 pub(crate) struct BuildTool {
-    /// Build tool to record; part of every digest
+    /// Build tool to record in each zTOC; changes the digests
     #[arg(long, value_name = "NAME", default_value = DEFAULT_BUILD_TOOL)]
     pub(crate) build_tool: String,
 }

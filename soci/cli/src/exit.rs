@@ -18,7 +18,7 @@ pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  success
   1  failure; `verify`: an index is missing or does not match its image; `doctor`: the image is not
-     loaded lazily; `wait`: there is no index in time
+     loaded lazily; `wait`: no index appeared in time
   2  invalid command line
   3  nothing to index: no layer qualifies, and nothing was published (`create`, `convert`)";
 
@@ -68,9 +68,9 @@ pub(crate) fn explain(error: &anyhow::Error) -> Exit {
 fn hint(error: &anyhow::Error) -> Option<&'static str> {
     let error = error.downcast_ref::<soci::Error>()?.registry()?;
     if error.is_plain_http() {
-        Some("hint: for a registry of plain HTTP, add --plain-http")
+        Some("hint: if the registry uses plain HTTP, add --plain-http")
     } else if error.is_untrusted() {
-        Some("hint: for a certificate authority of your own, add --ca-file with its certificate")
+        Some("hint: for a private certificate authority, add --ca-file with its certificate")
     } else {
         None
     }

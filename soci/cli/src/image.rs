@@ -83,7 +83,7 @@ impl Image {
         }
         if path.exists() && !replace {
             bail!(UsageError::new(format!(
-                "{location}: the archive exists; want another one, or --replace to replace it"
+                "{location}: the archive already exists; want another one, or --replace to replace it"
             )));
         }
         Ok(Self::Unpacked(Unpacked::new(path)?))

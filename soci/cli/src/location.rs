@@ -105,7 +105,7 @@ fn local(text: &str) -> Result<Option<Location>, String> {
             "; for the image of that name in a registry, name its \
                                            host, such as docker.io"
         };
-        return Err(format!("a directory that is no OCI image layout{hub}"));
+        return Err(format!("a directory that is not an OCI image layout{hub}"));
     }
     let (file, name) = split_name(text);
     let is_tar = file.extension().is_some_and(|extension| extension == "tar");

@@ -134,7 +134,7 @@ fn notes(index: &IndexReport, options: &Options, verbosity: Verbosity) -> Vec<St
         notes.push(format!("{layers} more skipped; --verbose lists them"));
     }
     for file in &index.not_prefetched {
-        notes.push(format!("prefetch file {file} is in no indexed layer"));
+        notes.push(format!("prefetch file {file} is not in any indexed layer"));
     }
     notes
 }

@@ -19,7 +19,7 @@ pub(crate) fn run(command: Command, memory: &MemoryBudget) -> Result<Exit> {
             None => command.await,
             Some(timeout) => match tokio::time::timeout(timeout, command).await {
                 Ok(result) => result,
-                Err(_) => bail!("not done after {}", humantime::format_duration(timeout)),
+                Err(_) => bail!("timed out after {}", humantime::format_duration(timeout)),
             },
         }
     });

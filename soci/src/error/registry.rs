@@ -99,7 +99,7 @@ impl RegistryError {
             url,
             Kind::Transport {
                 reason: match tls {
-                    Some(TlsFailure::Plain) => "the other side does not speak TLS".to_owned(),
+                    Some(TlsFailure::Plain) => "the server does not speak TLS".to_owned(),
                     _ => root_cause(&error),
                 },
                 temporary: (temporary || error.is_request()) && tls.is_none(),

@@ -92,7 +92,7 @@ impl Indexed {
             let manifest = Manifest { descriptor, bytes };
             let listed: Listed = manifest.parse()?;
             if depth == MAX_DEPTH || kept.len() == MAX_MANIFESTS {
-                let reason = "indexes in indexes without end";
+                let reason = "too many manifests, or image indexes nested too deep";
                 return Err(Error::manifest(manifest.descriptor.digest, reason));
             }
             let blobs: Vec<_> = listed.config.into_iter().chain(listed.layers).collect();

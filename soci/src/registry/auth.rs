@@ -227,7 +227,8 @@ impl Passage<'_> {
             match value {
                 Some(Ok(value)) => {
                     let Ok(mut header) = HeaderValue::try_from(value) else {
-                        let reason = "the credentials make no header".to_owned();
+                        let reason = "the credentials contain characters that a header cannot hold"
+                            .to_owned();
                         self.push_refused(source, reason);
                         continue;
                     };
@@ -252,7 +253,7 @@ impl Passage<'_> {
                 None => {
                     let reason = match sent {
                         Sent::Nothing => "refused",
-                        _ => "the registry does not ask for what this is",
+                        _ => "the registry does not accept credentials of this kind",
                     };
                     self.push_refused(source, reason.to_owned());
                 }

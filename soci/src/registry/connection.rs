@@ -114,7 +114,7 @@ impl Connection {
         match self.join(&answer.url, target) {
             Some(next) if next.origin() == answer.url.origin() => Ok(Some(next)),
             _ => {
-                let reason = "the next page of the list is not the registry's";
+                let reason = "the next page of the list is on another server";
                 Err(RegistryError::answer(&Method::GET, &answer.url, reason))
             }
         }
@@ -220,7 +220,7 @@ impl Connection {
                 let response = match tokio::time::timeout(limit, exchange::send(request)).await {
                     Ok(response) => response.map_err(transport)?,
                     Err(_) => {
-                        let reason = "no answer, but parts of one, in two minutes";
+                        let reason = "no complete response within the time limit";
                         return Err(RegistryError::slow(method, url, reason).into());
                     }
                 };

@@ -17,7 +17,7 @@ use crate::error::RegistryError;
 const WINDOW: Duration = Duration::from_secs(60);
 /// The slowest pace, in bytes a second of waiting.
 const SLOWEST: u64 = 1024;
-const TOO_SLOW: &str = "less than 1 KiB arrives in a second";
+const TOO_SLOW: &str = "the download is slower than 1 KiB per second";
 
 /// Returns the body of a response as it arrives. One that is too slow ends with an error.
 pub(super) fn body(response: Response) -> BoxStream<'static, Result<Bytes, RegistryError>> {
@@ -109,8 +109,8 @@ mod tests {
                 Err(error) => break error,
             }
         };
-        let want = "GET https://r.test/v2/a/blobs/sha256:00 (query redacted): less than 1 KiB arrives \
-                    in a second";
+        let want = "GET https://r.test/v2/a/blobs/sha256:00 (query redacted): the download is slower than \
+                    1 KiB per second";
         assert_eq!(error.to_string(), want);
         assert!(error.is_temporary());
         let quick = stream::iter([(); 3]).map(|()| Ok(Bytes::from_static(b"x")));

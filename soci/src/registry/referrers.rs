@@ -133,16 +133,16 @@ impl RegistryImage {
                 Tagged::Nothing => (None, Box::new(ImageIndex::of(Vec::new()))),
                 Tagged::Other if attempt > 0 => {
                     return fail(
-                        "the registry keeps no list of them, and does not let clients keep one; \
-                         an index of version V2 needs none",
+                        "the registry neither lists referrers nor lets clients keep a list; \
+                         use index version V2, which needs none",
                     );
                 }
                 // Registries may take the tag for the digest that it resembles. Unless it is on
                 // the list of tags, there is nothing that would be lost.
                 Tagged::Other if self.tags().await?.contains(&tag) => {
                     return fail(
-                        "the registry keeps no list of them, and the tag for it names something \
-                         else; an index of version V2 needs none",
+                        "the registry does not list referrers, and the referrers tag points to something \
+                         else; use index version V2, which needs none",
                     );
                 }
                 Tagged::Other => (None, Box::new(ImageIndex::of(Vec::new()))),

@@ -53,7 +53,7 @@ pub enum SkipReason {
         minimum: u64,
     },
     /// The blob of a foreign layer is not in the repository.
-    #[error("it is a foreign layer that is not here")]
+    #[error("it is a foreign layer whose content is not available")]
     Foreign,
     /// The tar cannot be indexed.
     #[error(transparent)]

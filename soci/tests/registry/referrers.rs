@@ -321,7 +321,7 @@ async fn a_tag_that_is_the_subject_is_no_list() {
         }
         // Not lost in silence, and nothing of others is overwritten.
         let error = pushed.expect_err("no list").to_string();
-        assert!(error.contains("V2 needs none"), "{error}");
+        assert!(error.contains("V2, which needs none"), "{error}");
         let puts = stored(&fake);
         assert_eq!(puts.contains(&tag), !listed_tag, "{puts:?}");
     }

@@ -110,7 +110,7 @@ fn what_is_not_the_builders_stays() -> Result<()> {
     let scenario = Scenario::applied(&arguments())?;
     scenario.push(REPOSITORY, "mine-soci", |layout| image(layout, "amd64", 1))?;
     let answer = send_deletion(&scenario, "mine")?;
-    let want = "nothing to remove for shop/web:mine: \"mine-soci\" is no SOCI-enabled image";
+    let want = "nothing to remove for shop/web:mine: \"mine-soci\" is not a SOCI-enabled image";
     assert_eq!(answer, want);
     assert_eq!(
         sweep(&scenario)?,
@@ -144,7 +144,7 @@ fn what_is_not_the_builders_stays() -> Result<()> {
     )?;
     assert_eq!(put.status, 201);
     delete(&scenario, TAG)?;
-    let want = "a resource of Terraform claims \"1.4-soci\"";
+    let want = "a Terraform resource uses \"1.4-soci\"";
     scenario.wait_for_message(GENERATOR, &["nothing to remove for shop/web:1.4", want])?;
     assert_eq!(scenario.aws.tags(REPOSITORY)?, [ENABLED, "mine-soci"]);
 

@@ -105,7 +105,7 @@ fn what_an_interrupted_create_left_is_adopted_for_good() -> Result<()> {
 
     // The first configuration has a tainted resource, and does not destroy what is the second's.
     let plan = unchanged(&scenario, || scenario.terraform.plan())?;
-    let warning = "Builder is another's";
+    let warning = "Builder belongs to another resource";
     ensure!(plan.output.all().contains(warning), "{}", plan.output);
     unchanged(&scenario, || scenario.terraform.destroy())?;
     ensure!(scenario.terraform.resource(BUILDER)?.is_none(), "not gone");
@@ -223,7 +223,7 @@ fn one_name_twice_is_found_by_the_plan() -> Result<()> {
             .run(&["plan", "-no-color", "-input=false"])?;
         ensure!(!output.status.success(), "{output}");
         ensure!(
-            output.all().contains("Two resources of one name"),
+            output.all().contains("Two builders with the same name"),
             "{output}"
         );
     }

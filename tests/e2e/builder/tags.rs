@@ -84,7 +84,7 @@ fn tags_are_checked_at_plan() -> Result<()> {
     let scenario = Scenario::new(ARGUMENTS)?;
     let provider = "  default_tags {\n    tags = { Team = \"a\" }\n  }";
     for (tags, want) in [
-        ("team = \"b\"", "differ in case alone"),
+        ("team = \"b\"", "differ only in case"),
         ("cost = \"100%\"", "contains '%'"),
     ] {
         configure(&scenario, tags, provider)?;

@@ -167,7 +167,7 @@ fn an_immutable_tag_with_another_index_is_tried_once() -> Result<()> {
     let (errors, output) = terraform.failing_apply()?;
     assert_eq!(errors.len(), 1, "{output}");
     assert_eq!(errors[0].summary, "Tag is immutable", "{output}");
-    for wanted in ["\"1.4-soci\"", "exists with other content", "argument tag"] {
+    for wanted in ["\"1.4-soci\"", "points to other content", "argument tag"] {
         assert!(errors[0].detail.contains(wanted), "{:#?}", errors[0]);
     }
     assert_eq!(count(&proxy, "PUT", ENABLED), 1);

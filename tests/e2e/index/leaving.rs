@@ -213,7 +213,7 @@ fn a_denied_removal_names_the_right_and_the_argument() -> Result<()> {
         let output = terraform.run(&destroy)?;
         ensure!(!output.status.success(), "{output}");
         let output = output.all();
-        for wanted in ["403", "keep_on_destroy", "right to delete"] {
+        for wanted in ["403", "keep_on_destroy", "permission to delete"] {
             ensure!(output.contains(wanted), "no {wanted:?} in {output}");
         }
         ensure!(!output.contains("docker login"), "{output}");
@@ -243,7 +243,7 @@ fn an_enabled_image_is_not_enabled_again() -> Result<()> {
         let enabled = registry.reference(&format!("{REPOSITORY}:{ENABLED}"));
         let (errors, output) = configured(&enabled, &arguments)?.failing_apply()?;
         let error = errors.first().context("no error")?;
-        ensure!(error.summary == "Image is SOCI-enabled already", "{output}");
+        ensure!(error.summary == "Image is already SOCI-enabled", "{output}");
         ensure!(error.detail.contains(&format!("{source}.")), "{output}");
         ensure!(registry.tags(REPOSITORY)? == before);
     }

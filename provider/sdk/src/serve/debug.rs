@@ -19,7 +19,7 @@ pub(super) fn announcement(provider: &str, at: &Address) -> String {
     });
     // In single quotes, which neither JSON nor the values have.
     format!(
-        "The provider runs until Ctrl-C. To use it, set for Terraform:\n\n\
+        "The provider runs until Ctrl-C. To use it, set this environment variable for Terraform:\n\n\
          \tTF_REATTACH_PROVIDERS='{reattach}'\n\n"
     )
 }

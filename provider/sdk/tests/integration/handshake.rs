@@ -29,7 +29,7 @@ async fn an_old_host_is_refused() -> Result<(), Error> {
     let mut process = Process::spawn(&mut command)?;
     assert_eq!(process.exit(PATIENCE).await?.code(), Some(1));
     assert!(process.stdout.seen().is_empty());
-    process.stderr.find("this one speaks 4,5").await?;
+    process.stderr.find("this one supports 4,5").await?;
     Ok(())
 }
 

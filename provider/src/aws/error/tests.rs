@@ -163,6 +163,6 @@ fn a_diagnostic_has_cause_context_and_advice() {
     };
     let found = late.diagnose("waiting");
     assert_eq!(found.summary, "Timed out");
-    let last = "not done within 60s; the last answer of AWS was AccessDenied";
+    let last = "not done within 60s; the last response from AWS was AccessDenied";
     assert!(found.detail.contains(last), "{}", found.detail);
 }

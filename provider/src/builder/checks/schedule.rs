@@ -141,7 +141,7 @@ fn check_cron(cron: &str) -> Result<(), String> {
                 ..
             } = field;
             return Err(format!(
-                "{} is no value of {name}, want numbers from {lowest} to {highest}, such as {lowest}, \
+                "{} is not a valid value of {name}, want numbers from {lowest} to {highest}, such as {lowest}, \
                  {lowest}-{highest}, */2 or *.",
                 quote(value)
             ));
@@ -266,14 +266,17 @@ mod tests {
             ("cron(0  3 * * ? *)", "got 7"),
             (
                 "cron(60 3 * * ? *)",
-                "\"60\" is no value of minutes, want numbers from 0 to 59",
+                "\"60\" is not a valid value of minutes, want numbers from 0 to 59",
             ),
-            ("cron(0 3 * FOO ? *)", "\"FOO\" is no value of month"),
-            ("cron(0 3 * * ? 1969)", "no value of year"),
-            ("cron(? 3 * * ? *)", "no value of minutes"),
-            ("cron(+1 3 * * ? *)", "no value of minutes"),
-            ("cron(*/0 3 * * ? *)", "no value of minutes"),
-            ("cron(0 3 ? * 8 *)", "no value of day of week"),
+            (
+                "cron(0 3 * FOO ? *)",
+                "\"FOO\" is not a valid value of month",
+            ),
+            ("cron(0 3 * * ? 1969)", "not a valid value of year"),
+            ("cron(? 3 * * ? *)", "not a valid value of minutes"),
+            ("cron(+1 3 * * ? *)", "not a valid value of minutes"),
+            ("cron(*/0 3 * * ? *)", "not a valid value of minutes"),
+            ("cron(0 3 ? * 8 *)", "not a valid value of day of week"),
             ("cron(0 3 * * * *)", "has to be \"?\""),
             ("cron(0 3 ? * ? *)", "both \"?\""),
         ] {

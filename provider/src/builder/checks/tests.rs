@@ -104,7 +104,7 @@ fn messages_repair() {
         (
             tags(),
             Value::object([(OWNER_TAG, "1".into())]),
-            "is the builder's own",
+            "is reserved",
         ),
     ];
     for (validator, value, want) in table {
@@ -170,9 +170,9 @@ fn tags_are_checked_together_with_the_default_tags() {
     assert!(all_tags(&tags(&numbered[1..], "v")).is_ok());
     for (got, want) in [
         (tags(&numbered, "v"), "Got 50 tags"),
-        (tags(&[OWNER_TAG], "v"), "is the builder's own"),
-        (tags(&["SOCI-Index-Builder"], "v"), "is the builder's own"),
-        (tags(&["Team", "team"], "v"), "differ in case alone"),
+        (tags(&[OWNER_TAG], "v"), "is reserved"),
+        (tags(&["SOCI-Index-Builder"], "v"), "is reserved"),
+        (tags(&["Team", "team"], "v"), "differ only in case"),
         (tags(&["aws:x"], "v"), "reserved for AWS"),
         (tags(&["a"], "100%"), "contains '%'"),
     ] {

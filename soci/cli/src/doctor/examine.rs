@@ -17,7 +17,7 @@ const ALWAYS: [&str; 2] = [
     "elsewhere: containerd 2 with the SOCI snapshotter as the snapshotter of the pull",
 ];
 const V1: &str = "V1: the snapshotter's pull mode soci_v1; on Fargate only accounts that used V1 before \
-                  V2 came";
+                  V2 was introduced";
 const V2: &str = "V2: SOCI snapshotter 0.10 or later, and the reference to deploy from above: the source \
                   image does not lead to the index";
 
@@ -113,7 +113,7 @@ async fn enabled(
     };
     if now.digest == own.root {
         return Ok(Err(format!(
-            "{tag} is the image itself: whoever indexed it found no layer to index"
+            "{tag} is the image itself: its indexer found no layer to index"
         )));
     }
     let enabled = match inspect(&image.at(now.digest)).await {
@@ -122,12 +122,14 @@ async fn enabled(
             return Ok(Err(format!("{tag} is not complete: {error}")));
         }
         Err(error @ Error::NotAnImage { .. }) => {
-            return Ok(Err(format!("{tag} is no image: {error}")));
+            return Ok(Err(format!("{tag} is not an image: {error}")));
         }
         Err(error) => return Err(error.into()),
     };
     Ok(if !own.has_layers_of(&enabled) {
-        Err(format!("{tag} was made of another image: it is outdated"))
+        Err(format!(
+            "{tag} was built from another image: it is outdated"
+        ))
     } else if !has(&enabled, Version::V2) {
         Err(format!("{tag} carries no SOCI index"))
     } else {
@@ -201,13 +203,13 @@ async fn examine_layer(
     let minimum = Options::default().min_layer_size;
     if layer.size < minimum {
         let minimum = crate::size::show(minimum);
-        return whole(format!("smaller than {minimum}, which is faster so"));
+        return whole(format!("smaller than {minimum}, faster to download whole"));
     }
     if let Err(reason) = Compression::of_first_bytes(&head(image, layer).await?) {
         return whole(reason.to_string());
     }
     match (index, compression) {
-        (Some(_), _) => whole("the index leaves it out: `soci convert` says why".to_owned()),
+        (Some(_), _) => whole("not in the index: `soci convert` says why".to_owned()),
         (None, _) => Ok(State::NotYet),
     }
 }
@@ -246,7 +248,7 @@ async fn examine_ztoc(
         Err(error) => return Err(error.into()),
     };
     if !inspected.fits_ends_of(image, layer, &ztoc).await? {
-        return broken("its zTOC is that of other bytes".to_owned());
+        return broken("its zTOC describes other content".to_owned());
     }
     Ok(State::Lazily {
         ztoc: digest,

@@ -94,7 +94,7 @@ impl Output {
         }
         if !is_standard(layer) && same_path(layer, output) {
             bail!(UsageError::new(format!(
-                "{}: the output is the layer",
+                "{}: the output is the same file as the layer",
                 output.display()
             )));
         }

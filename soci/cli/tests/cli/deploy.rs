@@ -156,7 +156,7 @@ fn doctor_says_what_is_missing() {
     let found = json(&["doctor", &image], 1);
     assert_eq!(
         found["problems"][0],
-        "1.0-soci was made of another image: it is outdated"
+        "1.0-soci was built from another image: it is outdated"
     );
     assert_eq!(
         found["deploy"],
@@ -199,5 +199,5 @@ fn doctor_finds_a_broken_index() {
     std::fs::write(&blob, bytes).expect("written");
     let found = json(&["doctor", &image], 1);
     let reason = &found["platforms"][0]["layers"][0]["reason"];
-    assert_eq!(reason, "its zTOC is that of other bytes");
+    assert_eq!(reason, "its zTOC describes other content");
 }

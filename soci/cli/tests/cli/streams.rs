@@ -101,7 +101,7 @@ fn a_missing_prefetch_file_is_reported() {
     let got = soci(&[&["create", &image, "--json"], &prefetch[..]].concat());
     assert!(got.status.success(), "{}", text(&got.stderr));
     let errors = text(&got.stderr);
-    let want = "prefetch file no/such/file is in no indexed layer";
+    let want = "prefetch file no/such/file is not in any indexed layer";
     assert!(errors.contains(want), "{errors}");
     let report: Value = serde_json::from_slice(&got.stdout).expect("JSON");
     assert_eq!(

@@ -81,7 +81,7 @@ fn the_help_documents_exit_codes() {
 fn a_command_gives_up_in_time() {
     // Nobody listens there, and the program would try again for longer.
     let errors = fail(&["inspect", "127.0.0.1:1/a:b", "--timeout", "300ms"], 1);
-    assert!(errors.contains("not done after 300ms"), "{errors}");
+    assert!(errors.contains("timed out after 300ms"), "{errors}");
     let errors = fail(&["inspect", "127.0.0.1:1/a:b", "--timeout", "soon"], 2);
     assert!(errors.contains("--timeout"), "{errors}");
 }

@@ -108,7 +108,10 @@ fn the_layer_is_never_overwritten() {
         .join(directory.path().file_name().expect("a name"));
     for output in [copy.clone(), other_way.join("layer.tar.gz")] {
         let errors = fail(&["ztoc", "build", utf8(&copy), "-o", utf8(&output)], 2);
-        assert!(errors.contains("the output is the layer"), "{errors}");
+        assert!(
+            errors.contains("the output is the same file as the layer"),
+            "{errors}"
+        );
     }
     let same = std::fs::read(&copy).expect("the layer") == std::fs::read(&original).expect("it");
     assert!(same, "the layer changed");
