@@ -8,6 +8,7 @@ mod account;
 mod check;
 mod diagnostics;
 mod error;
+mod files;
 mod http;
 mod request;
 mod roles;

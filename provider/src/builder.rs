@@ -171,8 +171,8 @@ impl Resource<Shared> for IndexBuilder {
             ]));
         }
         let detail = format!(
-            "Got {id:?}, want [BUS/]NAME[@REGION], such as \"soci-index-builder\"; with the bus if the rule \
-             is not on the event bus \"default\", such as \
+            "Got {id:?}, want [BUS/]NAME[@REGION], such as \"soci-index-builder\"; with the bus \
+             if the rule is not on the event bus \"default\", such as \
              \"images/soci-index-builder\", and with the region if that is not the \
              provider's, such as \"soci-index-builder@eu-west-1\"."
         );

@@ -98,7 +98,7 @@ impl Stopped {
             Self::Interrupted => Diagnostic::error("Interrupted", detail),
             Self::TimedOut { .. } => {
                 let advice =
-                    "Allow more time, where a timeout can be set, and check the connection.";
+                    "If there is a timeouts block, allow more time there. Check the connection.";
                 Diagnostic::error("Timed out", format!("{detail} {advice}"))
             }
         }
@@ -130,7 +130,7 @@ mod tests {
         let limit = Duration::from_secs(90);
         let found = Stopped::TimedOut { limit }.diagnose("indexing a", consequence);
         assert_eq!(found.summary, "Timed out");
-        let start = "While indexing a: not done within 90s.\n\nNothing was published. Allow more";
+        let start = "While indexing a: not done within 90s.\n\nNothing was published. If there";
         assert!(found.detail.starts_with(start), "{}", found.detail);
     }
 }

@@ -7,6 +7,8 @@ use tfplugin_sdk::Diagnostic;
 
 /// Name of the credentials that a `registry_auth` block holds.
 pub(crate) const REGISTRY_AUTH: &str = "the registry_auth block";
+/// Name of a token of Amazon ECR, as the source of credentials.
+pub(crate) const ECR_TOKEN: &str = "a token for the AWS credentials";
 
 /// A diagnostic as the error of a credential source.
 #[derive(Debug)]
@@ -89,8 +91,8 @@ fn explain(image: &str, error: &Error) -> (&'static str, String) {
         ),
         Error::NoPlatform { .. } => (
             "Image without a platform",
-            "Container hosts select an image from an image index by its platform, so this one could \
-             not be pulled. Set the platform in the configuration of the image, for example \
+            "Container hosts select an image from an image index by its platform, so this one \
+             could not be pulled. Set the platform in the configuration of the image, for example \
              with `crane mutate --set-platform linux/amd64`, or set index_version = \"V1\"."
                 .to_owned(),
         ),
@@ -108,7 +110,7 @@ fn explain(image: &str, error: &Error) -> (&'static str, String) {
                 .to_owned(),
         ),
         _ => (
-            "Image cannot be indexed",
+            "Image not usable",
             "Check that the image can be pulled with other tools; if it can, please report a bug."
                 .to_owned(),
         ),
@@ -123,17 +125,22 @@ fn explain_registry(host: &str, error: &soci::RegistryError) -> (&'static str, S
             .to_owned();
         ("Registry denies the push", advice)
     } else if error.is_unauthorized() {
-        let mut tried = error.tried().iter();
-        let advice = match tried.any(|tried| tried.source_name() == REGISTRY_AUTH) {
-            true => format!(
+        let refused = |source| error.tried().iter().any(|its| its.source_name() == source);
+        let advice = if refused(REGISTRY_AUTH) {
+            format!(
                 "Correct the username and the password or token in the registry_auth block for \
-                 {host}; the user must be allowed to pull from and push to the repository. Or remove the block, \
-                 and log in with `docker login {host}`."
-            ),
-            false => format!(
+                 {host}; the user must be allowed to pull from and push to the repository. Or \
+                 remove the block, and log in with `docker login {host}`."
+            )
+        } else if refused(ECR_TOKEN) {
+            "Allow the identity of the AWS credentials to pull from and push to the repository, \
+             in its policies or in the policy of the repository."
+                .to_owned()
+        } else {
+            format!(
                 "Log in with `docker login {host}`, or add a registry_auth block for {host} to the \
                  provider, as a user who may pull from and push to the repository."
-            ),
+            )
         };
         ("Registry refused the credentials", advice)
     } else if error.status_code() == Some(404) && error.is_write() {
@@ -144,6 +151,12 @@ fn explain_registry(host: &str, error: &soci::RegistryError) -> (&'static str, S
         let advice = "The image was not found: check the repository and the tag, and that the \
                       image is pushed before it is indexed.";
         ("Image not found", advice.to_owned())
+    } else if error.status_code() == Some(404) {
+        let advice = format!(
+            "{host} does not answer as a registry does: check the host name and the port, and that \
+             the repository exists."
+        );
+        ("Registry refused the request", advice)
     } else if error.is_plain_http() {
         let advice = format!(
             "The registry speaks plain HTTP, without encryption. If that is intended, set \
@@ -156,8 +169,8 @@ fn explain_registry(host: &str, error: &soci::RegistryError) -> (&'static str, S
             "The registry's certificate is not trusted. If a private certificate authority \
              issued it, set ca_file in a registry_auth block with address = \"{host}\", or \
              custom_ca_bundle (AWS_CA_BUNDLE) for all registries and AWS, to a file with that \
-             authority's certificate in PEM format, or install it in the system. The certificate must be valid \
-             for this host name and not expired."
+             authority's certificate in PEM format, or install it in the system. The certificate \
+             must be valid for this host name and not expired."
         );
         ("Registry certificate not trusted", advice)
     } else if error.is_unreachable() {

@@ -23,9 +23,10 @@ impl Function for FilterMatches {
             .summary("Whether an image would be indexed when it is pushed.")
             .description(
                 "Returns whether at least one filter and no exclusion matches an image, \
-                 exactly as the event filter of a `soci_index_builder` decides. It is false for the \
-                 tags of signatures and other referrers, `sha256-<hex>` and `sha256-<hex>.sig`, \
-                 `.att` or `.sbom`. For checking filters before they are deployed.",
+                 exactly as the event filter of a `soci_index_builder` decides. It is false for \
+                 the tags of signatures and other referrers, `sha256-<hex>` and \
+                 `sha256-<hex>.sig`, `.att` or `.sbom`. For checking filters before they are \
+                 deployed.",
             )
             .parameter(
                 Parameter::new("filters", Type::list(Type::String)).description(

@@ -14,8 +14,8 @@ pub(crate) fn attribute() -> Attribute {
         .optional()
         .description(format!(
             "Maximum memory in MB that the provider uses for indexing images, for all \
-             `soci_index` together: 128 to 1048576. Layers wait for each other when it is short; a layer \
-             that does not fit on its own is not indexed. Default: `{DEFAULT}`."
+             `soci_index` together: 128 to 1048576. Layers wait for each other when it is short; \
+             a layer that does not fit on its own is not indexed. Default: `{DEFAULT}`."
         ))
         .validate(validators::number_range(128..=1 << 20))
 }

@@ -17,7 +17,7 @@ const INDEX: &str = "soci_index";
 const BUILDER: &str = "soci_index_builder";
 const REPOSITORY: &str = "shop/web";
 /// Summary of the error for a builder that is complete: nothing tells it from somebody else's.
-const COMPLETE: &str = "Builder exists already";
+const COMPLETE: &str = "Builder already exists";
 
 /// Kills of a provider that creates an index, and images that they are about.
 const OF_INDEXES: usize = 30;

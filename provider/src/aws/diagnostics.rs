@@ -13,10 +13,10 @@ pub(super) fn require_region(config: &SdkConfig) -> Result<String, Diagnostic> {
 }
 
 fn no_region() -> Diagnostic {
-    let detail = "This needs AWS, but no region is set. Sources tried, in this order: region of the \
-                  resource, region of the provider; the environment variables AWS_REGION and AWS_DEFAULT_REGION; the \
-                  profile in the shared config file; the region of an EC2 instance.\n\nSet \
-                  region in the provider block, or AWS_REGION.";
+    let detail = "This needs AWS, but no region is set. Sources tried, in this order: region of \
+                  the resource, region of the provider; the environment variables AWS_REGION and \
+                  AWS_DEFAULT_REGION; the profile in the shared config file; the region of an EC2 \
+                  instance.\n\nSet region in the provider block, or AWS_REGION.";
     Diagnostic::error("AWS region not set", detail)
 }
 

@@ -284,19 +284,21 @@ impl AwsError {
             Self::Unreachable(_) => (
                 "AWS not reachable",
                 "Check the region, the endpoints, and that AWS can be reached from here, through \
-                 the proxy in HTTPS_PROXY if one is set (NO_PROXY excludes hosts). Then apply again.",
+                 the proxy in HTTPS_PROXY if one is set (NO_PROXY excludes hosts). Then apply \
+                 again.",
             ),
             Self::Stopped { stopped, .. } => match stopped {
                 Stopped::Interrupted => (
                     "Interrupted",
-                    "What was done so far is kept and recorded in the state. The next apply resumes \
-                     an update or a destroy. After an interrupted create it destroys the resource and \
-                     creates it again; to complete it instead, run `terraform untaint` first.",
+                    "What was done so far is kept and recorded in the state. The next apply \
+                     resumes an update or a destroy. After an interrupted create it destroys the \
+                     resource and creates it again; to complete it instead, run `terraform \
+                     untaint` first.",
                 ),
                 Stopped::TimedOut { .. } => (
                     "Timed out",
-                    "Allow more time in the timeouts block, or apply again: what was done so far \
-                     stays.",
+                    "Run it again: what was done so far stays. If there is a timeouts block, allow \
+                     more time there.",
                 ),
             },
             Self::Service { code, .. } => self.explain_code(code),
@@ -328,8 +330,8 @@ impl AwsError {
             ("AWS quota reached", advice)
         } else if self.is_unknown_destination() {
             let advice = "Check that the destination exists in the region of the builder, and that \
-                          its policy and its key policy allow the functions' roles to send to it. Then \
-                          apply again.";
+                          its policy and its key policy allow the functions' roles to send to it. \
+                          Then apply again.";
             ("Destination not usable by Lambda", advice)
         } else if self.is_propagation() {
             let advice = "A new role is normally usable within seconds. Check what restricts it: \
@@ -337,15 +339,15 @@ impl AwsError {
                           of the key or the destination that it uses. Then apply again.";
             ("Role not usable by Lambda", advice)
         } else if self.is_in_use() {
-            let advice = "It is used by something that this builder did not create. Remove that, then apply \
-                          again. What was done so far stays.";
+            let advice = "It is used by something that this builder did not create. Remove that, \
+                          then apply again. What was done so far stays.";
             ("Still in use", advice)
         } else if self.is_throttled() {
             let advice = "AWS kept throttling. Apply again later, with a smaller -parallelism or \
                           a larger max_retries.";
             ("AWS throttled the request", advice)
         } else if self.is_temporary() {
-            let advice = "Apply again later, or allow more time in the timeouts block.";
+            let advice = "Try again later. If there is a timeouts block, allow more time there.";
             ("AWS too busy", advice)
         } else {
             let advice = "Fix what AWS reports, then apply again. If the cause is unclear \
@@ -396,11 +398,11 @@ fn credentials_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Credent
 fn sources_tried() -> String {
     let profile = std::env::var("AWS_PROFILE").unwrap_or_else(|_| "default".to_owned());
     format!(
-        "no credentials found. Sources tried, in this order: access_key and secret_key, or profile, of \
-         the provider; the environment variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; the \
-         profile {profile:?} (that of AWS_PROFILE, or the default) in the shared config \
-         and credentials files; a web identity token of the environment; the credentials of an \
-         ECS task; the role of an EC2 instance"
+        "no credentials found. Sources tried, in this order: access_key and secret_key, or \
+         profile, of the provider; the environment variables AWS_ACCESS_KEY_ID and \
+         AWS_SECRET_ACCESS_KEY; the profile {profile:?} (that of AWS_PROFILE, or the default) in \
+         the shared config and credentials files; a web identity token of the environment; the \
+         credentials of an ECS task; the role of an EC2 instance"
     )
 }
 

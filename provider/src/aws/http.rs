@@ -16,8 +16,10 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tfplugin_sdk::Diagnostic;
 use url::Url;
 
-/// Maximum size of a file of certificate authorities in bytes.
-const MAX_BUNDLE: u64 = 16 << 20;
+use super::files;
+
+/// Maximum size of a file of certificate authorities in KiB.
+const MAX_BUNDLE: u64 = 16 << 10;
 
 /// Connections to AWS, shared by all clients.
 pub(super) struct Http {
@@ -67,11 +69,7 @@ impl Http {
 /// # Errors
 /// If it cannot be read, or has no certificate or one that is invalid.
 pub(crate) fn read_certificates(path: &Path) -> Result<Vec<u8>, String> {
-    let size = std::fs::metadata(path).map_err(|error| error.to_string())?;
-    if size.len() > MAX_BUNDLE {
-        return Err("larger than 16 MiB".to_owned());
-    }
-    let pem = std::fs::read(path).map_err(|error| error.to_string())?;
+    let pem = files::read(path, MAX_BUNDLE).map_err(|error| error.to_string())?;
     // The SDK would panic on invalid certificates, and only at the first request.
     soci::Client::with_root_certificates(&pem).map_err(|error| error.to_string())?;
     Ok(pem)

@@ -11,10 +11,11 @@ use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
 use tfplugin_sdk::Diagnostic;
 
 use super::diagnostics::{no_web_identity, require_region};
+use super::files;
 use super::settings::{APP_NAME, Role, Settings, expand};
 
-/// Maximum size of a token in bytes.
-const MAX_TOKEN: u64 = 64 << 10;
+/// Maximum size of a token in KiB.
+const MAX_TOKEN: u64 = 64;
 
 /// Replaces the credentials of a configuration by those of the roles in the settings.
 pub(super) fn assume(settings: &Settings, mut config: SdkConfig) -> Result<SdkConfig, Diagnostic> {
@@ -172,12 +173,8 @@ async fn read(path: &str) -> std::io::Result<String> {
         std::io::Error::new(error.kind(), format!("{}: {error}", path.display()))
     };
     // A small local file.
-    let size = std::fs::metadata(&path).map_err(in_file)?.len();
-    if size > MAX_TOKEN {
-        let reason = format!("{}: larger than 64 KiB", path.display());
-        return Err(std::io::Error::other(reason));
-    }
-    let token = std::fs::read_to_string(&path).map_err(in_file)?;
+    let token = files::read(&path, MAX_TOKEN).map_err(in_file)?;
+    let token = String::from_utf8(token).map_err(|error| in_file(std::io::Error::other(error)))?;
     Ok(token.trim().to_owned())
 }
 

@@ -66,9 +66,9 @@ fn credentials(schema: Schema) -> Schema {
         .attribute(
             "profile",
             text(
-                "Name of the profile in the shared config and credentials files. If set here, its credentials take \
-                 precedence over those in environment variables. Can also be set with the \
-                 environment variable `AWS_PROFILE`.",
+                "Name of the profile in the shared config and credentials files. If set here, its \
+                 credentials take precedence over those in environment variables. Can also be set \
+                 with the environment variable `AWS_PROFILE`.",
             )
             .validate(validators::string(check::not_empty)),
         )

@@ -151,10 +151,10 @@ mod tests {
     fn an_unknown_is_named() {
         let roles = Value::List(vec![Value::object([("role_arn", Value::Unknown)])]);
         for (config, want) in [
-            (Value::object([("region", Value::Unknown)]), "region of"),
+            (Value::object([("region", Value::Unknown)]), "region in the"),
             (
                 Value::object([("assume_role", roles)]),
-                "assume_role[0].role_arn of",
+                "assume_role[0].role_arn in the",
             ),
         ] {
             let error = Settings::read(&config).err().expect(want);

@@ -181,7 +181,7 @@ async fn failures_say_what_to_do() {
             "GetCallerIdentity",
             "AccessDenied",
             "AWS access denied",
-            "Allow",
+            "Grant",
         ),
         (
             "AssumeRole",

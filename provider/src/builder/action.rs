@@ -107,9 +107,9 @@ impl Action<Shared> for Sweep {
 /// Returns where to read what becomes of a sweep.
 fn started_message(request: &str, log_group: &str) -> String {
     format!(
-        "sweep started with request {request}; it continues in AWS Lambda. Its results are in the log \
-         group {log_group:?}: a line for each image that is handed on, and finally \"swept\" with the \
-         counts"
+        "sweep started with request {request}; it continues in AWS Lambda. Its results are in the \
+         log group {log_group:?}: a line for each image that is handed on, and finally \"swept\" \
+         with the counts"
     )
 }
 
@@ -138,8 +138,8 @@ fn no_builder(session: &Session<'_>, builder: &str) -> Diagnostic {
     let (account, region) = (&session.account.id, &session.account.region);
     let detail = format!(
         "There is no event filter {:?} in account {account}, region {region}, and so no builder \
-         {builder:?}. Set builder to the name of a deployed soci_index_builder, and region if that is \
-         not the provider's.",
+         {builder:?}. Set builder to the name of a deployed soci_index_builder, and region if \
+         that is not the provider's.",
         names::function(builder, Function::EventFilter)
     );
     Diagnostic::error("Builder not found", detail).at("builder")
@@ -149,7 +149,8 @@ fn not_a_part(builder: &str, event_filter: &str) -> Diagnostic {
     let detail = format!(
         "The function {event_filter:?} exists, but is not marked as a part of a builder {builder:?} (by \
          the tag {:?} = \"{builder}/…\"), so it was not invoked. Check the name. If it is the \
-         builder's and lost its tag, apply the builder's configuration: its error says how to go on.",
+         builder's and lost its tag, apply the builder's configuration: its error says how to go \
+         on.",
         names::OWNER_TAG
     );
     Diagnostic::error("Not a builder's function", detail).at("builder")

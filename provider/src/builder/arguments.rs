@@ -230,8 +230,8 @@ macro_rules! with_arguments {
 
         /// Whether to index images that were pushed before the builder existed: a sweep starts once
         /// after the builder is created, and again when the filters, the exclusions,
-        /// `index_version` or `tag_suffix` change. The apply does not wait for it: what it finds is in the logs and metrics of the
-        /// event filter.
+        /// `index_version` or `tag_suffix` change. The apply does not wait for it: what it finds is
+        /// in the logs and metrics of the event filter.
         index_existing: bool = false => {
             schema: |attribute| attribute,
             refresh: Kept("it asks for a single action; `drift` shows what is left of it"),
@@ -405,8 +405,9 @@ macro_rules! with_arguments {
 
         /// Runs both functions in a VPC. They need a route from its subnets to Amazon ECR (`api`
         /// and `dkr`), to Amazon S3, where ECR stores layers, to AWS Lambda, and with `reuse_ztocs`
-        /// to DynamoDB, with `completion_event_bus_name` to EventBridge: VPC endpoints or a NAT gateway. The AWS managed policy `AWSLambdaENIManagementAccess` is attached to the
-        /// roles, and its actions are denied to the functions' code.
+        /// to DynamoDB, with `completion_event_bus_name` to EventBridge: VPC endpoints or a NAT
+        /// gateway. The AWS managed policy `AWSLambdaENIManagementAccess` is attached to the roles,
+        /// and its actions are denied to the functions' code.
         vpc_config: Option<VpcConfig> = None => {
             schema: |block| block,
             refresh: Aws(|seen| Some(seen.parts.generator.function()?.config.vpc.clone())),

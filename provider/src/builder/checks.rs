@@ -415,8 +415,8 @@ pub(super) fn all_tags(tags: &Tags) -> Result<(), Diagnostic> {
             }
             Some(first) => {
                 let detail = format!(
-                    "The keys {first:?} and {key:?} differ only in case, which IAM treats as the same \
-                     key. Remove one."
+                    "The keys {first:?} and {key:?} differ only in case, which IAM treats as the \
+                     same key. Remove one."
                 );
                 return refuse("Invalid tag", detail);
             }

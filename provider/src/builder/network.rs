@@ -67,11 +67,11 @@ fn doing(function: &Function) -> String {
 fn warning(function: &str, vpc: &VpcConfig, reason: &str) -> Diagnostic {
     let join = |ids: &BTreeSet<String>| ids.iter().cloned().collect::<Vec<_>>().join(", ");
     let detail = format!(
-        "The function {function:?} could not be detached from its VPC before its deletion: {reason}.\n\nIts network \
-         interfaces may remain in {} with {}, and block the deletion of these. Lambda normally removes \
-         them within 20 minutes; after that, delete those that this command lists: aws ec2 \
-         describe-network-interfaces --filters \"Name=description,Values=AWS Lambda VPC \
-         ENI-{function}-*\"",
+        "The function {function:?} could not be detached from its VPC before its deletion: \
+         {reason}.\n\nIts network interfaces may remain in {} with {}, and block the deletion of \
+         these. Lambda normally removes them within 20 minutes; after that, delete those that \
+         this command lists: aws ec2 describe-network-interfaces --filters \
+         \"Name=description,Values=AWS Lambda VPC ENI-{function}-*\"",
         join(&vpc.subnet_ids),
         join(&vpc.security_group_ids),
     );

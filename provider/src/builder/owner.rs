@@ -208,11 +208,12 @@ fn builder_exists(
     let name = &arguments.name;
     // The resource of a rule's ARN is the import ID: the name, behind the bus unless it is `default`.
     let id = rule_arn.split_once(":rule/").map_or(&**name, |(_, id)| id);
+    let region = rule_arn.split(':').nth(3).unwrap_or_default();
     let mut detail = format!(
         "A builder {name:?} already exists in this account and region, with the rule {rule_arn}:\n\
          {}\n\nNothing was changed. If no other configuration manages it, import it: terraform \
-         import ADDRESS {id}\nOtherwise choose another name. If the resource was renamed in this \
-         configuration, tell Terraform with a moved block.",
+         import ADDRESS {id}@{region}\nOtherwise choose another name. If the resource was renamed \
+         in this configuration, tell Terraform with a moved block.",
         list(existing)
     );
     if let Some(path) = other_role_path(observed, &arguments.role_path) {
@@ -223,7 +224,7 @@ fn builder_exists(
             arguments.role_path
         );
     }
-    Diagnostic::error("Builder exists already", detail).at("name")
+    Diagnostic::error("Builder already exists", detail).at("name")
 }
 
 /// Returns the parts that are not own ones. Where a service knows no tags, the rest of the builder

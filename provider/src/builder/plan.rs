@@ -69,8 +69,8 @@ fn one_resource(cx: &Context<Shared>, plan: &Plan) -> Result<(), Diagnostic> {
         return Ok(());
     }
     let detail = format!(
-        "Two resources in this configuration are named {name:?}. Each builder needs a unique name in \
-         its account and region: change the name of one of them."
+        "Two resources in this configuration are named {name:?}. Each builder needs a unique name \
+         in its account and region: change the name of one of them."
     );
     Err(Diagnostic::error("Two builders with the same name", detail).at("name"))
 }

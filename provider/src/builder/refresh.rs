@@ -160,8 +160,8 @@ fn own(cx: &Context<Shared>, parts: &Parts, observed: &Observed, name: &str) -> 
     }
     let detail = format!(
         "The parts of the builder {name:?} were deleted, or taken over before it was complete, and \
-         the parts that now have their names belong to another resource. The builder of this state is \
-         gone. Choose another name, or remove the resource from the configuration."
+         the parts that now have their names belong to another resource. The builder of this \
+         state is gone. Choose another name, or remove the resource from the configuration."
     );
     cx.warn(Diagnostic::warning(
         "Builder belongs to another resource",
@@ -222,8 +222,8 @@ fn check_is_builder(parts: &Parts, observed: &Observed, name: &str) -> Result<()
     }
     let detail = format!(
         "Parts with the names of a builder {name:?} exist, but the functions {:?} and {:?} are \
-         missing or do not have the environment variables of a builder. Check the name, the region and \
-         the account.",
+         missing or do not have the environment variables of a builder. Check the name, the \
+         region and the account.",
         parts.filter.function.name, parts.generator.function.name
     );
     Err(Diagnostic::error("Not a builder", detail))

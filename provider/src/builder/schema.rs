@@ -109,7 +109,9 @@ fn computed() -> Vec<(&'static str, Attribute)> {
         ),
         (
             "sweep_rule_arn",
-            kept("ARN of the EventBridge rule of `sweep_schedule`, set even if there is no such rule."),
+            kept(
+                "ARN of the EventBridge rule of `sweep_schedule`, set even if there is no such rule.",
+            ),
         ),
         (
             "sweep_rule_name",
@@ -173,8 +175,9 @@ fn computed() -> Vec<(&'static str, Attribute)> {
             Attribute::list(Type::String).computed().description(
                 "Differences between AWS and the configuration that no other attribute shows, such \
                  as a deleted role or a disabled rule: one line each, with the actual and the \
-                 desired value, but without the values of environment variables. Empty after an apply; \
-                 if a refresh finds any, the plan shows them and the next apply repairs them.",
+                 desired value, but without the values of environment variables. Empty after an \
+                 apply; if a refresh finds any, the plan shows them and the next apply repairs \
+                 them.",
             ),
         ),
     ]

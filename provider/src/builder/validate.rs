@@ -66,8 +66,8 @@ fn stopped(config: &Value) -> Option<Diagnostic> {
     if !is_stopped || !config.get("on_failure_destination_arn").is_null() {
         return None;
     }
-    let detail = "The value 0 stops the index generator: images pushed meanwhile are not indexed, and \
-                  their events are lost; only a later sweep finds these images. Set \
+    let detail = "The value 0 stops the index generator: images pushed meanwhile are not indexed, \
+                  and their events are lost; only a later sweep finds these images. Set \
                   on_failure_destination_arn to keep the events, or sweep_schedule or \
                   index_existing = true when the index generator starts again.";
     let warning = Diagnostic::warning("Pushed images are not indexed", detail);

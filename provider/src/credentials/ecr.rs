@@ -14,7 +14,7 @@ use soci::{CredentialSource, Credentials, ImageReference};
 use tfplugin_sdk::{Diagnostic, async_trait};
 
 use crate::aws::{Aws, AwsError, is_account_id, is_region};
-use crate::diagnose::Diagnosed;
+use crate::diagnose::{Diagnosed, ECR_TOKEN};
 
 /// Hosts of Amazon ECR Public; the second is also reachable over IPv6.
 const PUBLIC: [&str; 2] = ["public.ecr.aws", "ecr-public.aws.com"];
@@ -137,7 +137,7 @@ pub(super) struct EcrToken {
 #[async_trait]
 impl CredentialSource for EcrToken {
     fn name(&self) -> String {
-        "a token for the AWS credentials".to_owned()
+        ECR_TOKEN.to_owned()
     }
 
     async fn find(

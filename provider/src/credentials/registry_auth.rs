@@ -14,8 +14,8 @@ const DOCKER_HUB: [&str; 3] = ["index.docker.io", "registry-1.docker.io", "hub.d
 pub(crate) fn block() -> Block {
     Block::list()
         .description(
-            "Credentials and connection settings of a registry. These credentials take precedence over \
-             Docker's configuration, and no others are tried. One block per registry.",
+            "Credentials and connection settings of a registry. These credentials take precedence \
+             over Docker's configuration, and no others are tried. One block per registry.",
         )
         .attribute(
             "address",
@@ -65,9 +65,9 @@ pub(crate) fn block() -> Block {
         .attribute(
             "plain_http",
             Attribute::bool().optional().description(
-                "Whether to connect to the registry over plain HTTP, unencrypted. Default: `true` for a \
-                 registry on this machine (`localhost`, `127.0.0.0/8`) without `ca_file`, `false` \
-                 for every other.",
+                "Whether to connect to the registry over plain HTTP, unencrypted. Default: `true` \
+                 for a registry on this machine (`localhost`, `127.0.0.0/8`) without `ca_file`, \
+                 `false` for every other.",
             ),
         )
 }
@@ -147,8 +147,8 @@ pub(crate) fn validate(config: &Value) -> Diagnostics {
             let detail = format!("{one} is set, but {other} is not. Set both, or config_file.");
             wrong("Incomplete credentials", detail, one);
         } else if !user && !file && !present("ca_file") && !present("plain_http") {
-            let detail = "Set username and password, or config_file. For a registry that only needs \
-                          other connection settings, set ca_file or plain_http.";
+            let detail = "Set username and password, or config_file. For a registry that only \
+                          needs other connection settings, set ca_file or plain_http.";
             wrong("No credentials", detail.to_owned(), "address");
         }
         if present("ca_file") && block.get("plain_http").as_bool() == Some(true) {
@@ -271,7 +271,8 @@ impl Entries {
                 "Registry credentials not known yet",
                 format!(
                     "While looking up credentials for {image}: the registry_auth block for \
-                     {registry} depends on a value that is only known after an apply.\n\nApply what it depends on first, with -target."
+                     {registry} depends on a value that is only known after an apply.\n\nApply \
+                     what it depends on first, with -target."
                 ),
             ),
         }

@@ -23,9 +23,9 @@ pub(super) fn schema() -> Schema {
         .attribute(
             "triggers",
             Attribute::map(Type::String).optional().description(
-                "Arbitrary map of values. When one changes, the index is updated, and the image's tag is \
-                 resolved during the apply instead of the plan. Use it for an image that is pushed by \
-                 the same apply.",
+                "Arbitrary map of values. When one changes, the index is updated, and the image's \
+                 tag is resolved during the apply instead of the plan. Use it for an image that \
+                 is pushed by the same apply.",
             ),
         )
         .attribute("revision_history_limit", revision_history_limit())
@@ -94,14 +94,15 @@ pub(super) fn image() -> Attribute {
     Attribute::string()
         .required()
         .validate(validators::string(|text| {
-            text.parse::<ImageReference>()
-                .map(drop)
-                .map_err(|error| diagnose("reading", &format!("{text:?}"), &error.into()))
+            text.parse::<ImageReference>().map(drop).map_err(|error| {
+                diagnose("reading", &format!("{:?}", error.reference), &error.into())
+            })
         }))
         .description(
             "The image to index, as `host/repository:tag` or `host/repository@sha256:…`. A tag is \
-             resolved at each refresh; if it has moved, the index is updated. If this argument changes, \
-             `revision_history_limit` decides whether the index of the previous image is kept.",
+             resolved at each refresh; if it has moved, the index is updated. If this argument \
+             changes, `revision_history_limit` decides whether the index of the previous image is \
+             kept.",
         )
 }
 
@@ -176,7 +177,8 @@ fn multi_member_layers() -> Attribute {
     Attribute::bool().optional().description(
         "Whether to index layers with several gzip members, such as those of eStargz and bgzip. \
          soci-snapshotter before v0.14.0 reads such layers incorrectly: set this only if every \
-         container host runs v0.14.0 or later. If not set, they are downloaded whole. Default: `false`.",
+         container host runs v0.14.0 or later. If not set, they are downloaded whole. Default: \
+         `false`.",
     )
 }
 
@@ -186,17 +188,17 @@ fn revision_history_limit() -> Attribute {
         .inert()
         .validate(validators::number_range(0..=100))
         .description(format!(
-            "Number of earlier indexes to keep in the registry when the image or an option changes, \
-             so that running workloads can still pull theirs and a rollback reads no layer again. 0 to \
-             100. Default: {REVISION_HISTORY_LIMIT}."
+            "Number of earlier indexes to keep in the registry when the image or an option \
+             changes, so that running workloads can still pull theirs and a rollback reads no \
+             layer again. 0 to 100. Default: {REVISION_HISTORY_LIMIT}."
         ))
 }
 
 fn oci_layer_types() -> Attribute {
     Attribute::bool().optional().description(
         "Whether to convert Docker layer media types to OCI in the SOCI-enabled image; only for \
-         `V2`. Otherwise layers keep Docker's, as in the reference implementation, which some tools \
-         reject in an OCI manifest. Default: `false`.",
+         `V2`. Otherwise layers keep Docker's, as in the reference implementation, which some \
+         tools reject in an OCI manifest. Default: `false`.",
     )
 }
 

@@ -29,9 +29,9 @@ impl DataSource<Shared> for IndexData {
         let text = |description: &str| Attribute::string().computed().description(description);
         Schema::new()
             .description(
-                "Looks up the SOCI index of a container image, whatever built it, and optionally waits \
-                 for it. An image without an index is not an error: `image_uri` can be deployed \
-                 either way.",
+                "Looks up the SOCI index of a container image, whatever built it, and optionally \
+                 waits for it. An image without an index is not an error: `image_uri` can be \
+                 deployed either way.",
             )
             .attribute("image", attributes::image().description(
                 "The image, as `host/repository:tag` or `host/repository@sha256:…`. It must exist.",
@@ -45,9 +45,9 @@ impl DataSource<Shared> for IndexData {
                 "How long to wait for the index, as a \
                  [duration](https://pkg.go.dev/time#ParseDuration) such as `5m`: for an image that \
                  was just pushed and is indexed by an index builder. The wait ends as soon as \
-                 the index exists, or the tag of the SOCI-enabled image shows that there is nothing \
-                 to index. If `image` has a digest, the wait is for that image, not a later push of \
-                 its tag. Default: no wait.",
+                 the index exists, or the tag of the SOCI-enabled image shows that there is \
+                 nothing to index. If `image` has a digest, the wait is for that image, not a \
+                 later push of its tag. Default: no wait.",
             ))
             .attribute("id", text("Index version and image."))
             .attribute(
@@ -91,9 +91,9 @@ impl DataSource<Shared> for IndexData {
         if !found.is_ready() && !wait.is_zero() {
             let detail = format!(
                 "{name} still has no index after {}, so image_uri is the image itself. If \
-                 an index builder should have built it, check the log of its index generator; an image \
-                 pushed before the builder was created is indexed by its next sweep. To fail instead, add a \
-                 postcondition on found.",
+                 an index builder should have built it, check the log of its index generator; an \
+                 image pushed before the builder was created is indexed by its next sweep. To \
+                 fail instead, add a postcondition on found.",
                 config.get("wait_for").as_str().unwrap_or_default()
             );
             cx.warn(Diagnostic::warning("Index not found in time", detail).at("wait_for"));

@@ -37,8 +37,8 @@ pub(super) fn parse(id: &str) -> Result<Value, Diagnostic> {
     if settings.version == Version::V2 && settings.tag.is_none() {
         let detail = format!(
             "The SOCI-enabled image of {image} has no tag by default, so it cannot be found by \
-             the image's name. If it has a tag, add it to the import ID after a comma. If not, apply \
-             instead of importing: an index that already exists is adopted."
+             the image's name. If it has a tag, add it to the import ID after a comma. If not, \
+             apply instead of importing: an index that already exists is adopted."
         );
         return Err(Diagnostic::error("Image without a tag", detail));
     }

@@ -39,8 +39,8 @@ impl ListResource<Shared> for Indexes {
             .default(Version::V2.name())
             .validate(validators::one_of([Version::V1.name(), Version::V2.name()]))
             .description(
-                "Version of the indexes: `V2` (the default) or `V1`. V1 takes several requests for each \
-                 tagged image.",
+                "Version of the indexes: `V2` (the default) or `V1`. V1 takes several requests \
+                 for each tagged image.",
             );
         let tag_suffix = Attribute::string()
             .default(TagSuffix::DEFAULT)
@@ -158,13 +158,13 @@ async fn is_importable(image: &RegistryImage, settings: &Settings) -> soci::Resu
 /// Reads the reference of a repository. The tag that it gets has no meaning.
 fn parse(text: &str) -> Result<ImageReference, Diagnostic> {
     let image: ImageReference = text.parse().map_err(|error: soci::InvalidReference| {
-        diagnose("reading", &format!("{text:?}"), &error.into())
+        diagnose("reading", &format!("{:?}", error.reference), &error.into())
     })?;
     let last = text.rsplit('/').next().unwrap_or_default();
     if last.contains([':', '@']) {
         let detail = format!(
-            "Got {:?}. Want a repository without a tag or digest, such as {:?}: all of its tags are \
-             searched.",
+            "Got {:?}. Want a repository without a tag or digest, such as {:?}: all of its tags \
+             are searched.",
             text.chars().take(300).collect::<String>(),
             image.name()
         );

@@ -133,8 +133,8 @@ fn expect_pushed(plan: &Plan, image: &str) -> Result<(), Diagnostic> {
     let before = prior.get("image").as_str().unwrap_or_default();
     let detail = format!(
         "{image} does not exist, so it cannot replace {before}, whose index stays as it is. Check \
-         the tag. If the same apply pushes the image, add an attribute of the resource that pushes it, \
-         such as its digest, to triggers."
+         the tag. If the same apply pushes the image, add an attribute of the resource that \
+         pushes it, such as its digest, to triggers."
     );
     Err(Diagnostic::error("Image not found", detail).at("image"))
 }

@@ -135,8 +135,8 @@ async fn is_enabled(
 fn taken(name: &str, tag: &str, now: Digest) -> Diagnostic {
     let detail = format!(
         "The SOCI-enabled image of {name} would be tagged {tag:?}, but that tag points to an image \
-         without a SOCI index, {now}. Set the argument tag to another value, or delete the existing \
-         tag if it is not needed."
+         without a SOCI index, {now}. Set the argument tag to another value, or delete the \
+         existing tag if it is not needed."
     );
     Diagnostic::error("Tag is taken", detail).at("tag")
 }

@@ -191,10 +191,16 @@ impl Remover<'_> {
     }
 
     fn warn_of_too_many_tags(&self) {
+        let what_then = match self.build.tags.is_empty() {
+            true => "The index is kept. Delete it by its digest if it is no longer needed.",
+            false => {
+                "The index is kept, but its own tags are removed if the registry can delete tags. \
+                 To remove it, set a lifecycle policy that expires untagged images."
+            }
+        };
         let detail = format!(
-            "The repository of {} has more than {} tags: too many to check which of them lead to the \
-             index. The index is kept, but its own tags are removed if the registry can delete \
-             tags. To remove it, set a lifecycle policy that expires untagged images.",
+            "The repository of {} has more than {} tags: too many to check which of them lead to \
+             the index. {what_then}",
             self.build.image,
             soci::MAX_TAGS
         );

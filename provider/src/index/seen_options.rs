@@ -195,8 +195,8 @@ impl SeenOptions {
         }
         if self.skips_larger || self.min_layer_size != Options::default().min_layer_size {
             unseen.push(format!(
-                "min_layer_size: assumed to be {}, judging by the sizes of the layers that are indexed \
-                 and of those that are not.",
+                "min_layer_size: assumed to be {}, judging by the sizes of the layers that are \
+                 indexed and of those that are not.",
                 self.min_layer_size
             ));
         }

@@ -95,8 +95,8 @@ pub(super) async fn of_moved_tag(
     };
     if let Some(now) = now.filter(|now| *now != source) {
         let detail = format!(
-            "{} now points to {now}. The index is for {source}, to which it pointed when it was planned \
-             or read. Plan and apply again to index the newer image.",
+            "{} now points to {now}. The index is for {source}, to which it pointed when it was \
+             planned or read. Plan and apply again to index the newer image.",
             settings.image
         );
         cx.warn(Diagnostic::warning("Tag has moved", detail).at("image"));

@@ -147,8 +147,8 @@ impl Access {
             ] {
                 if given {
                     bail!(UsageError::new(format!(
-                        "--{option}: {} and {} are different registries; want --source-{option}{value} \
-                         or --destination-{option}{value}",
+                        "--{option}: {} and {} are different registries; want \
+                         --source-{option}{value} or --destination-{option}{value}",
                         from.registry(),
                         to.registry()
                     )));

@@ -1,5 +1,6 @@
 //! Image references.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -21,7 +22,7 @@ pub struct ImageReference {
 #[derive(Debug, thiserror::Error)]
 #[error("image reference {reference:?}: {reason}")]
 pub struct InvalidReference {
-    /// The string, of which at most 300 characters are kept.
+    /// The string, of which at most 300 characters are kept, and none of the credentials in a URL.
     pub reference: String,
     #[source]
     reason: Reason,
@@ -110,10 +111,21 @@ impl FromStr for ImageReference {
 
     fn from_str(text: &str) -> Result<Self, InvalidReference> {
         parse(text).map_err(|reason| InvalidReference {
-            reference: text.chars().take(300).collect(),
+            reference: without_credentials(text).chars().take(300).collect(),
             reason,
         })
     }
+}
+
+/// Leaves the user and the password out of what looks like a URL, because errors quote it.
+fn without_credentials(text: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.into();
+    };
+    let (name, digest) = rest.split_at(rest.find("@sha256:").unwrap_or(rest.len()));
+    // The last `@`, since passwords are not always escaped.
+    let name = name.rsplit_once('@').map_or(name, |(_, name)| name);
+    format!("{scheme}://{name}{digest}").into()
 }
 
 fn parse(text: &str) -> Result<ImageReference, Reason> {
@@ -266,6 +278,25 @@ mod tests {
             let error = bad.parse::<ImageReference>().expect_err(bad).to_string();
             let want = format!("image reference {bad:?}: {want}");
             assert!(error.starts_with(&want), "got {error}, want {want}");
+        }
+    }
+
+    #[test]
+    fn credentials_in_a_url_are_not_quoted() {
+        for (bad, want) in [
+            ("https://u:p@r.test/a:1", "https://r.test/a:1"),
+            (
+                "https://u:p@w@r.test/a@sha256:00",
+                "https://r.test/a@sha256:00",
+            ),
+            ("https://r.test/a@sha256:00", "https://r.test/a@sha256:00"),
+        ] {
+            let error = bad.parse::<ImageReference>().expect_err(bad);
+            assert_eq!(error.reference, want);
+            assert!(
+                error.to_string().contains("leave out the scheme"),
+                "{error}"
+            );
         }
     }
 

@@ -109,8 +109,8 @@ mod tests {
                 Err(error) => break error,
             }
         };
-        let want = "GET https://r.test/v2/a/blobs/sha256:00 (query redacted): the download is slower than \
-                    1 KiB per second";
+        let want = "GET https://r.test/v2/a/blobs/sha256:00 (query redacted): the download is \
+                    slower than 1 KiB per second";
         assert_eq!(error.to_string(), want);
         assert!(error.is_temporary());
         let quick = stream::iter([(); 3]).map(|()| Ok(Bytes::from_static(b"x")));

@@ -141,8 +141,8 @@ impl RegistryImage {
                 // the list of tags, there is nothing that would be lost.
                 Tagged::Other if self.tags().await?.contains(&tag) => {
                     return fail(
-                        "the registry does not list referrers, and the referrers tag points to something \
-                         else; use index version V2, which needs none",
+                        "the registry does not list referrers, and the referrers tag points to \
+                         something else; use index version V2, which needs none",
                     );
                 }
                 Tagged::Other => (None, Box::new(ImageIndex::of(Vec::new()))),

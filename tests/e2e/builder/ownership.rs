@@ -61,11 +61,12 @@ fn set_owner(aws: &LocalAws, function: &str, owner: &Value) -> Result<()> {
 fn a_builder_of_another_configuration_is_refused() -> Result<()> {
     let scenario = Scenario::applied(ARGUMENTS)?;
     let another = scenario.another(ARGUMENTS)?;
-    let detail = unchanged(&scenario, || refusal(&another, "Builder exists already"))?;
+    let detail = unchanged(&scenario, || refusal(&another, "Builder already exists"))?;
     for part in [FILTER, GENERATOR, "rule \"images\"", "role ", "log group "] {
         ensure!(detail.contains(part), "no {part}: {detail}");
     }
-    let import = format!("terraform import ADDRESS {NAME}\n");
+    let id = format!("{NAME}@{REGION}");
+    let import = format!("terraform import ADDRESS {id}\n");
     ensure!(detail.contains(&import), "{detail}");
     ensure!(
         another.resource(BUILDER)?.is_none(),
@@ -78,12 +79,12 @@ fn a_builder_of_another_configuration_is_refused() -> Result<()> {
     scenario.aws.call(Service::Events, "CreateEventBus", &bus)?;
     let on_bus = format!("{ARGUMENTS}\n  event_bus_name = \"images-bus\"");
     another.write("main.tf", &configuration(&on_bus))?;
-    let detail = unchanged(&scenario, || refusal(&another, "Builder exists already"))?;
+    let detail = unchanged(&scenario, || refusal(&another, "Builder already exists"))?;
     ensure!(detail.contains(&import), "{detail}");
     another.write("main.tf", &configuration(ARGUMENTS))?;
 
     // The way that the error names.
-    another.import(BUILDER, NAME)?;
+    another.import(BUILDER, &id)?;
     another.expect_empty_plan()?;
     scenario.expect_empty_plan()
 }
@@ -260,7 +261,7 @@ fn create_before_destroy_under_one_name_changes_nothing() -> Result<()> {
     scenario.configure(&format!("{ARGUMENTS}\n  {path}\n  {lifecycle}"))?;
     assert_eq!(scenario.terraform.planned(BUILDER)?, ["create", "delete"]);
     let detail = unchanged(&scenario, || {
-        refusal(&scenario.terraform, "Builder exists already")
+        refusal(&scenario.terraform, "Builder already exists")
     })?;
     for part in ["create_before_destroy", "\"/\"", "\"/images/\""] {
         ensure!(detail.contains(part), "no {part}: {detail}");

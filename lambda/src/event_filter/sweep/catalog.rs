@@ -105,12 +105,14 @@ impl Catalog {
             names.extend(found.filter(|name| is_repository(name) && filters.may_match(name)));
             token = page.next_token;
             if token.is_none() {
-                break;
+                names.sort_unstable();
+                names.dedup();
+                return Ok(names);
             }
         }
-        names.sort_unstable();
-        names.dedup();
-        Ok(names)
+        Err(format!(
+            "the registry has more than {MAX_PAGES} pages of repositories"
+        ))
     }
 
     /// Returns a page of the images with a tag.

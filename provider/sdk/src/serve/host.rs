@@ -43,8 +43,8 @@ impl Refusal {
                  To debug it, start it with -debug."
             ),
             Self::Protocol(versions) => format!(
-                "The provider {provider:?} needs plugin protocol version {PROTOCOL}, which Terraform \
-                 supports since 1.0; this one supports {versions}. Upgrade Terraform."
+                "The provider {provider:?} needs plugin protocol version {PROTOCOL}, which \
+                 Terraform supports since 1.0; this one supports {versions}. Upgrade Terraform."
             ),
             Self::Certificate(reason) => {
                 format!("The provider {provider:?} cannot read PLUGIN_CLIENT_CERT: {reason}.")

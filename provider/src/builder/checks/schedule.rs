@@ -141,8 +141,8 @@ fn check_cron(cron: &str) -> Result<(), String> {
                 ..
             } = field;
             return Err(format!(
-                "{} is not a valid value of {name}, want numbers from {lowest} to {highest}, such as {lowest}, \
-                 {lowest}-{highest}, */2 or *.",
+                "{} is not a valid value of {name}, want numbers from {lowest} to {highest}, such \
+                 as {lowest}, {lowest}-{highest}, */2 or *.",
                 quote(value)
             ));
         }
