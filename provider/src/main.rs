@@ -20,11 +20,6 @@ use std::process::ExitCode;
 
 use tfplugin_sdk::Serve;
 
-/// The allocator of static programs: that of musl has one lock for all threads.
-#[cfg(target_env = "musl")]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     Serve::new(provider::SociProvider).log_target("soci").run()
 }

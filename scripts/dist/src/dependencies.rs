@@ -233,7 +233,7 @@ mod tests {
         let provider = of(Program::Provider);
         let has = |name: &str| provider.packages.keys().any(|id| id.0 == name);
         assert_eq!(provider.root.0, "terraform-provider-soci");
-        for inside in ["lambda", "lambda_runtime", "aws-lc-sys", "mimalloc"] {
+        for inside in ["lambda", "lambda_runtime", "aws-lc-sys"] {
             assert!(has(inside), "no {inside}");
         }
         for outside in ["serde_derive", "proptest", "tests", "clap"] {

@@ -28,11 +28,6 @@ use clap::Parser;
 
 use args::Cli;
 
-/// The allocator of static programs: that of musl has one lock for all threads.
-#[cfg(target_env = "musl")]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
     output::start(cli.verbosity());
