@@ -1,5 +1,5 @@
-# Every image that is pushed to a matching repository gets its index; one image that is there
-# already gets its index now. `make demo` applies this file as it stands.
+# Indexes every image that is pushed to a matching repository, and one existing image right away.
+# `make demo` applies this file unchanged.
 terraform {
   required_version = ">= 1.5"
   required_providers {
@@ -9,23 +9,23 @@ terraform {
   }
 }
 
-# Region and credentials as for the AWS provider: from arguments here, or from the environment.
+# Region and credentials work as in the AWS provider: set them here or in the environment.
 provider "soci" {}
 
 variable "name" {
-  description = "Name of the builder; the names of all its parts begin with it"
+  description = "Name of the builder; the names of all its parts start with it"
   type        = string
   default     = "soci-index-builder"
 }
 
 variable "filters" {
-  description = "Which images are indexed when they are pushed, each as repository:tag"
+  description = "Images to index when they are pushed, each as repository:tag"
   type        = list(string)
   default     = ["shop/*:*", "platform/*-service:release-*"]
 }
 
 variable "image" {
-  description = "An image that is in a registry already, to be indexed once"
+  description = "Existing image to index once"
   type        = string
 }
 
@@ -45,21 +45,21 @@ resource "soci_index" "base" {
 }
 
 output "generator" {
-  description = "The function that indexes what is pushed"
+  description = "Name of the index generator, the function that indexes images"
   value       = soci_index_builder.this.index_generator_function_name
 }
 
 output "filter" {
-  description = "The function that decides what is indexed"
+  description = "Name of the event filter, the function that selects the images to index"
   value       = soci_index_builder.this.event_filter_function_name
 }
 
 output "code_sha256" {
-  description = "SHA-256 of the code of both functions, as AWS Lambda gives it"
+  description = "SHA-256 hashes of both functions' code, as Lambda reports them"
   value       = soci_index_builder.this.code_sha256
 }
 
 output "image_uri" {
-  description = "The SOCI-enabled image, by digest: what a deployment should use"
+  description = "The SOCI-enabled image to deploy, pinned by digest"
   value       = soci_index.base.image_uri
 }

@@ -1,5 +1,5 @@
-# An ECS service whose task definition names <tag>-soci is deployed anew as soon as a pushed image has
-# its index. The outputs go to resources of the AWS provider; the guide to completion events has them.
+# Redeploys an ECS service, whose task definition names <tag>-soci, as soon as a pushed image has been
+# indexed. Pass the outputs to resources of the AWS provider: see the guide "Completion events".
 terraform {
   required_version = ">= 1.5"
   required_providers {
@@ -16,13 +16,13 @@ variable "name" {
 }
 
 variable "repository" {
-  description = "Repository of the service's image in Amazon ECR"
+  description = "Amazon ECR repository of the service's image"
   type        = string
   default     = "shop/web"
 }
 
 variable "tag" {
-  description = "Tag whose pushes are deployed; the task definition names it with -soci appended"
+  description = "Tag whose pushes are deployed; the task definition uses it with -soci appended"
   type        = string
   default     = "production"
 }
@@ -66,6 +66,6 @@ output "state_machine" {
 }
 
 output "policy" {
-  description = "Policy of the state machine's role"
+  description = "IAM policy for the state machine's role"
   value       = templatefile("${path.module}/policy.json", local.values)
 }

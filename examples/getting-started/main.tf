@@ -1,5 +1,4 @@
-# The least that a first image needs: every tag of one repository gets its index when it is pushed, and
-# what is there already gets one now.
+# A minimal builder: indexes every tag pushed to one repository, and the images already in it.
 terraform {
   required_version = ">= 1.5"
   required_providers {
@@ -9,11 +8,11 @@ terraform {
   }
 }
 
-# Region and credentials as for the AWS provider: from arguments here, or from the environment.
+# Region and credentials work as in the AWS provider: set them here or in the environment.
 provider "soci" {}
 
 variable "repository" {
-  description = "Repository in Amazon ECR, without the registry's host"
+  description = "Amazon ECR repository, without the registry host"
   type        = string
   default     = "shop/web"
 }
@@ -24,6 +23,6 @@ resource "soci_index_builder" "this" {
 }
 
 output "log_group" {
-  description = "Where the index generator says what it did with each image"
+  description = "Log group where the index generator reports what it did with each image"
   value       = soci_index_builder.this.index_generator_log_group_name
 }

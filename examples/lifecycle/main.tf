@@ -1,4 +1,4 @@
-# A lifecycle policy for repositories of images and their indexes: the `policy` of an
+# A lifecycle policy for repositories with images and their indexes: use it as the `policy` of an
 # aws_ecr_lifecycle_policy.
 locals {
   days = 90
@@ -19,11 +19,11 @@ output "policy" {
         }
         action = { type = "expire" }
       },
-      # What refers to an image, such as an index of version V1, has no tag either: look at the preview of
-      # the policy before you keep this rule.
+      # Referrers of an image, such as V1 SOCI indexes, have no tag either: check the preview of the
+      # policy before you keep this rule.
       {
         rulePriority = 2
-        description  = "What no image lists any more"
+        description  = "Untagged manifests that no image index lists any more"
         selection = {
           tagStatus   = "untagged"
           countType   = "sinceImagePushed"

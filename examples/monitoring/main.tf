@@ -1,5 +1,5 @@
-# Alarms and a dashboard for a builder. The outputs go to resources of the AWS provider; the guide to
-# monitoring has them.
+# Alarms and a dashboard for a builder. Pass the outputs to resources of the AWS provider: see the
+# guide "Monitoring".
 terraform {
   required_version = ">= 1.5"
   required_providers {
@@ -30,10 +30,10 @@ locals {
   generator = { FunctionName = soci_index_builder.this.index_generator_function_name }
   filter    = { FunctionName = soci_index_builder.this.event_filter_function_name }
 
-  # Each is about the sum of five minutes, or about the maximum where that is said.
+  # Each evaluates periods of five minutes, by sum or maximum as `statistic` says.
   alarms = {
     images-failed = {
-      description = "Images could not be indexed: the log of the index generator says why."
+      description = "Images could not be indexed. The log of the index generator says why."
       namespace   = "SociIndexBuilder"
       metric_name = "ImagesFailed"
       dimensions  = local.generator
@@ -49,7 +49,7 @@ locals {
       threshold   = 1
     }
     sweep-failed = {
-      description = "A sweep could not look at everything: the log of the event filter says why."
+      description = "A sweep could not look at everything. The log of the event filter says why."
       namespace   = "SociIndexBuilder"
       metric_name = "SweepFailed"
       dimensions  = local.filter
@@ -57,7 +57,7 @@ locals {
       threshold   = 1
     }
     filter-errors = {
-      description = "The event filter could not pass images on."
+      description = "The event filter could not hand images on to the index generator."
       namespace   = "AWS/Lambda"
       metric_name = "Errors"
       dimensions  = local.filter
@@ -65,7 +65,7 @@ locals {
       threshold   = 1
     }
     events-dropped = {
-      description = "AWS Lambda gave images up, after all retries or after waiting too long."
+      description = "Lambda gave up on images, after all retries or because they waited too long."
       namespace   = "AWS/Lambda"
       metric_name = "AsyncEventsDropped"
       dimensions  = local.generator
@@ -73,7 +73,7 @@ locals {
       threshold   = 1
     }
     events-wait = {
-      description = "Images wait more than half an hour for the index generator."
+      description = "Images wait for the index generator for more than half an hour."
       namespace   = "AWS/Lambda"
       metric_name = "AsyncEventAge"
       dimensions  = local.generator
@@ -84,7 +84,7 @@ locals {
 }
 
 output "alarms" {
-  description = "Arguments of alarms, by name"
+  description = "Arguments of the alarms, by name"
   value       = { for name, alarm in local.alarms : "${var.name}-${name}" => alarm }
 }
 

@@ -1,4 +1,4 @@
-# One policy for whoever deploys a builder, from the features that it uses.
+# Combines the policies of the features that a builder uses into one, for whoever deploys it.
 variable "features" {
   type    = set(string)
   default = ["base", "index-existing", "reuse-ztocs"]

@@ -7,13 +7,13 @@ terraform {
 }
 
 variable "registry_password" {
-  description = "Password of the user ci"
+  description = "Password of the registry user ci"
   type        = string
   sensitive   = true
 }
 
-# Every argument is optional. Region and credentials may come from the environment or from the
-# shared files, as for the AWS provider.
+# Every argument is optional. Region and credentials can come from the environment or from shared
+# files, as in the AWS provider.
 provider "soci" {
   region = "eu-west-1"
 
@@ -23,12 +23,12 @@ provider "soci" {
     }
   }
 
-  # Tags that somebody else manages
+  # Tags that are managed elsewhere
   ignore_tags {
     key_prefixes = ["c7n:"]
   }
 
-  # Only for a registry that Docker's configuration has no login for. Amazon ECR needs none.
+  # Only for registries without a Docker, podman or skopeo login. Amazon ECR needs none.
   registry_auth {
     address  = "registry.example.com"
     username = "ci"

@@ -1,4 +1,4 @@
-# A builder in each region that has images, with one provider.
+# One provider, with a builder in each region that has images.
 terraform {
   required_version = ">= 1.5"
   required_providers {
@@ -8,7 +8,7 @@ terraform {
   }
 }
 
-# Credentials as for the AWS provider; each builder names its region.
+# Credentials work as in the AWS provider; each builder sets its region.
 provider "soci" {}
 
 variable "regions" {

@@ -1,4 +1,4 @@
-# Indexes the image when a new one was pushed
+# Indexes the image whenever a new digest is set below
 action "soci_build_index" "web" {
   config {
     image = "registry.example.com/shop/web:1.4"

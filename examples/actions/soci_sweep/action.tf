@@ -3,14 +3,14 @@ resource "soci_index_builder" "shop" {
   repository_image_tag_filters = ["shop/*:*"]
 }
 
-# Everything that the builder indexes
+# Everything the builder indexes
 action "soci_sweep" "shop" {
   config {
     builder = soci_index_builder.shop.name
   }
 }
 
-# One repository of it, after an import of old images
+# Only one of its repositories, for example after importing old images
 action "soci_sweep" "archive" {
   config {
     builder                      = soci_index_builder.shop.name

@@ -1,11 +1,11 @@
 variable "filters" {
-  description = "Which images get an index, as repository:tag with wildcards"
+  description = "Images to index, as repository:tag with wildcards"
   type        = list(string)
   default     = ["shop/*:*", "*:v*"]
 }
 
 variable "excluded" {
-  description = "Which of them get none all the same"
+  description = "Images not to index, although a filter matches them"
   type        = list(string)
   default     = ["*:*-dev"]
 }
@@ -15,7 +15,7 @@ output "is_indexed" {
   value = provider::soci::filter_matches(var.filters, "shop/web", "1.4")
 }
 
-# The first one is indexed; the others are an exclusion and a SOCI-enabled image.
+# ["1.4"]: the second tag is excluded, and the third is a SOCI-enabled image
 output "indexed_tags" {
   value = [
     for tag in ["1.4", "1.4-dev", "1.4-soci"] : tag

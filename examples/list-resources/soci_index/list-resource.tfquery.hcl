@@ -1,4 +1,4 @@
-# The SOCI-enabled images of a repository
+# The SOCI-enabled images in a repository
 list "soci_index" "web" {
   provider = soci
 
@@ -7,7 +7,7 @@ list "soci_index" "web" {
   }
 }
 
-# Those whose tags end otherwise
+# With a different tag suffix
 list "soci_index" "api" {
   provider = soci
 
@@ -17,7 +17,7 @@ list "soci_index" "api" {
   }
 }
 
-# Indexes that refer to their images, with what is known of them
+# V1 indexes, which refer to their images, with all known attributes
 list "soci_index" "worker" {
   provider         = soci
   include_resource = true

@@ -3,7 +3,7 @@ list "soci_index_builder" "here" {
   provider = soci
 }
 
-# Those in other regions, with all of their arguments
+# The builders in other regions, with all their arguments
 list "soci_index_builder" "elsewhere" {
   for_each         = toset(["us-east-1", "ap-southeast-2"])
   provider         = soci

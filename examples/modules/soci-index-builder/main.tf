@@ -7,7 +7,7 @@ locals {
     for repository, tags in var.excluded : [for tag in tags : "${repository}:${tag}"]
   ])))
 
-  # The same matcher as the event filter's.
+  # filter_matches decides as the event filter does.
   missed = [
     for image in var.expected : image
     if !provider::soci::filter_matches(local.filters, split(":", image)[0], split(":", image)[1], {
@@ -29,7 +29,7 @@ resource "soci_index_builder" "this" {
   lifecycle {
     precondition {
       condition     = length(local.missed) == 0
-      error_message = "No entry of \"images\" matches ${join(", ", local.missed)}, or \"excluded\" does: correct them, or take it out of \"expected\"."
+      error_message = "No entry of \"images\" matches ${join(", ", local.missed)}, or \"excluded\" does: correct the patterns, or \"expected\"."
     }
   }
 }

@@ -1,19 +1,19 @@
 output "filters" {
-  description = "The filters, as the builder has them."
+  description = "Filters of the builder, as repository:tag."
   value       = soci_index_builder.this.repository_image_tag_filters
 }
 
 output "index_generator_function_name" {
-  description = "The function that builds indexes: watch its errors and its log."
+  description = "Name of the index generator, the function that indexes images. Monitor its errors and its log."
   value       = soci_index_builder.this.index_generator_function_name
 }
 
 output "index_generator_log_group_name" {
-  description = "Its log group."
+  description = "Name of the index generator's log group."
   value       = soci_index_builder.this.index_generator_log_group_name
 }
 
 output "event_filter_function_name" {
-  description = "The function that decides what is indexed."
+  description = "Name of the event filter, the function that selects the images to index."
   value       = soci_index_builder.this.event_filter_function_name
 }

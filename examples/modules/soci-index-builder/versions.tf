@@ -1,5 +1,5 @@
 terraform {
-  # Functions of providers came with 1.8.
+  # Provider-defined functions require 1.8.
   required_version = ">= 1.8"
   required_providers {
     soci = {

@@ -1,9 +1,9 @@
-# A SOCI-enabled image beside the image: registry.example.com/shop/web:1.4-soci
+# Publishes a SOCI-enabled image beside the image: registry.example.com/shop/web:1.4-soci
 resource "soci_index" "web" {
   image = "registry.example.com/shop/web:1.4"
 }
 
-# With a tag of its own, for one platform, and with what the container starts with fetched first
+# With a custom tag, for one platform, and with a file that hosts prefetch
 resource "soci_index" "api" {
   image          = "registry.example.com/shop/api:1.4"
   tag            = "1.4-lazy"
@@ -11,13 +11,13 @@ resource "soci_index" "api" {
   prefetch_files = ["/usr/bin/api"]
 }
 
-# An index that refers to the image and leaves its digest as it is
+# V1: an index that refers to the image, whose digest stays the same
 resource "soci_index" "worker" {
   image         = "registry.example.com/shop/worker:1.4"
   index_version = "V1"
 }
 
-# Run the image by this reference: it cannot move
+# Deploy this reference: it is pinned by digest
 output "web_image" {
   value = soci_index.web.image_uri
 }

@@ -1,5 +1,5 @@
-# `terraform test` (1.8 or newer) or `tofu test`, in the directory of the module. Nothing is created
-# and no AWS account is asked: the provider is a mock, but for its functions and its schema.
+# Run `terraform test` (1.8 or newer) or `tofu test` in the module's directory. Nothing is created
+# and no AWS account is needed: the provider is mocked, except for its functions and its schema.
 mock_provider "soci" {
   mock_resource "soci_index_builder" {
     defaults = {
@@ -19,7 +19,7 @@ variables {
 run "one_filter_for_each_repository_and_tag" {
   assert {
     condition     = output.filters == tolist(["platform/api:latest", "platform/api:release-*", "shop/*:*"])
-    error_message = "Other filters than those of \"images\"."
+    error_message = "Other filters than \"images\" specifies."
   }
   assert {
     condition     = output.index_generator_function_name == "images-index-generator"

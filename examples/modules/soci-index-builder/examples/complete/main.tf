@@ -1,4 +1,4 @@
-# All images of two teams, but for what developers try, and a test that the ones in production are indexed.
+# All images of two teams except development builds, and a check that production images are indexed.
 terraform {
   required_version = ">= 1.8"
   required_providers {
@@ -28,6 +28,6 @@ module "soci_index_builder" {
 }
 
 output "filters" {
-  description = "What is indexed"
+  description = "Filters of the builder"
   value       = module.soci_index_builder.filters
 }
