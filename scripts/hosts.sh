@@ -61,7 +61,7 @@ end_to_end() {
   local host=$1
   shift
   SOCI_TEST_TERRAFORM="$PROGRAMS/$host" "$CARGO" test --quiet --workspace --locked --test e2e -- "$@" |
-    tee /dev/stderr | sed -n 's/^test result: ok\. \([0-9]*\) passed.*/\1/p'
+    tee >(cat >&2) | sed -n 's/^test result: ok\. \([0-9]*\) passed.*/\1/p'
 }
 
 # write_page ROW...: the rows between the page's marks.
@@ -87,7 +87,7 @@ main() {
   [ $# -gt 0 ] || set -- index:: provider:: builder::
   for host in ${HOSTS:-$NEWEST $OLDEST $PINNED}; do
     get "$host"
-    version=$(TF_CLI_CONFIG_FILE=/dev/null "$PROGRAMS/$host" version | head -n 1)
+    version=$(TF_CLI_CONFIG_FILE=/dev/null "$PROGRAMS/$host" version | sed -n 1p)
     echo "hosts: $version"
     skip=()
     for test in $(skipped "$host"); do skip+=(--skip "$test"); done

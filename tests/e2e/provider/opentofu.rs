@@ -1,10 +1,11 @@
 //! Features that OpenTofu has and Terraform has not.
 
 use anyhow::{Result, ensure};
+use serde_json::Value;
 use tests::registry::{PASSWORD, Registry, USER};
 use tests::terraform::Terraform;
 
-use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, Scenario, TAG, image, push};
+use crate::scenario::{ADDRESS, ENABLED, REPOSITORY, Scenario, TAG, image, push, text};
 
 const ENCRYPTION: &str = r#"
 terraform {
@@ -104,10 +105,12 @@ fn encrypted_state_and_plans() -> Result<()> {
     terraform.write("encryption.tf", ENCRYPTION)?;
     assert_eq!(terraform.planned(ADDRESS)?, ["create"]);
     terraform.apply()?;
-    let digest = scenario.resource()?.text("digest")?.to_owned();
+    let shown = terraform.run(&["show", "-no-color", "-json"])?.success()?;
+    let shown: Value = serde_json::from_str(&shown.stdout)?;
+    let digest = text(&shown["values"]["root_module"]["resources"][0]["values"]["digest"])?;
     let state = std::fs::read_to_string(terraform.directory().join("terraform.tfstate"))?;
     ensure!(state.contains("encrypted_data"), "{state}");
-    ensure!(!state.contains(&digest), "{state}");
+    ensure!(!state.contains(digest), "{state}");
     terraform.expect_empty_plan()?;
     scenario.configure("span_size = 1048576")?;
     assert_eq!(terraform.planned(ADDRESS)?, ["update"]);
