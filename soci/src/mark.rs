@@ -1,7 +1,7 @@
 //! Marks: small artifacts without content that refer to a manifest.
 //!
-//! A mark is a referrer of the manifest, found and removed like any other. What it says is in its
-//! annotations.
+//! A mark is a referrer of the manifest, and is found and removed like any other. Its annotations
+//! carry the information.
 
 use bytes::Bytes;
 
@@ -12,7 +12,7 @@ use crate::oci::{
 use crate::registry::RegistryImage;
 use crate::store::{Destination, ImageSource};
 
-/// Media type of content that is empty.
+/// Media type of empty content.
 const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 /// Maximum number of marks of one type that are read.
 const MAX_MARKS: usize = 256;
@@ -22,11 +22,11 @@ const MAX_MARKS: usize = 256;
 pub struct Mark {
     /// Digest of the mark's own manifest.
     pub digest: Digest,
-    /// Content of the mark.
+    /// Annotations that carry the mark's information.
     pub annotations: Annotations,
 }
 
-/// Returns a mark of a manifest. Its digest depends on nothing else.
+/// Returns a mark of a manifest. Its digest depends only on the arguments.
 ///
 /// # Errors
 /// If it cannot be written as JSON.
@@ -45,7 +45,7 @@ pub fn mark_of(
         annotations: annotations.clone(),
     };
     let mut mark = Manifest::of(media_type::OCI_MANIFEST, &manifest)?;
-    // Where clients keep the list of referrers, it repeats type and annotations of each.
+    // A list of referrers that clients maintain repeats the type and annotations of each referrer.
     mark.descriptor.artifact_type = Some(artifact_type.to_owned());
     mark.descriptor.annotations = annotations;
     Ok(mark)
@@ -95,8 +95,8 @@ impl RegistryImage {
         self.push_referrer(&mark, &subject).await
     }
 
-    /// Pushes a mark of a manifest that exists, to be found by its digest. Only a registry with a
-    /// referrers API lists it.
+    /// Pushes a mark of an existing manifest, to be found by the mark's digest. Only a registry
+    /// with a referrers API lists it.
     ///
     /// # Errors
     /// If the registry refuses or cannot be reached.
