@@ -64,7 +64,7 @@ impl Deployment {
 /// missing.
 ///
 /// # Errors
-/// If the registry refuses or cannot be reached.
+/// If the registry refuses the request or cannot be reached.
 pub async fn complete_indexes(
     image: &RegistryImage,
     version: Version,

@@ -55,7 +55,7 @@ impl RegistryImage {
     /// Lists the marks of this type that a manifest has.
     ///
     /// # Errors
-    /// If the registry refuses or cannot be reached, or a mark cannot be read.
+    /// If the registry refuses the request or cannot be reached, or a mark cannot be read.
     pub async fn marks(&self, subject: Digest, artifact_type: &str) -> Result<Vec<Mark>> {
         let referrers = self.referrers(subject).await?.into_iter();
         let marks = referrers.filter(|referrer| {
@@ -99,7 +99,7 @@ impl RegistryImage {
     /// with a referrers API lists it.
     ///
     /// # Errors
-    /// If the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub async fn push_mark(&self, mark: &Manifest) -> Result<()> {
         self.push_mark_content().await?;
         self.push_manifest(mark).await
@@ -117,7 +117,7 @@ impl RegistryImage {
     /// Removes a mark of a manifest.
     ///
     /// # Errors
-    /// If the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub async fn remove_mark(&self, mark: Digest, subject: Digest) -> Result<()> {
         self.remove_referrer(mark, subject).await?;
         self.delete_manifest(mark).await?;

@@ -115,7 +115,7 @@ impl RegistryImage {
     /// name never leads to missing content. Anything that a tag still serves stays complete.
     ///
     /// # Errors
-    /// If the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub async fn remove_converted(&self, removal: &Removal<'_>) -> Result<Removed> {
         let Some(mut used) = self.used(Some(removal.root), removal.tags).await? else {
             return Ok(Removed::NotLookedUp);
@@ -161,7 +161,7 @@ impl RegistryImage {
     /// pull the tag in the meantime get the same image.
     ///
     /// # Errors
-    /// If the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub async fn untag(&self, tag: &str, named: Digest) -> Result<bool> {
         if self.resolve(tag).await?.map(|now| now.digest) != Some(named) {
             return Ok(true);
@@ -215,7 +215,7 @@ impl RegistryImage {
     /// [`MAX_TAGS`].
     ///
     /// # Errors
-    /// If the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub async fn all_tagged(&self) -> Result<Option<BTreeSet<Digest>>> {
         self.used(None, &[]).await
     }
@@ -224,7 +224,7 @@ impl RegistryImage {
     /// [`Self::all_tagged`]).
     ///
     /// # Errors
-    /// If the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub async fn remove_index(
         &self,
         index: Digest,

@@ -27,7 +27,7 @@ impl RegistryImage {
     /// Lists the repository's tags; empty if the repository does not exist.
     ///
     /// # Errors
-    /// If the registry refuses or cannot be reached, or the list is too long.
+    /// If the registry refuses the request or cannot be reached, or the list is too long.
     pub async fn tags(&self) -> Result<Vec<String>> {
         let what = format!("tags of {}", self.reference().name());
         let url = self.connection.url("tags/list?n=1000")?;

@@ -93,7 +93,7 @@ impl RegistryImage {
     /// Removes an artifact from the list maintained by clients, if there is one.
     ///
     /// # Errors
-    /// If the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub async fn remove_referrer(&self, referrer: Digest, subject: Digest) -> Result<()> {
         let Tagged::List { digest, mut index } = self.tagged(subject).await? else {
             return Ok(());

@@ -17,7 +17,7 @@ impl RegistryImage {
     /// error, such as one from a proxy, is an error.
     ///
     /// # Errors
-    /// If the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub async fn resolve(&self, name: impl ToString) -> Result<Option<Descriptor>> {
         let name = name.to_string();
         if let Some(described) = self.describe(&name).await? {
