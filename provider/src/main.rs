@@ -20,8 +20,7 @@ use std::process::ExitCode;
 
 use tfplugin_sdk::Serve;
 
-/// The allocator of static programs, because musl's has a single lock for all
-/// threads.
+/// The allocator of static programs: that of musl has one lock for all threads.
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

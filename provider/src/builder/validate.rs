@@ -23,7 +23,7 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
     found
 }
 
-/// Rejects the deletion of outputs that disappear on their own.
+/// Rejects `delete_with_source` for V1, whose indexes Amazon ECR deletes along with their image.
 fn deletions(config: &Value) -> Option<Diagnostic> {
     let name = "delete_with_source";
     let is_v1 = config.get("index_version").as_str() == Some("V1");

@@ -140,7 +140,6 @@ impl KnownZtoc {
 /// Its answers are trusted, so they must not come from whoever pushes images. A zTOC counts only if
 /// its blob is in the destination. An implementation whose store fails reports that itself and
 /// returns nothing, which costs only time.
-/// nothing: that costs time and nothing else.
 #[async_trait]
 pub trait Knowledge: Send + Sync {
     /// Returns the earlier result of indexing the layer with the same options. Called before the

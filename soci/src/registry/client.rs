@@ -21,7 +21,7 @@ const MAX_REDIRECTS: usize = 10;
 /// Decides whether a redirect is followed.
 fn redirect(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     if attempt.status() == StatusCode::SEE_OTHER {
-        // Content is elsewhere after 302, 307 or 308; other redirects lead to pages for people.
+        // Content is elsewhere after 302, 307 or 308; other redirects lead to web pages.
         attempt.stop()
     } else if attempt.previous().len() > MAX_REDIRECTS {
         attempt.error("too many redirects")

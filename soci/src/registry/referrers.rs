@@ -4,7 +4,7 @@
 //! maintain an image index under the tag `sha256-<hex>` (OCI distribution 1.1, "referrers tag
 //! schema").
 //!
-//! Registries without the API respond to it in any number of ways: pages for people, all kinds of
+//! Registries without the API respond to it in any number of ways: web pages, all kinds of
 //! statuses, lists that are always empty. So only a non-empty image index counts as their list, and
 //! the response to an artifact's upload tells whether the registry listed it.
 
@@ -199,7 +199,7 @@ fn is_list(answer: &Answer) -> bool {
     let media_type = content_type(&answer.headers);
     match &answer.body {
         Some(body) => index_of(&media_type, body).is_some(),
-        // A list that is too long is an error, not a page for people.
+        // A list that is too long is an error, not a web page.
         None => media_type == media_type::OCI_INDEX,
     }
 }

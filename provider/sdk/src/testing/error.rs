@@ -10,8 +10,7 @@ use crate::value::ValueError;
 /// Reason why a provider could not be started or called.
 ///
 /// Diagnostics of the provider are not errors of this kind, but part of its
-/// answer; see
-/// [`Answer::ok`](super::Answer::ok).
+/// answer; see [`Answer::ok`](super::Answer::ok).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -66,7 +66,7 @@ pub(in crate::builder) struct Observed {
 }
 
 impl Desired {
-    /// Returns the function that the arguments ask for.
+    /// Returns the function requested by the arguments.
     pub(in crate::builder) fn new(
         which: Which,
         arguments: &Arguments,

@@ -24,7 +24,7 @@ pub(in crate::builder) struct Properties {
 }
 
 impl Properties {
-    /// Returns the log group that the arguments ask for.
+    /// Returns the log group requested by the arguments.
     pub(in crate::builder) fn desired(arguments: &Arguments) -> Self {
         Self {
             retention: arguments.log_retention_in_days,

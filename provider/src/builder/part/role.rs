@@ -38,7 +38,7 @@ pub(in crate::builder) struct Properties {
 }
 
 impl Properties {
-    /// Returns the role that the arguments ask for.
+    /// Returns the role requested by the arguments.
     pub(in crate::builder) fn desired(
         of: Function,
         arguments: &Arguments,
