@@ -166,7 +166,7 @@ impl Registry {
         self.address
     }
 
-    /// `127.0.0.1:PORT`, the host part of an image reference.
+    /// Returns `127.0.0.1:PORT`, the host part of an image reference.
     pub fn host(&self) -> String {
         self.address.to_string()
     }

@@ -6,7 +6,7 @@ use tfplugin_sdk::Value;
 
 /// Prefix of environment variables with default tags.
 const DEFAULT_VARIABLE: &str = "TF_AWS_DEFAULT_TAGS_";
-/// Environment variable with ignored keys, separated by commas.
+/// Environment variables with ignored keys and key prefixes, separated by commas.
 const IGNORED_KEYS_VARIABLE: &str = "TF_AWS_IGNORE_TAGS_KEYS";
 const IGNORED_PREFIXES_VARIABLE: &str = "TF_AWS_IGNORE_TAGS_KEY_PREFIXES";
 

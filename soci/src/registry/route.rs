@@ -78,7 +78,7 @@ fn names_digest(url: &Url) -> bool {
         && name.is_some_and(|name| name.parse::<Digest>().is_ok())
 }
 
-/// The system's resolver, filtered of refused addresses.
+/// The system's resolver, with refused addresses filtered out.
 pub(super) struct Resolver;
 
 impl Resolve for Resolver {
