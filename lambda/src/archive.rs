@@ -1,4 +1,4 @@
-//! Images in Amazon ECR's archive, which nobody can pull: for the registry they do not exist.
+//! Images in Amazon ECR's archive. They cannot be pulled; to the registry, they do not exist.
 
 use std::collections::HashSet;
 
@@ -8,16 +8,16 @@ use aws_sdk_ecr::types::{DescribeImagesFilter, ImageStatusFilter, TagStatus};
 
 use crate::runtime;
 
-/// Items of a page: the most that Amazon ECR returns.
+/// Page size: the maximum that Amazon ECR returns.
 const PAGE: i32 = 1000;
-/// Maximum pages of images: as many as a repository may have.
+/// Maximum number of pages of images: enough for as many as a repository may have.
 const MAX_PAGES: usize = 100;
 
-/// Returns the tags of the images of a repository that are archived, or on their way back. None, if there
-/// is no such repository.
+/// Returns the tags of a repository's images that are archived or being restored. Empty if the
+/// repository does not exist.
 ///
 /// # Errors
-/// If they cannot be listed completely, in words.
+/// If they cannot be listed completely. The error is a message.
 pub(crate) async fn tags(client: &Client, repository: &str) -> Result<HashSet<String>, String> {
     let mut tags = HashSet::new();
     for status in [ImageStatusFilter::Archived, ImageStatusFilter::Activating] {

@@ -1,8 +1,7 @@
-//! Packs the functions: one zip for each function and architecture, and `bundle.json`, which lists
-//! them.
+//! Packs the functions: one zip per function and architecture, and `bundle.json`, which lists them.
 //!
-//! A zip holds a program under the name `bootstrap`, as the runtime `provided.al2023` expects it.
-//! The same programs give the same bytes, so that a digest tells whether anything has changed.
+//! A zip contains a program named `bootstrap`, as the runtime `provided.al2023` expects. Equal
+//! programs give equal bytes, so a digest shows whether anything has changed.
 
 mod build;
 mod program;
@@ -27,8 +26,8 @@ pub const LIST: &str = "bundle.json";
 /// The content of `bundle.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bundle {
-    /// The version of this crate, with `-debug` after it if the programs are not the ones to be
-    /// shipped, `+`, and twelve hex digits that depend on the content.
+    /// The version of this crate, followed by `-debug` if the programs are not built for shipping,
+    /// `+`, and twelve hex digits that depend on the content.
     pub version: String,
     /// The newest version of glibc that the programs need.
     pub glibc: String,
@@ -80,12 +79,12 @@ pub enum Error {
     },
 }
 
-/// Packs the programs of each architecture, given with its directory, into the directory
-/// `output`. Files that would not change are not written again.
+/// Packs the programs of each architecture, given with its directory, into the directory `output`.
+/// Files that would not change are not rewritten.
 ///
 /// # Errors
 /// If a program is missing, would not run with this version of glibc, or is larger than its build
-/// should be.
+/// allows.
 pub fn pack(
     output: &Path,
     build: Build,
@@ -151,7 +150,7 @@ pub fn zip(program: &[u8], build: Build) -> zip::result::ZipResult<Vec<u8>> {
     Ok(zip.finish()?.into_inner())
 }
 
-/// Keeps the time of a file that does not change: builds that depend on it go by that.
+/// Preserves the modification time of an unchanged file, because builds that depend on it use that.
 fn write_if_changed(path: &Path, content: &[u8]) -> Result<(), Error> {
     if fs::read(path).is_ok_and(|present| present == content) {
         return Ok(());

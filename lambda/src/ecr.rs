@@ -1,4 +1,4 @@
-//! Amazon ECR's API, as both functions reach it.
+//! Access to Amazon ECR's API for both functions.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use crate::environment::ECR_ENDPOINT;
 use crate::runtime;
 use crate::variables::{InvalidVariable, Lookup, Variable};
 
-/// Reads the URL of the API, if it is not the region's own.
+/// Reads the URL of the API if it is not the region's default.
 pub(crate) fn endpoint(lookup: Lookup<'_>) -> Result<Option<String>, InvalidVariable> {
     let want = "an https URL, such as \"https://api.ecr.eu-west-1.amazonaws.com\"";
     Variable::read(lookup, ECR_ENDPOINT).parse_or(None, want, |url| complete(url).map(Some))
@@ -23,7 +23,7 @@ pub(crate) async fn settings(endpoint: Option<&str>) -> aws_sdk_ecr::config::Bui
     ecr
 }
 
-/// Completes an endpoint: the reference solution accepts a bare host too.
+/// Completes an endpoint: the reference solution also accepts a bare host.
 fn complete(text: &str) -> Option<String> {
     let url = if text.contains("://") {
         text.to_owned()
@@ -34,7 +34,8 @@ fn complete(text: &str) -> Option<String> {
     (parsed.scheme() == "https" || is_loopback(&parsed)).then_some(url)
 }
 
-/// Whether a URL is plain HTTP on the loopback: a local stand-in for AWS.
+/// Returns whether a URL is plain HTTP on the loopback interface, as for a
+/// local stand-in for AWS.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     let local = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

@@ -1,9 +1,9 @@
-//! The event that Amazon ECR emits after a push, or after an image has come in another way; and the
-//! one that it emits after a deletion.
+//! The event that Amazon ECR emits after a push or another arrival of an image, and the one that it
+//! emits after a deletion.
 //!
-//! EventBridge only passes on what matches its rule, but anybody who may invoke a function can
-//! make up an event. So each value is checked as a whole and within bounds before it becomes
-//! part of a reference or of a log line.
+//! EventBridge only passes on events that match its rule, but anyone who may invoke a function can
+//! make up an event. Each value is therefore checked in full, and bounded, before it becomes part
+//! of a reference or a log line.
 
 mod deletion;
 mod image_event;
@@ -18,18 +18,19 @@ pub use image_event::ImageEvent;
 
 /// The event's `source`.
 pub const SOURCE: &str = "aws.ecr";
-/// The event's `detail.result`, or `detail.sync-status` for a pull-through cache; others failed.
+/// The event's `detail.result`, or `detail.sync-status` for a pull-through cache. Other values mean
+/// failure.
 pub const RESULT: &str = "SUCCESS";
 
 /// Maximum size of an event in bytes (EventBridge quota for an entry).
 pub(crate) const MAX_EVENT: usize = 256 << 10;
-/// Maximum characters of a refused value that a message quotes.
+/// Maximum length of a quoted invalid value in characters.
 const MAX_QUOTED: usize = 100;
 
 /// The successful push of a manifest, or its arrival in another way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushEvent {
-    /// How it came.
+    /// How the image arrived.
     pub source: Source,
     /// Account of the registry, twelve digits.
     pub account: String,
@@ -37,10 +38,10 @@ pub struct PushEvent {
     pub region: String,
     /// Name of the repository.
     pub repository: String,
-    /// Digest of the manifest, `sha256:` and 64 hex digits. Events of a pull-through cache may have
-    /// none; they have a tag then.
+    /// Digest of the manifest: `sha256:` and 64 hex digits. Events of a pull-through cache may lack
+    /// it; they have a tag then.
     pub digest: Option<String>,
-    /// Tag of the manifest; none if it was pushed without one.
+    /// Tag of the manifest; `None` if it was pushed without one.
     pub tag: Option<String>,
     /// Media type of the manifest, if known.
     pub manifest_media_type: Option<String>,
@@ -48,7 +49,7 @@ pub struct PushEvent {
     pub artifact_media_type: Option<String>,
 }
 
-/// An event that is no arrival of an image in Amazon ECR.
+/// An event that does not report the arrival of an image in Amazon ECR.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("event: {field}: got {got}, want {want}")]
 pub struct InvalidEvent {
@@ -58,10 +59,10 @@ pub struct InvalidEvent {
 }
 
 impl PushEvent {
-    /// Reads and checks an event.
+    /// Parses and checks an event.
     ///
     /// # Errors
-    /// If it is no push, or a value could not come from Amazon ECR.
+    /// If it is not a push, or contains a value that cannot come from Amazon ECR.
     pub fn parse(text: &str) -> Result<Self, InvalidEvent> {
         let event = read(text)?;
         let event = Event(&event);
@@ -81,7 +82,7 @@ impl PushEvent {
         event.image(source)
     }
 
-    /// Writes the event as Amazon ECR emits it, at `time` (RFC 3339) and with that `id`.
+    /// Writes the event as Amazon ECR emits it, with the given `id` and `time` (RFC 3339).
     pub fn to_json(&self, id: &str, time: &str) -> Value {
         let mut detail = json!({
             "repository-name": self.repository,
@@ -116,12 +117,13 @@ impl PushEvent {
         })
     }
 
-    /// Returns the digest; empty if it is not known.
+    /// Returns the digest, or an empty string if it is not known.
     pub fn digest(&self) -> &str {
         self.digest.as_deref().unwrap_or_default()
     }
 
-    /// Returns an ID in the form of an event's, which is always the same for the same manifest.
+    /// Returns an ID in the format of an event's ID, which is always the same for the same
+    /// manifest.
     pub fn id(&self) -> String {
         let hex: Vec<char> = self.digest().chars().rev().take(32).collect();
         let part = |from: usize, to: usize| -> String { hex.iter().take(to).skip(from).collect() };
@@ -135,7 +137,7 @@ impl PushEvent {
         .join("-")
     }
 
-    /// Returns `repository:tag`; without a tag `repository@digest`.
+    /// Returns `repository:tag`, or `repository@digest` without a tag.
     pub fn image(&self) -> String {
         match &self.tag {
             Some(tag) => format!("{}:{tag}", self.repository),
@@ -146,7 +148,7 @@ impl PushEvent {
 
 #[cfg(test)]
 impl PushEvent {
-    /// Returns the push of `shop/web:1.4`, for tests to change.
+    /// Returns the push of `shop/web:1.4`, for tests to modify.
     pub(crate) fn sample() -> Self {
         Self {
             source: Source::Push,
@@ -161,7 +163,7 @@ impl PushEvent {
     }
 }
 
-/// Reads the JSON of an event within its bounds.
+/// Parses the JSON of an event within the size limit.
 fn read(text: &str) -> Result<Value, InvalidEvent> {
     let invalid = |got: String, want| InvalidEvent {
         field: "the event itself",
@@ -178,7 +180,7 @@ fn read(text: &str) -> Result<Value, InvalidEvent> {
 struct Event<'a>(&'a Value);
 
 impl Event<'_> {
-    /// Reads which image an event is about.
+    /// Determines which image an event is about.
     fn image(&self, source: Source) -> Result<PushEvent, InvalidEvent> {
         let (digest, want) = (
             "detail.image-digest",
@@ -229,7 +231,7 @@ impl Event<'_> {
     fn refuse(&self, field: &'static str, want: &'static str) -> InvalidEvent {
         let got = match self.get(field) {
             Value::Null => "nothing".to_owned(),
-            // JSON escapes what would break a log line.
+            // JSON escapes anything that would break a log line.
             value => {
                 let text = value.to_string();
                 let mut quoted: String = text.chars().take(MAX_QUOTED).collect();
@@ -260,7 +262,7 @@ impl Event<'_> {
             .ok_or_else(|| self.refuse(field, want))
     }
 
-    /// Reads a text that may be missing or empty.
+    /// Reads a string that may be missing or empty.
     fn optional(
         &self,
         field: &'static str,

@@ -1,12 +1,12 @@
-//! The event filter: decides which pushes and deletions the index generator is invoked for.
+//! The event filter, which decides for which pushes and deletions the index generator is invoked.
 //!
-//! It answers `{"statusCode": …, "body": …}`: 400 for an event that is neither, 200 for one that
-//! was passed on or skipped, with the reason in words. A failure to pass an event on is an error
-//! of the function, so that Lambda tries again.
+//! It responds with `{"statusCode": …, "body": …}`: 400 for an event that is neither, 200 for one
+//! that was passed on or skipped, with the reason as text. A failure to pass an event on is a
+//! function error, so that Lambda tries again.
 //!
-//! On a schedule, or when it is asked to, it sweeps: it looks for images that no push told of.
-//! It does so because it knows the filters, and because a sweep must not wait for the images that
-//! are being indexed, nor they for it.
+//! On a schedule or on request, it performs a sweep: it looks for images that no push event
+//! reported. It does this itself because it knows the filters, and because a sweep and the indexing
+//! of images must not wait for each other.
 
 mod config;
 mod sweep;
@@ -25,7 +25,7 @@ use crate::variables::{self, InvalidVariable};
 use config::Config;
 use sweep::{Sweep, SweepFailed};
 
-/// Runs the function until Lambda ends it.
+/// Runs the function until Lambda terminates it.
 pub fn run() -> ExitCode {
     log::init();
     let config = Config::read(&variables::of_process);
@@ -36,7 +36,7 @@ pub fn run() -> ExitCode {
         config,
         invoker: Invoker::default(),
     };
-    // One thread is enough for two requests, and there is nothing to start.
+    // One thread is enough for two requests and saves starting others.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -45,7 +45,7 @@ pub fn run() -> ExitCode {
     })
 }
 
-/// The function's answer.
+/// The function's response.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {

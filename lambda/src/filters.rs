@@ -1,12 +1,12 @@
 //! Filters select the images to index: `repository:tag` with wildcards.
 //!
-//! `*` stands for any number of characters and `?` for one. A filter has to match all of
-//! `repository:tag`; the tag of an image that was pushed without one is empty. Exclusions have the same
-//! grammar: an image that one of them matches is not [selected](Selection), whatever else does.
+//! `*` matches any number of characters and `?` exactly one. A filter must match all of
+//! `repository:tag`; the tag of an image pushed without one is empty. Exclusions have the same
+//! grammar. An image that matches one of them is not [selected](Selection), whatever else matches.
 //!
-//! In a function's environment filters are a list, separated by commas. One written for the
-//! reference solution may be looser than [`Filter`] allows, such as a lone `*`: the list accepts
-//! it and matches it against the whole of `repository:tag`, as the reference does.
+//! In a function's environment, filters are a list separated by commas. Filters written for the
+//! reference solution, such as a lone `*`, may be looser than [`Filter`] allows. The list accepts
+//! them and matches them against the whole of `repository:tag`, as the reference solution does.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,7 +26,7 @@ pub struct Filter {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filters(Vec<Listed>);
 
-/// The images to index, by repository and tag: those that a filter matches, and no exclusion.
+/// The images to index, by repository and tag: those that match a filter but no exclusion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
     filters: Filters,
@@ -50,7 +50,7 @@ struct Listed {
     filter: Result<Filter, InvalidFilter>,
 }
 
-/// A text that is no filter, with the reason and what to write instead.
+/// A text that is not a valid filter, with the reason and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("filter {text:?}: {reason}")]
 pub struct InvalidFilter {
@@ -69,26 +69,28 @@ impl Filter {
         &self.tag
     }
 
-    /// Whether the filter matches the whole of `repository:tag`.
+    /// Returns whether the filter matches the whole of `repository:tag`.
     pub fn matches(&self, repository: &str, tag: &str) -> bool {
-        // A name has no colon of its own, so the two halves can be matched one by one.
+        // A name contains no colon, so the two halves can be matched separately.
         !repository.contains(':')
             && !tag.contains(':')
             && WildMatch::new(&self.repository).matches(repository)
             && WildMatch::new(&self.tag).matches(tag)
     }
 
-    /// Whether the filter is sure to match everything that `other` matches.
+    /// Returns whether the filter certainly matches everything that `other` matches.
     pub fn covers(&self, other: &Self) -> bool {
         pattern_covers(&self.repository, &other.repository) && pattern_covers(&self.tag, &other.tag)
     }
 }
 
-/// Whether a pattern matches every text that `other` matches. A `*` takes any part of the other
-/// pattern, wildcards included; a `?` takes one character or `?`, as both stand for exactly one.
+/// Returns whether a pattern matches every text that `other` matches. A `*` covers any part of the
+/// other pattern, including wildcards. A `?` covers one character or a `?`, since both stand for
+/// exactly one character.
 fn pattern_covers(pattern: &str, other: &str) -> bool {
     let (pattern, other) = (normal(pattern), normal(other));
-    // Whether the pattern so far covers the first characters of the other one, by their number.
+    // For each length, whether the pattern so far covers that many leading characters of the other
+    // one.
     let mut covered: Vec<bool> = (0..=other.len()).map(|length| length == 0).collect();
     for symbol in pattern {
         let mut next = vec![symbol == '*' && covered[0]];
@@ -104,7 +106,7 @@ fn pattern_covers(pattern: &str, other: &str) -> bool {
     covered.last().copied().unwrap_or_default()
 }
 
-/// Returns the pattern with each run of wildcards in one order, `?` first, and one `*` at most.
+/// Normalizes a pattern: in each run of wildcards, `?` comes first, followed by at most one `*`.
 fn normal(pattern: &str) -> Vec<char> {
     let mut symbols: Vec<char> = Vec::new();
     for symbol in pattern.chars() {
@@ -202,7 +204,7 @@ impl FromStr for Filter {
     }
 }
 
-/// Returns what to write in place of alternatives in braces, if a text has any: they match nothing.
+/// Returns a replacement for alternatives in braces, which match nothing, if a text has any.
 fn without_braces(text: &str) -> Option<String> {
     let (before, rest) = text.split_once('{')?;
     let written = match rest.split_once('}') {
@@ -226,7 +228,7 @@ impl fmt::Display for Filter {
 }
 
 impl Filters {
-    /// Reads a list as [`join`] writes it; none if it is empty.
+    /// Parses a list as written by [`join`]. Returns `None` if it is empty.
     pub fn parse(list: &str) -> Option<Self> {
         let listed = list.split(',').filter(|text| !text.is_empty());
         let listed = listed.map(|text| Listed {
@@ -237,20 +239,20 @@ impl Filters {
         (!listed.is_empty()).then_some(Self(listed))
     }
 
-    /// Iterates over the filters, as they were written.
+    /// Iterates over the filters as they were written.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|listed| listed.text.as_str())
     }
 
-    /// Returns why filters are looser than they should be.
+    /// Returns the reasons why filters are looser than they should be.
     pub fn loose(&self) -> impl Iterator<Item = &InvalidFilter> {
         self.0
             .iter()
             .filter_map(|listed| listed.filter.as_ref().err())
     }
 
-    /// Whether an image of the repository may match: one with the filter's own tag does, as a
-    /// wildcard matches itself.
+    /// Returns whether any image in the repository may match. One with the filter's own tag would,
+    /// because a wildcard matches itself.
     pub fn may_match(&self, repository: &str) -> bool {
         self.0.iter().any(|listed| match &listed.filter {
             Ok(filter) => filter.matches(repository, filter.tag()),
@@ -258,8 +260,8 @@ impl Filters {
         })
     }
 
-    /// Returns the repositories that the filters name, sorted; `None` if one of them has a wildcard in
-    /// its repository.
+    /// Returns the repositories that the filters name, sorted, or `None` if one of them has a
+    /// wildcard in its repository.
     pub fn exact_repositories(&self) -> Option<Vec<String>> {
         let exact = |listed: &Listed| {
             let repository = listed.filter.as_ref().ok()?.repository();
@@ -281,7 +283,7 @@ impl Filters {
     }
 }
 
-/// Writes the list as [`Filters::parse`] reads it.
+/// Writes the list in the format that [`Filters::parse`] reads.
 impl fmt::Display for Filters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let texts: Vec<&str> = self.texts().collect();
@@ -290,7 +292,7 @@ impl fmt::Display for Filters {
 }
 
 impl Selection {
-    /// Returns the images that a filter matches and no exclusion.
+    /// Selects the images that match a filter but no exclusion.
     pub fn new(filters: Filters, excluded: Filters) -> Self {
         Self { filters, excluded }
     }
@@ -300,10 +302,10 @@ impl Selection {
         &self.filters
     }
 
-    /// Decides on the image `repository:tag`. Returns the filter that matches.
+    /// Decides whether the image `repository:tag` is selected. Returns the filter that matches.
     ///
     /// # Errors
-    /// If none matches, or an exclusion does.
+    /// If no filter matches, or an exclusion does.
     pub fn decide(&self, repository: &str, tag: &str) -> Result<&str, Unselected> {
         let filter = self.filters.find(repository, tag);
         let filter = filter.ok_or(Unselected::NoFilter)?;
@@ -313,13 +315,13 @@ impl Selection {
         }
     }
 
-    /// Returns why filters and exclusions are looser than they should be.
+    /// Returns the reasons why filters and exclusions are looser than they should be.
     pub fn loose(&self) -> impl Iterator<Item = &InvalidFilter> {
         self.filters.loose().chain(self.excluded.loose())
     }
 }
 
-/// Collects filters that were parsed.
+/// Collects parsed filters.
 impl FromIterator<Filter> for Filters {
     fn from_iter<I: IntoIterator<Item = Filter>>(filters: I) -> Self {
         let listed = filters.into_iter().map(|filter| Listed {
@@ -330,7 +332,7 @@ impl FromIterator<Filter> for Filters {
     }
 }
 
-/// Writes filters as the list of a function's environment.
+/// Joins filters into the list of a function's environment.
 pub fn join(filters: &[impl AsRef<str>]) -> String {
     let texts: Vec<&str> = filters.iter().map(AsRef::as_ref).collect();
     texts.join(",")

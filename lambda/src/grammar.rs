@@ -1,27 +1,27 @@
-//! Grammars of the names that Amazon ECR gives to images.
+//! Grammars of Amazon ECR's image names.
 
-/// Maximum length of a repository's name (Amazon ECR).
+/// Maximum length of a repository name (Amazon ECR).
 pub const MAX_REPOSITORY: usize = 256;
 /// Maximum length of a tag (OCI distribution).
 pub const MAX_TAG: usize = 128;
 
-/// Whether a character may occur in a repository's name.
+/// Returns whether a character may occur in a repository name.
 pub(crate) fn is_repository_char(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-' | '/')
 }
 
-/// Whether a character may occur in a tag.
+/// Returns whether a character may occur in a tag.
 pub(crate) fn is_tag_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
 }
 
-/// Whether a text is a repository's name: the grammar of the OCI distribution specification,
-/// within the length of Amazon ECR.
+/// Returns whether a text is a repository name according to the OCI distribution specification and
+/// Amazon ECR's length limit.
 pub fn is_repository(text: &str) -> bool {
     let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let component = |component: &str| {
-        // Each separator stands between letters or digits: none at an end, no two in a row,
-        // but for a double underscore and any number of hyphens.
+        // Separators stand between letters or digits: none at the ends, and no two in a row except
+        // for a double underscore or any number of hyphens.
         let separators = component.split(|c: char| c.is_ascii() && alphanumeric(c as u8));
         let known = |s: &str| matches!(s, "" | "." | "_" | "__") || s.bytes().all(|b| b == b'-');
         let ends = [component.bytes().next(), component.bytes().last()];
@@ -30,15 +30,15 @@ pub fn is_repository(text: &str) -> bool {
     text.len() <= MAX_REPOSITORY && text.split('/').all(component)
 }
 
-/// Whether a text is a tag.
+/// Returns whether a text is a tag.
 pub fn is_tag(text: &str) -> bool {
     (1..=MAX_TAG).contains(&text.len())
         && !text.starts_with(['.', '-'])
         && text.chars().all(is_tag_char)
 }
 
-/// Whether a tag holds what belongs to another image of the repository, by its digest: the list of its
-/// referrers, `sha256-<hex>`, or what cosign keeps of it, `sha256-<hex>.sig`, `.att` or `.sbom`.
+/// Returns whether a tag belongs to another image of the repository by digest: the list of its
+/// referrers, `sha256-<hex>`, or one of cosign's, `sha256-<hex>.sig`, `.att` or `.sbom`.
 pub fn is_attached(tag: &str) -> bool {
     let Some(rest) = tag.strip_prefix("sha256-") else {
         return false;
@@ -50,7 +50,7 @@ pub fn is_attached(tag: &str) -> bool {
     is_digest(&format!("sha256:{digits}")) && matches!(kind, None | Some("sig" | "att" | "sbom"))
 }
 
-/// Whether a text is a SHA-256 digest: `sha256:` and 64 lower-case hex digits.
+/// Returns whether a text is a SHA-256 digest: `sha256:` and 64 lowercase hex digits.
 pub fn is_digest(text: &str) -> bool {
     let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     let digits = text.strip_prefix("sha256:");

@@ -1,4 +1,4 @@
-//! The index generator: builds and publishes the SOCI index of an image that was pushed.
+//! The index generator, which builds and publishes the SOCI index of a pushed image.
 //!
 //! ```text
 //! event ─► PushEvent ─► Scope ─► Token ─► IndexJob ─► answer, log, metrics
@@ -10,26 +10,27 @@
 //!                                            └─ the image still has the tag?
 //! ```
 //!
-//! The end may be reported to an event bus (`completion`).
+//! The outcome may be reported to an event bus (`completion`).
 //!
-//! One invocation is one event. It is checked as a whole ([`PushEvent`]) and left alone if it does
-//! not concern the builder ([`Scope`](crate::scope::Scope)), both without a request. The
-//! authorization token names the registry; no event ever does. The rest is an `IndexJob` within
-//! the time that Lambda allows, less a margin, so that the reason is told before Lambda ends it.
+//! Each invocation processes one event. The event is checked in full ([`PushEvent`]) and ignored if
+//! it does not concern the builder ([`Scope`](crate::scope::Scope)); neither takes a request. The
+//! authorization token names the registry; an event never does. The rest is an `IndexJob`, which
+//! must finish within the time that Lambda allows, less a margin, so that the reason is reported
+//! before Lambda terminates it.
 //!
-//! Layers are remembered (`table`) as soon as they are indexed. What was indexed with an earlier push,
-//! or by an attempt that failed, is not read again.
+//! Layers are remembered (`table`) as soon as they are indexed. Layers indexed with an earlier
+//! push, or by a failed attempt, are not read again.
 //!
-//! An event of a deletion goes the same way up to the registry, where the output of the tag that is gone
-//! is removed (`removal`), if the function is configured to.
+//! A deletion event takes the same path up to the registry, where the output of the deleted tag is
+//! removed (`removal`) if the function is configured to do so.
 //!
 //! An invocation ends in one of four ways:
 //!
-//! - It was indexed or removed, or there is nothing to be done, and the answer says why. Trying again would
-//!   change nothing, so neither is an error.
-//! - Its time was up after some layers: it passed the event on (`continuation`).
-//! - It failed, and another attempt may succeed: Lambda tries again, as often as it is told to.
-//! - It failed for good (`Error::is_final`). Only an error reaches the failure destination, and
+//! - It indexed or removed something, or there was nothing to do, in which case the response states
+//!   the reason. Retrying would change nothing, so neither is an error.
+//! - It ran out of time after some layers, and passed the event on (`continuation`).
+//! - It failed, but another attempt may succeed: Lambda retries as often as it is configured to.
+//! - It failed permanently (`Error::is_final`). Only an error reaches the failure destination, and
 //!   only after all retries, so this is an error too; `FinalFailures` answers the retries.
 
 mod completion;
@@ -69,10 +70,10 @@ use progress::LayerProgress;
 use removal::{Ended, RemovalJob};
 use table::{KnownLayers, Table};
 
-/// Time before Lambda's deadline at which an invocation ends by itself.
+/// Time before Lambda's deadline at which an invocation ends on its own.
 const MARGIN: Duration = Duration::from_secs(10);
 
-/// Runs the function until Lambda ends it.
+/// Runs the function until Lambda terminates it.
 pub fn run() -> ExitCode {
     log::init();
     let function = IndexGenerator {
@@ -94,7 +95,7 @@ pub fn run() -> ExitCode {
 
 struct IndexGenerator {
     config: Result<Config, InvalidVariable>,
-    // Created when an event first needs them.
+    // Created when an event first needs it.
     ecr: OnceCell<aws_sdk_ecr::Client>,
     soci: OnceCell<soci::Client>,
     table: OnceCell<Table>,
@@ -157,9 +158,9 @@ impl IndexGenerator {
         }
     }
 
-    /// Stops before Lambda would, in the middle of anything: what was published by then is either
-    /// complete or not referred to by anything. What was learned by then is not lost: another
-    /// invocation goes on.
+    /// Stops before Lambda would, possibly in the middle of an operation. Everything published by
+    /// then is either complete or not referenced. Layers learned by then are not lost: another
+    /// invocation continues from there.
     async fn within_deadline(
         &self,
         invocation: &Invocation,
@@ -200,7 +201,7 @@ impl IndexGenerator {
             progress: progress.to_string(),
             remembers: known.is_some(),
         };
-        // Without a step forward the next invocation would come no further.
+        // Without any progress, the next invocation would get no further.
         if known.is_none_or(|known| known.learned() == 0) {
             return Err(deadline);
         }
@@ -216,8 +217,8 @@ impl IndexGenerator {
         )))
     }
 
-    /// Reports the end of the work on an image, if there is something to say. Returns whether nothing
-    /// went wrong with it; `None` if no reports are wanted.
+    /// Reports the outcome for an image, if there is anything to report. Returns whether that
+    /// succeeded, or `None` if reports are disabled.
     async fn report(
         &self,
         invocation: &Invocation,
@@ -229,7 +230,7 @@ impl IndexGenerator {
         let event = ImageEvent::parse(&invocation.payload, config.delete_with_source);
         let push = match event {
             Ok(ImageEvent::Push(push)) => push,
-            // The tag was there again, and there may be an index to deploy.
+            // The tag existed again, and there may be an index to deploy.
             Ok(ImageEvent::Deletion(deletion)) if ended.is_ok() => deletion.image,
             _ => return Some(true),
         };
@@ -251,7 +252,7 @@ impl IndexGenerator {
         Some(bus.send(&detail, &repository, limit).await)
     }
 
-    /// Returns what is known of the layers of the pushed image, if layers are remembered.
+    /// Returns the known layers of the pushed image, if layers are remembered.
     async fn known<'a>(&'a self, config: &Config, push: &'a PushEvent) -> Option<KnownLayers<'a>> {
         let name = config.ztoc_table.as_deref()?;
         let table = self.table.get_or_init(|| Table::open(name)).await;
@@ -269,7 +270,7 @@ impl IndexGenerator {
         let image = self.open(config, invocation, push).await?;
         let digest = match (&push.digest, &push.tag) {
             (Some(digest), _) => digest.parse().map_err(soci::Error::from)?,
-            // The event of a pull-through cache may tell the tag alone.
+            // The event of a pull-through cache may contain only the tag.
             (None, tag) => match image.resolve(tag.as_deref().unwrap_or_default()).await? {
                 Some(found) => found.digest,
                 None => {
@@ -289,8 +290,8 @@ impl IndexGenerator {
         job.run().await
     }
 
-    /// Removes the output of an image whose tag was deleted. Where the tag is there again, the image
-    /// is indexed instead.
+    /// Removes the output of an image whose tag was deleted. If the tag exists again, the image is
+    /// indexed instead.
     async fn remove(
         &self,
         config: &Config,
@@ -318,7 +319,7 @@ impl IndexGenerator {
                 tracing::warn!(now = %digest, "the tag is there again: indexing its image");
                 let push = PushEvent {
                     digest: Some(digest.to_string()),
-                    // What it was is not what it is.
+                    // The media types of the deleted image may not apply to the current one.
                     manifest_media_type: None,
                     artifact_media_type: None,
                     ..gone.clone()

@@ -1,4 +1,4 @@
-//! Invoking a function without waiting for it.
+//! Asynchronous invocation of a function.
 
 use aws_sdk_lambda::operation::RequestId as _;
 use aws_sdk_lambda::primitives::Blob;
@@ -7,7 +7,8 @@ use tokio::sync::OnceCell;
 
 use crate::runtime;
 
-/// Invokes functions. The client is created when it is first needed: most events are not passed on.
+/// Invokes functions. The client is created when first needed, because most events are not passed
+/// on.
 #[derive(Default)]
 pub(crate) struct Invoker {
     client: OnceCell<aws_sdk_lambda::Client>,
@@ -22,7 +23,7 @@ pub(crate) struct InvokeFailed {
 }
 
 impl Invoker {
-    /// Passes an event to a function. Returns the request id of its invocation.
+    /// Passes an event to a function. Returns the request ID of the invocation.
     pub(crate) async fn invoke(&self, function: &str, event: &str) -> Result<String, InvokeFailed> {
         let failed = |reason: String| InvokeFailed {
             function: function.to_owned(),

@@ -5,14 +5,14 @@
 //!                 schedule ─► ▲    (sweep: what no push reached)
 //! ```
 //!
-//! The event filter decides by `repository:tag` [filters]; the index generator builds with the
-//! crate `soci` and pushes the index beside the image.
+//! The event filter selects images by `repository:tag` [filters]; the index generator builds the
+//! index with the crate `soci` and pushes it alongside the image.
 //!
-//! Without its features the crate holds only what the functions and the provider must agree on:
-//! the [event], the [ways](source) in which images come, whether one [concerns a builder](scope),
-//! [filters], the [tag suffix](tag_suffix), [limits], what [asks for a sweep](sweep_request), what
-//! [claims](claim) a manifest, the form of the [table of zTOCs](ztoc_table), the [event](completion)
-//! that reports the end, and the names of [environment] variables.
+//! Without its features, the crate contains only what the functions and the provider must agree on:
+//! the [event], the [sources](source) of images, whether an image [concerns a builder](scope),
+//! [filters], the [tag suffix](tag_suffix), [limits], the [request for a sweep](sweep_request), the
+//! [claims](claim) on a manifest, the format of the [table of zTOCs](ztoc_table), the
+//! [event](completion) that reports the outcome, and the names of [environment] variables.
 
 #[cfg(feature = "bundle")]
 pub mod bundle;

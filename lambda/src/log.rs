@@ -1,4 +1,4 @@
-//! Logs as AWS Lambda reads them from a custom runtime: one JSON object per line.
+//! Logs in the format that AWS Lambda reads from a custom runtime: one JSON object per line.
 //!
 //! ```json
 //! {"level":"INFO","timestamp":"2026-01-02T15:04:05.123456Z","message":"…","requestId":"…","repository":"shop/web"}
@@ -30,7 +30,7 @@ const MAX_TEXT: usize = 8 << 10;
 /// The variable in which Lambda passes the function's log level.
 const LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
 
-/// Starts logging, panics included.
+/// Starts logging, including panics.
 pub(crate) fn init() {
     let level = level(std::env::var(LEVEL).ok().as_deref());
     let others = level.min(LevelFilter::WARN);
@@ -39,10 +39,10 @@ pub(crate) fn init() {
         .with_target("lambda", level)
         .with_target("soci", level)
         .with_target("lambda_runtime", others)
-        // It repeats what the functions and the panic hook have logged already.
+        // This target repeats what the functions and the panic hook have already logged.
         .with_target("lambda_runtime::layers::panic", LevelFilter::OFF);
     let subscriber = tracing_subscriber::registry().with(Lines.with_filter(filter));
-    // There is one already only where tests run in one process.
+    // A subscriber already exists only if tests run in one process.
     let _ = subscriber.try_init();
     std::panic::set_hook(Box::new(log_panic));
 }
@@ -58,13 +58,13 @@ fn level(wanted: Option<&str>) -> LevelFilter {
         Some("TRACE") => LevelFilter::TRACE,
         Some("DEBUG") => LevelFilter::DEBUG,
         Some("WARN") => LevelFilter::WARN,
-        // The functions log nothing above an error.
+        // The functions log nothing above error.
         Some("ERROR" | "FATAL") => LevelFilter::ERROR,
         _ => LevelFilter::INFO,
     }
 }
 
-/// Returns the least severe level from `INFO` on that Lambda does not drop.
+/// Returns the least severe level, starting at `INFO`, that Lambda does not drop.
 pub(crate) fn surviving_level() -> &'static str {
     surviving(std::env::var(LEVEL).ok().as_deref())
 }
@@ -81,7 +81,8 @@ fn surviving(wanted: Option<&str>) -> &'static str {
 /// Writes a JSON object as a line.
 pub(crate) fn write(line: &Value) {
     let line = format!("{line}\n");
-    // One call, so that lines of several threads do not mix. A failure cannot be reported.
+    // Written in a single call, so that lines of several threads do not mix. A failure cannot be
+    // reported.
     let _ = std::io::stdout().lock().write_all(line.as_bytes());
 }
 
@@ -119,7 +120,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
 
     fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
         let mut fields = Fields::default();
-        // Inner spans and the event itself come later, and win.
+        // Inner spans and the event itself come later and take precedence.
         for span in cx.event_scope(event).into_iter().flat_map(Scope::from_root) {
             if let Some(SpanFields(known)) = span.extensions().get() {
                 fields.0.extend(known.clone());

@@ -1,9 +1,9 @@
-//! Metrics in CloudWatch's embedded metric format: a line of the log that CloudWatch reads
-//! numbers from, without a request.
+//! Metrics in CloudWatch's embedded metric format: a log line from which CloudWatch extracts
+//! numbers, without a request.
 //!
-//! Lambda drops lines below the function's log level, and takes a line without a valid level or
-//! timestamp for `INFO`. So that metrics survive every log level, their line has the least severe
-//! level that passes.
+//! Lambda drops lines below the function's log level, and treats a line without a valid level or
+//! timestamp as `INFO`. For metrics to survive every log level, their line has the least severe
+//! level that is not dropped.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,7 +14,7 @@ use crate::runtime::Invocation;
 
 const NAMESPACE: &str = "SociIndexBuilder";
 
-/// A number of an invocation.
+/// A metric of an invocation.
 pub(crate) struct Metric {
     pub name: &'static str,
     pub unit: &'static str,
@@ -41,7 +41,7 @@ impl Metric {
     }
 }
 
-/// The invocation that metrics are about.
+/// The invocation that metrics describe.
 pub(crate) struct About {
     pub function: String,
     pub request_id: String,
@@ -106,7 +106,8 @@ pub(crate) mod guide {
         )),
     ];
 
-    /// Checks that a section of the guide has these metrics and no others, and the examples show them.
+    /// Checks that a section of the guide has exactly these metrics, and that the examples show
+    /// them.
     pub(crate) fn check(section: &str, metrics: &[Metric]) {
         let (_, text) = GUIDE.split_once(section).expect("a section");
         let (text, _) = text.split_once("\n## ").expect("another section");

@@ -1,11 +1,11 @@
-//! The mark by which an output is known to be the index generator's own (V2).
+//! The mark that identifies an output as the index generator's own (V2).
 //!
-//! Byte for byte, a SOCI-enabled image is the same whoever made it, and a person may have copied or
-//! tagged one under the name of an output. Only what has this mark is ever removed. It is a referrer of
-//! the SOCI-enabled image, and names the output's tag with its repository, region and account: a copy is
-//! no output, even if the mark is copied with it.
+//! A SOCI-enabled image has the same bytes whoever built it, and a user may have copied or tagged
+//! one under the name of an output. Only an image with this mark is ever removed. The mark is a
+//! referrer of the SOCI-enabled image, and names the output's tag with its repository, region and
+//! account. A copy is therefore not an output, even if the mark is copied with it.
 //!
-//! The mark follows from what it says, so whoever looks for it asks for its digest.
+//! The mark is determined by its content, so it can be looked up by its digest.
 
 use soci::oci::{Annotations, Descriptor, Manifest, media_type};
 use soci::{Error, mark_of};
@@ -17,8 +17,8 @@ const ARTIFACT_TYPE: &str = "application/vnd.terraform-provider-soci.output.v1+j
 /// Annotation with the output that is marked.
 const OUTPUT: &str = "soci.output.tag";
 
-/// Returns the mark of the output of a pushed image: the SOCI-enabled image with that manifest, under
-/// that tag.
+/// Returns the mark for the output of a pushed image: the SOCI-enabled image with the manifest
+/// `enabled`, under the tag `tag`.
 ///
 /// # Errors
 /// If it cannot be written as JSON.
@@ -43,7 +43,7 @@ mod tests {
         PushEvent::sample()
     }
 
-    /// Marks that exist are found by their digest, so it may never change.
+    /// Existing marks are found by their digest, so it must never change.
     #[test]
     fn a_mark_stays_as_it_is() {
         let mark = of(&push(), b"{}", "1.4-soci").unwrap();

@@ -1,4 +1,4 @@
-//! The Lambda runtime, as both functions use it.
+//! The Lambda runtime, as used by both functions.
 
 use std::fmt;
 use std::io;
@@ -22,7 +22,7 @@ const OF_LAMBDA: [&str; 4] = [
     "AWS_LAMBDA_FUNCTION_VERSION",
 ];
 
-/// One invocation of a function.
+/// An invocation of a function.
 pub(crate) struct Invocation {
     /// The event, unchanged.
     pub payload: Box<str>,
@@ -46,7 +46,7 @@ impl Invocation {
         }
     }
 
-    /// Returns the span of its log lines.
+    /// Returns the tracing span for its log lines.
     pub(crate) fn span(&self) -> Span {
         self.span.clone()
     }
@@ -62,7 +62,7 @@ impl Invocation {
         }
     }
 
-    /// Returns the request id, which Lambda's retries share.
+    /// Returns the request ID, which is the same for Lambda's retries.
     pub(crate) fn request_id(&self) -> &str {
         &self.context.request_id
     }
@@ -72,17 +72,17 @@ impl Invocation {
         &self.context.env_config.function_name
     }
 
-    /// Returns the ARN with which it was invoked.
+    /// Returns the ARN with which the function was invoked.
     pub(crate) fn arn(&self) -> &str {
         &self.context.invoked_function_arn
     }
 
-    /// Returns the function's own account, from its ARN.
+    /// Returns the function's account, from its ARN.
     pub(crate) fn account(&self) -> Option<&str> {
         self.part_of_arn(4)
     }
 
-    /// Returns the function's own region, from its ARN.
+    /// Returns the function's region, from its ARN.
     pub(crate) fn region(&self) -> Option<&str> {
         self.part_of_arn(3)
     }
@@ -93,7 +93,7 @@ impl Invocation {
         part.filter(|part| arn.starts_with("arn:") && !part.is_empty())
     }
 
-    /// Returns the time until Lambda ends it.
+    /// Returns the time until Lambda terminates the invocation.
     pub(crate) fn remaining(&self) -> Duration {
         let deadline = self.context.deadline();
         deadline
@@ -102,7 +102,7 @@ impl Invocation {
     }
 }
 
-/// Answers invocations until Lambda ends the process.
+/// Serves invocations until Lambda terminates the process.
 pub(crate) fn serve<R, E>(
     runtime: io::Result<tokio::runtime::Runtime>,
     function: impl AsyncFn(Invocation) -> Result<R, E>,
@@ -130,8 +130,8 @@ where
     ExitCode::FAILURE
 }
 
-/// Returns credentials, region and endpoints from the environment. All clients share them, with one
-/// HTTP client.
+/// Returns the credentials, region and endpoints from the environment. All clients share them,
+/// along with one HTTP client.
 pub(crate) async fn aws_config() -> &'static SdkConfig {
     static CONFIG: OnceCell<SdkConfig> = OnceCell::const_new();
     CONFIG
@@ -139,7 +139,7 @@ pub(crate) async fn aws_config() -> &'static SdkConfig {
         .await
 }
 
-/// Describes a failed request to AWS, including its causes.
+/// Describes a failed AWS request, including its causes.
 pub(crate) fn aws_error(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,7 +1,7 @@
 //! Decides whether a push concerns a builder.
 //!
-//! The event filter and the index generator both ask here. The rule's event pattern is a
-//! translation of this decision that may let more pass, never less.
+//! Both the event filter and the index generator use this. The rule's event pattern is a
+//! translation of this decision, which may let more pass, but never less.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use crate::grammar::is_attached;
 use crate::source::{Source, Sources};
 use crate::tag_suffix::TagSuffix;
 
-/// Media types of the artifacts that builders push beside images.
+/// Media types of the artifacts that builders push alongside images.
 pub(crate) const SOCI_INDEXES: [&str; 2] = [
     "application/vnd.amazon.soci.index.v1+json",
     "application/vnd.amazon.soci.index.v2+json",
@@ -32,12 +32,12 @@ pub enum IndexVersion {
 #[error("index version: got {0:?}, want V1 or V2")]
 pub struct InvalidIndexVersion(String);
 
-/// The pushes that a builder indexes, filters aside.
+/// The pushes that a builder indexes, apart from filters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
-    /// How the images come.
+    /// The accepted sources of images.
     pub sources: Sources,
-    /// The version of the indexes. If it is unknown, no push is left out because of it.
+    /// The version of the indexes. If it is unknown, no push is excluded because of it.
     pub version: Option<IndexVersion>,
     /// The suffix of the builder's own output.
     pub suffix: TagSuffix,
@@ -46,16 +46,16 @@ pub struct Scope {
 /// Reasons why a push does not concern a builder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OutOfScope {
-    /// It came in a way that the builder leaves alone.
+    /// It arrived in a way that the builder ignores.
     #[error("it came by {}, which is not among the sources", .0.as_str())]
     Source(Source),
     /// It is an index, not an image.
     #[error("it is a SOCI index")]
     SociIndex,
-    /// It is a builder's own output, by its tag.
+    /// It is a builder's own output, judging by its tag.
     #[error("its tag ends in {:?}, as those of SOCI-enabled images do", .0.as_str())]
     Output(TagSuffix),
-    /// It is no image, but belongs to one, by its tag.
+    /// It is not an image but belongs to one, judging by its tag.
     #[error("its tag is that of a signature, attestation or other referrer")]
     Attached,
     /// V2 derives the output's tag from the source's.
@@ -64,7 +64,7 @@ pub enum OutOfScope {
     /// The output's tag would exceed the registry's limit (V2).
     #[error("its tag is too long to append {:?}", .0.as_str())]
     TagTooLong(TagSuffix),
-    /// It is not among the images that filters and exclusions select.
+    /// It is not selected by the filters and exclusions.
     #[error(transparent)]
     Unselected(#[from] Unselected),
 }
@@ -81,7 +81,7 @@ impl IndexVersion {
         }
     }
 
-    /// Whether images without a tag can be indexed.
+    /// Returns whether images without a tag can be indexed.
     pub fn takes_untagged(self) -> bool {
         self == Self::V1
     }
@@ -106,8 +106,8 @@ impl fmt::Display for IndexVersion {
 }
 
 impl Scope {
-    /// Decides by everything that an event tells, filters and exclusions included. Returns the filter
-    /// that matches.
+    /// Decides based on everything that an event contains, including filters and exclusions.
+    /// Returns the filter that matches.
     ///
     /// # Errors
     /// If the push does not concern the builder.
@@ -121,7 +121,7 @@ impl Scope {
         Ok(selection.decide(&push.repository, tag)?)
     }
 
-    /// Decides by everything but the filters.
+    /// Decides based on everything except the filters.
     ///
     /// # Errors
     /// If the push does not concern the builder.
@@ -132,7 +132,8 @@ impl Scope {
         self.check_image(push)
     }
 
-    /// Decides as [`decide`](Self::decide) does, but for the deletion of an image, however that came.
+    /// Decides like [`decide`](Self::decide), but for the deletion of an image, whatever its
+    /// source.
     ///
     /// # Errors
     /// If the deletion does not concern the builder.
@@ -146,7 +147,7 @@ impl Scope {
         Ok(selection.decide(&deletion.image.repository, tag)?)
     }
 
-    /// Decides on a deletion by everything but the filters.
+    /// Decides on a deletion based on everything except the filters.
     ///
     /// # Errors
     /// If the deletion does not concern the builder.

@@ -1,24 +1,24 @@
-//! Ways in which an image comes into a registry, each of which has an event of its own.
+//! Ways in which images arrive in a registry, each with its own event.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-/// A way in which an image comes into a registry.
+/// A way in which an image arrives in a registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
-    /// Somebody pushes it.
+    /// It is pushed by a client.
     Push,
-    /// Amazon ECR copies it from an upstream registry when it is first pulled, or has changed there.
+    /// Amazon ECR copies it from an upstream registry when it is first pulled or has changed there.
     PullThroughCache,
     /// Amazon ECR copies it from another region or account.
     Replication,
 }
 
-/// The ways in which images come that are indexed.
+/// The sources of images that are indexed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sources(BTreeSet<Source>);
 
-/// A text that is no source.
+/// A text that is not a source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("source: got {0:?}, want push, pull_through_cache or replication")]
 pub struct InvalidSource(String);
@@ -47,7 +47,7 @@ impl Source {
         }
     }
 
-    /// Returns the `detail.action-type` of its event, if that has one.
+    /// Returns the `detail.action-type` of its event, if the event has one.
     pub fn action(self) -> Option<&'static str> {
         match self {
             Self::Push => Some("PUSH"),
@@ -56,7 +56,7 @@ impl Source {
         }
     }
 
-    /// Returns the source with an event of that `detail-type`.
+    /// Returns the source whose event has this `detail-type`.
     pub(crate) fn of_event(detail_type: &str) -> Option<Self> {
         let mut all = Self::ALL.into_iter();
         all.find(|source| source.detail_type() == detail_type)
@@ -73,18 +73,19 @@ impl FromStr for Source {
 }
 
 impl Sources {
-    /// Returns every source.
+    /// Returns all sources.
     pub fn every() -> Self {
         Self(Source::ALL.into())
     }
 
-    /// Reads a list, separated by commas; none if it is empty, or a name is no source's.
+    /// Parses a list, separated by commas. Returns `None` if it is empty or contains an unknown
+    /// name.
     pub fn parse(list: &str) -> Option<Self> {
         let sources = list.split(',').map(|name| name.parse().ok());
         Some(Self(sources.collect::<Option<_>>()?))
     }
 
-    /// Whether images that come this way are indexed.
+    /// Returns whether images from this source are indexed.
     pub fn contains(&self, source: Source) -> bool {
         self.0.contains(&source)
     }
@@ -95,7 +96,7 @@ impl Sources {
     }
 }
 
-/// Pushes alone.
+/// Contains only pushes.
 impl Default for Sources {
     fn default() -> Self {
         Self([Source::Push].into())

@@ -1,7 +1,7 @@
 //! The events that start a sweep: EventBridge's, on a schedule, and the provider's, once.
 //!
-//! What to look at follows from the function's own environment. A request may narrow that by filters,
-//! and never widen it, so that an event that somebody made up can do no more than one on time.
+//! The scope of a sweep is determined by the function's own environment. A request may narrow it
+//! with filters but never widen it, so a made-up event can do no more than a scheduled one.
 
 use serde_json::{Value, json};
 
@@ -9,39 +9,39 @@ use crate::filters::{Filter, Filters};
 
 /// `source` of EventBridge's own events.
 const SCHEDULE_SOURCE: &str = "aws.events";
-/// `detail-type` of an event on a schedule.
+/// `detail-type` of a scheduled event.
 const SCHEDULED: &str = "Scheduled Event";
-/// `source` of a request of the provider, or of a sweep that goes on.
+/// `source` of a request from the provider, or of a sweep that continues.
 pub const SOURCE: &str = "soci-index-builder";
 /// `detail-type` of a request.
 pub const DETAIL_TYPE: &str = "Sweep Requested";
 
 /// Field of the event with the filters that narrow a sweep.
 const FILTERS: &str = "soci-filters";
-/// Maximum filters that narrow a sweep.
+/// Maximum number of filters that narrow a sweep.
 pub const MAX_FILTERS: usize = 100;
 
-/// Filters of an event that no provider wrote.
+/// Filters in an event that were not written by a provider.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("event: {FILTERS}: want a list of 1 to {MAX_FILTERS} filters such as \"shop/*:*\"")]
 pub struct InvalidNarrowing;
 
-/// Returns the event that asks for a sweep.
+/// Returns the event that requests a sweep.
 pub fn request() -> Value {
     json!({"source": SOURCE, "detail-type": DETAIL_TYPE})
 }
 
-/// Narrows the sweep that an event asks for to the images that one of some filters matches, among
-/// those that it would look at anyway.
+/// Narrows the requested sweep to those images it would look at anyway that match one of the
+/// filters.
 pub fn narrow<'a>(event: &mut Value, filters: impl IntoIterator<Item = &'a str>) {
     event[FILTERS] = filters.into_iter().collect();
 }
 
-/// Returns the filters that narrow the sweep which an event asks for; `None` if it has none.
+/// Returns the filters that narrow the requested sweep, or `None` if it has none.
 ///
 /// # Errors
-/// If they are not such as a provider writes. A sweep that is not narrowed would be more than what
-/// was asked for.
+/// If they are not in the form that a provider writes. Ignoring them would sweep more than was
+/// requested.
 pub fn narrowing(event: &Value) -> Result<Option<Filters>, InvalidNarrowing> {
     let Some(written) = event.get(FILTERS) else {
         return Ok(None);
@@ -55,7 +55,7 @@ pub fn narrowing(event: &Value) -> Result<Option<Filters>, InvalidNarrowing> {
     filters.map(Some).ok_or(InvalidNarrowing)
 }
 
-/// Whether an event asks for a sweep, by its shape.
+/// Returns whether an event has the shape of a request for a sweep.
 pub fn is_request(event: &Value) -> bool {
     let shape = (event["source"].as_str(), event["detail-type"].as_str());
     shape == (Some(SCHEDULE_SOURCE), Some(SCHEDULED)) || shape == (Some(SOURCE), Some(DETAIL_TYPE))

@@ -1,11 +1,12 @@
-//! The suffix that tells a SOCI-enabled image's tag from that of its source.
+//! The suffix that distinguishes a SOCI-enabled image's tag from that of its
+//! source.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::grammar::{is_tag, is_tag_char};
 
-/// A suffix such as `-soci`: 1 to 64 characters of a tag.
+/// A suffix such as `-soci`: 1 to 64 characters that are valid in a tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagSuffix(String);
 
@@ -15,29 +16,30 @@ pub struct TagSuffix(String);
 pub struct InvalidTagSuffix(String);
 
 impl TagSuffix {
-    /// The suffix where none is set.
+    /// The default suffix.
     pub const DEFAULT: &str = "-soci";
     /// Maximum length in characters.
     pub const MAX_LENGTH: usize = 64;
     /// The grammar in words.
     pub const GRAMMAR: &str = "1 to 64 letters, digits, and . _ -";
 
-    /// Whether a character may occur in a suffix.
+    /// Returns whether a character may occur in a suffix.
     pub fn allows(c: char) -> bool {
         is_tag_char(c)
     }
 
-    /// Returns the suffix as text.
+    /// Returns the suffix as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether a tag, or a filter's pattern of tags, ends in the suffix.
+    /// Returns whether a tag, or a filter's tag pattern, ends in the suffix.
     pub fn ends(&self, tag: &str) -> bool {
         tag.ends_with(&self.0)
     }
 
-    /// Returns the tag of the SOCI-enabled image; none if it would be too long.
+    /// Returns the tag of the SOCI-enabled image, or `None` if it would be too
+    /// long.
     pub fn append(&self, tag: &str) -> Option<String> {
         Some(format!("{tag}{}", self.0)).filter(|output| is_tag(output))
     }

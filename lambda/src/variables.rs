@@ -1,4 +1,4 @@
-//! Reads a function's environment.
+//! Reading of a function's environment.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub(crate) struct InvalidVariable {
     want: String,
 }
 
-/// A source of variables; tests have their own.
+/// A source of variables. Tests have their own.
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Reads a variable of this process.
@@ -23,25 +23,25 @@ pub(crate) fn of_process(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// A variable of a function.
+/// An environment variable of a function.
 pub(crate) struct Variable {
     name: &'static str,
     value: Option<String>,
 }
 
 impl Variable {
-    /// Reads a variable. An empty one counts as not set, as in AWS's own tools.
+    /// Reads a variable. An empty one counts as unset, as in AWS's own tools.
     pub(crate) fn read(lookup: Lookup<'_>, name: &'static str) -> Self {
         let value = lookup(name).filter(|value| !value.is_empty());
         Self { name, value }
     }
 
-    /// Returns the value; none if it is not set.
+    /// Returns the value, or `None` if it is unset.
     pub(crate) fn value(&self) -> Option<&str> {
         self.value.as_deref()
     }
 
-    /// Refuses the value.
+    /// Creates the error for an invalid value.
     pub(crate) fn refuse(&self, want: impl fmt::Display) -> InvalidVariable {
         let quoted = |value: &str| {
             let value: String = value.chars().take(200).collect();
@@ -54,7 +54,7 @@ impl Variable {
         }
     }
 
-    /// Parses the value; returns `default` if it is not set.
+    /// Parses the value, or returns `default` if it is unset.
     pub(crate) fn parse_or<T>(
         &self,
         default: T,
@@ -68,7 +68,7 @@ impl Variable {
     }
 }
 
-/// Reads whether something is so.
+/// Reads a boolean variable.
 pub(crate) fn truth(
     lookup: Lookup<'_>,
     name: &'static str,
@@ -87,7 +87,7 @@ pub(crate) fn tag_suffix(lookup: Lookup<'_>) -> Result<TagSuffix, InvalidVariabl
     )
 }
 
-/// Reads the version of the indexes; none if it is not set.
+/// Reads the version of the indexes; `None` if it is unset.
 pub(crate) fn index_version(lookup: Lookup<'_>) -> Result<Option<IndexVersion>, InvalidVariable> {
     let variable = Variable::read(lookup, INDEX_VERSION);
     variable.parse_or(None, "V1 or V2", |version| version.parse().ok().map(Some))

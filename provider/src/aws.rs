@@ -1,8 +1,8 @@
-//! The AWS account that a configuration works in: settings, credentials, clients, requests.
+//! The AWS account that a configuration uses: settings, credentials, clients, requests.
 //!
-//! [`Aws`] holds the account and makes clients of its services. Requests go through
-//! [`CallContext`](crate::call::CallContext), which repeats them while it helps and ends with the
-//! call; what AWS refuses is an [`AwsError`], which knows its diagnostic.
+//! [`Aws`] represents the account and creates clients of its services. Requests go through
+//! [`CallContext`](crate::call::CallContext), which retries them while that helps and ends with the
+//! call. AWS's refusals become an [`AwsError`], which provides its diagnostic.
 
 mod account;
 mod check;

@@ -1,9 +1,9 @@
 //! The resource `soci_index_builder`: Lambda functions that index images as they are pushed.
 //!
-//! A builder is a reconciler. What its [arguments] ask for is [desired](parts::Desired), what AWS
-//! has is [observed](parts::Observed). Create and update observe the [parts] and change what
-//! differs; a refresh takes over what was observed into the arguments, and shows other differences
-//! as lines of `drift`.
+//! A builder is a reconciler. The state requested by its [arguments] is [desired](parts::Desired),
+//! the state in AWS is [observed](parts::Observed). Create and update observe the [parts] and
+//! change what differs. A refresh copies the observed values into the arguments, and reports other
+//! differences as lines of `drift`.
 //!
 //! ```text
 //! arguments ──► desired ─┐
@@ -52,7 +52,7 @@ use private_state::PrivateState;
 /// The resource `soci_index_builder`.
 pub(crate) struct IndexBuilder;
 
-/// Enough for the network interfaces of a VPC.
+/// Long enough for the network interfaces of a VPC.
 const LONG_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 const SHORT_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
@@ -192,8 +192,8 @@ impl Resource<Shared> for IndexBuilder {
     }
 }
 
-/// Returns the owner that the state keeps, or, where it does not know one yet, the one that the
-/// parts name.
+/// Returns the owner stored in the state, or the one that the parts name if the state does not have
+/// one yet.
 fn owner_of(cx: &Context<Shared>, parts: &Parts, observed: &Observed, name: &str) -> Owner {
     let kept = PrivateState::load(cx).owner;
     let owner = kept.unwrap_or_else(|| Owner::found(&parts.existing(observed), name));
@@ -201,7 +201,7 @@ fn owner_of(cx: &Context<Shared>, parts: &Parts, observed: &Observed, name: &str
     owner
 }
 
-/// Notes that all parts are as desired.
+/// Records that all parts are as desired.
 fn complete(cx: &Context<Shared>) {
     PrivateState::update(cx, |state| {
         if let Some(owner) = &mut state.owner {

@@ -1,7 +1,7 @@
 //! The Lambda functions that are embedded in the provider.
 //!
-//! `scripts/bundle.sh` builds and packs them; `build.rs` verifies and embeds them. A provider may be
-//! built without them, or for fewer architectures than Lambda has.
+//! `scripts/bundle.sh` builds and packs them; `build.rs` verifies and embeds them. A provider may
+//! be built without them, or for only some of Lambda's architectures.
 
 /// One of the two functions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,15 +30,15 @@ pub(crate) struct Zip {
 
 include!(concat!(env!("OUT_DIR"), "/bundle.rs"));
 
-/// Returns the bundle; none if the provider was built without one.
+/// Returns the bundle, or `None` if the provider was built without one.
 pub(crate) fn bundle() -> Option<&'static Bundle> {
     static EMBEDDED: Option<Bundle> = BUNDLE;
     EMBEDDED.as_ref()
 }
 
 impl Bundle {
-    /// Returns the version of the provider, `-debug` if the functions are not those that are shipped,
-    /// `+`, and twelve hex digits of a hash of the content.
+    /// Returns the version of the provider, followed by `-debug` if the functions are not built for
+    /// shipping, `+`, and twelve hex digits of a hash of the content.
     pub(crate) fn version(&self) -> &str {
         self.version
     }

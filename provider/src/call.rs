@@ -1,4 +1,4 @@
-//! One call of Terraform: its context, and when it has to end.
+//! A call from Terraform: its context, and when it has to end.
 
 use std::fmt;
 use std::future::Future;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tfplugin_sdk::{Context, Diagnostic};
 use tokio::time::Instant;
 
-/// One call of Terraform, which a person may interrupt and which has a time limit.
+/// A call from Terraform, which has a time limit and may be interrupted by the user.
 pub(crate) struct CallContext<'a, D> {
     /// Shared data, warnings and private state.
     pub cx: &'a Context<D>,
@@ -28,18 +28,18 @@ impl<'a, D> CallContext<'a, D> {
         }
     }
 
-    /// The same call for work that is nearly done when it starts and better finished than cut
-    /// off: an interrupt or the deadline waits `grace` for it.
+    /// Returns the same call for work that is short and better finished than cut off: an interrupt
+    /// or the deadline waits up to `grace` for it.
     pub(crate) fn with_grace(&self, grace: Duration) -> Self {
         Self { grace, ..*self }
     }
 
-    /// Returns how much time the call has left.
+    /// Returns the remaining time of the call.
     pub(crate) fn time_left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// Awaits `work` until the call is interrupted or its time is up.
+    /// Awaits `work` until the call is interrupted or times out.
     pub(crate) async fn within<T>(&self, work: impl Future<Output = T>) -> Result<T, Stopped> {
         let interrupted = async {
             self.cx.cancelled().await;
@@ -55,7 +55,7 @@ impl<'a, D> CallContext<'a, D> {
         }
     }
 
-    /// Awaits `work` like [`within`](Self::within). If the call ends first, the diagnostic names
+    /// Awaits `work` like [`within`](Self::within). If the call ends first, the diagnostic states
     /// what it was `doing` and the `consequence`.
     pub(crate) fn run<'f, T: 'f>(
         &'f self,
@@ -74,24 +74,24 @@ impl<'a, D> CallContext<'a, D> {
         }
     }
 
-    /// Sleeps, unless the call has to end before.
+    /// Sleeps, unless the call has to end first.
     pub(crate) async fn sleep(&self, delay: Duration) -> Result<(), Stopped> {
         self.within(tokio::time::sleep(delay)).await
     }
 }
 
-/// Why a call ended before its work did.
+/// Reason why a call ended before its work was finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stopped {
-    /// Terraform asked the provider to stop: the person pressed Ctrl-C.
+    /// Terraform asked the provider to stop because the user pressed Ctrl-C.
     Interrupted,
     /// The time limit of the operation was reached.
     TimedOut { limit: Duration },
 }
 
 impl Stopped {
-    /// Returns the diagnostic. `doing` is such as `creating the role "x"`; `consequence` says in
-    /// full sentences what was done and what the next apply does.
+    /// Returns the diagnostic. `doing` is a phrase such as `creating the role "x"`. `consequence`
+    /// says in full sentences what was done and what the next apply will do.
     pub(crate) fn diagnose(&self, doing: &str, consequence: &str) -> Diagnostic {
         let detail = format!("While {doing}: {self}.\n\n{consequence}");
         match self {

@@ -1,9 +1,10 @@
-//! Registries: who they are asked as, and how they are reached.
+//! Access to registries: credentials and connections.
 //!
-//! Credentials are those of a `registry_auth` block for the registry, and no others. Without one they
-//! are looked for where other programs keep their logins, then (Amazon ECR) AWS is asked for a
-//! token, then the registry is asked as nobody. A source that has nothing, fails, or has what the
-//! registry refuses, gives way to the next. Credentials of one registry are never sent to another.
+//! If there is a `registry_auth` block with credentials for the registry, only those are used.
+//! Otherwise, they are looked for where other programs store their logins. After that come a token
+//! from AWS (for Amazon ECR) and anonymous access. If a source has no credentials, fails, or has
+//! some that the registry rejects, the next one is tried. Credentials for one registry are never
+//! sent to another.
 
 mod clients;
 mod ecr;
@@ -30,10 +31,10 @@ pub(crate) struct Registries {
 }
 
 impl Registries {
-    /// Reads the configuration of the provider. Connects to nothing yet.
+    /// Reads the provider configuration. Does not connect to anything yet.
     ///
     /// # Errors
-    /// When certificate authorities cannot be loaded.
+    /// If certificate authorities cannot be loaded.
     pub(crate) fn new(config: &Value, aws: &Arc<Aws>) -> Result<Self, Diagnostic> {
         Ok(Self {
             configured: Entries::read(config),
@@ -46,8 +47,8 @@ impl Registries {
     /// Opens an image in its registry.
     ///
     /// # Errors
-    /// When credentials are configured but cannot be obtained, or a certificate authority cannot
-    /// be read.
+    /// If credentials are configured but cannot be obtained, or certificate authorities cannot be
+    /// read.
     pub(crate) async fn open(&self, image: &ImageReference) -> Result<RegistryImage, Diagnostic> {
         let client = self.clients.find(&self.configured, image)?;
         let credentials = self.credentials(image).await?;
@@ -68,7 +69,7 @@ impl Registries {
             return Ok(local.then_anonymous());
         };
         let (found, failed) = local.first(image).await;
-        // Nobody may read a private registry: without a token there is nothing to be tried.
+        // Private registries allow no anonymous access, so without a token there is nothing to try.
         if found.is_none() && host != Host::Public {
             let token = self.tokens.find(&self.aws, &host, image).await;
             token.map_err(|mut diagnostic| {

@@ -1,16 +1,16 @@
-//! Diagnostics of errors of the library and of registries: context, cause, next step.
+//! Diagnostics for errors of the library and of registries: context, cause and next action.
 
 use std::fmt;
 
 use soci::Error;
 use tfplugin_sdk::Diagnostic;
 
-/// Name of the credentials that a `registry_auth` block holds.
+/// Name of the credentials in a `registry_auth` block.
 pub(crate) const REGISTRY_AUTH: &str = "the registry_auth block";
-/// Name of a token of Amazon ECR, as the source of credentials.
+/// Name of an Amazon ECR token as a source of credentials.
 pub(crate) const ECR_TOKEN: &str = "a token for the AWS credentials";
 
-/// A diagnostic as the error of a credential source.
+/// A diagnostic that serves as the error of a credential source.
 #[derive(Debug)]
 pub(crate) struct Diagnosed(pub Diagnostic);
 
@@ -47,19 +47,20 @@ pub(crate) fn diagnose_removal(doing: &str, image: &str, error: &Error) -> Diagn
     Diagnostic::error("Registry denies the removal", detail).at("image")
 }
 
-/// Returns why a credential source had nothing, if that is why a registry refused a request.
+/// Returns the reason why a credential source had nothing, if that is why a registry refused a
+/// request.
 fn diagnosed(error: &soci::RegistryError) -> Option<&Diagnostic> {
     let failures = error.tried().iter().filter_map(soci::Tried::failure);
     let mut diagnosed = failures.filter_map(|failure| failure.downcast_ref::<Diagnosed>());
     diagnosed.next().map(|failure| &failure.0)
 }
 
-/// Whether a registry lets the credentials read, but not write.
+/// Returns whether a registry allows the credentials to read but not to write.
 fn denies_writing(error: &soci::RegistryError) -> bool {
     error.is_write() && error.status_code() == Some(403)
 }
 
-/// Returns a summary and the next step.
+/// Returns a summary and the next action.
 fn explain(image: &str, error: &Error) -> (&'static str, String) {
     let host = image.split('/').next().unwrap_or(image);
     match error {

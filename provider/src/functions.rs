@@ -6,7 +6,8 @@ use lambda::tag_suffix::{InvalidTagSuffix, TagSuffix};
 use soci::ImageReference;
 use tfplugin_sdk::{Function, FunctionError, Parameter, Signature, Type, Value};
 
-/// `filter_matches(filters, repository, tag, options...)`: the decision of the event filter.
+/// `filter_matches(filters, repository, tag, options...)`, which returns the decision of the event
+/// filter.
 pub(crate) struct FilterMatches;
 
 /// Options of `filter_matches`, by the names of the builder's arguments.
@@ -73,7 +74,7 @@ impl Function for FilterMatches {
     }
 }
 
-/// Images that are excluded.
+/// The decoded options: images that are excluded.
 #[derive(Default)]
 struct Options {
     excluded: Filters,
@@ -81,7 +82,7 @@ struct Options {
 }
 
 impl Options {
-    /// Reads the further arguments. An error comes with the index of the argument.
+    /// Reads the additional arguments. Errors include the index of the argument.
     fn read(arguments: &[Value]) -> Result<Self, (usize, String)> {
         let options = match arguments {
             [] => return Ok(Self::default()),
@@ -112,7 +113,7 @@ impl Options {
     }
 }
 
-/// Reads a list of filters; none if it is null.
+/// Reads a list of filters; empty if it is null.
 fn parse_filters(filters: &Value) -> Result<Filters, String> {
     let items: &[Value] = match filters {
         Value::Null => &[],
@@ -129,7 +130,7 @@ fn parse_filters(filters: &Value) -> Result<Filters, String> {
     Ok(filters.into_iter().collect())
 }
 
-/// `parse_image(reference)`: the parts of an image reference.
+/// `parse_image(reference)`, which returns the parts of an image reference.
 pub(crate) struct ParseImage;
 
 impl Function for ParseImage {

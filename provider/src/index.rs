@@ -41,7 +41,7 @@ use private_state::PrivateState;
 pub(crate) struct Index;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60 * 60);
-/// Time limit of operations that make a few requests and read no layer.
+/// Time limit for operations that make a few requests and read no layers.
 const SHORT_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 #[async_trait]
@@ -66,7 +66,8 @@ impl Resource<Shared> for Index {
     async fn create(&self, cx: &Context<Shared>, request: Create) -> Result<Value, Failure> {
         let limit = timeouts::get(&request.config, "create", DEFAULT_TIMEOUT)?;
         let call = CallContext::new(cx, limit);
-        // What the call has may belong to the resource that this one replaces.
+        // The call's private state may belong to the resource that this one
+        // replaces.
         let private = PrivateState::new();
         apply::apply(&call, request.planned, private, Operation::Create).await
     }

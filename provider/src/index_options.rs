@@ -1,10 +1,10 @@
-//! Options of an index that `soci_index` and `soci_index_builder` both take, and how they are checked.
+//! Index options shared by `soci_index` and `soci_index_builder`, and their validation.
 
 use lambda::limits::MAX_PREFETCH_FILES;
 use soci::oci::Platform;
 use tfplugin_sdk::{Attribute, Diagnostic, Value, validators};
 
-/// Checks a set of platforms, of which there must be one.
+/// Adds the checks for a set of platforms, which must not be empty.
 pub(crate) fn check_platforms(attribute: Attribute) -> Attribute {
     attribute
         .validate(|value: &Value| match value.as_list() {
@@ -17,19 +17,19 @@ pub(crate) fn check_platforms(attribute: Attribute) -> Attribute {
         })))
 }
 
-/// Checks a set of files to prefetch.
+/// Adds the checks for a set of files to prefetch.
 pub(crate) fn check_prefetch_files(attribute: Attribute) -> Attribute {
     attribute
         .validate(validators::length(0..=MAX_PREFETCH_FILES))
         .validate(validators::each(validators::string(check_file)))
 }
 
-/// Checks a set of optimizations.
+/// Adds the checks for a set of optimizations.
 pub(crate) fn check_optimizations(attribute: Attribute) -> Attribute {
     attribute.validate(validators::each(validators::one_of(["xattr"])))
 }
 
-/// Returns the diagnostic of an invalid platform.
+/// Returns the diagnostic for an invalid platform.
 pub(crate) fn invalid_platform(error: impl std::fmt::Display) -> Diagnostic {
     let detail = format!("Got {error}. Omit the argument to index every platform.");
     Diagnostic::error("Invalid platform", detail)

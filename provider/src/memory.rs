@@ -1,4 +1,4 @@
-//! `memory_limit`: the memory that all indexing takes together.
+//! `memory_limit`: the total memory for all indexing.
 
 use soci::MemoryBudget;
 use tfplugin_sdk::{Attribute, Diagnostic, Field, Value, validators};
@@ -20,11 +20,11 @@ pub(crate) fn attribute() -> Attribute {
         .validate(validators::number_range(128..=1 << 20))
 }
 
-/// Returns the budget of a configuration. While the limit is unknown, which it is only in a plan, it is
-/// the default.
+/// Returns the memory budget of a configuration. While the limit is unknown, which happens only in
+/// a plan, the default applies.
 ///
 /// # Errors
-/// When the limit is not a whole number.
+/// If the limit is not a whole number.
 pub(crate) fn budget(config: &Value) -> Result<MemoryBudget, Diagnostic> {
     let limit: Field<u64> = config
         .get(NAME)

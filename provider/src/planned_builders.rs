@@ -1,7 +1,8 @@
-//! Builders that the resources of one run plan.
+//! Builders planned by the resources of a run.
 //!
 //! Terraform shows a provider one resource at a time, without its address. These plans are what
-//! this process has seen for one account: enough to detect two resources that want one builder.
+//! this process has seen for one account, which is enough to detect two resources that want the
+//! same builder.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,11 +12,11 @@ use std::sync::{Mutex, PoisonError};
 pub(crate) struct PlannedBuilders(Mutex<BTreeMap<String, Option<String>>>);
 
 impl PlannedBuilders {
-    /// Records that a resource plans this builder. The resource is told by its unique
-    /// name, which it has once it is created and keeps while a replacement is planned; Terraform
-    /// plans a new one once. Returns whether another resource plans the same builder.
+    /// Records that a resource plans this builder. The resource is identified by its unique name,
+    /// which it has once it is created and keeps while a replacement is planned; Terraform plans a
+    /// new resource once. Returns whether another resource plans the same builder.
     pub(crate) fn plan(&self, builder: &str, resource: Option<&str>) -> bool {
-        // Each change is complete in itself, so a panic in between spoils nothing.
+        // Each change is complete in itself, so a panic in between corrupts nothing.
         let mut planned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let resource = resource.map(str::to_owned);
         match planned.get(builder) {
@@ -39,7 +40,7 @@ mod tests {
             (None, Some("a"), true),
             (Some("a"), None, true),
             (Some("a"), Some("b"), true),
-            // A resource that exists is planned again as its own replacement.
+            // An existing resource is planned again as its own replacement.
             (Some("a"), Some("a"), false),
         ] {
             let planned = PlannedBuilders::default();

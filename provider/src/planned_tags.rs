@@ -1,7 +1,7 @@
-//! Tags that the resources of one run plan to publish.
+//! Tags that the resources of a run plan to publish.
 //!
-//! Terraform shows a provider one resource at a time. These plans are what this process has seen:
-//! enough to detect two resources that would take a tag from each other.
+//! Terraform shows a provider one resource at a time. These plans are what this process has seen,
+//! which is enough to detect two resources that would take a tag from each other.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -21,9 +21,9 @@ pub(crate) struct PlannedTag {
 
 impl PlannedTags {
     /// Records what a resource plans for a tag, by its full name. Returns the image of another
-    /// resource that plans something else for it.
+    /// resource with a different plan for it, if any.
     pub(crate) fn plan(&self, name: &str, planned: &PlannedTag) -> Option<String> {
-        // Each change is complete in itself, so a panic in between spoils nothing.
+        // Each change is complete in itself, so a panic in between corrupts nothing.
         let mut tags = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let first = tags
             .entry(name.to_owned())

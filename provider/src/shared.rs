@@ -1,4 +1,4 @@
-//! State shared by all resources of one configured provider.
+//! State shared by all resources of a configured provider.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,7 @@ pub(crate) struct Shared {
     pub aws: Arc<Aws>,
     /// Registries, with the credentials for them.
     pub registries: Registries,
-    /// Memory for all layers that are indexed.
+    /// Memory budget for all layers that are indexed.
     pub memory: MemoryBudget,
     /// Tags that resources plan to publish.
     pub planned_tags: PlannedTags,
@@ -29,16 +29,16 @@ pub(crate) struct Shared {
     repositories: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
-/// One call of Terraform to a resource or data source.
+/// A call from Terraform to a resource or data source.
 pub(crate) type CallContext<'a> = crate::call::CallContext<'a, Shared>;
-/// One call with its AWS account and clients.
+/// A call with its AWS account and clients.
 pub(crate) type Session<'a> = crate::aws::Session<'a, Shared>;
 
 impl Shared {
-    /// Reads the configuration of the provider. Connects to nothing yet.
+    /// Reads the provider configuration. Does not connect to anything yet.
     ///
     /// # Errors
-    /// When certificate authorities cannot be loaded.
+    /// If certificate authorities cannot be loaded.
     pub(crate) fn new(config: &Value) -> Result<Self, Diagnostic> {
         let aws = Arc::new(Aws::new(config)?);
         Ok(Self {

@@ -1,9 +1,10 @@
-//! Names that tell one resource from every other.
+//! Names that distinguish a resource from every other.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Returns a name that no other resource has: hexadecimal digits and hyphens.
+/// Returns a name that no other resource has, made of hexadecimal digits and
+/// hyphens.
 pub(crate) fn unique_name() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH);

@@ -11,10 +11,10 @@ use crate::registry::RegistryImage;
 use crate::store::{Destination, ImageSource};
 use crate::version::Version;
 
-/// Time between two looks at a registry, at first and at most.
+/// Initial and maximum time between polls of a registry.
 const PAUSE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(15)];
 
-/// An index in a repository, with all its blobs.
+/// An index in a repository, along with all its blobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CompleteIndex {
@@ -32,7 +32,7 @@ pub struct CompleteIndex {
     pub layers: usize,
 }
 
-/// An image, and what to deploy for it.
+/// An image, and the reference to deploy for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deployment {
@@ -40,28 +40,31 @@ pub struct Deployment {
     pub source: Digest,
     /// The SOCI-enabled image (V2), which may be the image itself.
     pub enabled: Option<Digest>,
-    /// The complete indexes, one for each platform that has one.
+    /// The complete indexes, at most one per platform.
     pub indexes: Vec<CompleteIndex>,
-    /// Whether the tag of the SOCI-enabled image names the image itself: there is nothing to index.
+    /// Whether the tag of the SOCI-enabled image names the image itself, so there is nothing to
+    /// index.
     pub is_alias: bool,
 }
 
 impl Deployment {
-    /// Returns the digest to deploy: that of the SOCI-enabled image, or else of the image.
+    /// Returns the digest to deploy: the SOCI-enabled image's if there is one, otherwise the
+    /// image's.
     pub fn digest(&self) -> Digest {
         self.enabled.unwrap_or(self.source)
     }
 
-    /// Whether there is nothing to wait for: the image has an index, or there is nothing to index.
+    /// Returns whether there is nothing to wait for: the image has an index, or needs none.
     pub fn is_ready(&self) -> bool {
         !self.indexes.is_empty() || self.is_alias
     }
 }
 
-/// Finds the complete indexes of an image, of one version. One that lacks a blob counts as missing.
+/// Finds the complete indexes of an image in one version. An index that lacks a blob counts as
+/// missing.
 ///
 /// # Errors
-/// If the registry refuses or cannot be reached.
+/// If the registry refuses the request or cannot be reached.
 pub async fn complete_indexes(
     image: &RegistryImage,
     version: Version,
@@ -93,7 +96,7 @@ pub async fn complete_indexes(
     Ok(complete)
 }
 
-/// Keeps one index for each platform: the first, which is the one that container hosts use.
+/// Keeps one index per platform: the first, which is the one that container hosts use.
 pub fn one_per_platform(mut indexes: Vec<CompleteIndex>) -> Vec<CompleteIndex> {
     indexes.dedup_by(|later, first| {
         (later.manifest, &later.platform) == (first.manifest, &first.platform)
@@ -101,8 +104,8 @@ pub fn one_per_platform(mut indexes: Vec<CompleteIndex>) -> Vec<CompleteIndex> {
     indexes
 }
 
-/// Finds what to deploy for the image `source` of a repository. A SOCI-enabled image (V2) is the image
-/// itself or the one under `tag`; one that was made of other layers does not count.
+/// Finds the reference to deploy for the image `source` of a repository. A SOCI-enabled image (V2)
+/// is either the image itself or the one under `tag`; one built from other layers does not count.
 ///
 /// # Errors
 /// If the image does not exist, or the registry refuses or cannot be reached.
@@ -139,7 +142,7 @@ pub async fn find_deployment(
     }
     let enabled = match inspect(&image.at(now.digest)).await {
         Ok(enabled) => enabled,
-        // Part of it is gone, or it is something else.
+        // Part of it is missing, or it is something else.
         Err(error) if error.is_not_found() => return Ok(found),
         Err(Error::NotAnImage { .. }) => return Ok(found),
         Err(error) => return Err(error),
@@ -151,26 +154,27 @@ pub async fn find_deployment(
     Ok(found)
 }
 
-/// Finds what to deploy for an image as soon as it is ready, and after `limit` at the latest. An image
-/// that is given by its tag is followed: what counts is what the tag names in the end.
+/// Waits until an image is ready to deploy, but no longer than `limit`, and returns the reference
+/// to deploy. An image given by tag is followed: the result is for whatever the tag names at the
+/// end.
 ///
 /// # Errors
-/// If the image does not exist, or the registry refuses or cannot be reached; if the image is given by
-/// tag and digest, and the tag that its index would follow has moved on.
+/// If the image does not exist, or the registry refuses the request or cannot be reached; or if the
+/// image is given by tag and digest and the tag that its index would follow has moved.
 pub async fn wait_for_deployment(
     image: &RegistryImage,
     version: Version,
     tag: Option<&str>,
     limit: Duration,
 ) -> Result<Deployment> {
-    // A limit may be longer than clocks go.
+    // The limit may exceed the range of the clock.
     let end = Instant::now().checked_add(limit);
     let [mut pause, longest] = PAUSE;
     let reference = image.reference();
     loop {
         let source = match reference.digest() {
             Some(digest) => digest,
-            // Unlike resolving the tag, this fails with the registry's own words.
+            // Unlike resolving the tag, this fails with the registry's own message.
             None => image.root().await?.descriptor.digest,
         };
         let found = find_deployment(image, source, version, tag).await?;

@@ -1,4 +1,4 @@
-//! Errors of whatever works on images.
+//! Errors of operations on images.
 
 mod credentials;
 mod registry;
@@ -18,7 +18,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Reason why an image could not be indexed, published or read.
 ///
-/// What an error prints includes its cause, which [`source`](std::error::Error::source) returns too.
+/// The error's message includes its cause, which [`source`](std::error::Error::source) also
+/// returns.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -31,7 +32,7 @@ pub enum Error {
     /// The client cannot be set up.
     #[error(transparent)]
     Setup(#[from] SetupError),
-    /// A registry refused a request, or could not be reached.
+    /// A registry refused a request or could not be reached.
     #[error(transparent)]
     Registry(#[from] RegistryError),
     /// The credentials for a registry are not available.
@@ -42,12 +43,12 @@ pub enum Error {
         /// The reason.
         source: CredentialsError,
     },
-    /// Content does not have the digest in its descriptor.
+    /// Content does not match the digest in its descriptor.
     #[error("{what}: digest mismatch: got {got}, want {want}")]
     DigestMismatch {
         /// The content.
         what: String,
-        /// Digest of what was received.
+        /// Digest of the received content.
         got: Digest,
         /// Digest in the descriptor.
         want: Digest,
@@ -62,7 +63,7 @@ pub enum Error {
         /// Size in the descriptor.
         want: u64,
     },
-    /// Content is larger than what it is can be.
+    /// Content is larger than the limit for its kind.
     #[error("{what}: larger than the {limit} bytes allowed")]
     TooLarge {
         /// The content.
@@ -70,10 +71,10 @@ pub enum Error {
         /// The limit in bytes.
         limit: u64,
     },
-    /// A manifest, configuration or list is not valid JSON of its form.
+    /// A manifest, configuration or list is not valid JSON of the expected form.
     #[error(transparent)]
     Json(#[from] InvalidJson),
-    /// A manifest contradicts itself, or breaks a limit.
+    /// A manifest contradicts itself or exceeds a limit.
     #[error("{what}: {reason}")]
     Manifest {
         /// The manifest, by digest.
@@ -81,7 +82,7 @@ pub enum Error {
         /// The contradiction.
         reason: &'static str,
     },
-    /// A list of a registry does not end, or changes too often to be updated.
+    /// A list from a registry does not end, or changes too often to be updated.
     #[error("{what}: {reason}")]
     List {
         /// The list.
@@ -89,34 +90,34 @@ pub enum Error {
         /// The problem.
         reason: &'static str,
     },
-    /// The image does not have a platform that was asked for.
+    /// The image does not have a requested platform.
     #[error("{image}: no image for {wanted}; it has {}", list(found))]
     NoSuchPlatform {
         /// The image.
         image: Digest,
-        /// The platform asked for.
+        /// The requested platform.
         wanted: Box<Platform>,
-        /// The platforms that it has.
+        /// The platforms that the image has.
         found: Vec<Platform>,
     },
-    /// The configuration of an image names no platform, so that nobody could pull the image out of an
+    /// The configuration of an image names no platform, so the image could not be pulled from an
     /// image index.
     #[error(
         "{what}: its configuration names no platform, so it could not be pulled by platform \
          as a SOCI-enabled image"
     )]
     NoPlatform {
-        /// Digest of the manifest or of the index that has no other images.
+        /// Digest of the manifest, or of the index that has no other images.
         what: Digest,
     },
-    /// A tag names another image by now, so that the index of an earlier one will not follow it.
+    /// A tag has moved to another image, so the index of the earlier one will not be under it.
     #[error("tag {tag}: now points to {got}; want {want}")]
     TagMoved {
         /// The tag.
         tag: String,
         /// The image that it names.
         got: Digest,
-        /// The image that it should name.
+        /// The image that it was expected to name.
         want: Digest,
     },
     /// The reference leads to something other than a container image.
@@ -124,10 +125,10 @@ pub enum Error {
     NotAnImage {
         /// Digest of the manifest.
         what: Digest,
-        /// Description of what it is.
+        /// Description of what was found.
         found: String,
     },
-    /// An image layout has no image of a name.
+    /// An image layout has no image with the given name.
     #[error("{}: no image {name} in the layout", path.display())]
     NotInLayout {
         /// Path of the layout's index.
@@ -135,7 +136,7 @@ pub enum Error {
         /// The name; empty if any image would do.
         name: String,
     },
-    /// An image layout has several images of a name, or several without one.
+    /// An image layout has several images with one name, or several without a name.
     #[error(
         "{}: several images {}; want one, or those of different platforms",
         path.display(),
@@ -147,7 +148,7 @@ pub enum Error {
         /// The name that they share.
         name: Option<String>,
     },
-    /// An archive has several images, and no name is given.
+    /// An archive has several images, and no name was given.
     #[error("{}: several images; want the name of one: {}", path.display(), names.join(", "))]
     SeveralImages {
         /// Path of the archive.
@@ -155,7 +156,7 @@ pub enum Error {
         /// The names.
         names: Vec<String>,
     },
-    /// A file is no image layout.
+    /// A file is not an image layout.
     #[error("{}: {reason}", path.display())]
     NotALayout {
         /// Path of the file.
@@ -197,7 +198,7 @@ impl Error {
         }
     }
 
-    /// Returns the registry's error, if it was a registry that refused.
+    /// Returns the registry's error, if there is one.
     pub fn registry(&self) -> Option<&RegistryError> {
         match self {
             Self::Registry(error) => Some(error),
@@ -205,12 +206,12 @@ impl Error {
         }
     }
 
-    /// Whether a registry refuses to move or delete a tag because it is immutable.
+    /// Returns whether a registry refuses to move or delete a tag because it is immutable.
     pub fn is_immutable_tag(&self) -> bool {
         self.registry().is_some_and(RegistryError::is_immutable_tag)
     }
 
-    /// Whether something does not exist, in the registry's own words or the file system's.
+    /// Returns whether something does not exist, according to the registry or the file system.
     pub fn is_not_found(&self) -> bool {
         match self {
             Self::Registry(error) => error.is_not_found(),

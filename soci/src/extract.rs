@@ -1,4 +1,4 @@
-//! Reading files out of an image's layers.
+//! Reading of files from an image's layers.
 
 use futures_util::StreamExt;
 
@@ -15,7 +15,7 @@ pub struct LayerReader<'a, S: ?Sized> {
 }
 
 impl<'a, S: BlobSource + ?Sized> LayerReader<'a, S> {
-    /// Creates a reader of `layer`, whose zTOC is `ztoc`.
+    /// Creates a reader of `layer` with the zTOC `ztoc`.
     ///
     /// # Errors
     /// If their sizes differ, so that they cannot belong together.
@@ -28,10 +28,11 @@ impl<'a, S: BlobSource + ?Sized> LayerReader<'a, S> {
         })
     }
 
-    /// Reads the regular file at `path`, of up to `limit` bytes, following links within the layer.
+    /// Reads the regular file at `path`, up to `limit` bytes, following links within the layer.
     ///
     /// # Errors
-    /// If there is no such file in the layer, it is larger, or the layer is not what the zTOC says.
+    /// If the layer has no such file, the file is larger than `limit`, or the layer is not the one
+    /// that the zTOC describes.
     pub async fn read_file(&self, path: &str, limit: u64) -> Result<Vec<u8>> {
         let mut content = Vec::new();
         let mut keep = |piece: &[u8]| content.extend_from_slice(piece);
@@ -40,10 +41,12 @@ impl<'a, S: BlobSource + ?Sized> LayerReader<'a, S> {
         Ok(content)
     }
 
-    /// Reads `size` bytes of the decompressed layer from `offset` on, and passes them to `sink`.
+    /// Reads `size` bytes of the decompressed layer starting at `offset`, and passes them to
+    /// `sink`.
     ///
     /// # Errors
-    /// If the layer ends before, or is not what the zTOC says.
+    /// If the range extends past the end of the layer, or the layer is not the one that the zTOC
+    /// describes.
     pub async fn read_range(
         &self,
         offset: u64,

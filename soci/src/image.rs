@@ -1,4 +1,4 @@
-//! The manifests of an image, and what each of them is.
+//! The manifests of an image, and the role of each.
 
 mod layer_types;
 mod left_out;
@@ -20,13 +20,13 @@ pub use left_out::{LeftOut, LeftOutReason};
 /// Maximum number of manifests in one image.
 pub(crate) const MAX_MANIFESTS: usize = 1000;
 
-/// Maximum size of all manifests of one image together, in bytes. All are kept while it is indexed.
+/// Maximum total size of an image's manifests in bytes. All are kept in memory during indexing.
 pub(crate) const MAX_TOTAL: u64 = 16 << 20;
 
-/// Maximum depth of indexes within the image's index.
+/// Maximum nesting depth of indexes within the image's index.
 const MAX_DEPTH: usize = 4;
 
-/// Consumers would not agree on what such a manifest is.
+/// Consumers would disagree on how to interpret such a manifest.
 const BOTH: &str = "both an image index and an image manifest";
 
 /// An image: one image manifest, or an image index of several.
@@ -35,9 +35,9 @@ pub(crate) struct Image {
     pub root: Manifest,
     /// The root, if it is an image index.
     pub index: Option<ImageIndex>,
-    /// The manifests, in the index's order; those of an index within the index in its place.
+    /// The manifests, in the index's order. Those of a nested index take that index's position.
     pub entries: Vec<Entry>,
-    /// Manifests that are no images, or that the source is known to lack.
+    /// Manifests that are not images, or that the source is known to lack.
     pub left_out: Vec<LeftOut>,
 }
 
@@ -51,20 +51,20 @@ pub(crate) struct Entry {
 
 #[derive(Debug)]
 pub(crate) enum Kind {
-    /// A container image for a platform.
+    /// A container image for one platform.
     Image {
         manifest: ImageManifest,
         platform: Platform,
     },
-    /// An attestation of another entry.
+    /// An attestation for another entry.
     Attestation(ImageManifest),
-    /// A SOCI index of an earlier conversion.
+    /// A SOCI index from an earlier conversion.
     SociIndex,
-    /// Anything else, which is kept as it is.
+    /// Anything else, which is kept unchanged.
     Other,
 }
 
-/// The parts of a manifest that tell an image index from an image manifest.
+/// The parts of a manifest that distinguish an image index from an image manifest.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Shape {
@@ -83,7 +83,7 @@ impl Image {
         if is_index && (shape.layers.is_some() || shape.config.is_some()) {
             return Err(Error::manifest(what, BOTH));
         }
-        // The manifest's own media type counts; a registry's header may be a default.
+        // The manifest's own media type takes precedence; the registry's header may be a default.
         if let Some(media_type) = shape.media_type.filter(|t| !t.is_empty()) {
             root.descriptor.media_type = media_type;
         }
@@ -158,7 +158,7 @@ impl Image {
         })
     }
 
-    /// Gives layers with Docker's media types OCI's.
+    /// Replaces Docker's media types of layers with OCI's.
     pub(crate) async fn rename_layer_types(
         &mut self,
         source: &(impl BlobSource + ?Sized),
@@ -182,7 +182,7 @@ impl Entry {
 
 const NO_IMAGES: &str = "an index without image manifests";
 
-/// Reads what an index lists.
+/// Reads the manifests that an index lists.
 struct Reader<'a, S: ?Sized> {
     source: &'a S,
     root: &'a Manifest,
@@ -190,17 +190,17 @@ struct Reader<'a, S: ?Sized> {
     count: usize,
     /// Bytes of all manifests read so far.
     size: u64,
-    /// Images with the platforms that they are listed for.
+    /// Images, with the platforms they are listed for.
     images: HashSet<(Digest, Option<String>)>,
     /// Number of images that were passed over because an earlier index lists them.
     repeated: usize,
     left_out: Vec<LeftOut>,
-    /// The error of the first manifest that the source lacks.
+    /// The error for the first manifest that the source lacks.
     missing: Option<Error>,
 }
 
 impl<S: ImageSource + ?Sized> Reader<'_, S> {
-    /// Reads the manifests that an index lists, which is itself `depth` indexes deep.
+    /// Reads the manifests listed by an index that is nested `depth` levels deep.
     fn entries(
         &mut self,
         listed: Vec<Descriptor>,
@@ -219,7 +219,7 @@ impl<S: ImageSource + ?Sized> Reader<'_, S> {
             for descriptor in listed {
                 let platform = descriptor.platform.as_ref().map(ToString::to_string);
                 let key = (descriptor.digest, platform);
-                // The image's own index may list an image twice; no other adds to that.
+                // The image's own index may list an image twice; nested ones do not add duplicates.
                 if depth > 0 && self.images.contains(&key) {
                     self.repeated += 1;
                     continue;
@@ -242,7 +242,7 @@ impl<S: ImageSource + ?Sized> Reader<'_, S> {
         })
     }
 
-    /// Reads a listed manifest; none if the source lacks one of its blobs.
+    /// Reads a listed manifest. Returns nothing if the source lacks one of its blobs.
     async fn entry(&mut self, descriptor: &Descriptor, depth: usize) -> Result<Vec<Entry>> {
         let media_type = descriptor.media_type.as_str();
         let kind = if descriptor.is_soci_index() {
@@ -271,7 +271,8 @@ impl<S: ImageSource + ?Sized> Reader<'_, S> {
         }])
     }
 
-    /// Reads an index within the index; `None` if it has no images: it is then kept whole.
+    /// Reads a nested index. Returns `None` if it contains no images, in which case it is kept
+    /// whole.
     async fn nested(
         &mut self,
         descriptor: &Descriptor,
@@ -307,7 +308,8 @@ impl<S: ImageSource + ?Sized> Reader<'_, S> {
         Ok(None)
     }
 
-    /// Reads a listed image manifest or artifact; `None` if the source lacks one of its blobs.
+    /// Reads a listed image manifest or artifact. Returns `None` if the source lacks one of its
+    /// blobs.
     async fn manifest(&mut self, descriptor: &Descriptor) -> Result<Option<Kind>> {
         let bytes = self.read(descriptor).await?;
         let shape: Shape = json::from_slice(descriptor.digest, &bytes)?;

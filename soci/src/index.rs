@@ -5,10 +5,11 @@
 //!           (layer, layers)              (soci_index, prefetch)       (convert)
 //! ```
 //!
-//! [`index`] does all that, and stores the zTOCs as it goes; [`Indexed::publish`] stores the
-//! manifests. A layer that is `known` from before is not read. `freshness` answers without reading a layer whether that would change anything.
+//! [`index`] does all of this and stores the zTOCs as it goes; [`Indexed::publish`] stores the
+//! manifests. A layer that is already known (`known`) is not read. `freshness` determines whether
+//! indexing would change anything, without reading a layer.
 //!
-//! The room uses `oci`, `ztoc`, `store`, `image` and `inspect`.
+//! This module depends on `oci`, `ztoc`, `store`, `image` and `inspect`.
 
 mod convert;
 mod earlier;

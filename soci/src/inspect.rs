@@ -1,4 +1,4 @@
-//! Finding the indexes of an image, and their contents.
+//! Discovery of an image's indexes and their contents.
 
 use std::fmt;
 use std::ops::Deref;
@@ -14,16 +14,16 @@ use crate::store::{BlobSource, ImageSource, read_blob};
 use crate::version::Version;
 use crate::ztoc::{InvalidZtoc, LastSpan, Ztoc};
 
-/// Maximum size of a zTOC in bytes: that of a FlatBuffer.
+/// Maximum size of a zTOC in bytes, given by the limit of FlatBuffers.
 const MAX_ZTOC: u64 = 2 << 30;
 
 /// An image and its SOCI indexes.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Inspection {
-    /// Digest of the image's manifest or index.
+    /// Digest of the image's manifest or image index.
     pub root: Digest,
-    /// Its platforms, in the image's order.
+    /// The image's platforms, in its order.
     pub platforms: Vec<PlatformInspection>,
 }
 
@@ -51,10 +51,10 @@ pub struct IndexInspection {
     pub digest: Digest,
     /// Its size in bytes.
     pub size: u64,
-    /// Image manifest that it claims to belong to: by its subject (V1), or by an annotation of the
+    /// Image manifest that the index claims to belong to: its subject (V1), or an annotation of the
     /// descriptor that lists it (V2).
     pub manifest: Option<Digest>,
-    /// Its zTOCs, in its order.
+    /// Its zTOCs, in the index's order.
     pub ztocs: Vec<ZtocInspection>,
     /// Its prefetch artifacts.
     pub prefetch: Vec<Descriptor>,
@@ -66,17 +66,18 @@ pub struct IndexInspection {
 pub struct ZtocInspection {
     /// Digest of the layer it belongs to.
     pub layer: Digest,
-    /// The span size it was built with, in bytes, if the index says.
+    /// The span size it was built with, in bytes, if the index states it.
     pub span_size: Option<u64>,
     /// The zTOC's blob.
     pub descriptor: Descriptor,
 }
 
 impl ZtocInspection {
-    /// Reads the zTOC, once the budget has memory for it.
+    /// Reads the zTOC once the budget has enough memory for it.
     ///
     /// # Errors
-    /// If it is missing or invalid, does not have its digest, or takes more memory than there is.
+    /// If it is missing or invalid, does not match its digest, or needs more memory than the budget
+    /// has.
     pub async fn read(
         &self,
         source: &(impl BlobSource + ?Sized),
@@ -92,7 +93,7 @@ impl ZtocInspection {
         Ok(ReadZtoc { ztoc: read?, share })
     }
 
-    /// Reads the zTOC, which takes memory of the share.
+    /// Reads the zTOC, accounting its memory to the share.
     pub(crate) async fn read_within(
         &self,
         source: &(impl BlobSource + ?Sized),
@@ -112,8 +113,8 @@ impl ZtocInspection {
         })
     }
 
-    /// Whether the first and the last span of a layer have the digests that this zTOC, which was read
-    /// from it, names. Reads no more of the layer than those.
+    /// Returns whether the first and last spans of a layer have the digests in `ztoc`, which was
+    /// read from this descriptor. Reads only those two spans.
     ///
     /// # Errors
     /// If the layer cannot be read.
@@ -143,8 +144,8 @@ impl ZtocInspection {
         Ok(true)
     }
 
-    /// Whether the layer of this zTOC, which was read from it, has several gzip members. Reads no
-    /// more than the layer's last span.
+    /// Returns whether the layer of `ztoc`, which was read from this descriptor, has several gzip
+    /// members. Reads only the layer's last span.
     ///
     /// Readers before soci-snapshotter v0.14.0 return wrong bytes or errors for such a layer.
     ///
@@ -168,8 +169,9 @@ impl ZtocInspection {
     }
 }
 
-/// A zTOC that was read. It holds its memory's share of the budget: drop it before you read another
-/// with the same budget, or both may wait for a layer that waits for this one.
+/// A zTOC that has been read. It holds its share of the memory budget. Drop it before reading
+/// another one with the same budget; otherwise both may wait for a layer that in turn waits for
+/// this one.
 #[derive(Debug)]
 pub struct ReadZtoc {
     ztoc: Ztoc,
@@ -190,8 +192,8 @@ impl Deref for ReadZtoc {
     }
 }
 
-/// Finds the indexes of an image. An index that the image names but that no longer exists is left
-/// out.
+/// Finds the indexes of an image. An index that the image refers to but that no longer exists is
+/// omitted.
 ///
 /// # Errors
 /// If the image or one of its indexes cannot be read or is invalid.
@@ -205,8 +207,8 @@ pub async fn inspect(source: &(impl ImageSource + ?Sized)) -> Result<Inspection>
         let mut found = Vec::new();
         if let Some(digest) = manifest.annotations.get(annotation::INDEX_DIGEST) {
             let digest: Digest = digest.parse()?;
-            // The annotation alone does not make an index: it must be listed beside the image. Two
-            // platforms with the same layers have the same index, which is then listed twice.
+            // The annotation alone is not enough: the index must also be listed alongside the
+            // image. Two platforms with the same layers share an index, which is then listed twice.
             let beside = || {
                 let entries = image.entries.iter().map(|entry| &entry.descriptor);
                 entries.filter(|beside| beside.digest == digest)
@@ -219,7 +221,7 @@ pub async fn inspect(source: &(impl ImageSource + ?Sized)) -> Result<Inspection>
             found.extend(beside.map(|beside| (Version::V2, beside.clone())));
         }
         for referrer in source.referrers(entry.descriptor.digest).await? {
-            // A list that clients maintain may have duplicates.
+            // A list maintained by clients may have duplicates.
             let known = found
                 .iter()
                 .any(|(_, known)| known.digest == referrer.digest);
@@ -290,7 +292,7 @@ async fn read_index(
     })
 }
 
-/// A short tree for people.
+/// A short tree for display.
 pub struct Tree(Vec<Line>);
 
 struct Line {
@@ -299,7 +301,7 @@ struct Line {
 }
 
 impl Inspection {
-    /// Whether another image has the same layers on the same platforms.
+    /// Returns whether another image has the same layers on the same platforms.
     pub fn has_layers_of(&self, other: &Self) -> bool {
         let layers = |image: &Self| -> Vec<(String, Vec<Digest>)> {
             let platforms = image.platforms.iter().map(|platform| {
@@ -311,7 +313,7 @@ impl Inspection {
         layers(self) == layers(other)
     }
 
-    /// Reads every zTOC, and draws everything as a short tree.
+    /// Reads every zTOC and renders the image and its indexes as a short tree.
     ///
     /// # Errors
     /// If a zTOC is missing or invalid.
@@ -346,8 +348,8 @@ impl Inspection {
 impl fmt::Display for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, Line { depth, text }) in self.0.iter().enumerate() {
-            // A branch continues below a line if a later line is at its depth, with no shallower
-            // line in between.
+            // A branch continues below a line if a later line has the same depth and no line in
+            // between is shallower.
             let goes_on = |depth: usize| {
                 let below = self.0[at + 1..].iter().map(|line| line.depth);
                 below.take_while(|d| *d >= depth).any(|d| d == depth)

@@ -2,11 +2,11 @@
 //!
 //! # What SOCI is
 //!
-//! A container image is a stack of layers, each a tar, mostly compressed with gzip. Neither can be
-//! read from the middle, so a container host downloads and unpacks all of an image before it starts
-//! the first process, although most of those bytes are not needed for a long time, if ever.
+//! A container image is a stack of layers, each a tar, usually compressed with gzip. Neither format
+//! supports random access, so a container host downloads and unpacks the whole image before it
+//! starts the first process, although most of those bytes are not needed until much later, if ever.
 //!
-//! SOCI stores what is missing beside the image, and leaves the layers as they are:
+//! SOCI stores the missing information alongside the image, and leaves the layers unchanged:
 //!
 //! - A [**zTOC**](ztoc::Ztoc) is the table of contents of one layer: each file with the position of
 //!   its data in the decompressed stream, and *checkpoints* at which decompression can start, about
@@ -14,39 +14,39 @@
 //! - A **SOCI index** lists the zTOCs of one image manifest. It is an OCI artifact in the image's
 //!   own repository.
 //!
-//! With them a host mounts the image at once and fetches the spans that are read.
+//! With these, a host mounts the image immediately and fetches only the spans that are read.
 //!
 //! Indexes come in two versions. V1 refers to the image, which does not change; the host finds the
-//! index among the image's referrers. V2 makes a *SOCI-enabled image*: an image index that lists the
-//! manifests, annotated, and the SOCI indexes side by side, so that image and index cannot be
-//! separated.
+//! index among the image's referrers. V2 creates a *SOCI-enabled image*: an image index that lists
+//! the annotated manifests alongside the SOCI indexes, so that image and index cannot be separated.
 //!
 //! # Whole images
 //!
-//! With the feature `images`, which is on by default, `index` reads an image from an `ImageSource`
-//! and stores zTOCs in a `Destination`; `Indexed::publish` then stores the manifests that refer to
-//! them. Both traits are implemented for an image in a registry (`RegistryImage`) and for an OCI
-//! image layout on disk (`LayoutImage`). `inspect` finds the indexes of an image, `verify_indexes`
-//! compares them with it, and a `LayerReader` reads single files through a zTOC. The README has
-//! examples.
+//! With the feature `images`, which is enabled by default, `index` reads an image from an
+//! `ImageSource` and stores zTOCs in a `Destination`; `Indexed::publish` then stores the manifests
+//! that refer to them. Both traits are implemented for an image in a registry (`RegistryImage`) and
+//! for an OCI image layout on disk (`LayoutImage`). `inspect` finds the indexes of an image,
+//! `verify_indexes` verifies them against it, and a `LayerReader` reads single files through a
+//! zTOC. The README has examples.
 //!
 //! # Single layers
 //!
-//! Without any feature the crate is synchronous and does no input or output of its own. [`ztoc`]
+//! Without any features, the crate is synchronous and performs no I/O of its own. [`ztoc`]
 //! builds zTOCs and reads layers through them.
 //!
-//! # What to expect
+//! # Guarantees
 //!
-//! - The bytes are those of the reference implementation (awslabs/soci-snapshotter), wherever that
-//!   produces something a consumer can use. A layer that cannot be read lazily, such as one with
-//!   sparse files, is [skipped with a reason](ztoc::SkipReason) instead of failing the image or
-//!   being indexed wrong.
+//! - The output is byte-identical to that of the reference implementation
+//!   (awslabs/soci-snapshotter) wherever that produces something a consumer can use. A layer that
+//!   cannot be read lazily, such as one with sparse files, is
+//!   [skipped with a reason](ztoc::SkipReason) rather than failing the image or being indexed
+//!   incorrectly.
 //! - A layer is never stored, neither in memory nor on disk. Only its checkpoints (32 KiB for each
 //!   span) and file metadata are kept until its zTOC is stored, within a [`MemoryBudget`] for all
 //!   layers together.
-//! - Every blob and manifest is verified against its digest and size. Nothing untrusted decides how
-//!   much is read or allocated.
-//! - All sizes and offsets are bytes.
+//! - Every blob and manifest is verified against its digest and size. Untrusted data never
+//!   determines how much is read or allocated.
+//! - All sizes and offsets are in bytes.
 //!
 //! # Modules
 //!

@@ -1,7 +1,7 @@
 //! Marks: small artifacts without content that refer to a manifest.
 //!
-//! A mark is a referrer of the manifest, found and removed like any other. What it says is in its
-//! annotations.
+//! A mark is a referrer of the manifest, and is found and removed like any other. Its annotations
+//! carry the information.
 
 use bytes::Bytes;
 
@@ -12,7 +12,7 @@ use crate::oci::{
 use crate::registry::RegistryImage;
 use crate::store::{Destination, ImageSource};
 
-/// Media type of content that is empty.
+/// Media type of empty content.
 const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 /// Maximum number of marks of one type that are read.
 const MAX_MARKS: usize = 256;
@@ -22,11 +22,11 @@ const MAX_MARKS: usize = 256;
 pub struct Mark {
     /// Digest of the mark's own manifest.
     pub digest: Digest,
-    /// Content of the mark.
+    /// Annotations that carry the mark's information.
     pub annotations: Annotations,
 }
 
-/// Returns a mark of a manifest. Its digest depends on nothing else.
+/// Returns a mark of a manifest. Its digest depends only on the arguments.
 ///
 /// # Errors
 /// If it cannot be written as JSON.
@@ -45,7 +45,7 @@ pub fn mark_of(
         annotations: annotations.clone(),
     };
     let mut mark = Manifest::of(media_type::OCI_MANIFEST, &manifest)?;
-    // Where clients keep the list of referrers, it repeats type and annotations of each.
+    // A list of referrers that clients maintain repeats the type and annotations of each referrer.
     mark.descriptor.artifact_type = Some(artifact_type.to_owned());
     mark.descriptor.annotations = annotations;
     Ok(mark)
@@ -55,7 +55,7 @@ impl RegistryImage {
     /// Lists the marks of this type that a manifest has.
     ///
     /// # Errors
-    /// If the registry refuses or cannot be reached, or a mark cannot be read.
+    /// If the registry refuses the request or cannot be reached, or a mark cannot be read.
     pub async fn marks(&self, subject: Digest, artifact_type: &str) -> Result<Vec<Mark>> {
         let referrers = self.referrers(subject).await?.into_iter();
         let marks = referrers.filter(|referrer| {
@@ -95,11 +95,11 @@ impl RegistryImage {
         self.push_referrer(&mark, &subject).await
     }
 
-    /// Pushes a mark of a manifest that exists, to be found by its digest. Only a registry with a
-    /// referrers API lists it.
+    /// Pushes a mark of an existing manifest, to be found by the mark's digest. Only a registry
+    /// with a referrers API lists it.
     ///
     /// # Errors
-    /// If the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub async fn push_mark(&self, mark: &Manifest) -> Result<()> {
         self.push_mark_content().await?;
         self.push_manifest(mark).await
@@ -117,7 +117,7 @@ impl RegistryImage {
     /// Removes a mark of a manifest.
     ///
     /// # Errors
-    /// If the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub async fn remove_mark(&self, mark: Digest, subject: Digest) -> Result<()> {
         self.remove_referrer(mark, subject).await?;
         self.delete_manifest(mark).await?;

@@ -1,9 +1,9 @@
-//! One budget of memory for everything that is indexed at the same time.
+//! A single memory budget for all layers that are indexed concurrently.
 //!
-//! Each layer that is being read has a share, which grows with what the layer takes on the heap until
-//! its zTOC is stored. A layer never waits for memory while it holds some. If the budget is used up by
-//! others, it gives back all that it holds, and is read again alone, with the whole budget. So whether a
-//! layer fits depends on the layer and the budget, and not on what else was read.
+//! Each layer being read has a share, which grows with the layer's heap usage until its zTOC is
+//! stored. A layer never waits for memory while holding some. If others have used up the budget,
+//! the layer returns all that it holds and is read again alone, with the whole budget. So whether a
+//! layer fits depends only on the layer and the budget, not on what else was being read.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,39 +12,40 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[cfg(feature = "images")]
 use tokio::sync::{Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
-/// Bytes of a program beside its layers: code, threads, connections, manifests.
+/// Memory of a program excluding its layers, in bytes: code, threads, connections, manifests.
 const PROGRAM: u64 = 64 << 20;
-/// Least budget of a process in bytes: one layer with a small zTOC.
+/// Minimum budget of a process in bytes: one layer with a small zTOC.
 const LEAST: u64 = 16 << 20;
-/// Default budget in bytes. A zTOC holds 32 KiB for each 4 MiB: enough for a layer of more than 100 GB.
+/// Default budget in bytes. A zTOC has 32 KiB for each 4 MiB, so this is enough for a layer of more
+/// than 100 GB.
 const DEFAULT: u64 = 1 << 30;
-/// Bytes that a share takes of the budget at least, so that it does so seldom.
+/// Minimum number of bytes that a share takes from the budget at a time, to do so rarely.
 const STEP: u64 = 256 << 10;
 
-/// Memory that layers may take together while they are indexed. Clones are the same budget.
+/// Memory that layers may take in total while they are indexed. Clones share the budget.
 #[derive(Clone)]
 pub struct MemoryBudget(Arc<Budget>);
 
 struct Budget {
     limit: u64,
     used: AtomicU64,
-    /// Held for writing by a layer that is alone.
+    /// Held for writing by a layer that is read alone.
     #[cfg(feature = "images")]
     turns: Arc<RwLock<()>>,
-    /// Tells whoever waits that some of the budget was given back.
+    /// Notifies waiters that part of the budget was returned.
     #[cfg(feature = "images")]
     freed: Notify,
 }
 
-/// Part of the budget that one layer holds. It is given back when the share is dropped.
+/// The part of the budget that one layer holds. It is returned when the share is dropped.
 pub(crate) struct Share {
     budget: MemoryBudget,
-    /// Bytes taken of the budget.
+    /// Bytes taken from the budget.
     taken: u64,
-    /// Bytes of them that are in use.
+    /// Bytes of those that are in use.
     used: u64,
     crowded: bool,
-    /// Given back last.
+    /// Released last.
     #[cfg(feature = "images")]
     turn: Turn,
 }
@@ -52,13 +53,13 @@ pub(crate) struct Share {
 /// Permission to take memory.
 #[cfg(feature = "images")]
 enum Turn {
-    /// No turn: the budget is not waited for.
+    /// No turn: the share never waits for the budget.
     Unordered,
     Among(#[expect(dead_code, reason = "it is held")] OwnedRwLockReadGuard<()>),
     Alone(#[expect(dead_code, reason = "it is held")] OwnedRwLockWriteGuard<()>),
 }
 
-/// The budget does not suffice.
+/// The budget is insufficient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Short {
     /// The limit in bytes.
@@ -66,7 +67,7 @@ pub(crate) struct Short {
 }
 
 impl MemoryBudget {
-    /// Creates a budget of so many bytes.
+    /// Creates a budget of the given number of bytes.
     pub fn new(bytes: u64) -> Self {
         Self(Arc::new(Budget {
             limit: bytes,
@@ -78,7 +79,7 @@ impl MemoryBudget {
         }))
     }
 
-    /// Creates the budget of a process that may take so many bytes of memory in all.
+    /// Creates the budget of a process that may use the given number of bytes in total.
     pub fn of_process(bytes: u64) -> Self {
         Self::new(bytes.saturating_sub(PROGRAM).max(LEAST))
     }
@@ -88,7 +89,7 @@ impl MemoryBudget {
         self.0.limit
     }
 
-    /// Returns a share that waits for nobody.
+    /// Returns a share that never waits.
     pub(crate) fn share(&self) -> Share {
         Share {
             budget: self.clone(),
@@ -100,7 +101,7 @@ impl MemoryBudget {
         }
     }
 
-    /// Takes bytes, or returns how many are taken already.
+    /// Takes bytes, or returns how many are already taken.
     fn take(&self, bytes: u64) -> Result<(), u64> {
         let more = |used: u64| {
             let used = used.checked_add(bytes)?;
@@ -120,7 +121,8 @@ impl MemoryBudget {
 
 #[cfg(feature = "images")]
 impl MemoryBudget {
-    /// Waits for a turn among others, and for its first `bytes`; a budget that is smaller gives none.
+    /// Waits for a turn alongside others, and for the first `bytes`, unless the whole budget is
+    /// smaller.
     pub(crate) async fn turn(&self, bytes: u64) -> Share {
         let turn = Arc::clone(&self.0.turns).read_owned().await;
         let mut share = self.share();
@@ -136,7 +138,7 @@ impl MemoryBudget {
         }
     }
 
-    /// Waits until nobody else has a turn, and keeps others from having one.
+    /// Waits until no one else has a turn, and prevents others from getting one.
     pub(crate) async fn alone(&self) -> Share {
         let turn = Arc::clone(&self.0.turns).write_owned().await;
         let mut share = self.share();
@@ -158,7 +160,7 @@ impl fmt::Debug for MemoryBudget {
     }
 }
 
-/// Budgets are equal if their limits are: nothing else shows in what is built.
+/// Compares the limits only, because nothing else affects what is built.
 impl PartialEq for MemoryBudget {
     fn eq(&self, other: &Self) -> bool {
         self.0.limit == other.0.limit
@@ -168,7 +170,7 @@ impl PartialEq for MemoryBudget {
 impl Eq for MemoryBudget {}
 
 impl Share {
-    /// Uses more bytes.
+    /// Marks more bytes as used.
     pub(crate) fn grow(&mut self, bytes: u64) -> Result<(), Short> {
         let used = self.used.saturating_add(bytes);
         let missing = used.saturating_sub(self.taken);
@@ -181,12 +183,12 @@ impl Share {
         Ok(())
     }
 
-    /// Returns how many bytes are used.
+    /// Returns the number of bytes used.
     pub(crate) fn used(&self) -> u64 {
         self.used
     }
 
-    /// Uses no more than so many bytes from here on.
+    /// Reduces the bytes in use to at most this many.
     pub(crate) fn shrink(&mut self, bytes: u64) {
         self.used = self.used.min(bytes);
         let surplus = self.taken - self.used;
@@ -194,12 +196,12 @@ impl Share {
         self.budget.give_back(surplus);
     }
 
-    /// Whether the budget was short only because others held some of it.
+    /// Returns whether the budget was short only because others held some of it.
     pub(crate) fn is_crowded(&self) -> bool {
         self.crowded
     }
 
-    /// Whether nobody else has a turn.
+    /// Returns whether no one else has a turn.
     fn is_alone(&self) -> bool {
         #[cfg(feature = "images")]
         return matches!(self.turn, Turn::Alone(_));

@@ -1,11 +1,11 @@
 //! Names and documents of the OCI image format.
 //!
-//! Everything here is data: digests, descriptors, manifests, media types, references. Nothing is
-//! read from or written to anywhere. The room uses no other room of this crate.
+//! Everything here is data: digests, descriptors, manifests, media types, references. There is no
+//! I/O. This module depends on no other module of this crate.
 //!
-//! The structs keep the field order in which the reference implementation writes them (OCI
-//! image-spec 1.1), because manifests are identified by the digest of their bytes. Unknown fields
-//! are dropped, as they are there.
+//! The structs keep the field order of the reference implementation (OCI image-spec 1.1), because
+//! manifests are identified by the digest of their bytes. Unknown fields are dropped, as they are
+//! there.
 
 pub mod annotation;
 mod descriptor;

@@ -1,8 +1,8 @@
 //! Images in OCI registries.
 //!
-//! Requests are made here rather than by `oci-client`, because every one of them needs what that
-//! client leaves out: bounded bodies (those of errors too), URLs without secrets in messages,
-//! retries, downloads that continue where they broke off, deletion.
+//! Requests are implemented here rather than with `oci-client`, because they need features that it
+//! lacks: bounded bodies (including those of errors), URLs without secrets in messages, retries,
+//! downloads that resume where they broke off, and deletion.
 //!
 //! ```text
 //! RegistryImage: resolve, pull, push, list, delete, referrers    one file a verb
@@ -12,7 +12,7 @@
 //! client: HTTP and TLS
 //! ```
 //!
-//! The room uses `oci`, and implements the traits of `store`.
+//! This module depends on `oci` and implements the traits of `store`.
 
 mod auth;
 mod body;

@@ -1,9 +1,9 @@
-//! Removing what was published, and nothing else.
+//! Removal of what was published, and only that.
 //!
-//! Equal content has equal digests, so what was built for one image may be used by another: two
-//! tags of one repository often share layers, and with them SOCI indexes and manifests. Registries
-//! do not count references. Before anything is deleted, everything that a tag leads to is looked
-//! up: about one request a tag, so where there are more than [`MAX_TAGS`] nothing is deleted.
+//! Equal content has equal digests, so content built for one image may be used by another: two tags
+//! of a repository often share layers, and with them SOCI indexes and manifests. Registries do not
+//! count references. So before anything is deleted, everything reachable from each tag is looked
+//! up, at about one request per tag. If there are more than [`MAX_TAGS`] tags, nothing is deleted.
 
 use std::collections::BTreeSet;
 
@@ -14,16 +14,16 @@ use crate::oci::{Descriptor, Digest, ImageIndex, Manifest, json, media_type};
 use crate::registry::{RegistryImage, is_referrers_tag};
 use crate::store::Destination;
 
-/// Number of tags that are looked up at the same time.
+/// Number of tags that are looked up concurrently.
 const CONCURRENCY: usize = 8;
 
-/// Maximum number of tags of a repository from which something is removed.
+/// Maximum number of tags of a repository from which anything is removed.
 pub const MAX_TAGS: usize = 5000;
 
-/// Annotation of a stand-in, with the tag that is being removed.
+/// Annotation of a stand-in: the tag that is being removed.
 const REMOVED_TAG: &str = "soci.removed-tag";
 
-/// Returns a manifest that says the same, and has another digest.
+/// Returns a manifest with the same content but a different digest.
 fn stand_in(manifest: &Manifest, tag: &str) -> Result<Manifest> {
     let mut document: serde_json::Map<String, serde_json::Value> = manifest.parse()?;
     let annotations = document
@@ -42,17 +42,17 @@ fn stand_in(manifest: &Manifest, tag: &str) -> Result<Manifest> {
 pub struct Removal<'a> {
     /// Digest of its image index.
     pub root: Digest,
-    /// Tags it was published with.
+    /// Tags it was published under.
     pub tags: &'a [String],
-    /// Manifests that were published with it, in case the image index no longer exists and cannot
-    /// tell.
+    /// Manifests that were published with it, used if the image index no longer exists and cannot
+    /// list them.
     pub manifests: &'a [Digest],
-    /// Images that are kept with everything they list: above all the source.
+    /// Images to keep, with everything they list; above all the source.
     pub kept: &'a [Digest],
 }
 
 impl<'a> Removal<'a> {
-    /// Describes the removal of an image index without tags, from which nothing is kept.
+    /// Describes the removal of an image index without tags, keeping nothing.
     pub fn of(root: Digest) -> Self {
         Self {
             root,
@@ -62,7 +62,7 @@ impl<'a> Removal<'a> {
         }
     }
 
-    /// Sets the tags it was published with.
+    /// Sets the tags it was published under.
     #[must_use]
     pub fn with_tags(mut self, tags: &'a [String]) -> Self {
         self.tags = tags;
@@ -76,7 +76,7 @@ impl<'a> Removal<'a> {
         self
     }
 
-    /// Sets the images that are kept with everything they list.
+    /// Sets the images to keep, with everything they list.
     #[must_use]
     pub fn keeping(mut self, kept: &'a [Digest]) -> Self {
         self.kept = kept;
@@ -87,12 +87,12 @@ impl<'a> Removal<'a> {
 /// Outcome of a removal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Removed {
-    /// Everything that nothing else uses is deleted.
+    /// Everything that is not used elsewhere was deleted.
     Deleted,
-    /// Something else uses it, or it is one of those to keep. It stays, with all its tags.
+    /// It is used elsewhere, or is to be kept. It stays, with all its tags.
     InUse,
-    /// The repository has more than [`MAX_TAGS`] tags, so that whether something else uses it was not
-    /// looked up. It stays, with all its tags.
+    /// The repository has more than [`MAX_TAGS`] tags, so other uses were not looked up. It stays,
+    /// with all its tags.
     NotLookedUp,
     /// The registry accepted the removal but still serves these tags and digests.
     Left(Vec<String>),
@@ -108,13 +108,14 @@ impl Removed {
 }
 
 impl RegistryImage {
-    /// Removes a SOCI-enabled image, except what other tags of the repository lead to.
+    /// Removes a SOCI-enabled image, except for content that is reachable from other tags of the
+    /// repository.
     ///
-    /// The image index goes first, then tags that outlive it, then what it lists, so that at no
-    /// moment a name leads to something that is gone. What a tag still serves stays whole.
+    /// The image index is deleted first, then tags that outlive it, then the content it lists, so a
+    /// name never leads to missing content. Anything that a tag still serves stays complete.
     ///
     /// # Errors
-    /// If the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub async fn remove_converted(&self, removal: &Removal<'_>) -> Result<Removed> {
         let Some(mut used) = self.used(Some(removal.root), removal.tags).await? else {
             return Ok(Removed::NotLookedUp);
@@ -151,28 +152,30 @@ impl RegistryImage {
         Ok(Removed::of(left))
     }
 
-    /// Removes a tag from what it names, which stays. Returns whether the tag is gone; a tag that
-    /// names something else is left alone, and so is every tag of a registry that never deletes.
+    /// Removes a tag without deleting the manifest that it names. Returns whether the tag is gone.
+    /// A tag that names something else is left alone, as is every tag in a registry that never
+    /// deletes.
     ///
-    /// Many registries delete only by digest. There the tag is moved to a stand-in, which is then
-    /// deleted: the same manifest with one more annotation, so that whoever pulls the tag meanwhile
-    /// gets the same image.
+    /// Many registries delete only by digest. For those, the tag is moved to a stand-in, which is
+    /// then deleted. The stand-in is the same manifest with one more annotation, so clients that
+    /// pull the tag in the meantime get the same image.
     ///
     /// # Errors
-    /// If the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub async fn untag(&self, tag: &str, named: Digest) -> Result<bool> {
         if self.resolve(tag).await?.map(|now| now.digest) != Some(named) {
             return Ok(true);
         }
         let manifest = self.pull_manifest(named).await?;
         if self.delete_tag(tag).await? {
-            // Some registries, Amazon ECR for one, delete a manifest with its last tag.
+            // Some registries, such as Amazon ECR, delete a manifest along with its last tag.
             self.push_manifest(&manifest).await?;
             return Ok(true);
         }
         let stand_in = stand_in(&manifest, tag)?;
         let digest = stand_in.descriptor.digest;
-        // A registry that does not really delete would leave the tag with it, so try that first.
+        // A registry that does not really delete would leave the tag on the stand-in, so check that
+        // first.
         self.push_manifest(&stand_in).await?;
         self.delete_manifest(digest).await?;
         if self.resolve(digest).await?.is_some() {
@@ -192,15 +195,15 @@ impl RegistryImage {
         }
     }
 
-    /// Deletes a tag that a registry kept when what it names was deleted. Returns whether it is
-    /// gone.
+    /// Deletes a tag that the registry kept when its manifest was deleted. Returns whether the tag
+    /// is gone.
     pub(crate) async fn delete_tag(&self, tag: &str) -> Result<bool> {
         if self.resolve(tag).await?.is_none() {
             return Ok(true);
         }
         match self.delete_manifest(tag).await {
             Ok(_) => Ok(self.resolve(tag).await?.is_none()),
-            // Deleting by tag is optional.
+            // Deleting by tag is optional in the specification.
             Err(error) => match error.registry().and_then(RegistryError::status_code) {
                 Some(400 | 405 | 501) => Ok(false),
                 _ => Err(error),
@@ -208,20 +211,20 @@ impl RegistryImage {
         }
     }
 
-    /// Returns everything that the tags of the repository lead to; `None` if there are more than
+    /// Returns everything reachable from the repository's tags, or `None` if there are more than
     /// [`MAX_TAGS`].
     ///
     /// # Errors
-    /// If the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub async fn all_tagged(&self) -> Result<Option<BTreeSet<Digest>>> {
         self.used(None, &[]).await
     }
 
-    /// Removes a SOCI index (V1) of the manifest `subject`, unless it is among the `tagged`
-    /// ([`Self::all_tagged`]).
+    /// Removes a SOCI index (V1) of the manifest `subject`, unless it is in `tagged` (see
+    /// [`Self::all_tagged`]).
     ///
     /// # Errors
-    /// If the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub async fn remove_index(
         &self,
         index: Digest,
@@ -242,11 +245,11 @@ impl RegistryImage {
         ))
     }
 
-    /// Returns everything that the repository's tags lead to, except those of `own` that name
-    /// `root`; `None` if there are too many tags.
+    /// Returns everything reachable from the repository's tags, except those in `own` that name
+    /// `root`. Returns `None` if there are too many tags.
     async fn used(&self, root: Option<Digest>, own: &[String]) -> Result<Option<BTreeSet<Digest>>> {
         let mut tags = self.tags().await?;
-        // Lists of referrers use nothing.
+        // Referrers lists do not count as uses.
         tags.retain(|tag| !is_referrers_tag(tag));
         if tags.len() > MAX_TAGS {
             return Ok(None);
@@ -276,7 +279,7 @@ impl RegistryImage {
         Ok(Some(used))
     }
 
-    /// Returns a manifest and what it lists; empty if it does not exist.
+    /// Returns a manifest and everything it lists, or nothing if it does not exist.
     async fn tree_of(&self, root: Digest) -> Result<BTreeSet<Digest>> {
         let manifest = match self.pull_manifest(root).await {
             Ok(manifest) => manifest,
@@ -284,7 +287,7 @@ impl RegistryImage {
             Err(error) => return Err(error),
         };
         let listed = manifest.parse::<ImageIndex>().map(|index| index.manifests);
-        // An image manifest lists no others.
+        // An image manifest lists no other manifests.
         let listed = listed.unwrap_or_default();
         let mut tree: BTreeSet<Digest> = listed.iter().map(|listed| listed.digest).collect();
         tree.insert(root);

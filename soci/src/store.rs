@@ -1,7 +1,7 @@
-//! Where images come from and where indexes go.
+//! Sources of images and destinations of indexes.
 //!
 //! The traits are implemented here for an OCI image layout on disk or in an archive, and in
-//! `registry` for an image in a registry. The room uses `oci`, and no other.
+//! `registry` for an image in a registry. This module depends only on `oci`.
 
 mod archive;
 mod content;

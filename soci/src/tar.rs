@@ -1,12 +1,11 @@
-//! Reading a layer's tar as it streams past.
+//! Streaming parser for a layer's tar.
 //!
-//! Bytes are pushed in, in pieces of any size; entries come out as soon as their header is
-//! complete, with the position at which their data starts. File data is skipped, never kept. The
-//! rules are those of Go's `archive/tar`, because the consumers of a zTOC were written against
-//! them: V7, USTAR, STAR, GNU and PAX, names kept verbatim, trailing junk allowed after the end
-//! marker.
+//! Bytes are pushed in pieces of any size. Each entry is emitted as soon as its header is complete,
+//! with the position at which its data starts. File data is skipped, never kept. The rules are
+//! those of Go's `archive/tar`, because consumers of zTOCs were written against them: V7, USTAR,
+//! STAR, GNU and PAX formats, names kept verbatim, trailing junk allowed after the end marker.
 //!
-//! The room uses no other room of this crate.
+//! This module depends on no other module of this crate.
 
 mod entry;
 mod header;

@@ -5,8 +5,8 @@ use std::fmt::Write;
 /// Maximum length of a printed name in characters.
 const MAX: usize = 200;
 
-/// Returns a name as text without control characters, which a terminal would obey, shortened to a
-/// line or two.
+/// Returns a name as text without control characters, which a terminal would interpret, shortened
+/// to a line or two.
 pub(crate) fn printable(name: &[u8]) -> String {
     let text = String::from_utf8_lossy(&name[..name.len().min(4 * MAX)]);
     let mut printed = String::new();

@@ -1,7 +1,7 @@
-//! Comparing the indexes of an image with the image.
+//! Verification of an image's indexes against the image.
 //!
-//! Every claim of an index is checked against the image's own bytes: each layer is read whole, its
-//! zTOC is built again with the span size that the index names, and the two are compared.
+//! Every claim of an index is checked against the image's own bytes: each layer is read in full,
+//! its zTOC is rebuilt with the span size that the index states, and the two are compared.
 
 use std::fmt;
 
@@ -14,17 +14,17 @@ use crate::store::BlobSource;
 use crate::text::printable;
 use crate::ztoc::{Compression, FileMetadata, Options, Ztoc};
 
-/// Description of a layer that old readers stumble over.
+/// Description of a layer that older readers cannot handle.
 const SEVERAL_MEMBERS: &str =
     "it has several gzip members, which soci-snapshotter before v0.14.0 reads wrong";
 
-/// A claim of an index that is not true of its image.
+/// A claim of an index that does not hold for its image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
     /// The SOCI index.
     pub index: Digest,
-    /// The zTOC, if the claim is about one.
+    /// The zTOC, if the claim concerns one.
     pub ztoc: Option<Digest>,
     /// Description of the difference.
     pub what: String,
@@ -40,21 +40,20 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The result of comparing the indexes of an image with the image.
+/// The result of verifying an image's indexes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verification {
-    /// The claims that are not true.
+    /// The claims that do not hold.
     pub findings: Vec<Finding>,
-    /// Facts that are right, but that some readers read wrong.
+    /// Facts that are correct but that some readers misread.
     pub notes: Vec<Finding>,
 }
 
-/// Verifies every index of an image, one zTOC at a time. There are no findings if all their claims are
-/// true.
+/// Verifies every index of an image, one zTOC at a time. There are no findings if all claims hold.
 ///
 /// # Errors
-/// If the image cannot be read, or does not have its own digests, or the memory does not suffice.
+/// If the image cannot be read, does not match its digests, or there is not enough memory.
 pub async fn verify_indexes(
     source: &(impl BlobSource + ?Sized),
     inspection: &Inspection,
@@ -95,7 +94,7 @@ pub async fn verify_indexes(
     Ok(verification)
 }
 
-/// The result of comparing one zTOC with its layer.
+/// The result of comparing a zTOC with its layer.
 #[derive(Default)]
 struct Verified {
     wrong: Vec<String>,
@@ -161,7 +160,7 @@ async fn verify_ztoc(
     let without_xattrs = annotation(annotation::DISABLE_XATTRS) == Some("true");
     match build_ztoc(source, layer, compression, options, share, &()).await? {
         Outcome::Skipped(reason) => wrong.push(format!("its layer can have none: {reason}")),
-        // Nobody else has any of the memory.
+        // No other layer holds any of the memory.
         Outcome::Postponed => unreachable!("a layer that is alone"),
         Outcome::Built(built) => {
             if built.several_members {

@@ -9,9 +9,9 @@ use crate::oci::media_type;
 /// How an index is attached to its image.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Version {
-    /// The index refers to the image (a referrer), which does not change.
+    /// The index refers to the image as a referrer, leaving the image unchanged.
     V1,
-    /// A new image index lists annotated manifests and the SOCI indexes side by side.
+    /// A new image index lists annotated manifests alongside their SOCI indexes.
     #[default]
     V2,
 }

@@ -1,14 +1,15 @@
-//! zTOCs: tables of contents of single layers.
+//! zTOCs: tables of contents of individual layers.
 //!
 //! A zTOC lists every file of a layer's tar with the position of its data in the decompressed
-//! stream, and holds checkpoints from which decompression can start in the middle. With both, one
-//! file is read out of a layer by fetching and decompressing a few spans.
+//! stream, and contains checkpoints at which decompression can start. With both, a single file can
+//! be read from a layer by fetching and decompressing a few spans.
 //!
-//! Everything here is synchronous and works on bytes that the caller brings: [`Builder`] makes a
-//! zTOC of a layer in one pass, [`Ztoc::parse`] and [`Ztoc::to_bytes`] convert it from and to its
-//! serialized form, [`Ztoc::file`] looks up a file, and [`SpanReader`] reads a layer through it.
+//! Everything here is synchronous and works on bytes that the caller supplies: [`Builder`] builds a
+//! layer's zTOC in one pass, [`Ztoc::parse`] and [`Ztoc::to_bytes`] convert between a zTOC and its
+//! serialized form, [`Ztoc::file`] looks up a file, and [`SpanReader`] reads a layer through its
+//! zTOC.
 //!
-//! The room uses `oci` for digests and `tar` for the archive, and no other.
+//! This module depends only on `oci` for digests and `tar` for the archive.
 
 mod builder;
 mod compression;

@@ -1,8 +1,8 @@
-//! A local AWS on the loopback: ministack in a Python process, started by `tests/aws/launcher.py`,
-//! which documents its additions.
+//! A local AWS on the loopback interface: ministack in a Python process, started by
+//! `tests/aws/launcher.py`, which documents its additions.
 //!
-//! Tests call its services over plain HTTP, not through the SDK that the provider uses: sharing it
-//! would share its mistakes.
+//! Tests call its services over plain HTTP rather than through the SDK that the provider uses,
+//! because sharing the SDK would share its mistakes.
 
 mod access;
 mod account;
@@ -30,14 +30,14 @@ const START: Duration = Duration::from_secs(60);
 
 /// The region of every request.
 pub const REGION: &str = "eu-west-1";
-/// The account, and the access key: ministack tells accounts apart by their keys.
+/// The account, which is also the access key: ministack distinguishes accounts by their keys.
 pub const ACCOUNT: &str = "000000000000";
 /// User name of the registry.
 pub const USER: &str = "AWS";
-/// Password in the authorisation token; valid only for a registry that exists during one test.
+/// Password in the authorization token; valid only for a registry that exists during one test.
 pub const PASSWORD: &str = "token-of-the-local-registry";
 
-/// A running local AWS. Dropping it stops it, with every function that it runs.
+/// A running local AWS. Dropping it stops it, along with every function that it runs.
 #[derive(Debug)]
 pub struct LocalAws {
     address: SocketAddr,
@@ -52,7 +52,8 @@ impl LocalAws {
         Self::launch("tests/aws/launcher.py")
     }
 
-    /// Starts a local AWS that shares nothing with the other: moto, without registry and functions.
+    /// Starts a local AWS that shares nothing with the first: moto, without a registry or
+    /// functions.
     pub fn start_second() -> Result<Self> {
         Self::launch("tests/aws/second.py")
     }
@@ -92,22 +93,22 @@ impl LocalAws {
         })
     }
 
-    /// The address that every service listens on.
+    /// Returns the address that every service listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The value of `AWS_ENDPOINT_URL`.
+    /// Returns the value of `AWS_ENDPOINT_URL`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// `127.0.0.1:PORT/name`, for a name such as `shop/web:1`.
+    /// Returns `127.0.0.1:PORT/name`, for a name such as `shop/web:1`.
     pub fn reference(&self, name: &str) -> String {
         format!("{}/{name}", self.address)
     }
 
-    /// The output so far: warnings and errors, those of the launcher included.
+    /// Returns the output so far: warnings and errors, including those of the launcher.
     pub fn log(&self) -> String {
         self.process.output_so_far()
     }
@@ -119,7 +120,7 @@ impl LocalAws {
         lines.map(Push::read).collect()
     }
 
-    /// Returns the memory, in bytes, that each process of a function has had at most, by process.
+    /// Returns the peak memory in bytes of each process of a function, by process.
     pub fn peak_memory(&self, function: &str) -> Result<BTreeMap<i32, u64>> {
         let name = format!("AWS_LAMBDA_FUNCTION_NAME={function}");
         let mut peaks = BTreeMap::new();
@@ -273,8 +274,8 @@ impl Service {
     }
 }
 
-/// An `Authorization` header. The signature is not checked; account, region and service are read
-/// from the scope.
+/// Returns an `Authorization` header. The signature is not checked; account, region and service are
+/// read from the scope.
 fn authorization(service: &str) -> String {
     format!(
         "AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{REGION}/{service}/aws4_request, \
@@ -295,7 +296,7 @@ fn answer(what: &str, response: &Response) -> Result<Value> {
     serde_json::from_str(&text).with_context(|| format!("{what}: no JSON: {text}"))
 }
 
-/// The environment that points terraform, the provider and the AWS CLI to `address`.
+/// Returns the environment that points terraform, the provider and the AWS CLI to `address`.
 pub fn environment(address: SocketAddr) -> Vec<(&'static str, String)> {
     let nothing = "/dev/null".to_owned();
     vec![

@@ -1,4 +1,4 @@
-//! Finds programs: the binaries of this workspace, and those of the machine.
+//! Lookup of programs: the binaries of this workspace, and those of the machine.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,8 @@ pub const DIRECTORY_VARIABLE: &str = "SOCI_TEST_BIN_DIR";
 
 /// Returns the path of a binary of this workspace, in the profile of the running program.
 ///
-/// `cargo test` does not build the binaries of other packages, so this may be an older build.
-/// `make test` builds them first.
+/// `cargo test` does not build the binaries of other packages, so this may be an older build. `make
+/// test` builds them first.
 pub fn built(name: &str) -> Result<PathBuf> {
     let path = directory()?.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     if !path.is_file() {
@@ -27,9 +27,8 @@ pub fn built(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Returns the path of a copy of a binary without its symbols, which is made when there is none of
-/// this build. Terraform hashes a provider's whole file whenever it runs, so half of it is half of
-/// the work.
+/// Returns the path of a copy of a binary without its symbols, creating it if there is none of this
+/// build. Terraform hashes a provider's whole file on every run, so half the size is half the work.
 pub fn stripped(name: &str) -> Result<PathBuf> {
     let built = built(name)?;
     let modified = |path: &Path| path.metadata().and_then(|file| file.modified());
@@ -39,7 +38,7 @@ pub fn stripped(name: &str) -> Result<PathBuf> {
         return Ok(copy);
     }
     fs::create_dir_all(&folder)?;
-    // Others may be doing the same: what has the name is always whole.
+    // Others may be doing the same, so a file with the final name must always be complete.
     let temporary = tempfile::NamedTempFile::new_in(&folder)?.into_temp_path();
     let status = Command::new("strip")
         .arg("-o")
@@ -64,7 +63,7 @@ pub fn python() -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Looks a program up on `PATH`.
+/// Looks up a program on `PATH`.
 pub fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)

@@ -1,4 +1,4 @@
-//! A server's certificate, and the authority that nobody knows but a test.
+//! A server certificate, and its authority, which only a test knows.
 
 use anyhow::Result;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -10,12 +10,12 @@ pub struct Certificate {
     pub leaf: rcgen::Certificate,
     /// Its key.
     pub key: KeyPair,
-    /// The certificate of the authority that signed it, as PEM. The authority's key is forgotten.
+    /// The PEM certificate of the authority that signed it. The authority's key is discarded.
     pub authority: String,
 }
 
 impl Certificate {
-    /// Makes a certificate for a name or an IP address.
+    /// Creates a certificate for a name or IP address.
     pub fn of(host: &str) -> Result<Self> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -11,11 +11,11 @@ use wait4::{ResUse, Wait4 as _};
 pub struct Cost {
     /// Time from its start to its end.
     pub wall: Duration,
-    /// Processor time, the kernel's part included.
+    /// Processor time, including the kernel's part.
     pub cpu: Duration,
-    /// Memory at the peak, in bytes.
+    /// Peak memory in bytes.
     pub memory: u64,
-    /// Bytes that it had the kernel write to a disk, those of its own children included.
+    /// Number of bytes that the kernel wrote to disk for it, including those of its children.
     pub written: u64,
 }
 
@@ -30,10 +30,10 @@ impl Cost {
     }
 }
 
-/// Waits for a child; returns whether it succeeded, and what it took since `started`.
+/// Waits for a child. Returns whether it succeeded, and its costs since `started`.
 ///
 /// # Errors
-/// When waiting fails.
+/// If waiting fails.
 pub fn wait(child: Child, started: Instant) -> io::Result<(bool, Cost)> {
     let before = written()?;
     let used = child.wait4()?;
@@ -41,10 +41,10 @@ pub fn wait(child: Child, started: Instant) -> io::Result<(bool, Cost)> {
     Ok((used.status.success(), Cost::new(started, &used, written)))
 }
 
-/// Runs a command to its end, its output dropped.
+/// Runs a command to completion, discarding its output.
 ///
 /// # Errors
-/// When it cannot be run, or fails.
+/// If it cannot be run, or fails.
 pub fn run(command: &mut Command) -> io::Result<Cost> {
     let started = Instant::now();
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
@@ -54,11 +54,11 @@ pub fn run(command: &mut Command) -> io::Result<Cost> {
     }
 }
 
-/// Runs a command to its end, which reads what `write` writes, its output dropped. Returns what it
-/// took, and what it said if it failed.
+/// Runs a command to completion with the input written by `write`, discarding its output. Returns
+/// its costs, and its error message if it failed.
 ///
 /// # Errors
-/// When it cannot be run or written to. A command that reads no further has seen enough.
+/// If it cannot be run or written to. It is not an error if the command stops reading early.
 pub fn feed(
     command: &mut Command,
     write: impl FnOnce(ChildStdin) -> io::Result<()>,
@@ -80,8 +80,8 @@ pub fn feed(
     }
 }
 
-/// Returns how many bytes this process and the children that it has waited for have had written to a
-/// disk. Linux alone counts them.
+/// Returns the number of bytes that the kernel wrote to disk for this process and the children that
+/// it has waited for. Only counted on Linux.
 fn written() -> io::Result<u64> {
     if !cfg!(target_os = "linux") {
         return Ok(0);

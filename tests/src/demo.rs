@@ -1,8 +1,8 @@
 //! The demo: a local AWS, the real terraform, and real images built from files of this machine.
 //!
-//! Every image that is pushed to a matching repository is indexed by the functions; then one of its
-//! files is read back through the index. An image whose event is lost is found by a sweep,
-//! for which a deployment of it waits.
+//! The functions index every image that is pushed to a matching repository; then a file is read
+//! back through the index. An image whose event is lost is found by a sweep, while its deployment
+//! is waiting.
 
 mod images;
 mod index;
@@ -27,11 +27,11 @@ const STEPS: usize = 18;
 pub struct Settings {
     /// Minimum size of the large layer before compression, in bytes.
     pub layer_bytes: u64,
-    /// Whether to leave everything running until Ctrl-C.
+    /// Whether to keep everything running until Ctrl-C.
     pub keep: bool,
 }
 
-/// Runs the demo; `print` receives every line.
+/// Runs the demo. `print` receives every line.
 pub fn run(
     runtime: &Handle,
     settings: &Settings,

@@ -1,6 +1,6 @@
-//! The reference pages under `docs/`, in the form of the Terraform Registry.
+//! The reference pages under `docs/`, in the format of the Terraform Registry.
 //!
-//! The prose of a page is written by hand. The parts between two marks are generated: schemas and
+//! The prose of a page is written by hand. The parts between two markers are generated: schemas and
 //! signatures from the provider, examples from the files under `examples/`.
 //!
 //! ```text
@@ -11,7 +11,7 @@
 //! <!-- /generated -->                           the end of a generated part
 //! ```
 //!
-//! The pages of the command under `docs/cli` are generated as a whole.
+//! The pages for the command under `docs/cli` are generated entirely.
 
 mod commands;
 mod markdown;
@@ -35,7 +35,7 @@ pub struct Schemas(Value);
 impl Schemas {
     /// Loads the schemas of the provider built from this workspace.
     pub fn load() -> Result<Self> {
-        // Older versions do not know all that the provider has.
+        // Older versions do not support everything that the provider has.
         let terraform = Terraform::with(Version::Pinned)?;
         let source = "terraform {\n  required_providers {\n    soci = {\n      source = \"soci/soci\"\n    }\n  }\n}\n";
         terraform.write("main.tf", source)?;
@@ -46,7 +46,8 @@ impl Schemas {
         Ok(Self(schemas.context("no schema of the provider")?.clone()))
     }
 
-    /// The names of resources, data sources, list resources, actions and functions, each with the directory of its page.
+    /// Returns the names of resources, data sources, list resources, actions and functions, each
+    /// with the directory of its page.
     pub fn names(&self) -> Vec<(&'static str, String)> {
         let kinds = [
             ("resources", "resource_schemas"),
@@ -95,7 +96,7 @@ impl Schemas {
         all
     }
 
-    /// Returns the pages that are out of date, each with its text as it should be.
+    /// Returns the pages that are out of date, each with its correct text.
     pub fn stale(&self) -> Result<Vec<(PathBuf, String)>> {
         let mut stale = Vec::new();
         for path in pages()? {
@@ -165,7 +166,7 @@ impl Schemas {
     }
 }
 
-/// Splits a text at the next mark, without its `<!-- `.
+/// Splits a text at the next marker, without its `<!-- `.
 fn next_mark(text: &str) -> Option<(&str, &str)> {
     let kinds = ["schema: ", "example: ", "golden: ", "signature: "];
     let places = kinds.map(|kind| text.find(&format!("{BEGIN}{kind}")));
@@ -173,7 +174,7 @@ fn next_mark(text: &str) -> Option<(&str, &str)> {
     Some((&text[..at], &text[at + BEGIN.len()..]))
 }
 
-/// Whether a page belongs to the command `soci`.
+/// Returns whether a page belongs to the command `soci`.
 pub fn is_of_command(page: &Path) -> bool {
     page.starts_with(workspace::root().join(commands::DIRECTORY))
 }

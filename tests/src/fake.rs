@@ -1,7 +1,7 @@
-//! Servers that stand in for real ones on the loopback, and can be told to fail.
+//! Servers that stand in for real ones on the loopback interface, and can be made to fail.
 //!
-//! [`aws`], [`ecr`], [`images`] and [`lambda`] answer by themselves; [`proxy`] and [`tunnel`] stand in front of
-//! a server. None of them checks a signature.
+//! [`aws`], [`ecr`], [`images`] and [`lambda`] respond on their own; [`proxy`] and [`tunnel`]
+//! forward to a server. None of them checks signatures.
 
 pub mod aws;
 pub mod ecr;

@@ -1,11 +1,11 @@
-//! gzip streams of any length, made quickly: blocks that do not look back are compressed once, and may
-//! stand any number of times.
+//! Fast creation of gzip streams of any length: blocks without back-references are compressed once,
+//! and can be repeated any number of times.
 
 use std::io::{self, Write};
 
 use flate2::{Compress, Compression, Crc, FlushCompress};
 
-/// Content that is compressed already.
+/// Compressed content.
 pub struct Blocks {
     bytes: Vec<u8>,
     crc: Crc,
@@ -30,7 +30,7 @@ impl Blocks {
     }
 }
 
-/// One member of a gzip stream that is being written.
+/// A member of a gzip stream that is being written.
 pub struct Member<W> {
     to: W,
     crc: Crc,
@@ -40,7 +40,7 @@ impl<W: Write> Member<W> {
     /// Starts a member.
     ///
     /// # Errors
-    /// When writing fails.
+    /// If writing fails.
     pub fn start(mut to: W) -> io::Result<Self> {
         to.write_all(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])?;
         Ok(Self {
@@ -49,10 +49,10 @@ impl<W: Write> Member<W> {
         })
     }
 
-    /// Appends content so many times.
+    /// Appends content the given number of times.
     ///
     /// # Errors
-    /// When writing fails.
+    /// If writing fails.
     pub fn repeat(&mut self, blocks: &Blocks, times: u64) -> io::Result<()> {
         for _ in 0..times {
             self.to.write_all(&blocks.bytes)?;
@@ -64,9 +64,9 @@ impl<W: Write> Member<W> {
     /// Ends the member.
     ///
     /// # Errors
-    /// When writing fails.
+    /// If writing fails.
     pub fn finish(mut self) -> io::Result<W> {
-        // An empty block that is the last one.
+        // An empty final block.
         self.to.write_all(&[1, 0, 0, 0xff, 0xff])?;
         self.to.write_all(&self.crc.sum().to_le_bytes())?;
         self.to.write_all(&self.crc.amount().to_le_bytes())?;

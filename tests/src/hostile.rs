@@ -1,4 +1,4 @@
-//! Layers that take as much memory as they can, and what they take.
+//! Layers designed to use as much memory as possible, and their measured costs.
 
 use std::io::{self, Write};
 use std::process::Command;
@@ -8,21 +8,21 @@ use tar::{EntryType, Header};
 use crate::cost::{self, Cost};
 use crate::gzip::{Blocks, Member};
 
-/// Span size of the layers, in bytes: the least.
+/// Span size of the layers, in bytes: the minimum.
 pub const SPAN_SIZE: u64 = 64 << 10;
 
-/// A layer of one part, over and over.
+/// A layer that repeats a single part.
 pub struct Hostile {
-    /// Name for people.
+    /// Human-readable name.
     pub name: &'static str,
     part: Vec<u8>,
-    /// Bytes of memory that a part takes, about.
+    /// Approximate memory that a part takes, in bytes.
     pub weight: u64,
-    /// Whether each part is a member of its own.
+    /// Whether each part is its own gzip member.
     members: bool,
 }
 
-/// Returns layers that each take memory in another way.
+/// Returns layers that each use memory in a different way.
 pub fn all() -> Vec<Hostile> {
     let file = header("f", EntryType::Regular, 0);
     let long_name = special(EntryType::GNULongName, vec![b'x'; 1 << 20]);
@@ -65,11 +65,11 @@ impl Hostile {
         member.finish().map(drop)
     }
 
-    /// Gives a layer of so many parts to `soci ztoc build` with `memory` bytes at most. Returns what it
-    /// took, and why the layer cannot be indexed, if it cannot.
+    /// Passes a layer of `parts` parts to `soci ztoc build` with a limit of `memory` bytes. Returns
+    /// its costs, and the reason if the layer cannot be indexed.
     ///
     /// # Errors
-    /// When the program cannot be run.
+    /// If the program cannot be run.
     pub fn build(&self, soci: &str, parts: u64, memory: u64) -> io::Result<(Cost, Option<String>)> {
         let mut command = Command::new(soci);
         command

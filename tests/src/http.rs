@@ -1,6 +1,6 @@
-//! A small HTTP/1.0 client for servers on the loopback.
+//! A small HTTP/1.0 client for servers on the loopback interface.
 //!
-//! Tests check registries with it, because the code under test would hide its own mistakes.
+//! Tests use it to check registries, because the code under test would hide its own mistakes.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// Time limit for one response.
+/// Time limit for a response.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A complete response.
@@ -17,14 +17,14 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// Names in lower case, values trimmed.
+    /// Headers, with names in lowercase and values trimmed.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
 }
 
 impl Response {
-    /// A response with a body and no headers.
+    /// Creates a response with a body and no headers.
     pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self {
             status,
@@ -41,18 +41,18 @@ impl Response {
         self
     }
 
-    /// A JSON response.
+    /// Creates a JSON response.
     pub(crate) fn json(status: u16, body: &Value) -> Self {
         Self::new(status, body.to_string()).with_header("content-type", "application/json")
     }
 
-    /// Returns the first header with that name (in lower case).
+    /// Returns the first header with the given name (in lowercase).
     pub fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
     }
 }
 
-/// Sends one request, as HTTP/1.0 so that the body of the response ends with the connection.
+/// Sends a request as HTTP/1.0, so that the response body ends with the connection.
 pub fn request(
     address: SocketAddr,
     method: &str,
@@ -100,7 +100,7 @@ pub(crate) fn status(line: &str) -> Result<u16> {
         .with_context(|| format!("no status in {line:?}"))
 }
 
-/// Parses header lines into names in lower case and trimmed values.
+/// Parses header lines into lowercase names and trimmed values.
 pub(crate) fn headers(lines: &str) -> Vec<(String, String)> {
     let fields = lines.lines().filter_map(|line| line.split_once(':'));
     fields
@@ -108,7 +108,7 @@ pub(crate) fn headers(lines: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Returns the first value of the header `name` (in lower case).
+/// Returns the first value of the header `name` (in lowercase).
 pub(crate) fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers
         .iter()

@@ -1,9 +1,9 @@
-//! Builds container images from files, as OCI layouts on disk.
+//! Construction of container images from files, as OCI layouts on disk.
 //!
-//! A layer flows through one chain of writers: tar headers and file contents are hashed (for the
-//! diff ID), compressed, hashed again (for the blob's digest) and written. Only a buffer of it is
-//! in memory at any time, so the demo's image may have any size. Headers have no times and no
-//! owners: the same files give the same digests.
+//! A layer flows through a chain of writers: tar headers and file contents are hashed (for the diff
+//! ID), compressed, hashed again (for the blob's digest) and written. Only a buffer of it is in
+//! memory at any time, so the demo's image may have any size. Headers contain no times and no
+//! owners, so the same files give the same digests.
 
 mod archive;
 mod digest;
@@ -22,8 +22,8 @@ use digest::Digester;
 /// How a layer is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
-    /// gzip at a fast level, to keep tests short, but not the fastest: there, zlib-rs writes a
-    /// single block, and decompression can only start between blocks.
+    /// gzip at a fast level, to keep tests short, but not the fastest, at which zlib-rs writes a
+    /// single block: decompression can only start between blocks.
     Gzip,
     /// A plain tar.
     None,
@@ -84,7 +84,7 @@ impl Layout {
         Ok(Self { directory })
     }
 
-    /// The directory of the layout.
+    /// Returns the directory of the layout.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
@@ -123,12 +123,12 @@ impl Layout {
         })
     }
 
-    /// Adds a layer that another layout has built, with its content.
+    /// Adds a layer built in another layout, given its content.
     pub fn copied_layer(&self, layer: &Layer, content: &[u8]) -> Result<()> {
         Ok(fs::write(self.blob(&layer.digest), content)?)
     }
 
-    /// Adds the configuration and the manifest of an image for Linux on `architecture`; returns the
+    /// Adds the configuration and manifest of an image for Linux on `architecture`. Returns the
     /// manifest's descriptor.
     pub fn image(&self, architecture: &str, types: MediaTypes, layers: &[Layer]) -> Result<Value> {
         let layers: Vec<_> = layers
@@ -143,7 +143,7 @@ impl Layout {
         self.image_of(architecture, types, &layers)
     }
 
-    /// Like [`image`](Self::image), of layers of any kind.
+    /// Adds an image like [`image`](Self::image), with layers of any kind.
     pub fn image_of(
         &self,
         architecture: &str,
@@ -184,7 +184,7 @@ impl Layout {
         Ok(descriptor)
     }
 
-    /// Adds an image index over `manifests`; returns its descriptor.
+    /// Adds an image index over `manifests` and returns its descriptor.
     pub fn index(&self, types: MediaTypes, manifests: &[Value]) -> Result<Value> {
         let media_type = match types {
             MediaTypes::Oci => "application/vnd.oci.image.index.v1+json",
@@ -201,7 +201,7 @@ impl Layout {
         Ok(())
     }
 
-    /// Adds a JSON document; returns its descriptor.
+    /// Adds a JSON document and returns its descriptor.
     pub fn json_blob(&self, media_type: &str, value: &Value) -> Result<Value> {
         let mut digester = Digester::new(Vec::new());
         digester.write_all(value.to_string().as_bytes())?;
@@ -227,7 +227,7 @@ fn layer_type(types: MediaTypes, compression: Compression) -> &'static str {
     }
 }
 
-/// Returns `length` incompressible bytes, the same ones for the same `seed`.
+/// Returns `length` incompressible bytes, which are the same for the same `seed`.
 pub fn noise(seed: u64, length: usize) -> Vec<u8> {
     // splitmix64, which is well mixed from the first word on.
     let mut state = seed;

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 pub struct Interrupt(Arc<watch::Sender<u32>>);
 
 impl Interrupt {
-    /// Requests a stop, once more.
+    /// Requests a stop; may be called repeatedly.
     pub fn raise(&self) {
         self.0.send_modify(|count| *count += 1);
     }
@@ -28,7 +28,7 @@ impl Interrupt {
         Ok(())
     }
 
-    /// Awaits `work`; fails if a stop is requested first.
+    /// Awaits `work`, but fails if a stop is requested first.
     pub async fn or<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let mut count = self.0.subscribe();
         tokio::select! {

@@ -2,7 +2,7 @@
 //! of this machine, skopeo to push them, the real terraform with the provider built from this
 //! workspace, a local AWS that runs the functions, and [fakes](fake) that inject faults.
 //!
-//! Everything here blocks, and is small: each piece is a child process or a socket with a time
+//! Everything here is blocking and small: each piece is a child process or a socket with a time
 //! limit, and cleans up when it is dropped.
 
 pub mod aws;

@@ -1,6 +1,7 @@
-//! The policies under `examples/permissions`, which the guide shows and users copy.
+//! The policies under `examples/permissions`, which the guide shows and users
+//! copy.
 //!
-//! They are templates: `${name}` and the like stand for what differs.
+//! They are templates with placeholders such as `${name}`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use crate::workspace;
 
-/// The directory of the policies.
+/// Returns the directory of the policies.
 pub fn directory() -> PathBuf {
     workspace::root().join("examples/permissions")
 }
@@ -48,7 +49,7 @@ pub fn statements(policy: &Value) -> Result<&Vec<Value>> {
     policy["Statement"].as_array().context("no statements")
 }
 
-/// Returns the strings of an element of a statement, which may be one alone.
+/// Returns the strings of a statement's element, which may be a single string.
 pub fn strings(element: &Value) -> Vec<&str> {
     match element {
         Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),

@@ -1,4 +1,4 @@
-//! Random points at which a test kills what it tests.
+//! Random points at which a test kills the program under test.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,32 +7,33 @@ use anyhow::{Context, Result};
 
 use crate::image::noise;
 
-/// Environment variable with the seed of other points than the usual ones.
+/// Environment variable with the seed for points other than the default ones.
 const SEED: &str = "SOCI_TEST_SEED";
-/// The usual seed: a run that fails says something about a change, and not about luck.
+/// The default seed. It is fixed, so that a failing run is caused by a change rather than by
+/// chance.
 const USUAL: u64 = 1;
 /// Maximum time from a request to the kill that follows it.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Points spread over the whole of a clean run: one in each part of it, in random order.
+/// Points spread over a complete run: one in each part of it, in random order.
 #[derive(Clone, Debug)]
 pub struct Points {
     seed: u64,
-    /// Between 0 and 1.
+    /// Positions between 0 and 1.
     shares: Vec<f64>,
 }
 
-/// A point in a run that makes requests. However slow the machine, it is at the same place.
+/// A point in a run that makes requests, independent of the machine's speed.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
-    /// Number of requests that come before.
+    /// Number of requests before it.
     pub requests: usize,
-    /// Time that passes then.
+    /// Time after the last of them.
     pub pause: Duration,
 }
 
 impl Points {
-    /// Chooses `count` points. Shown as text, they tell how to repeat the run.
+    /// Chooses `count` points. Their text form states how to repeat the run.
     pub fn choose(count: usize) -> Result<Self> {
         let seed = match std::env::var(SEED) {
             Ok(seed) => seed.parse().context(SEED)?,
@@ -57,7 +58,7 @@ impl Points {
         Self { seed, shares }
     }
 
-    /// Returns the points of a run that makes so many requests.
+    /// Returns the points of a run that makes the given number of requests.
     pub fn of_requests(&self, requests: usize) -> impl Iterator<Item = Moment> {
         self.shares.iter().map(move |share| {
             let place = share * requests as f64;
@@ -68,7 +69,7 @@ impl Points {
         })
     }
 
-    /// Returns the points of a run that takes so long.
+    /// Returns the points of a run that takes the given time.
     pub fn of_time(&self, time: Duration) -> impl Iterator<Item = Duration> {
         self.shares.iter().map(move |share| time.mul_f64(*share))
     }

@@ -1,8 +1,8 @@
-//! Child processes, each in a process group of its own.
+//! Child processes, each in its own process group.
 //!
 //! A terminal sends Ctrl-C to the whole foreground group, so terraform and the provider it started
-//! both get it. A separate group lets a test do the same, keeps Ctrl-C during the demo from stopping
-//! its registry first, and makes sure that nothing is left running.
+//! both get it. A separate group lets a test do the same, keeps Ctrl-C during the demo from
+//! stopping its registry first, and ensures that nothing is left running.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
@@ -78,14 +78,14 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command` without standard input and with both outputs captured; `sink` receives the
+    /// Starts `command` without standard input and with both outputs captured. `sink` receives the
     /// lines of both.
     pub fn start(command: &mut Command, sink: Option<Sink>) -> Result<Self> {
         Self::start_with(command, Stdio::null(), sink)
     }
 
-    /// Starts `command` with a standard input that stays open, and silent, as long as this program
-    /// lives: a child that waits for its end does not outlive even a killed parent.
+    /// Starts `command` with a standard input that stays open, and silent, for the lifetime of this
+    /// program. A child that exits when its input ends does not outlive even a killed parent.
     pub fn start_tied(command: &mut Command) -> Result<Self> {
         Self::start_with(command, Stdio::piped(), None)
     }
@@ -117,7 +117,7 @@ impl Process {
         Ok(self.child.try_wait()?)
     }
 
-    /// The output so far, standard output first.
+    /// Returns the output so far, standard output first.
     pub fn output_so_far(&self) -> String {
         format!("{}{}", self.stdout.text(), self.stderr.text())
     }
@@ -127,18 +127,19 @@ impl Process {
         Ok(kill_process_group(self.group, Signal::INT)?)
     }
 
-    /// Sends SIGINT to the process alone.
+    /// Sends SIGINT only to the process itself.
     pub fn interrupt_leader(&self) -> Result<()> {
         Ok(kill_process(self.group, Signal::INT)?)
     }
 
-    /// Returns the processes of the group, leader included, whose command line contains `text`.
+    /// Returns the processes of the group, including the leader, whose command line contains
+    /// `text`.
     pub fn members(&self, text: &str) -> Result<Vec<Pid>> {
         members(self.group, text)
     }
 
-    /// Waits for the process to end, at most for `limit`. Forwards the first interrupt as Ctrl-C;
-    /// the second one kills.
+    /// Waits for the process to end, for at most `limit`. Forwards the first interrupt as Ctrl-C;
+    /// the second one kills it.
     pub fn finish(mut self, limit: Duration, interrupt: &Interrupt) -> Result<Output> {
         let mut forwarded = 0;
         let status = wait::until(&self.command.clone(), limit, || {
@@ -185,12 +186,12 @@ pub fn kill_hard(pid: Pid) -> Result<()> {
     Ok(kill_process(pid, Signal::KILL)?)
 }
 
-/// Returns the most memory that a process has had resident so far, in bytes.
+/// Returns the peak resident memory of a process in bytes.
 pub fn peak_memory(pid: Pid) -> Result<u64> {
     memory(pid, "VmHWM")
 }
 
-/// Returns how much of a process's program and other files is resident, in bytes.
+/// Returns the resident size of a process's program and other files in bytes.
 pub fn file_memory(pid: Pid) -> Result<u64> {
     memory(pid, "RssFile")
 }
@@ -205,7 +206,7 @@ fn memory(pid: Pid, name: &str) -> Result<u64> {
     Ok(kibibytes.trim().parse::<u64>()? << 10)
 }
 
-/// Runs `command` to its end, whatever its status.
+/// Runs `command` to completion, whatever its status.
 pub fn run(command: &mut Command, limit: Duration, interrupt: &Interrupt) -> Result<Output> {
     Process::start(command, None)?.finish(limit, interrupt)
 }
@@ -221,7 +222,7 @@ fn members(group: Pid, text: &str) -> Result<Vec<Pid>> {
         else {
             continue;
         };
-        // A process that ended meanwhile is no member.
+        // A process that has ended in the meantime is not a member.
         let directory = std::path::Path::new("/proc").join(name);
         let Ok(stat) = std::fs::read_to_string(directory.join("stat")) else {
             continue;
@@ -258,7 +259,7 @@ fn command_line(command: &Command) -> String {
     line
 }
 
-/// A thread that drains one pipe.
+/// A thread that drains a pipe.
 #[derive(Debug)]
 struct Reader {
     text: Arc<Mutex<String>>,

@@ -1,5 +1,5 @@
-//! A real registry on the loopback: Debian's `docker-registry`, with its data in a temporary
-//! directory.
+//! A real registry on the loopback interface: Debian's `docker-registry`, with its data in a
+//! temporary directory.
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -21,7 +21,7 @@ use crate::{binaries, wait};
 const START: Duration = Duration::from_secs(20);
 const ATTEMPTS: u32 = 5;
 
-/// Response header that identifies our registry, should another server have taken its port.
+/// Response header that identifies our registry, in case another server has taken its port.
 const MARK: &str = "x-started-by";
 
 /// File with the password, in the registry's directory.
@@ -47,7 +47,7 @@ pub const CREDENTIALS: &str = "dGVzdGVyOmh1bnRlcjItb2YtdGhlLXRlc3Rz";
 /// `USER:PASSWORD` as an htpasswd line: bcrypt, the only hash the registry accepts, at cost 4.
 const HTPASSWD: &str = "tester:$2b$04$sociTestsSaltForRegis.dyRfzEMdvV30xj2HZe6SjNxFQ.UXpq6\n";
 
-/// Like [`CREDENTIALS`], with the password that a registry has once the first one has expired.
+/// Same as [`CREDENTIALS`], with the password that a registry has after the first one expires.
 pub const NEXT_CREDENTIALS: &str = "dGVzdGVyOmh1bnRlcjMtb2YtdGhlLXRlc3Rz";
 const NEXT_HTPASSWD: &str = "tester:$2b$04$sociTestsSaltForRegis.HtQ89piX/djCO5s2WYpWYtMBRkCr1se\n";
 
@@ -87,8 +87,9 @@ impl Registry {
         Self::start_with(true, false)
     }
 
-    /// Starts a registry that requires [`USER`] and [`PASSWORD`] and speaks TLS, which the methods that
-    /// send requests do not: it is for programs that know [`Registry::authority`].
+    /// Starts a registry that requires [`USER`] and [`PASSWORD`] and speaks TLS. The methods that
+    /// send requests do not support TLS; this registry is for programs that know
+    /// [`Registry::authority`].
     pub fn start_with_tls() -> Result<Self> {
         Self::start_with(true, true)
     }
@@ -98,7 +99,7 @@ impl Registry {
             "docker-registry is not on PATH: on Debian or Ubuntu `apt-get install docker-registry`",
         )?;
         let mut last = None;
-        // Another program may take the port between finding it and listening on it.
+        // Another program may take the port after it is found and before it is listened on.
         for _ in 0..ATTEMPTS {
             let mut command = Command::new(&program);
             match Self::try_start(&mut command, authenticated, tls) {
@@ -150,7 +151,7 @@ impl Registry {
             let Ok(response) = http::request(address, "GET", "/v2/", &[], b"") else {
                 return Ok(None);
             };
-            // Plain HTTP is refused without the mark; whoever asks over TLS finds out who answers.
+            // Plain HTTP is refused without the mark; TLS clients verify the server themselves.
             let refused = tls && response.status == 400;
             if !refused && response.header(MARK) != Some(&mark) {
                 bail!("{address}: another server took the port");
@@ -160,45 +161,45 @@ impl Registry {
         Ok(registry)
     }
 
-    /// The address it listens on.
+    /// Returns the address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// `127.0.0.1:PORT`, the host part of an image reference.
+    /// Returns `127.0.0.1:PORT`, the host part of an image reference.
     pub fn host(&self) -> String {
         self.address.to_string()
     }
 
-    /// The directory of its data.
+    /// Returns the directory of its data.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// `127.0.0.1:PORT/name`, for a name such as `shop/web:1`.
+    /// Returns `127.0.0.1:PORT/name`, for a name such as `shop/web:1`.
     pub fn reference(&self, name: &str) -> String {
         format!("{}/{name}", self.address)
     }
 
-    /// Whether it requires [`USER`] and [`PASSWORD`].
+    /// Returns whether it requires [`USER`] and [`PASSWORD`].
     pub fn authenticated(&self) -> bool {
         self.authenticated
     }
 
-    /// The file with its own certificate authority, if it speaks TLS.
+    /// Returns the file with its own certificate authority, if it speaks TLS.
     pub fn authority(&self) -> Option<&Path> {
         self.authority.as_deref()
     }
 
-    /// Accepts [`NEXT_CREDENTIALS`] from now on, and the earlier ones no more.
+    /// Accepts [`NEXT_CREDENTIALS`] from now on, and no longer the previous ones.
     pub fn expire_credentials(&self) -> Result<()> {
-        // The registry reads the file again when it has changed.
+        // The registry rereads the file when it changes.
         std::fs::write(self.directory.path().join(PASSWORDS), NEXT_HTPASSWD)?;
         self.expired.store(true, Ordering::Relaxed);
         Ok(())
     }
 
-    /// The log so far, one line per request.
+    /// Returns the log so far, one line per request.
     pub fn log(&self) -> String {
         self.process.output_so_far()
     }
@@ -259,7 +260,7 @@ impl Registry {
         }
     }
 
-    /// Returns the tags of a repository, sorted; none if it does not exist.
+    /// Returns the tags of a repository, sorted; empty if it does not exist.
     pub fn tags(&self, repository: &str) -> Result<Vec<String>> {
         let path = format!("/v2/{repository}/tags/list");
         let response = self.request("GET", &path, &[], b"")?;
@@ -274,7 +275,7 @@ impl Registry {
         Ok(tags)
     }
 
-    /// Whether a repository has a blob.
+    /// Returns whether a repository has a blob.
     pub fn has_blob(&self, repository: &str, digest: &str) -> Result<bool> {
         let path = format!("/v2/{repository}/blobs/{digest}");
         let response = self.request("HEAD", &path, &[], b"")?;

@@ -1,29 +1,29 @@
-//! Results of `make bench`: tables that are printed, and kept for docs/benchmarks.md.
+//! Results of `make bench`: tables that are printed and stored for docs/benchmarks.md.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-/// Environment variable that names the directory where results are kept.
+/// Environment variable that names the directory where results are stored.
 pub const DIRECTORY_VARIABLE: &str = "SOCI_BENCH_RESULTS";
 
-/// Measurements of one benchmark.
+/// Measurements of a benchmark.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     /// Heading of its section.
     pub title: String,
-    /// Sentences on the measurements and their targets.
+    /// Sentences about the measurements and their targets.
     pub note: String,
-    /// Headings of the columns. The first names what is measured, the others have numbers.
+    /// Headings of the columns. The first column names the subject, the others have numbers.
     pub columns: Vec<String>,
     /// Cells, row by row.
     pub rows: Vec<Vec<String>>,
-    /// The same as bars.
+    /// The same data as bars.
     pub chart: Option<Chart>,
 }
 
-/// Bars: a group for each label, with one bar of each series.
+/// A bar chart with one group per label, and one bar per series in each group.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chart {
     /// Caption, with the unit.
@@ -34,7 +34,7 @@ pub struct Chart {
     pub series: Vec<(String, Vec<f64>)>,
 }
 
-/// Targets of measurements: whether all of them were met so far.
+/// Tracks whether all targets of measurements have been met so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Targets {
     met: bool,
@@ -47,13 +47,13 @@ impl Default for Targets {
 }
 
 impl Targets {
-    /// Counts a target. Returns the mark of its number, which is empty if it is met.
+    /// Records a target. Returns the mark for its number, which is empty if the target is met.
     pub fn mark(&mut self, met: bool) -> &'static str {
         self.met &= met;
         if met { "" } else { "!" }
     }
 
-    /// Whether every target was met.
+    /// Returns whether every target was met.
     pub fn met(self) -> bool {
         self.met
     }
@@ -76,7 +76,7 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// Returns the table in Markdown, its columns aligned.
+    /// Returns the table in Markdown with aligned columns.
     pub fn markdown(&self) -> String {
         let width = |column: usize| {
             let cells = std::iter::once(&self.columns).chain(&self.rows);
@@ -104,10 +104,10 @@ impl Table {
         format!("{}{rule}{}", line(&self.columns), rows.collect::<String>())
     }
 
-    /// Prints the table, and keeps it as `name` where results are kept.
+    /// Prints the table, and stores it as `name` if results are stored.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn publish(&self, name: &str) -> io::Result<()> {
         println!("\n{}\n\n{}", self.title, self.markdown());
         match std::env::var_os(DIRECTORY_VARIABLE) {
@@ -119,10 +119,10 @@ impl Table {
         }
     }
 
-    /// Reads a table that was kept.
+    /// Reads a stored table.
     ///
     /// # Errors
-    /// When there is none.
+    /// If it does not exist.
     pub fn read(directory: &Path, name: &str) -> io::Result<Self> {
         let path = directory.join(name).with_extension("json");
         let error = |error: String| io::Error::other(format!("{}: {error}", path.display()));

@@ -1,4 +1,4 @@
-//! Pushes an OCI layout to a registry with the real `skopeo`.
+//! Pushes of an OCI layout to a registry with the real `skopeo`.
 
 use std::path::Path;
 use std::process::Command;
@@ -21,13 +21,14 @@ pub fn push(layout: &Path, registry: &Registry, name: &str, interrupt: &Interrup
     copy(layout, &registry.reference(name), credentials, interrupt)
 }
 
-/// Like [`push`], to the registry of a local AWS, with the password from its authorisation token.
+/// Pushes like [`push`], but to a local AWS's registry, with the password from its authorization
+/// token.
 pub fn push_to_aws(layout: &Path, aws: &LocalAws, name: &str, interrupt: &Interrupt) -> Result<()> {
     let credentials = format!("{}:{}", aws::USER, aws::PASSWORD);
     copy(layout, &aws.reference(name), Some(&credentials), interrupt)
 }
 
-/// Returns the command that copies an image to a registry that needs no login.
+/// Returns the command that copies an image between registries that need no login.
 pub fn between(from: &Registry, to: &Registry, name: &str) -> Result<Command> {
     let mut command = command(None)?;
     command.arg("--src-tls-verify=false");
@@ -54,7 +55,8 @@ fn copy(
     Ok(())
 }
 
-/// Returns a command that copies to a registry on the loopback; the images are still to be named.
+/// Returns a command that copies to a registry on the loopback interface. The image names are still
+/// to be added.
 fn command(credentials: Option<&str>) -> Result<Command> {
     let program = binaries::on_path("skopeo")
         .context("skopeo is not on PATH: on Debian or Ubuntu `apt-get install skopeo`")?;

@@ -1,10 +1,9 @@
-//! The real terraform, in a working directory of its own, with the provider built from this
-//! workspace.
+//! The real terraform, in its own working directory, with the provider built from this workspace.
 //!
-//! The provider is installed as from a mirror: a directory laid out like the registry, named in a
-//! CLI configuration. So `terraform init` is the real one, and nothing on the machine (CLI
-//! configuration, plugin cache, `TF_` variables, Docker logins) influences a test. Tests that are not
-//! about installing name the same directory as a development override, which takes less time.
+//! The provider is installed as if from a mirror: a directory laid out like the registry, named in
+//! a CLI configuration. So `terraform init` is the real one, and nothing on the machine (CLI
+//! configuration, plugin cache, `TF_` variables, Docker logins) influences a test. Tests that are
+//! not about installation use the same directory as a development override, which is faster.
 
 mod diagnostic;
 mod mirror;
@@ -28,13 +27,13 @@ use crate::{binaries, wait, workspace};
 pub use diagnostic::Diagnostic;
 pub use mirror::PROVIDER;
 
-/// Environment variable that names another program than the `terraform` on `PATH`.
+/// Environment variable that names a program to use instead of the `terraform` on `PATH`.
 pub const PROGRAM_VARIABLE: &str = "SOCI_TEST_TERRAFORM";
 
-/// Time limit of one command.
+/// Time limit for a command.
 pub const LIMIT: Duration = Duration::from_secs(240);
 
-/// A terraform working directory; dropping it removes it.
+/// A terraform working directory. Dropping it removes it.
 pub struct Terraform {
     home: TempDir,
     /// The program, and the arguments that precede all others.
@@ -47,14 +46,14 @@ pub struct Terraform {
 /// A version of terraform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
-    /// The program that [`PROGRAM_VARIABLE`] names, otherwise `terraform` or `tofu` on `PATH`.
+    /// The program named by [`PROGRAM_VARIABLE`], otherwise `terraform` or `tofu` on `PATH`.
     OnPath,
     /// The one pinned in `tests/requirements.txt`.
     Pinned,
 }
 
 impl Version {
-    /// Every version.
+    /// All versions.
     pub const ALL: [Self; 2] = [Self::OnPath, Self::Pinned];
 
     fn program(self) -> Result<Vec<OsString>> {
@@ -75,7 +74,7 @@ impl Version {
     }
 }
 
-/// The outcome of `terraform plan`.
+/// The result of `terraform plan`.
 #[derive(Debug)]
 pub struct Plan {
     /// Whether an apply would change anything.
@@ -89,7 +88,7 @@ pub struct Plan {
 pub struct Resource {
     /// The attributes.
     pub values: Value,
-    /// Whether it will be replaced because its creation failed half-way.
+    /// Whether it will be replaced because its creation failed halfway.
     pub tainted: bool,
 }
 
@@ -107,13 +106,13 @@ impl Terraform {
         Self::with(Version::OnPath)
     }
 
-    /// Like [`Terraform::new`], for a given version of terraform.
+    /// Creates a directory like [`Terraform::new`], for a given version of terraform.
     pub fn with(version: Version) -> Result<Self> {
         Self::create(version, false)
     }
 
-    /// Like [`Terraform::with`], with the provider as a development override: a configuration needs no
-    /// `terraform init`, and no command hashes the provider.
+    /// Creates a directory like [`Terraform::with`], with the provider as a development override: a
+    /// configuration needs no `terraform init`, and no command hashes the provider.
     pub fn overriding(version: Version) -> Result<Self> {
         Self::create(version, true)
     }
@@ -150,7 +149,7 @@ impl Terraform {
         Ok(terraform)
     }
 
-    /// The working directory.
+    /// Returns the working directory.
     pub fn directory(&self) -> PathBuf {
         self.home.path().join("work")
     }
@@ -160,12 +159,12 @@ impl Terraform {
         Ok(fs::write(self.directory().join(file), text)?)
     }
 
-    /// Sets a variable for every command that follows.
+    /// Sets an environment variable for every subsequent command.
     pub fn env(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
         self.environment.push((name.into(), value.into()));
     }
 
-    /// Puts a credential helper on the `PATH`: a shell script.
+    /// Puts a credential helper, which is a shell script, on the `PATH`.
     #[cfg(unix)]
     pub fn credential_helper(&mut self, name: &str, script: &str) -> Result<()> {
         use std::os::unix::fs::PermissionsExt;
@@ -195,7 +194,7 @@ impl Terraform {
         self.interrupt = interrupt.clone();
     }
 
-    /// Shell commands that export the environment of every command.
+    /// Returns shell commands that export the environment of every command.
     pub fn exports(&self) -> String {
         let quoted = |value: &OsString| value.to_string_lossy().replace('\'', "'\\''");
         let lines = self.environment.iter();
@@ -211,7 +210,7 @@ impl Terraform {
         Process::start(&mut self.command(arguments), sink)
     }
 
-    /// Runs a command to its end, whatever its status.
+    /// Runs a command to completion, whatever its status.
     pub fn run(&self, arguments: &[&str]) -> Result<Output> {
         self.start(arguments)?.finish(LIMIT, &self.interrupt)
     }
@@ -226,12 +225,12 @@ impl Terraform {
         self.succeed(&["validate", "-no-color"])
     }
 
-    /// Like [`Terraform::validate`], for queries too.
+    /// Runs [`Terraform::validate`] for queries too.
     pub fn validate_queries(&self) -> Result<Output> {
         self.succeed(&["validate", "-no-color", "-query"])
     }
 
-    /// Runs `terraform query`, which must succeed. Returns what it found, in its own form.
+    /// Runs `terraform query`, which must succeed. Returns its results in terraform's own format.
     pub fn query(&self) -> Result<Vec<Value>> {
         let output = self.succeed(&["query", "-no-color", "-json"])?;
         let lines = output.stdout.lines();
@@ -290,7 +289,7 @@ impl Terraform {
         self.succeed(APPLY)
     }
 
-    /// Runs `terraform apply`, and kills every provider that runs for it after a while.
+    /// Runs `terraform apply`, and after a while kills every provider that it runs.
     pub fn apply_with_kill(&self, after: Duration) -> Result<Output> {
         let start = Instant::now();
         let mut apply = self.start(APPLY)?;
@@ -299,7 +298,7 @@ impl Terraform {
             Ok((ended || start.elapsed() >= after).then_some(()))
         })?;
         for provider in apply.members(PROVIDER)? {
-            // It may end by itself at this moment.
+            // The provider may have exited at this moment.
             let _ = kill_hard(provider);
         }
         apply.finish(LIMIT, &self.interrupt)
@@ -323,8 +322,8 @@ impl Terraform {
         Ok(output["value"].clone())
     }
 
-    /// Returns the state as terraform has written it; an empty one if it has not. Asking terraform to show
-    /// it costs as much as a plan, since it starts the provider for its schema.
+    /// Returns the state as written by terraform; empty if there is none. Asking terraform to show
+    /// it costs as much as a plan, because it starts the provider to get the schema.
     fn state(&self) -> Result<Value> {
         let file = self.directory().join("terraform.tfstate");
         match fs::read(&file) {
@@ -355,7 +354,7 @@ impl Terraform {
                     values: instance["attributes"].clone(),
                     tainted: instance["status"] == "tainted",
                 };
-                // What is to be destroyed after a replacement follows the current instance.
+                // An instance that will be destroyed after a replacement follows the current one.
                 found.entry(address).or_insert(resource);
             }
         }
@@ -374,7 +373,7 @@ impl Terraform {
     }
 
     /// Runs an apply that must fail. Returns its errors from the machine-readable output, because
-    /// the text for people is wrapped at 78 columns.
+    /// the human-readable text is wrapped at 78 columns.
     pub fn failing_apply(&self) -> Result<(Vec<Diagnostic>, Output)> {
         self.failing(&["apply", "-json", "-input=false", "-auto-approve"])
     }
@@ -408,7 +407,7 @@ impl Terraform {
     fn succeed(&self, arguments: &[&str]) -> Result<Output> {
         let output = self.run(arguments)?;
         if self.sink.is_some() && !output.status.success() {
-            // The sink has had the output already.
+            // The sink has already received the output.
             bail!("{}: {}", output.command, output.status);
         }
         let output = output.success()?;
@@ -418,7 +417,7 @@ impl Terraform {
     }
 
     fn json(&self, arguments: &[&str]) -> Result<Value> {
-        // Nobody watches machine-readable output.
+        // The machine-readable output is not shown to anyone.
         let output = Process::start(&mut self.command(arguments), None)?;
         let output = output.finish(LIMIT, &self.interrupt)?.success()?;
         serde_json::from_str(&output.stdout).with_context(|| output.to_string())
@@ -431,7 +430,7 @@ impl Terraform {
             .args(arguments)
             .current_dir(self.directory());
         without_foreign(&mut command);
-        // A seventh of a command's work would be collecting garbage.
+        // Otherwise, a seventh of a command's work would be garbage collection.
         command.env("GOGC", "400");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
@@ -450,14 +449,14 @@ pub fn without_foreign(command: &mut Command) {
     }
 }
 
-/// Whether an inherited variable could influence terraform or the provider.
+/// Returns whether an inherited variable could influence terraform or the provider.
 fn is_foreign(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     let foreign = ["TF_", "SOCI_", "PLUGIN_", "AWS_"];
     foreign.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// A configuration with one `soci_index.this` for `image`, with further arguments.
+/// Returns a configuration with one `soci_index.this` for `image`, with additional arguments.
 pub fn configuration(image: &str, arguments: &str) -> String {
     format!(
         "terraform {{\n  required_providers {{\n    soci = {{\n      source = \"soci/soci\"\n    \

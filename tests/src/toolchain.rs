@@ -1,5 +1,5 @@
-//! Files of the Rust toolchain: every machine that runs the demo has one, and it has files of
-//! every size, with both code and data.
+//! Files of the Rust toolchain. Every machine that runs the demo has them, in all sizes, with both
+//! code and data.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,7 +28,7 @@ pub fn all() -> Result<Vec<HostFile>> {
     Ok(all)
 }
 
-/// Picks files of at least `bytes` in total, the smallest ones first, so that there are many.
+/// Picks files of at least `bytes` in total, smallest first, so that there are many.
 pub fn files(bytes: u64) -> Result<Vec<HostFile>> {
     let mut all = all()?;
     all.sort_by(|a, b| (a.size, &a.path).cmp(&(b.size, &b.path)));
@@ -51,7 +51,7 @@ pub fn files(bytes: u64) -> Result<Vec<HostFile>> {
     Ok(files)
 }
 
-/// Returns the file whose size is nearest to `size`.
+/// Returns the file whose size is closest to `size`.
 pub fn nearest(files: &[HostFile], size: u64) -> Option<&HostFile> {
     files.iter().min_by_key(|file| file.size.abs_diff(size))
 }

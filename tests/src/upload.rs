@@ -1,6 +1,7 @@
-//! Pushes an image from a layout in a handful of requests over plain HTTP.
+//! Pushes of an image from a layout in a handful of requests over plain HTTP.
 //!
-//! Where a test pushes hundreds, starting a program for each would take longer than what is tested.
+//! For a test that pushes hundreds of images, starting a program for each would take longer than
+//! the code under test.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -52,7 +53,7 @@ fn blob(registry: SocketAddr, repository: &str, digest: &str, body: &[u8]) -> Re
     let session = http::request(registry, "POST", &path, &[], b"")?;
     ensure!(session.status == 202, "POST {path}: {}", session.status);
     let location = session.header("location").context("no location")?;
-    // Absolute or not.
+    // The URL may be absolute or relative.
     let start = location.find("/v2/").context("no path")?;
     let location = &location[start..];
     let more = if location.contains('?') { '&' } else { '?' };

@@ -7,10 +7,11 @@ use anyhow::{Result, bail};
 /// Interval between checks of a condition.
 const INTERVAL: Duration = Duration::from_millis(5);
 
-/// Time limit for something that should take well under a second.
+/// Time limit for events that should take well under a second.
 pub const SOON: Duration = Duration::from_secs(30);
 
-/// Polls `condition` until it returns a value. Fails after `limit` with `what` was awaited.
+/// Polls `condition` until it returns a value. After `limit`, fails with an error that names
+/// `what`.
 pub fn until<T>(
     what: &str,
     limit: Duration,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// The directory that holds the workspace's `Cargo.toml`.
+/// Returns the directory of the workspace's `Cargo.toml`.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()

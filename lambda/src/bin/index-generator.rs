@@ -1,4 +1,4 @@
-//! The AWS Lambda function that indexes an image that was pushed.
+//! The AWS Lambda function that indexes a pushed image.
 
 use std::process::ExitCode;
 

@@ -3,14 +3,14 @@
 /// How the programs were built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Build {
-    /// For Lambda: optimized, small.
+    /// For Lambda: optimized and small.
     Shipped,
-    /// For the machine that built them, in the time of its tests.
+    /// For the machine that built them, with short build times for tests.
     Debug,
 }
 
 impl Build {
-    /// Returns the version of programs that were built in this way.
+    /// Returns the version of programs built this way.
     #[must_use]
     pub const fn version(self) -> &'static str {
         match self {
@@ -19,8 +19,8 @@ impl Build {
         }
     }
 
-    /// Returns the maximum size of a program in bytes. Lambda accepts 250 MB; larger programs start
-    /// slower, and have something in them that should not be there.
+    /// Returns the maximum size of a program in bytes. Lambda accepts 250 MB, but larger programs
+    /// start more slowly, and probably contain something that they should not.
     pub(super) const fn max_size(self) -> usize {
         match self {
             Self::Shipped => 16 << 20,

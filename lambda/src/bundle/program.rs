@@ -1,4 +1,4 @@
-//! Checks by its ELF file whether a program runs on Lambda.
+//! Checks from a program's ELF file whether it runs on Lambda.
 
 use object::read::elf::{ElfFile64, FileHeader as _};
 use object::{Architecture, LittleEndian, Object as _};
@@ -11,7 +11,7 @@ pub enum InvalidProgram {
     /// It is not a program for Linux.
     #[error("not a 64-bit ELF program: {0}")]
     Format(String),
-    /// It is for another processor.
+    /// It is for another processor architecture.
     #[error("architecture: got {got}, want {want}")]
     Architecture {
         /// The program's architecture.
@@ -27,7 +27,7 @@ pub enum InvalidProgram {
         /// The newest version that Lambda has.
         want: String,
     },
-    /// It contains its symbols.
+    /// It has not been stripped of its symbols.
     #[error("its symbols are not stripped")]
     Symbols,
     /// It is too large.
@@ -35,16 +35,16 @@ pub enum InvalidProgram {
     Size {
         /// The program's size in bytes.
         got: usize,
-        /// The largest size in bytes.
+        /// The maximum size in bytes.
         want: usize,
     },
 }
 
-/// Checks that a program is for this architecture, needs no newer glibc, is stripped, and is
-/// as small as its build should be.
+/// Checks that a program is for this architecture, needs no newer glibc, is stripped, and is no
+/// larger than its build allows.
 ///
 /// # Errors
-/// If it is not.
+/// If it fails any of these checks.
 pub fn check(
     program: &[u8],
     build: Build,
@@ -84,7 +84,7 @@ pub fn check(
     Ok(())
 }
 
-/// Returns the versions of symbols that a program needs from its shared libraries.
+/// Returns the symbol versions that a program needs from its shared libraries.
 fn symbol_versions(
     elf: &ElfFile64<'_, LittleEndian>,
     program: &[u8],
@@ -105,8 +105,8 @@ fn symbol_versions(
     Ok(versions)
 }
 
-/// Returns a version such as `2.34` in a form that can be compared. A part that is no number, such
-/// as `PRIVATE`, is newer than any.
+/// Returns a version such as `2.34` in a comparable form. A part that is not a number, such as
+/// `PRIVATE`, is newer than any number.
 fn numbers(version: &str) -> Vec<u32> {
     let parts = version.split('.');
     parts.map(|part| part.parse().unwrap_or(u32::MAX)).collect()

@@ -5,10 +5,10 @@ use serde_json::Value;
 use super::{Event, InvalidEvent, PushEvent, RESULT, SOURCE, read};
 use crate::source::Source;
 
-/// The deletion of a tag, or of a manifest with its tags, each of which has an event.
+/// The deletion of a tag, or of a manifest with its tags, each of which has its own event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeletionEvent {
-    /// The image that the tag named, as the event of its push told of it.
+    /// The image that the tag named, in the form of the event of its push.
     pub image: PushEvent,
 }
 
@@ -18,7 +18,7 @@ impl DeletionEvent {
     /// The event's `detail.action-type`.
     pub const ACTION: &str = "DELETE";
 
-    /// Whether a text is the event of a deletion. Nothing else about it is checked.
+    /// Returns whether a text is a deletion event. Nothing else about it is checked.
     pub fn is_told_by(text: &str) -> bool {
         read(text).is_ok_and(|event| {
             event["detail-type"] == Self::DETAIL_TYPE
@@ -26,10 +26,10 @@ impl DeletionEvent {
         })
     }
 
-    /// Reads and checks an event.
+    /// Parses and checks an event.
     ///
     /// # Errors
-    /// If it is of no deletion, or a value could not come from Amazon ECR.
+    /// If it is not a deletion, or contains a value that cannot come from Amazon ECR.
     pub fn parse(text: &str) -> Result<Self, InvalidEvent> {
         let event = read(text)?;
         let event = Event(&event);
@@ -41,7 +41,7 @@ impl DeletionEvent {
         Ok(Self { image })
     }
 
-    /// Writes the event as Amazon ECR emits it, at `time` (RFC 3339) and with that `id`.
+    /// Writes the event as Amazon ECR emits it, with the given `id` and `time` (RFC 3339).
     pub fn to_json(&self, id: &str, time: &str) -> Value {
         let image = PushEvent {
             source: Source::Push,

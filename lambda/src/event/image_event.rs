@@ -1,21 +1,21 @@
-//! The events that the functions work on.
+//! The events that the functions process.
 
 use super::{DeletionEvent, InvalidEvent, PushEvent};
 
 /// An event about an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageEvent {
-    /// It has come.
+    /// The image has arrived.
     Push(PushEvent),
-    /// It is gone, or one of its tags is.
+    /// The image or one of its tags has been deleted.
     Deletion(DeletionEvent),
 }
 
 impl ImageEvent {
-    /// Reads and checks an event. That of a deletion is one only where `with_deletions` is set.
+    /// Parses and checks an event. Deletions are accepted only if `with_deletions` is set.
     ///
     /// # Errors
-    /// If it is neither, or a value could not come from Amazon ECR.
+    /// If it is neither kind, or contains a value that cannot come from Amazon ECR.
     pub fn parse(text: &str, with_deletions: bool) -> Result<Self, InvalidEvent> {
         match with_deletions && DeletionEvent::is_told_by(text) {
             true => DeletionEvent::parse(text).map(Self::Deletion),
@@ -23,7 +23,7 @@ impl ImageEvent {
         }
     }
 
-    /// Returns the image that it is about.
+    /// Returns the image that the event is about.
     pub fn image(&self) -> &PushEvent {
         match self {
             Self::Push(push) => push,

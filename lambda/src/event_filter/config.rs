@@ -1,4 +1,4 @@
-//! The filter's settings, from its environment variables.
+//! The filter's settings, from environment variables.
 
 use crate::ecr;
 use crate::environment::{DELETE_WITH_SOURCE, EXCLUDED_FILTERS, FILTERS, GENERATOR_ARN, SOURCES};
@@ -14,9 +14,9 @@ pub(super) struct Config {
     /// ARN of the index generator.
     pub generator: String,
     pub scope: Scope,
-    /// Whether the deletion of a tag is passed on as well.
+    /// Whether deletions of tags are passed on as well.
     pub delete_with_source: bool,
-    /// URL of the Amazon ECR API, if it is not the region's own.
+    /// URL of the Amazon ECR API, if it is not the region's default.
     pub ecr_endpoint: Option<String>,
 }
 
@@ -50,7 +50,7 @@ impl Config {
         })
     }
 
-    /// Warns of filters that are looser than the grammar.
+    /// Warns about filters that are looser than the grammar.
     pub(super) fn warn(&self) {
         for error in self.selection.loose() {
             tracing::warn!("{error}; it is matched against the whole of repository:tag");
@@ -58,7 +58,8 @@ impl Config {
     }
 }
 
-/// `arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME`, perhaps with a version or an alias.
+/// Returns whether a text is `arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME`, optionally with a
+/// version or alias.
 fn is_function_arn(text: &str) -> bool {
     let parts: Vec<&str> = text.split(':').collect();
     let name = |part: &str| {

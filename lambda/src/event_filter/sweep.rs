@@ -1,22 +1,21 @@
-//! A sweep: looks through the repositories for images that have no index, and hands each to the index
-//! generator as the event of its push would have.
+//! A sweep, which searches the repositories for images without an index, and passes each on to the
+//! index generator as the event of its push would have been.
 //!
 //! ```text
 //! repositories ─► pages of images ─► tags in scope ─► indexed? ─► no: index generator
 //!  (catalog)        (catalog)          (scope)        (judge)
 //! ```
 //!
-//! Amazon ECR sends events on a best-effort basis, so some pushes reach nobody; others came while
-//! something was broken. A sweep finds both by what is in the registry, and needs to know nothing
-//! else. It decides by manifests alone and with few requests. Where it is wrong, the index generator
-//! looks more closely, so it may hand on too much, and never writes anything itself. Hence two
-//! sweeps at once cost time, and do no harm.
+//! Amazon ECR sends events on a best-effort basis, so some pushes are never reported; others arrive
+//! while something is broken. A sweep finds both from the registry's content alone. It decides from
+//! manifests, with few requests. It may pass on too much, because the index generator checks again,
+//! and it never writes anything itself. So two concurrent sweeps cost time but do no harm.
 //!
-//! Where outputs go with their sources, it finds those whose source is gone as well, and hands each on as
-//! the event of the deletion would have been.
+//! If outputs are removed along with their sources, a sweep also finds outputs whose source is
+//! gone, and passes each on as the event of the deletion would have been.
 //!
-//! A sweep goes through repositories in the order of their names, and stops before Lambda would stop
-//! it: it invokes its own function with the place that it came to (`continuation`).
+//! A sweep processes repositories in the order of their names, and stops before Lambda would stop
+//! it: it invokes its own function with its current position (`continuation`).
 
 mod catalog;
 mod continuation;
@@ -46,31 +45,31 @@ use judge::Judge;
 
 use continuation::InvalidContinuation;
 
-/// Time before Lambda's deadline at which a sweep goes on in another invocation: longer than a
+/// Time before Lambda's deadline at which a sweep continues in another invocation. Longer than a
 /// request to Amazon ECR with its retries.
 const MARGIN: Duration = Duration::from_secs(45);
-/// Pause between two images that are handed on: indexing one puts up to five manifests, and Amazon
-/// ECR accepts ten per second.
+/// Pause between two images that are passed on. Indexing an image pushes up to five manifests, and
+/// Amazon ECR accepts ten per second.
 const PACE: Duration = Duration::from_millis(500);
 /// Number of tags that are judged together.
 const TOGETHER: usize = 10;
 /// Number of failures after which an invocation gives up.
 const MAX_FAILURES: u64 = 20;
-/// Media types of the configuration of an image. Other artifacts have others.
+/// Media types of image configurations. Other artifacts have other types.
 const IMAGE_CONFIGS: [&str; 2] = [
     "application/vnd.oci.image.config.v1+json",
     "application/vnd.docker.container.image.v1+json",
 ];
 
-/// A sweep that an event asks for.
+/// A sweep requested by an event.
 pub(super) struct Request {
-    /// The place where it begins or goes on.
+    /// The position at which to start or continue.
     from: Continuation,
     /// Filters that narrow those of the function.
     only: Option<Filters>,
 }
 
-/// Reasons why an event asks for no sweep that there is, although it has the shape of one that does.
+/// Reasons why an event in the shape of a sweep request is not a valid one.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum InvalidRequest {
     #[error(transparent)]
@@ -79,9 +78,9 @@ pub(super) enum InvalidRequest {
     Narrowing(#[from] InvalidNarrowing),
 }
 
-/// Returns the sweep that an event asks for, if it does.
+/// Returns the sweep that an event requests, if any.
 pub(super) fn requested(event: &str) -> Option<Result<Request, InvalidRequest>> {
-    // What is longer is no event, as whoever reads it next says.
+    // Anything longer is not a valid event, which the next reader reports.
     let bounded = Some(event).filter(|event| event.len() <= MAX_EVENT)?;
     let event: Value = serde_json::from_str(bounded).ok()?;
     is_request(&event).then(|| {
@@ -92,7 +91,7 @@ pub(super) fn requested(event: &str) -> Option<Result<Request, InvalidRequest>> 
     })
 }
 
-/// Reasons why a sweep is not complete.
+/// Reasons why a sweep is incomplete.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SweepFailed {
     #[error("cannot list the repositories: {0}")]
@@ -110,7 +109,7 @@ pub(super) struct Sweep<'a> {
     config: &'a Config,
     invoker: &'a Invoker,
     judge: Judge,
-    /// Filters that an image has to match beside those of the function.
+    /// Filters that an image must match in addition to those of the function.
     only: Option<Filters>,
     account: String,
     region: String,
@@ -121,7 +120,7 @@ pub(super) struct Sweep<'a> {
 }
 
 impl<'a> Sweep<'a> {
-    /// Prepares a sweep within the time that an invocation has left.
+    /// Prepares a sweep within the remaining time of an invocation.
     pub(super) async fn new(
         config: &'a Config,
         invoker: &'a Invoker,
@@ -150,7 +149,7 @@ impl<'a> Sweep<'a> {
         })
     }
 
-    /// Sweeps as it was asked to. Returns what was found, in words.
+    /// Runs the requested sweep. Returns a summary of what was found.
     pub(super) async fn run(
         mut self,
         request: Request,
@@ -164,7 +163,8 @@ impl<'a> Sweep<'a> {
         let rest = ended?;
         let counts = from.counts + self.counts;
         if let Some((repository, place)) = rest {
-            // Not an error, whatever failed so far: Lambda's retries would each go on as well.
+            // Not an error, whatever failed so far: each of Lambda's retries would continue as
+            // well.
             return self
                 .go_on(from, invocation, repository, place, counts)
                 .await;
@@ -212,7 +212,7 @@ impl<'a> Sweep<'a> {
         ))
     }
 
-    /// Returns where the time was up, if it was.
+    /// Returns the position at which the time ran out, if it did.
     async fn sweep(&mut self, from: &Continuation) -> Result<Option<(String, Place)>, SweepFailed> {
         for name in self.repositories().await? {
             if name < from.repository {
@@ -252,7 +252,8 @@ impl<'a> Sweep<'a> {
         Ok(names)
     }
 
-    /// Sweeps a repository from a place on. Returns the place where the time was up, if it was.
+    /// Sweeps a repository, starting at `place`. Returns the position at which the time ran out, if
+    /// it did.
     async fn repository(&mut self, name: &str, mut place: Place) -> Result<Option<Place>, String> {
         self.judge.enter();
         let mut resumes = place.token.is_some();
@@ -262,7 +263,7 @@ impl<'a> Sweep<'a> {
             }
             let page = match self.judge.catalog.page(name, place.token.as_deref()).await {
                 Ok(page) => page,
-                // Deleted meanwhile, or named by a filter and not there yet.
+                // Deleted in the meantime, or named by a filter but not created yet.
                 Err(Failure::Gone) => return Ok(None),
                 Err(Failure::StalePage(_)) if resumes => {
                     tracing::warn!(
@@ -309,7 +310,7 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// Returns the pushes of an image, one for each tag that is in scope.
+    /// Returns the pushes of an image, one for each tag in scope.
     fn pushes(&self, repository: &str, image: &Image) -> Vec<PushEvent> {
         let kind = image.artifact_media_type.as_deref();
         if kind.is_some_and(|kind| !IMAGE_CONFIGS.contains(&kind)) {
@@ -323,15 +324,15 @@ impl<'a> Sweep<'a> {
             .collect()
     }
 
-    /// Whether an image is among those that a narrowed sweep is about.
+    /// Returns whether an image is included in a narrowed sweep.
     fn is_asked_for(&self, image: &PushEvent) -> bool {
         let tag = image.tag.as_deref().unwrap_or_default();
         let only = self.only.as_ref();
         only.is_none_or(|only| only.find(&image.repository, tag).is_some())
     }
 
-    /// Returns the deletions that may have been missed, one for each tag of some images that is an
-    /// output's.
+    /// Returns the deletions that may have been missed, one for each output tag of the given
+    /// images.
     fn deletions(&self, repository: &str, images: &[Image]) -> Vec<DeletionEvent> {
         if !self.config.delete_with_source {
             return Vec::new();
@@ -354,7 +355,7 @@ impl<'a> Sweep<'a> {
     }
 
     fn push(&self, repository: &str, image: &Image, tag: &str) -> PushEvent {
-        // How it came is not known, so it comes in a way that the builder takes.
+        // The actual source is unknown, so use one that the builder accepts.
         let source = self.config.scope.sources.iter().next();
         PushEvent {
             source: source.unwrap_or(Source::Push),
@@ -368,7 +369,7 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// Hands on those of some pushes in one repository that have no index.
+    /// Passes on those pushes in a repository whose images have no index.
     async fn examine(&mut self, repository: &str, pushes: &[PushEvent]) -> Result<(), String> {
         let indexed = self.judge.are_indexed(repository, pushes).await?;
         for (push, indexed) in pushes.iter().zip(indexed) {
@@ -385,7 +386,7 @@ impl<'a> Sweep<'a> {
         Ok(())
     }
 
-    /// Hands on the deletion of each source that is gone, but whose output is there.
+    /// Passes on the deletion of each source that is gone but whose output still exists.
     async fn remove_orphans(
         &mut self,
         repository: &str,
@@ -402,7 +403,7 @@ impl<'a> Sweep<'a> {
         Ok(())
     }
 
-    /// Returns whether it was handed on.
+    /// Passes an event on. Returns whether that succeeded.
     async fn hand_on(&mut self, push: &PushEvent, event: &Value, why: &str) -> bool {
         self.pace.tick().await;
         let image = push.image();
@@ -437,7 +438,7 @@ impl<'a> Sweep<'a> {
     }
 }
 
-/// Returns the time of an event, which has whole seconds.
+/// Returns the current time in the format of an event, in whole seconds.
 fn now() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = Duration::from_secs(now.unwrap_or_default().as_secs());

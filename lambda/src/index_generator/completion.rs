@@ -1,9 +1,9 @@
-//! The event that reports the end of the work on an image, for whoever deploys it.
+//! The event that reports the outcome for an image to its deployers.
 //!
-//! There is one for every image that there is something to say of: what to deploy, or why there is
-//! nothing. An invocation that leaves the image to another one (a newer push has the tag, the time was
-//! up) has none, and neither has what is no image. An event that cannot be sent fails nothing: it is
-//! logged, and counted in the metrics.
+//! There is one for every image with something to report: what to deploy, or why there is nothing.
+//! An invocation that leaves the image to another one (because a newer push has the tag, or the
+//! time ran out) sends none, nor does one for something that is not an image. Failing to send an
+//! event is not an error: it is logged and counted in the metrics.
 
 use std::time::Duration;
 
@@ -20,11 +20,11 @@ use crate::event::PushEvent;
 use crate::runtime;
 use crate::scope::IndexVersion;
 
-/// Version of the event's form.
+/// Version of the event format.
 const VERSION: &str = "1";
-/// Longest time for a request with all its attempts.
+/// Maximum time for a request including its retries.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Maximum characters of a reason.
+/// Maximum length of a reason in characters.
 const MAX_REASON: usize = 1000;
 
 /// The event's `detail`.
@@ -35,7 +35,7 @@ pub(super) struct Detail {
     result: &'static str,
     function_name: String,
     repository_name: String,
-    /// Empty for an image without a tag, as in Amazon ECR's own events.
+    /// The tag; empty for an image without one, as in Amazon ECR's own events.
     image_tag: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     image_digest: Option<String>,
@@ -53,13 +53,13 @@ pub(super) struct Detail {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure_code: Option<&'static str>,
-    /// Whether Lambda's retries cannot help.
+    /// Whether Lambda's retries are pointless.
     #[serde(rename = "final", skip_serializing_if = "Option::is_none")]
     is_final: Option<bool>,
 }
 
 impl Detail {
-    /// Describes how the work on a pushed image ended; `None` if there is nothing to say.
+    /// Describes the outcome for a pushed image. Returns `None` if there is nothing to report.
     pub(super) fn of(
         function: &str,
         version: IndexVersion,
@@ -141,7 +141,7 @@ impl EventBus {
         }
     }
 
-    /// Sends an event about a repository, within `limit`. Returns whether it was taken.
+    /// Sends an event about a repository within `limit`. Returns whether it was accepted.
     pub(super) async fn send(&self, detail: &Detail, repository: &str, limit: Duration) -> bool {
         let detail = serde_json::to_string(detail).unwrap_or_default();
         let entry = PutEventsRequestEntry::builder()
@@ -154,7 +154,7 @@ impl EventBus {
         let failure = match tokio::time::timeout(limit, sent).await {
             Err(_) => Some("the time limit was reached".to_owned()),
             Ok(Err(error)) => Some(runtime::aws_error(&error)),
-            // One entry may fail although the request does not.
+            // An entry may fail even if the request succeeds.
             Ok(Ok(answer)) if answer.failed_entry_count() == 0 => None,
             Ok(Ok(answer)) => {
                 let entry = answer.entries().first();
@@ -185,7 +185,7 @@ mod tests {
     use super::super::job::Found;
     use super::*;
 
-    /// The event that the guide shows.
+    /// The event shown in the guide.
     const SAMPLE: &str = include_str!(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../examples/completion-event/event.json"

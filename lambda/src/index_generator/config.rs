@@ -1,4 +1,4 @@
-//! The generator's settings, from its environment variables and its memory.
+//! The generator's settings, from environment variables and its memory size.
 
 use soci::{MemoryBudget, Options, Version};
 
@@ -16,8 +16,9 @@ use crate::source::Sources;
 use crate::variables::{self, InvalidVariable, Lookup, Variable};
 use crate::ztoc_table;
 
-/// A layer is read about as fast as half a CPU inflates it: more than two for each CPU would
-/// wait for each other. Lambda gives a CPU for each 1,769 MB; smaller ones wait for the network.
+/// Memory per concurrently read layer, in MB. A layer is read about as fast as half a CPU inflates
+/// it, so more than two per CPU would wait for each other. Lambda provides a CPU per 1,769 MB;
+/// smaller functions wait for the network.
 const MEMORY_PER_LAYER: u64 = 512;
 const MAX_CONCURRENCY: u64 = 8;
 
@@ -25,15 +26,15 @@ const MAX_CONCURRENCY: u64 = 8;
 pub(super) struct Config {
     pub options: Options,
     pub scope: Scope,
-    /// Whether the output's tag names the image itself where no layer can be indexed (V2).
+    /// Whether the output's tag names the image itself if no layer can be indexed (V2).
     pub tag_unindexed: bool,
-    /// Whether the SOCI-enabled image goes with its source's tag (V2).
+    /// Whether the SOCI-enabled image is removed when its source's tag is deleted (V2).
     pub delete_with_source: bool,
-    /// Name of the table in which layers are remembered, if they are.
+    /// Name of the table in which layers are remembered, if any.
     pub ztoc_table: Option<String>,
-    /// Name of the event bus to which the end of the work on an image is reported, if it is.
+    /// Name of the event bus to which outcomes are reported, if any.
     pub completion_bus: Option<String>,
-    /// URL of the Amazon ECR API, if it is not the region's own.
+    /// URL of the Amazon ECR API, if it is not the region's default.
     pub ecr_endpoint: Option<String>,
 }
 
@@ -70,7 +71,7 @@ impl Config {
         options.platforms = platforms.parse_or(Vec::new(), want, |list| {
             list.split(',').map(|text| text.parse().ok()).collect()
         })?;
-        // A builder is for many images, which are not all for the same platforms.
+        // A builder serves many images, which do not all have the same platforms.
         options.allow_missing_platforms = true;
         let optimizations = Variable::read(lookup, OPTIMIZATIONS);
         options.optimize_xattrs =
@@ -93,7 +94,7 @@ impl Config {
         Ok(Self {
             options,
             scope: Scope {
-                // Whoever invokes it has decided about that.
+                // The invoker has already decided on this.
                 sources: Sources::every(),
                 version: Some(version),
                 suffix: variables::tag_suffix(lookup)?,
@@ -107,7 +108,7 @@ impl Config {
     }
 }
 
-/// Returns how many layers a function with so much memory (MB) reads at the same time.
+/// Returns how many layers a function with this much memory (in MB) reads concurrently.
 fn concurrency(memory: u64) -> usize {
     (memory / MEMORY_PER_LAYER).clamp(1, MAX_CONCURRENCY) as usize
 }
@@ -226,7 +227,8 @@ mod tests {
 
     #[test]
     fn memory() {
-        // Smaller functions have a small budget, and so have larger ones that are not told.
+        // Small functions have a small budget, and so do larger ones whose memory size is not
+        // stated.
         for (memory, layers, budget) in [
             ("", 1, 64 << 20),
             ("128", 1, 64 << 20),

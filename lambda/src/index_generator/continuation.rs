@@ -1,18 +1,18 @@
-//! Going on in another invocation.
+//! Continuation in another invocation.
 //!
-//! Every layer that was indexed is remembered at once. So an invocation that runs out of time passes
-//! its event on to its own function, and the next one goes on where it stopped. An image needs only
-//! its largest layer to fit into one invocation.
+//! Every indexed layer is remembered immediately. An invocation that runs out of time can therefore
+//! pass its event on to its own function, and the next invocation continues where it stopped. For
+//! an image to be indexed, only its largest layer needs to fit into one invocation.
 
 use serde_json::Value;
 
-/// Field of the event, beside those of Amazon ECR: how often it was passed on.
+/// Field of the event, in addition to Amazon ECR's: how often it was passed on.
 const FIELD: &str = "soci-continuation";
-/// How often an event is passed on at most. AWS Lambda takes a function that invokes itself about
-/// sixteen times in a row for one that never ends, and stops it.
+/// Maximum number of times that an event is passed on. AWS Lambda stops a function that has invoked
+/// itself about sixteen times in a row, assuming an infinite loop.
 pub(super) const MAX: u64 = 12;
 
-/// Returns the event to pass on and how often it was then; `None` if that is too often.
+/// Returns the event to pass on and its new count, or `None` if that exceeds the maximum.
 pub(super) fn next(event: &str) -> Option<(String, u64)> {
     let mut event: Value = serde_json::from_str(event).ok()?;
     let number = event.get(FIELD).and_then(Value::as_u64).unwrap_or(0);

@@ -42,7 +42,7 @@ pub(super) enum Error {
     Deadline {
         seconds: u64,
         progress: String,
-        /// Whether layers are remembered, so that another invocation could have gone on.
+        /// Whether layers are remembered, so that another invocation could have continued.
         remembers: bool,
     },
     #[error("cannot delete {tag:?}: {reason}")]
@@ -66,11 +66,11 @@ pub(super) struct Outdated {
 }
 
 impl Error {
-    /// Whether another attempt at the same event must fail in the same way, because the reason
-    /// lies in the event, in the image's content or in a tag that cannot be moved.
+    /// Returns whether another attempt at the same event must fail in the same way, because the
+    /// cause is the event, the image's content, or a tag that cannot be moved.
     ///
-    /// Whatever depends on time, load, permissions or settings is not final: an administrator or
-    /// AWS itself may mend it before Lambda tries again.
+    /// Failures that depend on time, load, permissions or settings are not final: an administrator,
+    /// or AWS itself, may fix the cause before Lambda retries.
     pub(super) fn is_final(&self) -> bool {
         match self {
             Self::Event(_) | Self::Immutable { .. } | Self::Outdated(_) => true,
@@ -85,7 +85,8 @@ impl Error {
         }
     }
 
-    /// The error's name, as the invocation's answer and the failure destination give it.
+    /// Returns the error's name, as used in the invocation's response and at the failure
+    /// destination.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Configuration(_) => "InvalidConfiguration",
@@ -104,7 +105,7 @@ impl Error {
     }
 }
 
-/// Whether an error is about bytes that a digest pins.
+/// Returns whether an error concerns bytes that are pinned by a digest.
 fn is_about_content(error: &soci::Error) -> bool {
     use soci::Error as E;
     matches!(

@@ -1,20 +1,19 @@
-//! Final failures, remembered so that Lambda's retries of them cost nothing.
+//! Memory of final failures, so that Lambda's retries of them cost nothing.
 //!
-//! Lambda sends an event to the failure destination only after an error and all retries, and its
-//! retries of an invocation carry the same request id. So a final failure is an error like any
-//! other, but the retries of its invocation are answered from here: without a request, and
-//! without another line of metrics. A process that did not see the first attempt does the work
-//! once more, and finds out the same.
+//! Lambda sends an event to the failure destination only after an error and all retries, and all
+//! retries of an invocation have the same request ID. A final failure is therefore an error like
+//! any other, but the retries are answered from here, without a request or another line of metrics.
+//! A process that did not see the first attempt repeats the work and arrives at the same result.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lambda_runtime::Diagnostic;
 
-/// Maximum number of remembered failures: those of a few minutes, as long as retries take.
+/// Maximum number of remembered failures: those of a few minutes, which is how long retries take.
 const CAPACITY: usize = 256;
 
-/// The last final failures of this process.
+/// The most recent final failures of this process.
 #[derive(Default)]
 pub(super) struct FinalFailures(Mutex<VecDeque<Failure>>);
 
@@ -25,7 +24,7 @@ struct Failure {
 }
 
 impl FinalFailures {
-    /// Remembers the answer to an invocation.
+    /// Remembers the response to an invocation.
     pub(super) fn remember(&self, request_id: &str, answer: &Diagnostic) {
         let mut failures = self.lock();
         failures.truncate(CAPACITY - 1);
@@ -36,7 +35,7 @@ impl FinalFailures {
         });
     }
 
-    /// Returns the answer to an earlier attempt at this invocation, if that failed for good.
+    /// Returns the response to an earlier attempt at this invocation, if that failed permanently.
     pub(super) fn recall(&self, request_id: &str) -> Option<Diagnostic> {
         let failures = self.lock();
         let mut known = failures.iter();

@@ -1,17 +1,17 @@
-//! Indexing one image: deciding whether there is anything to do, doing it, and keeping the
-//! output's tag true.
+//! Indexing of one image: checking whether there is anything to do, doing it, and keeping the
+//! output's tag up to date.
 //!
-//! Events come twice, late, and out of order, and two of them may be worked on at once. Nothing
+//! Events arrive twice, late and out of order, and two may be processed concurrently. Nothing
 //! depends on their order:
 //!
-//! - Everything but the output's tag is named by its content. Storing it again changes nothing.
-//! - The output's tag follows the source's tag. The source is resolved before the output is
-//!   tagged, so that an older push leaves the tag alone, and once more afterwards: if the source
-//!   has moved in between, a newer push may have been overtaken, so its image is indexed as well.
-//!   Whoever tags last leaves the tag where it belongs.
+//! - Everything except the output's tag is addressed by content. Storing it again changes nothing.
+//! - The output's tag follows the source's tag. The source is resolved before the output is tagged,
+//!   so that an older push leaves the tag alone, and again afterwards: if the source has moved in
+//!   between, a newer push may have been overtaken, so its image is indexed as well. Whichever
+//!   invocation tags last leaves the tag where it belongs.
 //!
-//! Whoever deploys `<tag>-soci` must get the image of `<tag>`. So where an image has no layer to
-//! index, the output's tag becomes an alias: it names the source image itself.
+//! A deployment of `<tag>-soci` must get the image of `<tag>`. If an image has no layer to index,
+//! the output's tag therefore becomes an alias, naming the source image itself.
 
 use soci::{Destination, Digest, Error as SociError, ImageSource, Knowledge, Manifest};
 use soci::{RegistryImage, Report};
@@ -23,32 +23,32 @@ use super::progress::LayerProgress;
 use crate::event::PushEvent;
 use crate::output_mark;
 
-/// How often a tag may move while its image is indexed.
+/// Maximum number of times that a tag may move while its image is being indexed.
 const MAX_MOVES: usize = 5;
-/// Maximum number of skipped layers that a message gives reasons for.
+/// Maximum number of skipped layers whose reasons are included in a message.
 const MAX_REASONS: usize = 5;
 
-/// How a job ended, if not with an error.
+/// The outcome of a job that did not fail.
 pub(super) enum Outcome {
-    /// The image has an index now.
+    /// The image now has an index.
     Indexed(Report),
-    /// The image has no layer to index; the output's tag names the image itself, for the reason
-    /// given.
+    /// The image has no layer to index, for the given reason. The output's tag names the image
+    /// itself.
     Aliased(String, Found),
-    /// There was nothing to do, for the reason given. What was found is none if the image is another
-    /// invocation's, or no image.
+    /// There was nothing to do, for the given reason. The second value is `None` if the image is
+    /// left to another invocation, or is not an image.
     Skipped(String, Option<Found>),
-    /// The output of an image that is gone was removed, as the text says.
+    /// The output of a deleted image was removed, as described.
     Removed(String),
-    /// The time was up; another invocation goes on, as the text says.
+    /// The time ran out, and another invocation continues, as described.
     Continued(String),
 }
 
-/// An image for which there was nothing to build.
+/// An image for which nothing had to be built.
 #[derive(Clone, Copy)]
 pub(super) struct Found {
     pub image: Digest,
-    /// Digest of what is to be deployed: the SOCI-enabled image, or the image itself.
+    /// Digest to deploy: that of the SOCI-enabled image, or of the image itself.
     pub deploy: Digest,
     pub is_indexed: bool,
 }
@@ -71,12 +71,12 @@ struct Tags<'a> {
     output: String,
 }
 
-/// When an image without an index of its own gets an alias.
+/// Condition under which an image without its own index gets an alias.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Alias {
-    /// In any case: it is an image that somebody may deploy.
+    /// Always: it is an image that may be deployed.
     Always,
-    /// If the output's tag exists already and would name an earlier image.
+    /// If the output's tag already exists and would otherwise name an earlier image.
     IfOutdated,
 }
 
@@ -109,12 +109,12 @@ impl IndexJob<'_> {
 
     fn tags(&self) -> Option<Tags<'_>> {
         let source = self.push.tag.as_deref()?;
-        // The scope has left out tags that are too long.
+        // The scope has already excluded tags that are too long.
         let output = self.config.scope.suffix.append(source)?;
         (self.config.options.version == Version::V2).then_some(Tags { source, output })
     }
 
-    /// Returns why the output's tag is not this push's to set, if so.
+    /// Returns why the output's tag is not for this push to set, if so.
     async fn overtaken(&self, tags: &Tags<'_>, digest: Digest) -> soci::Result<Option<String>> {
         let image = self.push.image();
         Ok(match self.image.resolve(tags.source).await? {
@@ -196,10 +196,11 @@ impl IndexJob<'_> {
         indexed.publish(&image, None).await?;
         let enabled = image.pull_manifest(enabled).await?;
         if self.config.delete_with_source {
-            // Before the tag: what is tagged can be recognised, whatever stops the work.
+            // Mark before tagging, so that a tagged output can always be recognized, even after an
+            // interruption.
             self.mark(&enabled, &tags.output).await?;
         }
-        // Immediately before, so that there is hardly a moment to be overtaken in.
+        // Checked immediately before tagging, to keep the window for a race short.
         if let Some(reason) = self.overtaken(tags, digest).await? {
             return Ok(Outcome::Skipped(reason, None));
         }
@@ -207,8 +208,8 @@ impl IndexJob<'_> {
         Ok(Outcome::Indexed(report.clone()))
     }
 
-    /// Returns what to deploy if the complete index exists already, as far as that can be told without
-    /// reading a layer.
+    /// Returns what to deploy if the complete index already exists, as far as that can be
+    /// determined without reading a layer.
     async fn indexed(
         &self,
         image: &RegistryImage,
@@ -231,7 +232,7 @@ impl IndexJob<'_> {
         };
         match fresh.await {
             Ok(fresh) => Ok(fresh),
-            // Whatever is there is no index of this image.
+            // Whatever is there, it is not an index of this image.
             Err(error) if error.is_not_found() || error.registry().is_none() => {
                 tracing::debug!(%error, "no index in place of the output");
                 Ok(None)
@@ -240,8 +241,8 @@ impl IndexJob<'_> {
         }
     }
 
-    /// Ends the job for an image without an index of its own. The output's tag (V2) then names
-    /// the image itself, or is left alone if it names it already.
+    /// Ends the job for an image without its own index. The output's tag (V2) is set to name the
+    /// image itself, unless it already does.
     async fn finish_without(
         &self,
         root: &Manifest,
@@ -291,8 +292,8 @@ impl IndexJob<'_> {
         Ok(Outcome::Aliased(tagged, itself))
     }
 
-    /// Whether an image runs the same layers as another, for every platform: an output that was
-    /// built with other options is not outdated.
+    /// Returns whether an image has the same layers as another on every platform. An output that
+    /// was built with other options is not outdated.
     async fn is_made_of(&self, output: Digest, source: Digest) -> Result<bool, Error> {
         let image = async |digest| match inspect(&self.image.at(digest)).await {
             Ok(found) => Ok(Some(found)),

@@ -1,4 +1,4 @@
-//! The numbers of one invocation.
+//! Metrics of an invocation.
 
 use std::time::Duration;
 
@@ -8,18 +8,19 @@ use super::progress::{LayerProgress, ztoc_bytes};
 use crate::metrics::{About, Metric};
 use crate::runtime::Invocation;
 
-/// The numbers of one invocation.
+/// Metrics of an invocation.
 pub(super) struct Metrics {
     about: About,
-    /// Indexed, skipped, failed, continued.
+    /// Counts of images that were indexed, skipped, failed or continued.
     images: [u64; 4],
-    /// Indexes that were removed; none if none ever are.
+    /// Number of removed indexes; `None` if removal is disabled.
     removed: Option<u64>,
     bytes: u64,
-    /// Layers that were known, and their bytes.
+    /// Number of layers that were already known, and their size in bytes.
     reused: (u64, u64),
     ztoc_bytes: u64,
-    /// Completion events that could not be sent; none if none are to be sent.
+    /// Number of completion events that could not be sent; `None` if they are
+    /// disabled.
     unreported: Option<u64>,
     duration: Duration,
 }
@@ -42,13 +43,14 @@ impl Metrics {
         }
     }
 
-    /// Counts the completion events that could not be sent, if any are to be sent.
+    /// Sets the number of completion events that could not be sent, if they are
+    /// enabled.
     pub(super) fn unreported(mut self, events: Option<u64>) -> Self {
         self.unreported = events;
         self
     }
 
-    /// Counts the indexes that are removed, if any ever are.
+    /// Includes the number of removed indexes, if removal is enabled.
     pub(super) fn with_removals(mut self, removes: bool) -> Self {
         self.removed = removes.then_some(0);
         self
@@ -80,7 +82,7 @@ impl Metrics {
         self
     }
 
-    /// Writes the line, whatever the log level.
+    /// Writes the metrics line, whatever the log level.
     pub(super) fn write(&self) {
         self.about.write(&self.all());
     }

@@ -19,18 +19,18 @@ pub(super) struct LayerProgress {
 }
 
 impl LayerProgress {
-    /// Returns the bytes of layers that were read.
+    /// Returns the number of layer bytes read.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Returns the number of layers that were known, and their bytes, which were not read.
+    /// Returns the number of layers that were already known and not read, and their size in bytes.
     pub(super) fn reused(&self) -> (u64, u64) {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (load(&self.reused), load(&self.reused_bytes))
     }
 
-    /// Logs what was built, and summarizes it in a sentence.
+    /// Logs the result and summarizes it in a sentence.
     pub(super) fn summarize(&self, report: &Report, duration: Duration) -> String {
         for skipped in report.indexes.iter().flat_map(|index| &index.skipped) {
             tracing::info!(layer = %skipped.layer, reason = skipped.reason.to_string(), "layer skipped");
@@ -65,7 +65,7 @@ impl LayerProgress {
     }
 }
 
-/// Returns the bytes of all zTOCs together.
+/// Returns the total size of all zTOCs in bytes.
 pub(super) fn ztoc_bytes(report: &Report) -> u64 {
     let ztocs = report.indexes.iter().flat_map(|index| &index.ztocs);
     ztocs.map(|ztoc| ztoc.size).sum()

@@ -1,7 +1,7 @@
-//! The registry of the account, and the credentials for it.
+//! The account's registry and the credentials for it.
 //!
-//! Amazon ECR gives both in one answer: the token, and the endpoint that it is for. An event must
-//! not decide where a token goes.
+//! Amazon ECR returns both in one response: the token, and the endpoint that it is for. An event
+//! must not determine where a token is sent.
 
 use aws_sdk_ecr::operation::get_authorization_token::GetAuthorizationTokenOutput;
 use base64::Engine as _;
@@ -33,7 +33,7 @@ impl Token {
         })
     }
 
-    /// Returns the reference of the pushed image in this registry, which must be `account`'s own.
+    /// Returns the reference of the pushed image in this registry, which must belong to `account`.
     pub(super) fn reference(
         &self,
         account: Option<&str>,
@@ -81,7 +81,7 @@ fn decode(token: &str) -> Option<Credentials> {
     })
 }
 
-/// Returns the host and port of an endpoint, or what it should be.
+/// Returns the host and port of an endpoint, or an error that states the expected form.
 fn host(endpoint: &str) -> Result<String, &'static str> {
     let url: Url = endpoint.parse().map_err(|_| "a URL")?;
     let bare = url.path() == "/" && url.query().is_none() && url.username().is_empty();
@@ -96,8 +96,8 @@ fn host(endpoint: &str) -> Result<String, &'static str> {
     })
 }
 
-/// Returns account and region of an Amazon ECR registry: `ACCOUNT.dkr.ecr.REGION.…`, with `-fips` or
-/// `dkr-ecr` in its other forms.
+/// Returns the account and region of an Amazon ECR registry: `ACCOUNT.dkr.ecr.REGION.…`, or one of
+/// the other forms with `-fips` or `dkr-ecr`.
 fn ecr_owner(host: &str) -> Option<(&str, &str)> {
     let (account, rest) = host.split_once('.')?;
     let kinds = ["dkr.ecr.", "dkr.ecr-fips.", "dkr-ecr.", "dkr-ecr-fips."];

@@ -1,24 +1,25 @@
-//! Removing the SOCI-enabled image of an image whose tag was deleted (V2).
+//! Removal of the SOCI-enabled image of an image whose tag was deleted (V2).
 //!
-//! A deletion cannot be taken back, so everything is looked up, and what leaves a doubt stays:
+//! A deletion cannot be undone, so everything is checked, and content stays if there is any doubt:
 //!
 //! - The source's tag is gone, both when the work begins and immediately before the deletion. The
-//!   registry itself has to say so: any other answer is an error. It also says so of archived images,
-//!   which Amazon ECR's API knows.
-//! - The output's tag names an image index that lists SOCI indexes, and that is marked as made by the
-//!   index generator for this tag (`output_mark`). An image that has the tag otherwise (an alias, or
-//!   somebody's own) cannot be told from one that is needed.
-//! - No resource of Terraform claims it.
-//! - The tag is deleted, never the image index by its digest: with another tag it stays.
-//! - Of what it listed, only SOCI indexes and image manifests that name one are deleted, without a
-//!   tag and without a claim. Amazon ECR refuses to delete what another image index lists.
+//!   registry itself has to say so; any other response is an error. It also says so for archived
+//!   images, which Amazon ECR's API lists.
+//! - The output's tag names an image index that lists SOCI indexes and is marked as created by the
+//!   index generator for this tag (`output_mark`). Any other image with that tag (an alias, or a
+//!   user's own image) cannot be distinguished from one that is needed.
+//! - No Terraform resource claims it.
+//! - Only the tag is deleted, never the image index by digest: if it has another tag, it stays.
+//! - Of the content it listed, only SOCI indexes and image manifests that refer to one are deleted,
+//!   and only without a tag and without a claim. Amazon ECR refuses to delete manifests that
+//!   another image index lists.
 //!
-//! The source may be pushed again at any time. It is looked up once more after the deletion, and is
-//! then indexed as after a push, so that whoever acts last leaves the tag where it belongs. So it is
-//! where another attempt finds the source without its output.
+//! The source may be pushed again at any time. It is looked up once more after the deletion, and if
+//! it exists, it is indexed as after a push. Whichever invocation acts last thus leaves the tag
+//! where it belongs. The same happens if another attempt finds the source without its output.
 //!
-//! Where this is interrupted after the tag is gone, manifests without a tag are left, as a lifecycle
-//! policy for those expects.
+//! An interruption after the tag is gone leaves untagged manifests, as expected by a lifecycle
+//! policy for those.
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::operation::describe_images::DescribeImagesError;
@@ -31,13 +32,13 @@ use crate::event::{DeletionEvent, PushEvent};
 use crate::tag_suffix::TagSuffix;
 use crate::{archive, claim, output_mark, runtime};
 
-/// How a removal ended, if not with an error.
+/// The outcome of a removal that did not fail.
 pub(super) enum Ended {
-    /// The output's tag is gone, as the text says.
+    /// The output's tag is gone, as described.
     Removed(String),
-    /// The output stays, for the reason given.
+    /// The output stays, for the given reason.
     Kept(String),
-    /// The source is there, and the output's tag is gone: it is to be indexed.
+    /// The source exists and the output's tag is gone, so the source must be indexed.
     Returned(Digest),
 }
 
@@ -50,13 +51,13 @@ pub(super) struct RemovalJob<'a> {
     pub deletion: &'a DeletionEvent,
 }
 
-/// Whether something was deleted.
+/// Result of deleting a manifest.
 #[derive(PartialEq, Eq)]
 enum Deleted {
     Yes,
-    /// An image index of the repository lists it, or somebody else needs it.
+    /// It is listed by an image index of the repository, or otherwise needed.
     Needed,
-    /// It was gone already.
+    /// It was already gone.
     Gone,
 }
 
@@ -105,7 +106,7 @@ impl RemovalJob<'_> {
         {
             return kept("its image is archived".to_owned());
         }
-        // Immediately before, so that there is hardly a moment for another push.
+        // Checked immediately before the deletion, to keep the window for another push short.
         let now = self.image.resolve(&output).await?;
         if now.is_none_or(|now| now.digest != found.digest) {
             return kept(format!("{output:?} has moved meanwhile"));
@@ -138,7 +139,8 @@ impl RemovalJob<'_> {
         )))
     }
 
-    /// Deletes a manifest that was made for the image index that is gone, if nothing else needs it.
+    /// Deletes a manifest that was created for the deleted image index, unless it is needed
+    /// otherwise.
     async fn remove_listed(&self, digest: Digest) -> Result<Deleted, Error> {
         let manifest = match self.image.pull_manifest(digest).await {
             Ok(manifest) => manifest,
@@ -152,7 +154,7 @@ impl RemovalJob<'_> {
         self.delete_digest(digest).await
     }
 
-    /// Returns the image that is gone.
+    /// Returns the deleted image.
     fn gone(&self) -> &PushEvent {
         &self.deletion.image
     }
@@ -164,7 +166,7 @@ impl RemovalJob<'_> {
             .any(|referrer| referrer.artifact_type.as_deref() == Some(claim::ARTIFACT_TYPE)))
     }
 
-    /// Whether an image has a tag. One that is gone meanwhile has none to lose.
+    /// Returns whether an image has a tag. One that no longer exists has none.
     async fn is_tagged(&self, digest: Digest) -> Result<bool, Error> {
         let digest = digest.to_string();
         let id = ImageIdentifier::builder().image_digest(&digest).build();

@@ -1,8 +1,8 @@
-//! Remembering layers in a table of Amazon DynamoDB.
+//! Memory of layers in an Amazon DynamoDB table.
 //!
-//! Only the index generator writes to the table, so nothing that pushes images decides what is in
-//! it. A table that is missing, throttled or denied costs time and nothing else: after the first
-//! failure the invocation goes on without it.
+//! Only the index generator writes to the table, so pushers of images cannot determine its content.
+//! A table that is missing, throttled or inaccessible costs only time: after the first failure, the
+//! invocation continues without it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,11 +16,11 @@ use soci::{Knowledge, KnownKey, KnownLayer};
 use crate::runtime;
 use crate::ztoc_table::{EXPIRES, KEY};
 
-/// Attribute with what is known, in JSON.
+/// Attribute with the remembered result, in JSON.
 const KNOWN: &str = "known";
 /// How long a layer is remembered.
 const LIFETIME: Duration = Duration::from_secs(90 * 24 * 3600);
-/// Longest time for a request with all its attempts: reading a layer takes longer.
+/// Maximum time for a request including its retries. Reading a layer takes longer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A table, and the client for it.
@@ -41,7 +41,7 @@ impl Table {
         }
     }
 
-    /// Returns what is known of the layers of a repository.
+    /// Returns the remembered layers of a repository.
     pub(super) fn of<'a>(&'a self, repository: &'a str) -> KnownLayers<'a> {
         KnownLayers {
             table: self,
@@ -52,7 +52,7 @@ impl Table {
     }
 }
 
-/// Knowledge of the layers of a repository, which an invocation has and adds to.
+/// Remembered layers of a repository, which an invocation uses and adds to.
 pub(super) struct KnownLayers<'a> {
     table: &'a Table,
     repository: &'a str,
@@ -61,7 +61,7 @@ pub(super) struct KnownLayers<'a> {
 }
 
 impl KnownLayers<'_> {
-    /// Returns how many layers were remembered.
+    /// Returns the number of layers that were added.
     pub(super) fn learned(&self) -> u64 {
         self.learned.load(Ordering::Relaxed)
     }
@@ -99,7 +99,7 @@ impl Knowledge for KnownLayers<'_> {
             }
         };
         let known = item.get(KNOWN)?.as_s().ok()?;
-        // An earlier version of the program may have known something else.
+        // An earlier version of the program may have stored a different format.
         serde_json::from_str(known).ok()
     }
 

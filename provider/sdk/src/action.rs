@@ -8,8 +8,8 @@ use crate::diagnostic::Diagnostics;
 use crate::schema::Schema;
 use crate::value::Value;
 
-/// An action (Terraform 1.14 and later): does something once when it is invoked,
-/// by name or by a change of a resource, and keeps no state.
+/// An action (Terraform 1.14 and later), which performs a one-time operation
+/// without keeping state. It is invoked by name or by a change to a resource.
 ///
 /// `D` is the provider's data.
 #[async_trait]
@@ -17,17 +17,17 @@ pub trait Action<D: Send + Sync + 'static>: Send + Sync + 'static {
     /// Returns the full name of the type.
     fn type_name(&self) -> &str;
 
-    /// Returns the schema, which must be the same at every call. An action has
-    /// arguments only.
+    /// Returns the schema, which must be the same for every call. An action has
+    /// only arguments.
     fn schema(&self) -> Schema;
 
-    /// Checks combinations of attributes. Unknown values must pass.
+    /// Checks combinations of attributes. Must accept unknown values.
     fn validate(&self, config: &Value) -> Diagnostics {
         let _ = config;
         Diagnostics::new()
     }
 
-    /// Does what the action is for. The configuration is wholly known and has the
+    /// Performs the action. The configuration is wholly known and includes the
     /// schema's defaults.
     async fn invoke(
         &self,
@@ -37,12 +37,12 @@ pub trait Action<D: Send + Sync + 'static>: Send + Sync + 'static {
     ) -> Result<(), Diagnostics>;
 }
 
-/// Tells Terraform how far an action has come.
+/// Reports the progress of an action to Terraform.
 #[derive(Debug)]
 pub struct ActionProgress(mpsc::Sender<String>);
 
 impl ActionProgress {
-    /// Number of messages that wait for Terraform to take them.
+    /// Maximum number of messages that wait for Terraform to take them.
     const QUEUE: usize = 16;
 
     /// Creates a progress and the receiver of its messages.
@@ -51,9 +51,9 @@ impl ActionProgress {
         (Self(sender), receiver)
     }
 
-    /// Shows a line to the person who waits.
+    /// Shows a line of progress to the user.
     pub async fn report(&self, message: impl Into<String>) {
-        // Terraform may have gone.
+        // Terraform may have disconnected.
         let _ = self.0.send(message.into()).await;
     }
 }

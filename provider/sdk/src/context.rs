@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::value::Value;
 
-/// Effects of a call beside its result. They outlive a panic.
+/// Effects of a call other than its result. They survive a panic.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
     pub(crate) warnings: Diagnostics,
@@ -21,7 +21,8 @@ pub(crate) struct EffectsHandle(Arc<Mutex<Effects>>);
 
 impl EffectsHandle {
     fn lock(&self) -> MutexGuard<'_, Effects> {
-        // Each change is whole in itself, so a panic in between corrupts nothing.
+        // Each change is complete in itself, so a panic in between corrupts
+        // nothing.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -31,8 +32,8 @@ impl EffectsHandle {
     }
 }
 
-/// Context of one call: the provider's data, cancellation, and the effects of
-/// the call beside its result.
+/// Context of a call: the provider's data, cancellation, and the effects of the
+/// call other than its result.
 #[derive(Debug)]
 pub struct Context<D> {
     data: Arc<D>,
@@ -68,8 +69,8 @@ impl<D> Context<D> {
     }
 
     /// Completes when the call should stop, because of Ctrl-C or because
-    /// Terraform has gone. The call should then return soon, with an error and
-    /// the state of what exists.
+    /// Terraform has disconnected. The call should then return soon, with an
+    /// error and the state of what exists.
     pub async fn cancelled(&self) {
         self.token.cancelled().await;
     }
@@ -80,33 +81,33 @@ impl<D> Context<D> {
         self.token.is_cancelled()
     }
 
-    /// Returns the token behind [`cancelled`](Self::cancelled), for work in
+    /// Returns the token behind [`cancelled`](Self::cancelled), for use in
     /// other tasks.
     #[must_use]
     pub fn token(&self) -> &CancellationToken {
         &self.token
     }
 
-    /// Reports a warning beside the result.
+    /// Reports a warning in addition to the result.
     pub fn warn(&self, diagnostic: Diagnostic) {
         self.effects.lock().warnings.push(diagnostic);
     }
 
-    /// Returns the private state: bytes of the provider that Terraform stores
+    /// Returns the private state: provider-defined bytes that Terraform stores
     /// with the resource and never displays.
     #[must_use]
     pub fn private(&self) -> Vec<u8> {
         self.effects.lock().private.clone()
     }
 
-    /// Replaces the private state. Stored even if the create, update or delete
-    /// fails later.
+    /// Replaces the private state. It is stored even if the create, update or
+    /// delete fails later.
     pub fn set_private(&self, bytes: impl Into<Vec<u8>>) {
         self.effects.lock().private = bytes.into();
     }
 
-    /// Records the state of what exists so far. Stored if the create or update
-    /// then panics, or fails without a state.
+    /// Records the state of what exists so far. It is stored if the create or
+    /// update then panics, or fails without a state.
     pub fn checkpoint(&self, state: &Value) {
         self.effects.lock().checkpoint = Some(state.clone());
     }

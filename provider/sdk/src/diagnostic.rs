@@ -1,4 +1,4 @@
-//! Errors and warnings for the person who runs Terraform.
+//! Errors and warnings for Terraform's users.
 
 use crate::path::AttributePath;
 use crate::proto::tfplugin6;
@@ -13,17 +13,18 @@ pub enum Severity {
     Warning,
 }
 
-/// One error or warning.
+/// An error or warning.
 ///
-/// The summary is general and holds no values. The detail gives cause, context
-/// and next action. The path names the attribute. None may hold a secret.
+/// The summary is general and contains no values. The detail gives the cause,
+/// the context and the next action. The path names the attribute. None of them
+/// may contain a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Error or warning.
     pub severity: Severity,
-    /// One line.
+    /// Summary, in one line.
     pub summary: String,
-    /// Any number of lines.
+    /// Detail, in any number of lines.
     pub detail: String,
     /// The attribute at fault; the root if there is none.
     pub path: AttributePath,
@@ -51,7 +52,7 @@ impl Diagnostic {
         }
     }
 
-    /// Creates an error for a bug of the provider, which no change of the
+    /// Creates an error for a bug in the provider, which no change to the
     /// configuration can fix.
     pub(crate) fn bug(detail: impl std::fmt::Display) -> Self {
         Self::error(
@@ -69,7 +70,7 @@ impl Diagnostic {
         self
     }
 
-    /// Takes the path as relative to `root`.
+    /// Makes the path relative to `root`.
     #[must_use]
     pub(crate) fn below(mut self, root: &AttributePath) -> Self {
         self.path = root.join(&self.path);
@@ -90,7 +91,7 @@ impl Diagnostic {
     }
 }
 
-/// Any number of errors and warnings.
+/// A collection of errors and warnings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
@@ -106,13 +107,13 @@ impl Diagnostics {
         self.0.push(diagnostic);
     }
 
-    /// Returns whether there is an error among them.
+    /// Returns whether any of the diagnostics is an error.
     #[must_use]
     pub fn has_errors(&self) -> bool {
         self.iter().any(|d| d.severity == Severity::Error)
     }
 
-    /// Returns whether there are none.
+    /// Returns whether there are no diagnostics.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -124,7 +125,7 @@ impl Diagnostics {
         self.0.len()
     }
 
-    /// Iterates in the order of addition.
+    /// Iterates over the diagnostics in the order in which they were added.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.0.iter()
     }

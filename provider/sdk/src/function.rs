@@ -1,4 +1,4 @@
-//! Functions: `provider::name::function(…)` in a configuration.
+//! Provider functions: `provider::name::function(…)` in a configuration.
 
 use crate::proto::tfplugin6::{self as proto, StringKind};
 use crate::types::Type;
@@ -8,23 +8,23 @@ use crate::value::Value;
 
 /// A pure function: equal arguments give equal results.
 pub trait Function: Send + Sync + 'static {
-    /// Returns the name, without the provider's.
+    /// Returns the name, without the provider's name.
     fn name(&self) -> &str;
 
-    /// Returns parameters, result and documentation.
+    /// Returns the parameters, result type and documentation.
     fn signature(&self) -> Signature;
 
-    /// Calls the function with an argument for each parameter, then any number
-    /// for the variadic one. Arguments are known, and null only if the signature
-    /// allows it.
+    /// Calls the function with one argument per parameter, followed by any
+    /// number for the variadic parameter. Arguments are known, and null only if
+    /// the signature allows it.
     ///
     /// # Errors
     ///
-    /// If the arguments make no sense. Terraform displays the text.
+    /// If the arguments are invalid. Terraform displays the text.
     fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError>;
 }
 
-/// Parameters, result and documentation of a function.
+/// Parameters, result type and documentation of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
     parameters: Vec<Parameter>,
@@ -63,7 +63,7 @@ impl Parameter {
         self
     }
 
-    /// Allows null, which Terraform otherwise refuses.
+    /// Allows null, which Terraform otherwise rejects.
     #[must_use]
     pub fn allow_null(mut self) -> Self {
         self.allow_null = true;
@@ -114,14 +114,14 @@ impl Signature {
         self
     }
 
-    /// Allows any number of further arguments of this kind.
+    /// Allows any number of additional arguments of this kind.
     #[must_use]
     pub fn variadic(mut self, parameter: Parameter) -> Self {
         self.variadic = Some(parameter);
         self
     }
 
-    /// Sets the summary, one line.
+    /// Sets the one-line summary.
     #[must_use]
     pub fn summary(mut self, text: impl Into<String>) -> Self {
         self.summary = text.into();
@@ -146,13 +146,13 @@ impl Signature {
         &self.returns
     }
 
-    /// Returns the type of the argument at an index.
+    /// Returns the type of the argument at `index`.
     pub(crate) fn argument(&self, index: usize) -> Option<&Type> {
         let parameter = self.parameters.get(index).or(self.variadic.as_ref());
         parameter.map(|p| &p.ty)
     }
 
-    /// Returns whether that number of arguments fits.
+    /// Returns whether the function accepts this number of arguments.
     pub(crate) fn takes(&self, arguments: usize) -> bool {
         arguments == self.parameters.len()
             || self.variadic.is_some() && arguments > self.parameters.len()
@@ -197,7 +197,7 @@ pub struct FunctionError {
 }
 
 impl FunctionError {
-    /// Creates a failure of the call as a whole.
+    /// Creates a failure of the whole call.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self {
@@ -206,7 +206,7 @@ impl FunctionError {
         }
     }
 
-    /// Names the argument at fault, counted from 0.
+    /// Sets the index of the argument at fault, counted from 0.
     #[must_use]
     pub fn argument(mut self, index: usize) -> Self {
         self.argument = Some(index);

@@ -103,9 +103,8 @@
 //! }
 //! ```
 //!
-//! The example `notes` in the repository shows the rest: nested attributes,
-//! validators, a refined plan, timeouts, import, a data source, a list resource, a
-//! function.
+//! The example `notes` in the repository shows the rest: nested attributes, validators, a refined
+//! plan, timeouts, import, a data source, a list resource and a function.
 //!
 //! # Rules
 //!
@@ -130,8 +129,8 @@
 //!
 //! # Not supported
 //!
-//! Ephemeral resources, moves between resource types and generated configuration.
-//! Terraform is told that the provider has none.
+//! Ephemeral resources, moves between resource types and generated configuration. The provider
+//! reports to Terraform that it has none.
 
 #![forbid(unsafe_code)]
 

@@ -8,28 +8,28 @@ use crate::diagnostic::Diagnostics;
 use crate::schema::Schema;
 use crate::value::Value;
 
-/// A list resource (Terraform 1.14 and later): finds the resources of a managed
-/// type that exist, for `terraform query`.
+/// A list resource (Terraform 1.14 and later), which finds existing resources
+/// of a managed type, for `terraform query`.
 ///
 /// `D` is the provider's data.
 #[async_trait]
 pub trait ListResource<D: Send + Sync + 'static>: Send + Sync + 'static {
-    /// Returns the full name of the type. It is that of a managed resource, which
-    /// has an [identity](Schema::identity).
+    /// Returns the full name of the type, which must be that of a managed
+    /// resource with an [identity](Schema::identity).
     fn type_name(&self) -> &str;
 
-    /// Returns the schema, which must be the same at every call. A list resource
-    /// has arguments only.
+    /// Returns the schema, which must be the same for every call. A list
+    /// resource has only arguments.
     fn schema(&self) -> Schema;
 
-    /// Checks combinations of attributes. Unknown values must pass.
+    /// Checks combinations of attributes. Must accept unknown values.
     fn validate(&self, config: &Value) -> Diagnostics {
         let _ = config;
         Diagnostics::new()
     }
 
-    /// Finds resources and reports each, until no more are wanted. The
-    /// configuration is wholly known and has the schema's defaults.
+    /// Finds resources and reports each of them until no more are wanted. The
+    /// configuration is wholly known and includes the schema's defaults.
     async fn list(
         &self,
         cx: &Context<D>,
@@ -38,7 +38,7 @@ pub trait ListResource<D: Send + Sync + 'static>: Send + Sync + 'static {
     ) -> Result<(), Diagnostics>;
 }
 
-/// Takes what a list resource finds.
+/// Receives the results of a list resource.
 #[derive(Debug)]
 pub struct ListResults(mpsc::Sender<Listed>);
 
@@ -50,23 +50,23 @@ pub(crate) struct Listed {
 }
 
 impl ListResults {
-    /// Number of results that wait to be taken. Few, since most that are found
-    /// beyond the limit are found in vain.
+    /// Maximum number of results that wait to be taken. Kept small, because
+    /// results beyond the limit are wasted work.
     const QUEUE: usize = 4;
 
-    /// Creates the results and their receiver.
+    /// Creates the results and the receiver for them.
     pub(crate) fn channel() -> (Self, mpsc::Receiver<Listed>) {
         let (sender, receiver) = mpsc::channel(Self::QUEUE);
         (Self(sender), receiver)
     }
 
-    /// Reports a resource by a name for people and a state as
-    /// [`Resource::import_state`](crate::Resource::import_state) returns it, which
-    /// has the attributes of the identity at least. If Terraform wants the whole
-    /// resource, it is [read](crate::Resource::read) from that, as after an import,
-    /// and left out if it is gone by then.
+    /// Reports a resource with a human-readable name and a state in the form
+    /// that [`Resource::import_state`](crate::Resource::import_state) returns,
+    /// with at least the attributes of the identity. If Terraform wants the
+    /// whole resource, it is [read](crate::Resource::read) from that state, as
+    /// after an import, and omitted if it no longer exists.
     ///
-    /// Returns whether more are wanted; otherwise the list should end.
+    /// Returns whether more results are wanted; if not, the list should end.
     #[must_use]
     pub async fn report(&self, display_name: impl Into<String>, state: Value) -> bool {
         let display_name = display_name.into();
@@ -77,8 +77,8 @@ impl ListResults {
         self.0.send(listed).await.is_ok() && self.are_wanted()
     }
 
-    /// Returns whether more results are wanted: the limit is not reached, and
-    /// Terraform is still there.
+    /// Returns whether more results are wanted: the limit has not been reached,
+    /// and Terraform is still connected.
     #[must_use]
     pub fn are_wanted(&self) -> bool {
         !self.0.is_closed()

@@ -1,14 +1,13 @@
-//! Logs as Terraform reads them from a plugin: one JSON object per line of
-//! standard error, in the form of hclog.
+//! Logs in the format that Terraform reads from a plugin: one JSON object per line of standard
+//! error, as hclog writes them.
 //!
 //! ```json
 //! {"@level":"info","@message":"…","@module":"soci.push","@timestamp":"2026-01-02T15:04:05.000000Z","digest":"sha256:…"}
 //! ```
 //!
-//! Terraform drops events below its own level and prints the others in its
-//! format. It splits lines of more than 64 KiB, so they are shortened here. Only
-//! the provider's own crates log below `WARN`: others may print whole URLs and
-//! headers, tokens included.
+//! Terraform drops events below its own level and prints the others in its own format. It splits
+//! lines longer than 64 KiB, so they are shortened here. Only the provider's own crates log below
+//! `WARN`: others may print whole URLs and headers, including tokens.
 
 use std::fmt;
 use std::io::Write as _;
@@ -28,8 +27,8 @@ const MOST: usize = 63 * 1024;
 /// Maximum length of a field in a line that would otherwise be longer.
 const MOST_OF_FIELD: usize = 4 * 1024;
 
-/// Starts logging if the environment asks for it. Does nothing if the process
-/// has a subscriber already.
+/// Starts logging if the environment asks for it. Does nothing if the process already has a
+/// subscriber.
 pub(crate) fn init(provider: &str, own: &[String]) {
     let level = level(provider, |name| std::env::var(name).ok());
     if level == LevelFilter::OFF {
@@ -42,8 +41,8 @@ pub(crate) fn init(provider: &str, own: &[String]) {
     let _ = tracing_subscriber::registry().with(layer).try_init();
 }
 
-/// Returns the level for a provider, from its own variable, the one for all
-/// providers, or the one for everything.
+/// Returns the level for a provider, from its own variable, the variable for all providers, or the
+/// general one.
 fn level(provider: &str, var: impl Fn(&str) -> Option<String>) -> LevelFilter {
     let name: String = provider
         .chars()
@@ -65,7 +64,7 @@ fn level(provider: &str, var: impl Fn(&str) -> Option<String>) -> LevelFilter {
         Some("WARN") => LevelFilter::WARN,
         Some("INFO") => LevelFilter::INFO,
         Some("DEBUG") => LevelFilter::DEBUG,
-        // TRACE, JSON (which is TRACE too), and unknown levels, as in Terraform.
+        // TRACE, JSON (which implies TRACE) and unknown levels, as in Terraform.
         Some(_) => LevelFilter::TRACE,
     }
 }
@@ -73,7 +72,7 @@ fn level(provider: &str, var: impl Fn(&str) -> Option<String>) -> LevelFilter {
 /// Layer that writes each event as a line.
 struct Hclog;
 
-/// Fields of a span, kept for the events in it.
+/// Fields of a span, kept for the events within it.
 struct SpanFields(Map<String, Json>);
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Hclog {
@@ -111,8 +110,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Hclog {
             SystemTime::now(),
             fields.0,
         );
-        // One call, so that lines of several threads do not mix. A closed
-        // pipe is ignored.
+        // Written in a single call, so that lines of several threads do not mix. A closed pipe is
+        // ignored.
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
 }
@@ -141,7 +140,7 @@ fn line(level: Level, target: &str, now: SystemTime, mut fields: Map<String, Jso
         text = Json::Object(line).to_string();
     }
     if text.len() > MOST {
-        // Too many fields, or too many escaped characters: the message alone.
+        // Too many fields, or too many escaped characters: keep only the message.
         let mut head = head;
         head.values_mut().for_each(shorten);
         text = Json::Object(head).to_string();

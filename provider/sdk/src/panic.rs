@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-/// Returns the message that a panic was started with.
+/// Returns the message of a panic.
 pub(crate) fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))

@@ -1,4 +1,4 @@
-//! Paths from a root object to a value inside it.
+//! Paths from a root object to a value within it.
 
 use std::fmt;
 
@@ -15,41 +15,42 @@ pub enum Step {
     Index(usize),
 }
 
-/// A path such as `registry_auth[0].address`, from the root of a configuration
-/// or state.
+/// A path such as `registry_auth[0].address`, starting at the root of a
+/// configuration or state.
 ///
-/// A path ends at a set, as its elements have no address in the protocol.
+/// A path ends at a set, because elements of sets have no address in the
+/// protocol.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttributePath {
     steps: Vec<Step>,
 }
 
 impl AttributePath {
-    /// Returns the root.
+    /// Returns the path of the root.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Returns this path with a step into an attribute or block.
+    /// Returns this path extended by a step into an attribute or block.
     #[must_use]
     pub fn attribute(&self, name: impl Into<String>) -> Self {
         self.with(Step::Attribute(name.into()))
     }
 
-    /// Returns this path with a step into a map.
+    /// Returns this path extended by a step into a map.
     #[must_use]
     pub fn key(&self, key: impl Into<String>) -> Self {
         self.with(Step::Key(key.into()))
     }
 
-    /// Returns this path with a step into a list.
+    /// Returns this path extended by a step into a list.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         self.with(Step::Index(index))
     }
 
-    /// Returns this path with a step of any kind.
+    /// Returns this path extended by a step of any kind.
     #[must_use]
     pub fn with(&self, step: Step) -> Self {
         let mut steps = self.steps.clone();
@@ -57,7 +58,7 @@ impl AttributePath {
         Self { steps }
     }
 
-    /// Returns this path with all steps of another.
+    /// Returns this path extended by all steps of another.
     #[must_use]
     pub fn join(&self, below: &Self) -> Self {
         let mut steps = self.steps.clone();
@@ -65,7 +66,7 @@ impl AttributePath {
         Self { steps }
     }
 
-    /// Returns the steps, from the root.
+    /// Returns the steps, starting at the root.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps
@@ -77,7 +78,7 @@ impl AttributePath {
         self.steps.is_empty()
     }
 
-    /// Puts a step in front, for errors that get their path while they travel up.
+    /// Prepends a step, for errors whose path is built while they propagate.
     pub(crate) fn prepend(&mut self, step: Step) {
         self.steps.insert(0, step);
     }
@@ -117,7 +118,7 @@ impl AttributePath {
 }
 
 impl From<&str> for AttributePath {
-    /// Creates the path of an attribute of the root. Dots are not parsed.
+    /// Creates the path of an attribute at the root. Dots are not parsed.
     fn from(name: &str) -> Self {
         Self::new().attribute(name)
     }

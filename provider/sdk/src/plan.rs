@@ -1,21 +1,21 @@
 //! Plans of resources.
 //!
-//! Terraform sends the configuration, the prior state, and a proposal: the
-//! configuration, with the prior values of computed attributes that it does not
-//! set. From these the framework derives the planned state:
+//! Terraform sends the configuration, the prior state and a proposal, which is
+//! the configuration with the prior values of computed attributes that it does
+//! not set. From these, the framework derives the planned state:
 //!
-//! 1. attributes that the configuration does not set get their default;
-//! 2. if nothing but inert attributes differs from the prior state, computed
-//!    attributes keep their values;
-//! 3. otherwise computed attributes become unknown, except those that the schema
-//!    marks as kept by updates;
-//! 4. the resource may refine the result; see
-//!    [`Resource::modify_plan`](crate::Resource::modify_plan);
-//! 5. attributes that now differ, and that the schema marks so, replace the
-//!    resource.
+//! 1. Attributes that the configuration does not set get their defaults.
+//! 2. If only inert attributes differ from the prior state, computed attributes
+//!    keep their values.
+//! 3. Otherwise, computed attributes become unknown, except those that the
+//!    schema marks as kept by updates.
+//! 4. The resource may refine the result; see
+//!    [`Resource::modify_plan`](crate::Resource::modify_plan).
+//! 5. Attributes that now differ and are marked accordingly in the schema
+//!    replace the resource.
 //!
-//! Terraform checks the plan, which must keep what the configuration sets, and
-//! later the apply, which must keep all known planned values.
+//! Terraform verifies that the plan keeps the values set in the configuration,
+//! and later that the apply returns all known planned values.
 
 mod object;
 
@@ -27,7 +27,8 @@ use crate::value::Value;
 
 use object::{Object, find_replaced, mark_unknown, set_defaults, set_missing};
 
-/// A plan for a create or an update, after the rules of the schema.
+/// A plan for a create or update, after the rules of the schema have been
+/// applied.
 #[derive(Debug)]
 pub struct Plan {
     schema: Arc<Schema>,
@@ -73,7 +74,7 @@ impl Plan {
         &self.planned
     }
 
-    /// Returns whether a resource is created, also as the second part of a
+    /// Returns whether a resource is created, including as the second part of a
     /// replacement.
     #[must_use]
     pub fn is_create(&self) -> bool {
@@ -86,39 +87,40 @@ impl Plan {
         !self.is_create()
     }
 
-    /// Returns whether an apply would change anything, if only in the state.
+    /// Returns whether an apply would change anything, even if only in the
+    /// state.
     #[must_use]
     pub fn has_changes(&self) -> bool {
         self.planned != self.prior
     }
 
-    /// Plans a value for an attribute of the root. It must be computed and not
-    /// set in the configuration, or Terraform refuses the plan, and the apply
-    /// must return exactly this value.
+    /// Plans a value for an attribute at the root. The attribute must be
+    /// computed and not set in the configuration, otherwise Terraform rejects
+    /// the plan. The apply must return exactly this value.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<Value>) {
         self.planned.set(name, value);
     }
 
-    /// Plans an unknown value, which the apply determines.
+    /// Plans an unknown value, to be determined by the apply.
     pub fn set_unknown(&mut self, name: impl Into<String>) {
         self.planned.set(name, Value::Unknown);
     }
 
     /// Makes computed attributes unknown, except those that keep their prior
-    /// value. For changes that only the resource observes, such as a tag that has
-    /// moved. Call it before values are [`set`](Self::set).
+    /// value. Use this for changes that only the resource observes, such as a
+    /// tag that has moved, and call it before values are [`set`](Self::set).
     pub fn mark_computed_unknown(&mut self) {
         let root = Object::from(self.schema.root());
         mark_unknown(root, &self.config, &self.prior, &mut self.planned);
     }
 
-    /// Replaces the resource because of this attribute.
+    /// Requires replacement of the resource because of this attribute.
     pub fn require_replace(&mut self, path: impl Into<AttributePath>) {
         self.replace.push(path.into());
     }
 
-    /// Applies step 5. Returns the planned state, and the attributes that replace
-    /// the resource.
+    /// Applies step 5. Returns the planned state and the attributes that
+    /// require replacement.
     pub(crate) fn finish(mut self) -> (Value, Vec<AttributePath>) {
         if self.prior.is_null() {
             return (self.planned, Vec::new());
@@ -146,9 +148,9 @@ pub(crate) fn with_defaults(schema: &Schema, config: &Value) -> Value {
     filled
 }
 
-/// Fills the schema's defaults into a stored state that lacks the attributes,
-/// because a version of the provider without them wrote it. Otherwise the plan
-/// would find them null and change, or even replace, every resource.
+/// Fills the schema's defaults into a stored state that lacks the attributes
+/// because it was written by a version of the provider without them. Otherwise,
+/// the plan would see them as null and change, or even replace, every resource.
 pub(crate) fn fill_missing(schema: &Schema, state: &mut Value) {
     set_missing(schema.root().into(), state);
 }

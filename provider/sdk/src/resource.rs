@@ -8,19 +8,20 @@ use crate::plan::Plan;
 use crate::schema::Schema;
 use crate::value::{Value, ValueError};
 
-/// Request of [`Resource::create`].
+/// Request for [`Resource::create`].
 #[derive(Debug)]
 pub struct Create {
-    /// The configuration as written; attributes that it does not set are null.
+    /// The configuration as written. Attributes that it does not set are null.
     pub config: Value,
-    /// The planned state: with defaults, and unknown where the create decides.
+    /// The planned state, with defaults filled in and unknown values where the
+    /// create decides.
     pub planned: Value,
 }
 
-/// Request of [`Resource::update`].
+/// Request for [`Resource::update`].
 #[derive(Debug)]
 pub struct Update {
-    /// The configuration as written; attributes that it does not set are null.
+    /// The configuration as written. Attributes that it does not set are null.
     pub config: Value,
     /// The prior state.
     pub prior: Value,
@@ -28,7 +29,7 @@ pub struct Update {
     pub planned: Value,
 }
 
-/// A failed change, and the state it left.
+/// A failed change, and the state it left behind.
 ///
 /// Converts from a [`Diagnostic`], [`Diagnostics`] or [`ValueError`] with `?`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +41,8 @@ pub struct Failure {
 impl Failure {
     /// Sets the state of what exists now. Unknown values in it become null.
     ///
-    /// Without a state, a failed create leaves nothing, and a failed update or
-    /// delete leaves the prior state.
+    /// Without a state, a failed create leaves nothing behind, and a failed
+    /// update or delete keeps the prior state.
     #[must_use]
     pub fn with_state(mut self, state: Value) -> Self {
         self.state = Some(state);
@@ -72,25 +73,26 @@ impl From<ValueError> for Failure {
 
 /// A managed resource, which Terraform creates, reads, updates and deletes.
 ///
-/// `D` is the provider's data. A panic in a method becomes an error; the process
-/// continues.
+/// `D` is the provider's data. A panic in a method becomes an error; the
+/// process continues.
 #[async_trait]
 pub trait Resource<D: Send + Sync + 'static>: Send + Sync + 'static {
     /// Returns the full name of the type, such as `soci_index`.
     fn type_name(&self) -> &str;
 
-    /// Returns the schema, which must be the same at every call.
+    /// Returns the schema, which must be the same for every call.
     fn schema(&self) -> Schema;
 
-    /// Checks combinations of attributes. Unknown values must pass. Runs after
-    /// the checks of the schema, also if they found errors.
+    /// Checks combinations of attributes. Must accept unknown values. Runs
+    /// after the checks of the schema, even if those found errors.
     fn validate(&self, config: &Value) -> Diagnostics {
         let _ = config;
         Diagnostics::new()
     }
 
-    /// Refines the plan of a create or update; see [`Plan`]. Runs without changes
-    /// too. For a delete, [`plan_destroy`](Self::plan_destroy) runs instead.
+    /// Refines the plan of a create or update; see [`Plan`]. Also runs if
+    /// nothing changes. For a delete, [`plan_destroy`](Self::plan_destroy) runs
+    /// instead.
     async fn modify_plan(&self, cx: &Context<D>, plan: &mut Plan) -> Result<(), Diagnostics> {
         let _ = (cx, plan);
         Ok(())
@@ -102,17 +104,18 @@ pub trait Resource<D: Send + Sync + 'static>: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Creates the resource and returns its state, which must have no unknown
-    /// values and all known planned ones.
+    /// Creates the resource and returns its state, which must contain no
+    /// unknown values and keep all known planned values.
     async fn create(&self, cx: &Context<D>, request: Create) -> Result<Value, Failure>;
 
-    /// Refreshes the state. `None` means that the resource is certainly gone; in
-    /// doubt, return an error, which keeps the state. After an import the state
-    /// has only what [`import_state`](Self::import_state) returned.
+    /// Refreshes the state. `None` means that the resource is definitely gone.
+    /// If in doubt, return an error, which keeps the state. After an import,
+    /// the state has only the attributes that
+    /// [`import_state`](Self::import_state) returned.
     async fn read(&self, cx: &Context<D>, state: Value) -> Result<Option<Value>, Diagnostics>;
 
-    /// Updates the resource and returns its new state, under the rules of a
-    /// create. Not needed if every argument requires replacement or is
+    /// Updates the resource and returns its new state, under the same rules as
+    /// for a create. Not needed if every argument requires replacement or is
     /// [inert](crate::Attribute::inert), as `timeouts` is.
     async fn update(&self, cx: &Context<D>, request: Update) -> Result<Value, Failure> {
         let _ = (cx, request);
@@ -123,32 +126,34 @@ pub trait Resource<D: Send + Sync + 'static>: Send + Sync + 'static {
         Err(Diagnostic::bug(detail).into())
     }
 
-    /// Deletes the resource. Succeeds if it is gone already.
+    /// Deletes the resource. Succeeds if it is already gone.
     async fn delete(&self, cx: &Context<D>, state: Value) -> Result<(), Failure>;
 
-    /// Converts an import id to a state that is sufficient for
-    /// [`read`](Self::read), which Terraform calls next. Other attributes may be
-    /// left out.
+    /// Converts an import ID to a state that is sufficient for
+    /// [`read`](Self::read), which Terraform calls next. Other attributes may
+    /// be omitted.
     async fn import_state(&self, cx: &Context<D>, id: &str) -> Result<Value, Diagnostics> {
         let _ = (cx, id);
         let detail = format!("Resources of type {} cannot be imported.", self.type_name());
         Err(Diagnostic::error("Import not supported", detail).into())
     }
 
-    /// Converts an [identity](Schema::identity) to such a state. `state` has the
-    /// attributes of the identity, with defaults, which is often sufficient.
+    /// Converts an [identity](Schema::identity) to such a state. `state` has
+    /// the attributes of the identity, with defaults, which is often
+    /// sufficient.
     async fn import_identity(&self, cx: &Context<D>, state: Value) -> Result<Value, Diagnostics> {
         let _ = cx;
         Ok(state)
     }
 
-    /// Upgrades a state that was stored with an older version of the schema. The
-    /// default keeps the attributes of the present schema, which is sufficient
-    /// for attributes that were added or removed.
+    /// Upgrades a state that was stored with an older version of the schema.
+    /// The default implementation keeps the attributes of the current schema,
+    /// which is sufficient if attributes were only added or removed.
     ///
-    /// `state` is the stored JSON, which [`Value::from_old_state`] reads with its
-    /// type of that time. Attributes that the result leaves out get the schema's
-    /// defaults, so that a new attribute changes no existing resource; nulls stay.
+    /// `state` is the stored JSON, which [`Value::from_old_state`] reads with
+    /// the schema type of that version. Attributes missing from the result get
+    /// the schema's defaults, so a new attribute does not change existing
+    /// resources. Nulls are kept.
     async fn upgrade_state(
         &self,
         cx: &Context<()>,

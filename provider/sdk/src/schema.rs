@@ -1,4 +1,4 @@
-//! Schemas: attributes, blocks, and how a plan treats each.
+//! Schemas: attributes, blocks, and how plans treat them.
 
 mod attribute;
 mod block;
@@ -55,9 +55,8 @@ impl Schema {
         Self::default()
     }
 
-    /// Sets the version of stored states. Raise it with each change that an old
-    /// state does not fit; see
-    /// [`Resource::upgrade_state`](crate::Resource::upgrade_state).
+    /// Sets the version of stored states. Increase it with each change that old states do not fit;
+    /// see [`Resource::upgrade_state`](crate::Resource::upgrade_state).
     #[must_use]
     pub fn version(mut self, version: i64) -> Self {
         self.version = version;
@@ -71,7 +70,7 @@ impl Schema {
         self
     }
 
-    /// Marks all of it as deprecated.
+    /// Marks the provider, resource or data source as deprecated.
     #[must_use]
     pub fn deprecated(mut self) -> Self {
         self.root = self.root.deprecated();
@@ -92,34 +91,34 @@ impl Schema {
         self
     }
 
-    /// Names the attributes that identify a resource. Terraform 1.12 and later
-    /// imports by them in an `import` block. They are strings, numbers or bools at
-    /// the root. One that is required or has a default is always set and never
-    /// changes; any other is optional in an import, and may be null.
+    /// Sets the attributes that identify a resource, by which Terraform 1.12 and later can import
+    /// it in an `import` block. They must be strings, numbers or bools at the root. An attribute
+    /// that is required or has a default is always set and never changes. Any other is optional in
+    /// an import and may be null.
     #[must_use]
     pub fn identity<K: Into<String>>(mut self, attributes: impl IntoIterator<Item = K>) -> Self {
         self.identity = attributes.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Lets the identity change in place, as that of a resource whose name is a
-    /// release. Without it, everything in the identity that is always set must
-    /// replace the resource.
+    /// Allows the identity to change in place, for example if it includes a name that changes with
+    /// each release. Otherwise, every attribute of the identity that is always set must require
+    /// replacement.
     #[must_use]
     pub fn mutable_identity(mut self) -> Self {
         self.mutable_identity = true;
         self
     }
 
-    /// Sets the version of stored identities. Raise it when attributes are added;
-    /// they are null in the identities of older versions until the next refresh.
+    /// Sets the version of stored identities. Increase it when attributes are added. They are null
+    /// in the identities of older versions until the next refresh.
     #[must_use]
     pub fn identity_version(mut self, version: i64) -> Self {
         self.identity_version = version;
         self
     }
 
-    /// Iterates over the attributes of the root, in the order of their names.
+    /// Iterates over the attributes at the root, sorted by name.
     pub fn attributes(&self) -> impl Iterator<Item = (&str, &Attribute)> {
         self.root
             .attributes
@@ -127,19 +126,18 @@ impl Schema {
             .map(|(name, a)| (name.as_str(), a))
     }
 
-    /// Iterates over the blocks of the root, in the order of their names.
+    /// Iterates over the blocks at the root, sorted by name.
     pub fn blocks(&self) -> impl Iterator<Item = (&str, &Block)> {
         self.root.blocks.iter().map(|(name, b)| (name.as_str(), b))
     }
 
-    /// Returns the type of a configuration or state: an object.
+    /// Returns the type of a configuration or state, which is an object.
     #[must_use]
     pub fn ty(&self) -> Type {
         self.root.object_type()
     }
 
-    /// Returns whether a plan changes the resource, and not only inert
-    /// attributes.
+    /// Returns whether a plan changes the resource itself rather than only inert attributes.
     pub(crate) fn changes_thing(&self, prior: &Value, planned: &Value) -> bool {
         if prior.is_null() || planned.is_null() {
             return prior != planned;

@@ -1,9 +1,9 @@
-//! The process, from the handshake to the exit.
+//! The provider process, from handshake to exit.
 //!
-//! Terraform starts a provider as a go-plugin: it sets a magic cookie in the
-//! environment, reads one line from standard output that says where to
-//! connect, and speaks gRPC there. Nothing else may go to standard output. At
-//! the end it calls `Shutdown`, and kills the process two seconds later.
+//! Terraform starts a provider through go-plugin: it sets a magic cookie in the environment, reads
+//! one line from standard output that says where to connect, and connects there with gRPC. Nothing
+//! else may be written to standard output. At the end, it calls `Shutdown`, and kills the process
+//! two seconds later.
 
 mod connection;
 mod debug;
@@ -45,7 +45,7 @@ pub fn serve<P: Provider>(provider: P) -> ExitCode {
     Serve::new(provider).run()
 }
 
-/// Serves a provider to Terraform: all that a provider's `main` has to do.
+/// Serves a provider to Terraform. This is all that a provider's `main` has to do.
 ///
 /// ```no_run
 /// # use tfplugin_sdk::{async_trait, Context, Diagnostics, Provider, Resource, Schema, Value};
@@ -64,8 +64,8 @@ pub fn serve<P: Provider>(provider: P) -> ExitCode {
 /// }
 /// ```
 ///
-/// With the argument `-debug` the process runs stand-alone, for a debugger, and
-/// prints the `TF_REATTACH_PROVIDERS` that lets Terraform find it.
+/// With the argument `-debug`, the process runs stand-alone, for use with a debugger, and prints
+/// the `TF_REATTACH_PROVIDERS` that lets Terraform find it.
 #[derive(Debug)]
 pub struct Serve<P> {
     provider: P,
@@ -82,9 +82,9 @@ impl<P: Provider> Serve<P> {
         }
     }
 
-    /// Logs a further crate, named as in code, at the level that `TF_LOG` sets.
-    /// By default only this crate and `terraform_provider_<name>` do; all others
-    /// log warnings and errors only, as they may print secrets.
+    /// Adds a crate, named as in code, that logs at the level set by `TF_LOG`. By default, only
+    /// this crate and `terraform_provider_<name>` do. All others log only warnings and errors,
+    /// because they may print secrets.
     #[must_use]
     pub fn log_target(mut self, target: impl Into<String>) -> Self {
         self.log_targets.push(target.into());
@@ -119,7 +119,7 @@ impl<P: Provider> Serve<P> {
             Err(e) => return failed(&e),
         };
         let result = runtime.block_on(run(self.provider, &host));
-        // Does not wait again for work that did not end in time.
+        // Does not wait again for work that did not finish in time.
         runtime.shutdown_background();
         match result {
             Ok(()) => ExitCode::SUCCESS,
@@ -135,13 +135,12 @@ fn failed(error: &io::Error) -> ExitCode {
 
 async fn run<P: Provider>(provider: P, host: &Host) -> io::Result<()> {
     let ending = Ending::default();
-    // Before the host connects: an interrupt must never have its default effect.
+    // Set up before the host connects: an interrupt must never have its default effect.
     signals::watch(&ending, host.debug)?;
     run_until(&ending, provider, host, io::stdout(), FIRST_CONNECTION).await
 }
 
-/// Announces the provider and serves it. Gives up on a host that does not
-/// connect within `limit`.
+/// Announces the provider and serves it. Gives up if the host does not connect within `limit`.
 async fn run_until<P: Provider>(
     ending: &Ending,
     provider: P,
@@ -157,7 +156,7 @@ async fn run_until<P: Provider>(
             (Some(acceptor), Some(certificate))
         }
     };
-    // Held here and not in a task, so that it is removed before the process ends.
+    // Held here rather than in a task, so that it is removed before the process exits.
     let (listener, _remains) = Listener::bind(host)?;
     let announcement = if host.debug {
         debug::announcement(&address, &listener.address())
@@ -207,7 +206,7 @@ async fn run_until<P: Provider>(
     }
 }
 
-/// Completes if nothing came within `limit`.
+/// Completes if no connection arrived within `limit`.
 async fn nobody(first: oneshot::Receiver<()>, limit: Duration) {
     if tokio::time::timeout(limit, first).await.is_ok() {
         future::pending::<()>().await;
@@ -222,7 +221,7 @@ fn router<P: Provider>(server: &Arc<Server<P>>, ending: &Ending, debug: bool) ->
         .add_service(provider)
         .add_service(GrpcControllerServer::new(go_plugin::Controller {
             ending: ending.clone(),
-            // Only the person with the debugger ends this process.
+            // Only the user with the debugger ends this process.
             ignore: debug,
         }))
         .add_service(GrpcBrokerServer::new(go_plugin::Broker(ending.clone())))
@@ -230,8 +229,8 @@ fn router<P: Provider>(server: &Arc<Server<P>>, ending: &Ending, debug: bool) ->
         .add_service(HealthServer::new(go_plugin::Health(ending.clone())))
 }
 
-/// Time limit for the host to connect. It connects at once, unless it died
-/// before, perhaps even before it could be watched.
+/// Time limit for the host to connect. It connects immediately, unless it died first, perhaps even
+/// before it could be watched.
 const FIRST_CONNECTION: Duration = Duration::from_secs(60);
 
 #[cfg(test)]

@@ -1,14 +1,13 @@
-//! Answers Terraform's calls with a provider.
+//! Dispatch of Terraform's calls to a provider.
 //!
-//! One file per family of RPCs: [`provider`], [`resource`] with [`upgrade`] and
+//! There is one file per family of RPCs: [`provider`], [`resource`] with [`upgrade`] and
 //! [`import`], [`identity`], [`data_source`], [`list`], [`action`] and [`function`]. They share one
-//! pipeline, [`call`]: find the type, decode the values, run provider code,
-//! encode the result. [`service`] dispatches the generated trait to them.
+//! pipeline, [`call`]: find the type, decode the values, run provider code, encode the result.
+//! [`service`] dispatches the generated trait to them.
 //!
-//! Provider code runs in a task per call: a panic ends the task and not the
-//! process, and a client that goes away cancels the call's token but does not
-//! abort its work. `StopProvider` cancels the tokens of the calls in flight;
-//! later calls get fresh ones.
+//! Provider code runs in one task per call. A panic ends the task but not the process, and a client
+//! that disconnects cancels the call's token but does not abort its work. `StopProvider` cancels
+//! the tokens of the calls in flight; later calls get new ones.
 
 mod action;
 mod call;
@@ -61,7 +60,7 @@ impl<P: Provider> Server<P> {
         std::mem::take(&mut *calls).cancel();
     }
 
-    /// Waits for work whose caller has gone. No call may follow.
+    /// Waits for work whose caller has disconnected. No call may follow.
     pub(crate) async fn finish(&self) {
         self.tasks.close();
         self.tasks.wait().await;

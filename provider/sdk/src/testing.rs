@@ -1,11 +1,11 @@
-//! A host that speaks to a provider as Terraform does, for tests.
+//! A host that talks to a provider as Terraform does, for tests.
 //!
 //! Starts the provider's program, performs the handshake, connects with a
-//! pinned certificate, and calls the provider over gRPC. A test states what a
-//! person would write in a configuration; the client fits it to the provider's
-//! schemas, and builds the proposals that Terraform would send.
+//! pinned certificate, and calls the provider over gRPC. A test specifies what
+//! a user would write in a configuration; the client fits it to the provider's
+//! schemas and builds the proposals that Terraform would send.
 //!
-//! Enable the feature `testing`, best as a dev-dependency:
+//! Enable the feature `testing`, preferably in a dev-dependency:
 //!
 //! ```toml
 //! [dev-dependencies]
@@ -61,6 +61,6 @@ pub use plugin::Plugin;
 pub use process::{Lines, Process};
 pub use schemas::{Capabilities, IdentityAttribute, Metadata, Schemas};
 
-/// Name and value of the environment variable that tells a plugin from a
-/// program that a person started.
+/// Name and value of the environment variable that distinguishes a plugin from
+/// a program started by the user.
 pub const COOKIE: (&str, &str) = crate::protocol::COOKIE;

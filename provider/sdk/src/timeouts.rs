@@ -1,4 +1,4 @@
-//! The conventional `timeouts` block, and durations as Go writes them.
+//! The conventional `timeouts` block, and durations in Go's format.
 //!
 //! ```
 //! use std::time::Duration;
@@ -34,8 +34,8 @@ pub struct DurationError {
     reason: &'static str,
 }
 
-/// Creates the block with an optional duration for each operation: `create`,
-/// `read`, `update` or `delete`.
+/// Creates the block, with an optional duration for each operation: `create`, `read`, `update` or
+/// `delete`.
 pub fn block<'a>(operations: impl IntoIterator<Item = &'a str>) -> Block {
     let mut block = Block::single()
         .inert()
@@ -51,7 +51,7 @@ pub fn block<'a>(operations: impl IntoIterator<Item = &'a str>) -> Block {
     block
 }
 
-/// Creates an optional attribute that is a duration.
+/// Creates an optional attribute that holds a duration.
 pub fn duration() -> Attribute {
     Attribute::string()
         .optional()
@@ -61,7 +61,7 @@ pub fn duration() -> Attribute {
         }))
 }
 
-/// Refuses a duration of zero. Text that is no duration is refused elsewhere.
+/// Rejects a duration of zero. Invalid durations are rejected elsewhere.
 fn not_zero(text: &str) -> Result<(), Diagnostic> {
     if parse_duration(text) != Ok(Duration::ZERO) {
         return Ok(());
@@ -76,7 +76,7 @@ fn not_zero(text: &str) -> Result<(), Diagnostic> {
 ///
 /// # Errors
 ///
-/// If the text is no duration, which validation normally reports before.
+/// If the text is not a duration, which validation normally reports earlier.
 pub fn get(value: &Value, operation: &str, default: Duration) -> Result<Duration, Diagnostic> {
     let duration = get_duration(value.get(BLOCK), operation);
     let at = |invalid: Diagnostic| invalid.at(AttributePath::from(BLOCK).attribute(operation));
@@ -87,7 +87,7 @@ pub fn get(value: &Value, operation: &str, default: Duration) -> Result<Duration
 ///
 /// # Errors
 ///
-/// If the text is no duration, which validation normally reports before.
+/// If the text is not a duration, which validation normally reports earlier.
 pub fn get_duration(value: &Value, name: &str) -> Result<Option<Duration>, Diagnostic> {
     let text = value.get(name).as_str();
     let duration = text.map(parse_duration).transpose();
@@ -98,12 +98,12 @@ fn invalid(error: &DurationError) -> Diagnostic {
     Diagnostic::error("Invalid duration", format!("{error}."))
 }
 
-/// Parses a duration such as `1h30m`, `1.5h`, `90s` or `500ms`, with the units
-/// h, m, s, ms, us, `µs` and ns. Unlike in Go, it cannot be negative.
+/// Parses a duration such as `1h30m`, `1.5h`, `90s` or `500ms`, with the units h, m, s, ms, us,
+/// `µs` and ns. Unlike in Go, it cannot be negative.
 ///
 /// # Errors
 ///
-/// If the text is no duration, or one of more than some 580 years.
+/// If the text is not a duration, or exceeds about 580 years.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let error = |reason| DurationError {
         text: text.chars().take(50).collect(),

@@ -1,5 +1,5 @@
-//! Terraform's types, and their JSON on the wire, such as `"string"` or
-//! `["map","number"]`.
+//! Terraform's types, and their JSON encoding on the wire, such as `"string"`
+//! or `["map","number"]`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ pub enum Type {
     Number,
     /// `string`.
     String,
-    /// Any type; each value carries its own.
+    /// Any type. Each value carries its own type.
     Dynamic,
     /// `list(…)`.
     List(Box<Type>),
@@ -35,7 +35,7 @@ pub enum Type {
 #[error("type constraint: {0}")]
 pub struct TypeError(String);
 
-/// Maximum nesting of a type, beyond that of any sane schema.
+/// Maximum nesting of a type, beyond that of any reasonable schema.
 const MAX_DEPTH: usize = 64;
 
 impl Type {
@@ -87,7 +87,7 @@ impl Type {
     ///
     /// # Errors
     ///
-    /// If the JSON is not a type, or nests too deep.
+    /// If the JSON is not a type or is nested too deeply.
     pub fn from_json(json: &Json) -> Result<Self, TypeError> {
         Self::parse(json, MAX_DEPTH)
     }
@@ -137,7 +137,7 @@ impl Type {
         }
     }
 
-    /// Returns whether values of the type can hold a value of a dynamic type.
+    /// Returns whether values of the type can contain a value of dynamic type.
     pub(crate) fn has_dynamic(&self) -> bool {
         match self {
             Self::Bool | Self::Number | Self::String => false,
@@ -148,9 +148,9 @@ impl Type {
         }
     }
 
-    /// Returns the part of a path that Terraform can follow in values of this
-    /// type: it ends at a set, whose elements have no address, and steps into a
-    /// map by key.
+    /// Returns the part of a path that Terraform can resolve in values of this
+    /// type. The path ends at a set, whose elements have no address, and steps
+    /// into a map by key.
     pub(crate) fn address(&self, path: &AttributePath) -> AttributePath {
         let mut address = AttributePath::new();
         let mut here = self;
@@ -189,7 +189,7 @@ impl Type {
     }
 }
 
-/// Returns whether a configuration can name an attribute or block so.
+/// Returns whether a name is a valid identifier for an attribute or block.
 pub(crate) fn is_identifier(name: &str) -> bool {
     let reserved: BTreeSet<&str> = [
         "count",

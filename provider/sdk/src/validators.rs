@@ -1,9 +1,9 @@
 //! Validators of single attributes.
 //!
-//! A validator receives known values only: unknown ones may still turn out right,
-//! and the schema decides whether null is allowed. Its diagnostics get the path
-//! of the attribute; a path of their own is relative to it. Checks of several
-//! attributes belong in [`Resource::validate`](crate::Resource::validate).
+//! A validator receives only known values: unknown values may still turn out to be valid, and the
+//! schema decides whether null is allowed. Diagnostics get the path of the attribute; a path that
+//! they already have is relative to it. Checks across several attributes belong in
+//! [`Resource::validate`](crate::Resource::validate).
 //!
 //! ```
 //! use tfplugin_sdk::{Attribute, Diagnostic, Type, Value, validators};
@@ -30,11 +30,11 @@ use crate::value::{Number, Value};
 
 type Check = dyn Fn(&Value) -> Diagnostics + Send + Sync;
 
-/// A validator of a known value.
+/// A validator for known values.
 #[derive(Clone)]
 pub struct Validator {
     check: Arc<Check>,
-    /// Whether the check itself skips unknown values inside.
+    /// Whether the check itself skips unknown values within the value.
     looks_inside: bool,
 }
 
@@ -82,7 +82,7 @@ pub fn string(check: impl Fn(&str) -> Result<(), Diagnostic> + Send + Sync + 'st
     Validator::from(move |value: &Value| value.as_str().map_or(Ok(()), &check))
 }
 
-/// Requires the string to be one of these.
+/// Requires the string to be one of the given values.
 pub fn one_of<S: Into<String>>(allowed: impl IntoIterator<Item = S>) -> Validator {
     let allowed: Vec<String> = allowed.into_iter().map(Into::into).collect();
     string(move |text| {
@@ -97,8 +97,7 @@ pub fn one_of<S: Into<String>>(allowed: impl IntoIterator<Item = S>) -> Validato
     })
 }
 
-/// Requires the string to have that many characters, or the collection that many
-/// elements.
+/// Requires the length to be in a range: characters of a string, or elements of a collection.
 pub fn length(allowed: RangeInclusive<usize>) -> Validator {
     Validator::from(move |value: &Value| {
         let (got, unit) = match value {
@@ -120,7 +119,7 @@ pub fn length(allowed: RangeInclusive<usize>) -> Validator {
     })
 }
 
-/// Requires the number to be an integer in a range.
+/// Requires the number to be an integer in the given range.
 pub fn number_range(allowed: RangeInclusive<i64>) -> Validator {
     Validator::from(move |value: &Value| {
         let Some(number) = value.as_number() else {
@@ -140,8 +139,7 @@ pub fn number_range(allowed: RangeInclusive<i64>) -> Validator {
     })
 }
 
-/// Validates every known element of the collection. Errors have the element's
-/// path.
+/// Validates every known element of the collection. Errors carry the element's path.
 pub fn each(validator: impl Into<Validator>) -> Validator {
     let validator = validator.into();
     let each = Validator::new(move |value| {
@@ -172,7 +170,7 @@ fn bounds<T: fmt::Display>(low: &T, high: &T) -> String {
     format!("{low} to {high}")
 }
 
-/// Quotes a value for a message, shortened if it is long.
+/// Quotes a value for a message, shortening it if it is long.
 fn quote(text: &str) -> String {
     const MOST: usize = 100;
     if text.chars().count() <= MOST {

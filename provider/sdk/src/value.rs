@@ -16,10 +16,10 @@ pub use number::Number;
 use crate::path::{AttributePath, Step};
 use crate::types::Type;
 
-/// Maximum nesting of a value. Bounds the recursion on hostile bytes.
+/// Maximum nesting of a value, which bounds recursion on hostile input.
 const MAX_DEPTH: usize = 128;
 
-/// A value of the wrong form, and its path.
+/// A value of the wrong form, with its path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{}{message}", .path, if .path.is_root() { "" } else { ": " })]
 pub struct ValueError {
@@ -56,29 +56,30 @@ impl ValueError {
 /// A value: null, unknown, or known.
 ///
 /// Lists, sets and tuples share one form, as do maps and objects; the schema
-/// tells them apart where it matters. A set that has been through the schema,
-/// as everything sent or received has, is sorted and without duplicates, so
-/// that `==` is Terraform's equality.
+/// distinguishes them where it matters. A set that has passed through the
+/// schema, like everything sent or received, is sorted and without duplicates,
+/// so `==` is Terraform's equality.
 ///
-/// `Debug` prints everything, secrets included. Keep it out of logs.
+/// `Debug` prints everything, including secrets. Keep it out of logs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value {
     /// The value is not set.
     #[default]
     Null,
-    /// Only known after an apply.
+    /// The value is only known after an apply.
     Unknown,
-    /// True or false.
+    /// A boolean.
     Bool(bool),
     /// A number.
     Number(Number),
-    /// Text.
+    /// A string.
     String(String),
     /// A list, set or tuple.
     List(Vec<Value>),
     /// A map or object.
     Map(BTreeMap<String, Value>),
-    /// A value of an attribute of type [`Type::Dynamic`], with its own type.
+    /// A value of an attribute of type [`Type::Dynamic`], along with its actual
+    /// type.
     Dynamic(Box<(Type, Value)>),
 }
 
@@ -111,7 +112,7 @@ impl Value {
         }
     }
 
-    /// Returns whether the value and everything in it is known.
+    /// Returns whether the value and everything in it are known.
     #[must_use]
     pub fn is_wholly_known(&self) -> bool {
         match self {
@@ -123,7 +124,7 @@ impl Value {
         }
     }
 
-    /// Returns the text of a known string.
+    /// Returns the value of a known string.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -132,7 +133,7 @@ impl Value {
         }
     }
 
-    /// Returns the truth of a known bool.
+    /// Returns the value of a known bool.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
         match self {
@@ -150,19 +151,19 @@ impl Value {
         }
     }
 
-    /// Returns a known number, if it is an integer of that range.
+    /// Returns a known number if it is an integer in the range of `i64`.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
         self.as_number()?.as_i64()
     }
 
-    /// Returns a known number, if it is an integer of that range.
+    /// Returns a known number if it is an integer in the range of `u64`.
     #[must_use]
     pub fn as_u64(&self) -> Option<u64> {
         self.as_number()?.as_u64()
     }
 
-    /// Returns the nearest `f64` of a known number.
+    /// Returns the `f64` nearest to a known number.
     #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
         self.as_number().map(Number::as_f64)
@@ -186,14 +187,15 @@ impl Value {
         }
     }
 
-    /// Returns an attribute of an object, or null if there is none or the value is
-    /// no object.
+    /// Returns an attribute of an object, or null if there is none or the value
+    /// is not an object.
     #[must_use]
     pub fn get(&self, name: &str) -> &Self {
         self.as_map().and_then(|m| m.get(name)).unwrap_or(&NULL)
     }
 
-    /// Sets an attribute of an object. Any other value becomes an object first.
+    /// Sets an attribute of an object. Any other value is first replaced with
+    /// an empty object.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<Self>) {
         let name = name.into();
         if let Self::Map(items) = self {
@@ -203,8 +205,8 @@ impl Value {
         }
     }
 
-    /// Returns the value at a path: null if the path leads nowhere, unknown below
-    /// an unknown value.
+    /// Returns the value at a path: null if the path leads nowhere, unknown
+    /// below an unknown value.
     #[must_use]
     pub fn at(&self, path: &AttributePath) -> &Self {
         let mut here = self;
@@ -221,7 +223,7 @@ impl Value {
         here
     }
 
-    /// Replaces unknown values by null.
+    /// Replaces unknown values with null.
     #[must_use]
     pub(crate) fn unknown_as_null(self) -> Self {
         match self {
@@ -311,8 +313,8 @@ impl From<Number> for Value {
 }
 
 impl From<f64> for Value {
-    /// Converts to the shortest decimal that reads back the same. Infinities and
-    /// NaN, which Terraform does not have, become null.
+    /// Converts to the shortest decimal that parses back to the same float.
+    /// Infinities and NaN, which Terraform does not support, become null.
     fn from(float: f64) -> Self {
         Number::from_f64(float).map_or(Self::Null, Self::Number)
     }

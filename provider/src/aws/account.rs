@@ -1,6 +1,6 @@
 //! The AWS account of a configuration, and the clients of its services.
 //!
-//! Nothing is requested before a resource needs it, so a configuration that only indexes images of
+//! Nothing is requested before a resource needs it, so a configuration that only indexes images in
 //! other registries needs no AWS account. Results, including failures, are kept until the provider
 //! is configured again.
 
@@ -24,12 +24,12 @@ use super::settings::{self, Settings, expand};
 use super::tags::{self, IgnoredTags};
 use super::{diagnostics, roles};
 
-/// Default number of attempts of a request. The SDK's own three are too few for resources that
-/// Terraform creates in parallel.
+/// Default number of attempts at a request. The SDK's default of three is too few for resources
+/// that Terraform creates in parallel.
 const MAX_ATTEMPTS: u32 = 10;
 
-/// Default number of attempts of the first request, which tells whether AWS can be reached at all: the
-/// SDK's own number, so that a wrong endpoint or a missing proxy is told within seconds.
+/// Default number of attempts at the first request, which shows whether AWS can be reached at all.
+/// This is the SDK's default, so a wrong endpoint or a missing proxy is reported within seconds.
 const FIRST_ATTEMPTS: u32 = 3;
 
 /// An AWS account and region.
@@ -39,7 +39,7 @@ pub(crate) struct Account {
     pub id: String,
     /// `aws`, `aws-cn`, …
     pub partition: String,
-    /// Such as `eu-west-1`.
+    /// For example `eu-west-1`.
     pub region: String,
 }
 
@@ -53,19 +53,19 @@ pub(crate) struct Aws {
     identity: OnceCell<Result<Identity, Diagnostic>>,
 }
 
-/// Identity of the credentials.
+/// The identity behind the credentials.
 struct Identity {
     /// Twelve digits.
     account: String,
     partition: String,
 }
 
-/// Creates the client of one service in a region; the connections of all clients are shared.
+/// Creates the client of a service in a region. All clients share their connections.
 macro_rules! client {
     ($sdk:ident, $aws:expr, $region:expr, $service:literal) => {{
         let config = $aws.config($region).await?;
         let mut builder = $sdk::config::Builder::from(&config);
-        // Setting none would discard the endpoint of the environment.
+        // Setting none would discard the endpoint from the environment.
         if let Some(url) = $aws.settings()?.endpoint($service) {
             builder = builder.endpoint_url(url);
         }
@@ -74,13 +74,13 @@ macro_rules! client {
 }
 
 impl Aws {
-    /// Reads the configuration of the provider. Sends no request.
+    /// Reads the provider configuration. Sends no request.
     ///
     /// # Errors
-    /// When the file of certificate authorities cannot be used.
+    /// If the file of certificate authorities cannot be used.
     pub(crate) fn new(config: &Value) -> Result<Self, Diagnostic> {
         let bundle = config.get("custom_ca_bundle").as_str();
-        // While the value is unknown, do not trust the one in the environment instead.
+        // While the value is unknown, do not use the one in the environment instead.
         let bundle = match bundle {
             None if config.get("custom_ca_bundle").is_null() => std::env::var("AWS_CA_BUNDLE").ok(),
             known => known.map(str::to_owned),
@@ -114,7 +114,7 @@ impl Aws {
         self.ignored_tags.as_ref()
     }
 
-    /// Returns the additional certificate authorities to trust, in PEM form.
+    /// Returns the additional certificate authorities to trust, in PEM format.
     pub(crate) fn root_certificates(&self) -> Option<&[u8]> {
         self.http.root_certificates()
     }
@@ -123,7 +123,7 @@ impl Aws {
         self.settings.as_ref().map_err(Clone::clone)
     }
 
-    /// Returns credentials and, if one is configured, the region.
+    /// Returns the credentials and, if one is configured, the region.
     async fn base(&self) -> Result<&SdkConfig, Diagnostic> {
         let resolve = || async { self.resolve(self.settings()?).await };
         let base = self.base.get_or_init(resolve).await;
@@ -133,13 +133,13 @@ impl Aws {
     /// Returns the provider's region, if one is configured.
     ///
     /// # Errors
-    /// When the configuration is invalid, or not known yet.
+    /// If the configuration is invalid or not known yet.
     pub(crate) async fn region(&self) -> Result<Option<String>, Diagnostic> {
         let region = self.base().await?.region();
         Ok(region.map(ToString::to_string))
     }
 
-    /// Returns the configuration for a region, or else the provider's.
+    /// Returns the configuration for a region, by default the provider's.
     async fn config_in(&self, region: Option<&str>) -> Result<SdkConfig, Diagnostic> {
         let config = self.base().await?;
         let region = match region {
@@ -149,7 +149,7 @@ impl Aws {
         Ok(config.to_builder().region(Region::new(region)).build())
     }
 
-    /// Returns the configuration of clients: with a region, for an allowed account.
+    /// Returns the configuration of clients, with a region and for an allowed account.
     async fn config(&self, region: Option<&str>) -> Result<SdkConfig, Diagnostic> {
         let config = self.config_in(region).await?;
         if self.settings()?.skip_credentials_validation != Some(true) || self.guards_account()? {
@@ -163,7 +163,7 @@ impl Aws {
         Ok(settings.allowed_account_ids.is_some() || settings.forbidden_account_ids.is_some())
     }
 
-    /// Returns the configuration for tokens of registries: in any region, for an allowed account.
+    /// Returns the configuration for registry tokens, in any region and for an allowed account.
     async fn config_for_registry(&self, region: &str) -> Result<SdkConfig, Diagnostic> {
         let config = self.config_in(Some(region)).await?;
         if self.guards_account()? {
@@ -188,7 +188,7 @@ impl Aws {
             builder = builder.retry_config(retries);
         }
         if let (Some(profile), None) = (&settings.profile, &settings.access_key) {
-            // The SDK itself prefers environment variables to a profile.
+            // On its own, the SDK prefers environment variables to a profile.
             let provider = ProviderConfig::without_region()
                 .with_region(config.region().cloned())
                 .with_http_client(self.http.client());
@@ -241,8 +241,8 @@ impl Aws {
         loader
     }
 
-    /// Returns the account of the credentials, with a region or else the provider's. Fails if it is not
-    /// allowed.
+    /// Returns the account of the credentials, with a region, by default the provider's. Fails if
+    /// the account is not allowed.
     pub(crate) async fn account(&self, region: Option<&str>) -> Result<Account, Diagnostic> {
         let config = self.config_in(region).await?;
         let region = diagnostics::require_region(&config)?;
@@ -255,7 +255,8 @@ impl Aws {
         })
     }
 
-    /// Looks up whose the credentials are, in the provider's region or else that of `config`.
+    /// Looks up the identity behind the credentials, in the provider's region or else that of
+    /// `config`.
     async fn identify(&self, config: &SdkConfig) -> Result<Identity, Diagnostic> {
         let settings = self.settings()?;
         let base = self.base().await?;
@@ -339,7 +340,7 @@ impl Aws {
         Ok(aws_sdk_ecr::Client::from_conf(builder.build()))
     }
 
-    /// Opens Amazon ECR Public, which has its API in one region.
+    /// Opens Amazon ECR Public, whose API exists in only one region.
     pub(crate) async fn ecr_public(&self) -> Result<aws_sdk_ecrpublic::Client, Diagnostic> {
         let config = self.config_for_registry("us-east-1").await?;
         let builder = aws_sdk_ecrpublic::config::Builder::from(&config);
@@ -367,9 +368,8 @@ fn check_account(settings: &Settings, id: &str) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-/// Returns the shared files, if the configuration names any. The other kind stays at its default
-/// location.
-/// The credentials of the profile that the configuration names. Without any, no other source counts.
+/// The credentials of the profile named in the configuration. If it has none, no other source is
+/// tried.
 #[derive(Debug)]
 struct NamedProfile {
     name: String,
@@ -397,6 +397,8 @@ impl ProvideCredentials for NamedProfile {
     }
 }
 
+/// Returns the shared files, if the configuration names any. The other kind stays at its default
+/// location.
 fn profile_files(settings: &Settings) -> Option<Files> {
     let (config, credentials) = (
         &settings.shared_config_files,
@@ -417,7 +419,7 @@ fn profile_files(settings: &Settings) -> Option<Files> {
     Some(files.build())
 }
 
-/// Returns how requests are retried, where that differs from what the SDK found.
+/// Returns how requests are retried, where that differs from the SDK's configuration.
 fn retries(settings: &Settings, found: Option<&RetryConfig>) -> Option<RetryConfig> {
     let found = found.cloned().unwrap_or_else(RetryConfig::standard);
     let attempts = match settings.max_retries {

@@ -1,4 +1,4 @@
-//! Validation of the AWS settings, before any request.
+//! Validation of the AWS settings before any request.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn refuse(summary: &str, detail: String) -> Checked {
     Err(Diagnostic::error(summary, detail))
 }
 
-/// Quotes a value, bounded, for a message.
+/// Quotes a value for a message, shortening it if it is long.
 fn quote(text: &str) -> String {
     format!("{:?}", text.chars().take(100).collect::<String>())
 }
@@ -26,7 +26,7 @@ pub(super) fn not_empty(text: &str) -> Checked {
     Ok(())
 }
 
-/// Whether a text has the form of a region's name. Regions become part of host names.
+/// Returns whether a text has the form of a region name. Regions become part of host names.
 pub(crate) fn is_region(text: &str) -> bool {
     let mut parts = text.rsplit('-');
     let number = parts.next().unwrap_or_default();
@@ -40,7 +40,7 @@ pub(crate) fn is_region(text: &str) -> bool {
             .all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase()))
 }
 
-/// Refuses a text that is no region.
+/// Rejects a text that is not a region.
 pub(crate) fn region(text: &str) -> Checked {
     if is_region(text) {
         return Ok(());
@@ -70,7 +70,7 @@ pub(super) fn account_id(text: &str) -> Checked {
 
 pub(super) fn url(text: &str) -> Checked {
     let refuse = |reason: &str| {
-        // The text may hold a password.
+        // The text may contain a password.
         let detail = format!("The URL {reason}. Want one such as \"https://vpce.example.com\".");
         refuse("Invalid endpoint URL", detail)
     };
@@ -89,7 +89,7 @@ pub(super) fn url(text: &str) -> Checked {
     Ok(())
 }
 
-/// Checks for the form `arn:<partition>:iam::<account>:<kind>/<name>`.
+/// Checks that a text has the form `arn:<partition>:iam::<account>:<kind>/<name>`.
 fn iam_arn(text: &str, kind: &str) -> Result<(), String> {
     let parts: Vec<_> = text.splitn(6, ':').collect();
     let [arn, partition, service, region, account, resource] = parts[..] else {
@@ -141,7 +141,7 @@ pub(super) fn policy(text: &str) -> Checked {
     refuse("Invalid policy", detail.to_owned())
 }
 
-/// Whether session names, source identities and external IDs may contain a character.
+/// Returns whether session names, source identities and external IDs may contain a character.
 fn of_session(c: char) -> bool {
     c.is_ascii_alphanumeric() || "_+=,.@-".contains(c)
 }
@@ -162,7 +162,7 @@ pub(super) fn external_id(text: &str) -> Checked {
     if (2..=1224).contains(&text.len()) && text.chars().all(allowed) {
         return Ok(());
     }
-    // Half a secret: not shown.
+    // Half of a secret, so it is not shown.
     let detail = "Want 2 to 1224 letters, digits, and _ + = , . @ : / -.";
     refuse("Invalid external ID", detail.to_owned())
 }
@@ -190,7 +190,7 @@ pub(super) fn tags(value: &Value) -> Checked {
     Ok(())
 }
 
-/// Checks attributes against each other.
+/// Checks combinations of attributes.
 pub(super) fn across(config: &Value) -> Diagnostics {
     let mut found = Diagnostics::new();
     let missing = |name: &str| config.get(name).is_null();

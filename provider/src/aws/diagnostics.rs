@@ -1,4 +1,4 @@
-//! Diagnostics of the provider's AWS settings and of the account they lead to.
+//! Diagnostics about the provider's AWS settings and the resulting account.
 
 use aws_config::SdkConfig;
 use tfplugin_sdk::Diagnostic;
@@ -6,7 +6,7 @@ use tokio::task::JoinError;
 
 use super::error::one_line;
 
-/// Returns the region of a configuration, or the diagnostic that there is none.
+/// Returns the region of a configuration, or a diagnostic that there is none.
 pub(super) fn require_region(config: &SdkConfig) -> Result<String, Diagnostic> {
     let region = config.region().ok_or_else(no_region)?;
     Ok(region.to_string())

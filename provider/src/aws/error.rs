@@ -1,6 +1,6 @@
-//! Why a request to AWS failed, and what to do about it.
+//! The reasons why a request to AWS failed, and what to do about it.
 //!
-//! The only place that tells errors of AWS apart, and the only one with advice about them.
+//! This is the only place that distinguishes AWS errors, and the only one with advice about them.
 
 use std::error::Error;
 use std::fmt;
@@ -13,7 +13,7 @@ use tfplugin_sdk::Diagnostic;
 
 use crate::call::Stopped;
 
-/// Maximum number of characters quoted of what AWS says.
+/// Maximum length of a quotation from AWS in characters.
 const MAX_QUOTE: usize = 500;
 
 const EXPIRED: [&str; 5] = [
@@ -53,7 +53,7 @@ const QUOTA: [&str; 4] = [
     "LimitExceededException",
     "PolicyLengthExceededException",
 ];
-/// Codes of a service that fails for now, or that is changing the same thing already.
+/// Codes of a service that fails temporarily, or that is already changing the same object.
 const BUSY: [&str; 11] = [
     "ConcurrentModification",
     "ConcurrentModificationException",
@@ -74,25 +74,25 @@ const NOT_FOUND: [&str; 4] = [
     "ResourceNotFoundException",
 ];
 
-/// Lambda's code for what may be wrong with an argument, or with what it names.
+/// Lambda's code for a problem with an argument, or with what it names.
 const INVALID: &str = "InvalidParameterValueException";
-/// Codes of a service that does not know an operation, in partitions where it lags behind.
+/// Codes of a service that does not support an operation, in partitions where it lags behind.
 const UNSUPPORTED: [&str; 4] = [
     "InvalidAction",
     "UnknownOperationException",
     "UnsupportedOperation",
     "UnsupportedOperationException",
 ];
-/// Codes of Lambda for code that a code signing configuration does not allow.
+/// Lambda's codes for code that a code signing configuration does not allow.
 const UNSIGNED: [&str; 2] = [
     "CodeVerificationFailedException",
     "InvalidCodeSignatureException",
 ];
 
-/// Why a request to AWS failed.
+/// Reason why a request to AWS failed.
 #[derive(Debug, Clone)]
 pub(crate) enum AwsError {
-    /// The service refused.
+    /// The service refused the request.
     Service {
         code: String,
         message: String,
@@ -102,12 +102,12 @@ pub(crate) enum AwsError {
     NoCredentials(String),
     /// Credentials are configured but could not be obtained.
     Credentials(String),
-    /// The service did not answer, or something else answered.
+    /// The service did not respond, or something else responded.
     Unreachable(String),
-    /// The call ended first.
+    /// The call ended before the request succeeded.
     Stopped {
         stopped: Stopped,
-        /// The answer to the last attempt, if the request was being repeated.
+        /// The result of the last attempt, if the request was being retried.
         last: Option<Box<AwsError>>,
     },
 }
@@ -119,7 +119,7 @@ where
 {
     fn from(error: SdkError<E, R>) -> Self {
         match credentials_error(&error) {
-            // The SDK lists them too, in its own names and with the reason of each.
+            // The SDK lists them too, by its own names and with the reason for each.
             Some(CredentialsError::CredentialsNotLoaded(_)) => {
                 return Self::NoCredentials(sources_tried());
             }
@@ -148,7 +148,7 @@ impl From<Stopped> for AwsError {
 }
 
 impl AwsError {
-    /// Returns the error of a service that refused with this code.
+    /// Returns the error of a service that refused a request with this code.
     pub(crate) fn service(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Service {
             code: code.into(),
@@ -157,7 +157,7 @@ impl AwsError {
         }
     }
 
-    /// Returns the error of an answer that leaves something out, for want of a permission.
+    /// Returns the error for a response that omits something because a permission is missing.
     pub(crate) fn hidden(permission: &str, code: &str, message: &str) -> Self {
         let code = match code.contains("AccessDenied") {
             true => "AccessDeniedException",
@@ -184,25 +184,25 @@ impl AwsError {
         }
     }
 
-    /// Whether what was asked for does not exist.
+    /// Returns whether the requested object does not exist.
     pub(crate) fn is_not_found(&self) -> bool {
         NOT_FOUND.contains(&self.code())
     }
 
-    /// Whether what was to be created exists already.
+    /// Returns whether the object to be created already exists.
     pub(crate) fn is_taken(&self) -> bool {
         match self.code() {
             "EntityAlreadyExists" | "ResourceAlreadyExistsException" => true,
-            // Lambda has one code for this and for an update that is under way.
+            // Lambda uses one code for this and for an update in progress.
             "ResourceConflictException" => self.message().contains("exist"),
-            // DynamoDB too.
+            // So does DynamoDB.
             "ResourceInUseException" => self.message().contains("already exist"),
             _ => false,
         }
     }
 
-    /// Whether what was to be deleted is in use: for good, or because AWS has not noticed yet that
-    /// what used it was removed.
+    /// Returns whether the object to be deleted is in use, either permanently or because AWS has
+    /// not yet noticed that its user was removed.
     pub(crate) fn is_in_use(&self) -> bool {
         match self.code() {
             "DeleteConflict" => true,
@@ -211,24 +211,24 @@ impl AwsError {
         }
     }
 
-    /// Whether the permission for it is missing.
+    /// Returns whether the required permission is missing.
     pub(crate) fn is_denied(&self) -> bool {
         DENIED.contains(&self.code())
     }
 
-    /// Whether the service does not know the operation where the account is.
+    /// Returns whether the service does not support the operation in this partition or region.
     pub(crate) fn is_unsupported(&self) -> bool {
         UNSUPPORTED.contains(&self.code())
     }
 
-    /// Whether the service, or one that it relies on, has had too many requests.
+    /// Returns whether the service, or one that it relies on, is throttling requests.
     fn is_throttled(&self) -> bool {
-        // Lambda passes on as an invalid parameter that EC2 throttles it.
+        // Lambda reports throttling by EC2 as an invalid parameter.
         THROTTLED.contains(&self.code())
             || self.code() == INVALID && self.message().contains("throttled by EC2")
     }
 
-    /// Whether it passes by itself.
+    /// Returns whether the failure is temporary.
     pub(crate) fn is_temporary(&self) -> bool {
         let code = self.code();
         self.is_throttled()
@@ -236,14 +236,14 @@ impl AwsError {
             || code == "ResourceConflictException" && !self.is_taken()
     }
 
-    /// Whether Lambda does not know the destination of failures, or may not use it, as far as it
-    /// knows.
+    /// Returns whether Lambda does not know the failure destination, or may not use it, as far as
+    /// it can tell.
     fn is_unknown_destination(&self) -> bool {
         self.code() == INVALID && self.message().contains("destination ARN")
     }
 
-    /// Whether it passes when what was just created, a role, its policy or a destination, is known
-    /// everywhere.
+    /// Returns whether the failure will pass once a recently created role, policy or destination
+    /// has propagated.
     pub(crate) fn is_propagation(&self) -> bool {
         let message = self.message();
         self.is_unknown_destination()
@@ -259,13 +259,13 @@ impl AwsError {
                 .any(|part| message.contains(part))
     }
 
-    /// Returns the diagnostic. `doing` is such as `creating the role "x"`.
+    /// Returns the diagnostic. `doing` is a phrase such as `creating the role "x"`.
     pub(crate) fn diagnose(&self, doing: &str) -> Diagnostic {
         let (summary, advice) = self.explain();
         Diagnostic::error(summary, format!("While {doing}: {self}.\n\n{advice}"))
     }
 
-    /// Returns a summary and the next step.
+    /// Returns a summary and the next action.
     fn explain(&self) -> (&'static str, &'static str) {
         match self {
             Self::NoCredentials(_) => (
@@ -387,7 +387,7 @@ impl fmt::Display for AwsError {
 
 impl Error for AwsError {}
 
-/// Finds the failure to obtain credentials in an error's chain of causes.
+/// Finds a failure to obtain credentials in an error's chain of causes.
 fn credentials_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CredentialsError> {
     let chain = std::iter::successors(Some(error), |&error| error.source());
     chain
@@ -406,7 +406,7 @@ fn sources_tried() -> String {
     )
 }
 
-/// Returns an error and its causes in one line: a host and a reason, never credentials.
+/// Returns an error and its causes on one line. These name a host and a reason, never credentials.
 fn causes(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     for error in std::iter::successors(Some(error), |&error| error.source()) {
@@ -418,7 +418,7 @@ fn causes(error: &(dyn Error + 'static)) -> String {
     one_line(&parts.join(": "))
 }
 
-/// Returns a text as one bounded line without the full stop that a detail adds.
+/// Returns a text as a single line of limited length, without the full stop that a detail adds.
 pub(super) fn one_line(text: &str) -> String {
     let line: String = text
         .split_whitespace()

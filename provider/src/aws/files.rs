@@ -1,4 +1,4 @@
-//! Reading files within bounds.
+//! Size-limited reading of files.
 
 use std::fs::File;
 use std::io::{Error, Read};

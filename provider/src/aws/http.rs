@@ -64,10 +64,10 @@ impl Http {
     }
 }
 
-/// Reads a file of certificates in PEM form.
+/// Reads a file of certificates in PEM format.
 ///
 /// # Errors
-/// If it cannot be read, or has no certificate or one that is invalid.
+/// If it cannot be read, or contains no certificate or an invalid one.
 pub(crate) fn read_certificates(path: &Path) -> Result<Vec<u8>, String> {
     let pem = files::read(path, MAX_BUNDLE).map_err(|error| error.to_string())?;
     // The SDK would panic on invalid certificates, and only at the first request.
@@ -75,8 +75,8 @@ pub(crate) fn read_certificates(path: &Path) -> Result<Vec<u8>, String> {
     Ok(pem)
 }
 
-/// A client whose requests the log shows at debug level, without what may be secret: headers, queries
-/// and bodies.
+/// A client that logs requests at debug level, without anything that may be secret: headers,
+/// queries and bodies.
 #[derive(Debug)]
 struct Logged<T>(T);
 
@@ -115,7 +115,7 @@ impl HttpConnector for Logged<SharedHttpConnector> {
     }
 }
 
-/// Returns a client like the SDK's default one, which uses the proxies of the environment.
+/// Returns a client like the SDK's default one, which uses the proxies from the environment.
 fn client(trusted: TrustStore) -> SharedHttpClient {
     let context = TlsContext::builder().with_trust_store(trusted).build();
     let context = context.unwrap_or_default();

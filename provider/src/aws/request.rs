@@ -1,8 +1,8 @@
-//! Requests to AWS, repeated while that helps.
+//! Requests to AWS, retried while that helps.
 //!
-//! The SDK repeats what fails on the way. Repeated here, until the call ends, is what AWS has to
-//! finish first: another change of the same thing, the propagation of a role, or of something
-//! that was just created.
+//! The SDK retries transport failures. This module retries, until the call ends, requests for which
+//! AWS has to finish something first: another change to the same object, or the propagation of a
+//! role or another newly created object.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -15,18 +15,19 @@ use tokio::time::Instant;
 use super::error::AwsError;
 use crate::call::CallContext;
 
-/// The pause before a request is first repeated; it doubles up to [`LONGEST_PAUSE`].
+/// Pause before the first retry. It doubles up to [`LONGEST_PAUSE`].
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A role that is still not usable by then is misconfigured.
+/// Time after which a role that is still not usable is considered misconfigured.
 const PROPAGATION: Duration = Duration::from_secs(120);
-/// Something just created that is still not found by then is gone.
+/// Time after which a new object that is still not found is considered gone.
 const SETTLING: Duration = Duration::from_secs(30);
-/// Time after which what is still in use is used by something that nobody here removes.
+/// Time after which an object that is still in use is considered to be used by something that this
+/// provider does not remove.
 const RELEASING: Duration = Duration::from_secs(60);
 
 impl<D> CallContext<'_, D> {
-    /// Sends a request. Repeats it while AWS is busy or does not know a new role yet.
+    /// Sends a request. Retries while AWS is busy or does not yet know a new role.
     pub(crate) async fn send<T, E, R, F>(&self, send: impl Fn() -> F) -> Result<T, AwsError>
     where
         F: Future<Output = Result<T, SdkError<E, R>>>,
@@ -36,7 +37,7 @@ impl<D> CallContext<'_, D> {
         self.repeat(send, Duration::ZERO).await
     }
 
-    /// Sends a request about something that was just created, which AWS may not find yet.
+    /// Sends a request about a newly created object, which AWS may not find yet.
     pub(crate) async fn send_to_new<T, E, R, F>(&self, send: impl Fn() -> F) -> Result<T, AwsError>
     where
         F: Future<Output = Result<T, SdkError<E, R>>>,
@@ -74,7 +75,7 @@ impl<D> CallContext<'_, D> {
         }
     }
 
-    /// Deletes something, again while AWS still counts what belonged to it.
+    /// Deletes an object, retrying while AWS still counts objects that belonged to it.
     pub(crate) async fn delete<F>(&self, delete: impl Fn() -> F) -> Result<(), AwsError>
     where
         F: Future<Output = Result<(), AwsError>>,
@@ -92,8 +93,8 @@ impl<D> CallContext<'_, D> {
         }
     }
 
-    /// Looks for something that AWS says was created and may not show yet. `None` if it does not
-    /// show in time.
+    /// Looks for an object that AWS reported as created but may not return yet. Returns `None` if
+    /// it does not appear in time.
     pub(crate) async fn find_new<T, F>(&self, find: impl Fn() -> F) -> Result<Option<T>, AwsError>
     where
         F: Future<Output = Result<Option<T>, AwsError>>,
@@ -125,8 +126,8 @@ impl<D> CallContext<'_, D> {
         Ok(())
     }
 
-    /// Sleeps for `pause` and lengthens it for the next time. If the call ends meanwhile, the
-    /// error tells what AWS said `last`.
+    /// Sleeps for `pause` and increases it for the next time. If the call ends in the meantime, the
+    /// error includes AWS's `last` response.
     pub(crate) async fn pause(
         &self,
         pause: &mut Duration,

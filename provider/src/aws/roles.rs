@@ -17,7 +17,7 @@ use super::settings::{APP_NAME, Role, Settings, expand};
 /// Maximum size of a token in KiB.
 const MAX_TOKEN: u64 = 64;
 
-/// Replaces the credentials of a configuration by those of the roles in the settings.
+/// Replaces the credentials of a configuration with those of the roles in the settings.
 pub(super) fn assume(settings: &Settings, mut config: SdkConfig) -> Result<SdkConfig, Diagnostic> {
     let web = settings.assume_role_with_web_identity.iter();
     let roles = web.map(|role| (role, true));
@@ -48,7 +48,7 @@ enum Token {
     File(String),
 }
 
-/// Provider of one role's credentials, which the SDK caches until shortly before they expire.
+/// Provider of a role's credentials, which the SDK caches until shortly before they expire.
 struct Session {
     client: aws_sdk_sts::Client,
     role_arn: String,
@@ -172,7 +172,7 @@ async fn read(path: &str) -> std::io::Result<String> {
     let in_file = |error: std::io::Error| {
         std::io::Error::new(error.kind(), format!("{}: {error}", path.display()))
     };
-    // A small local file.
+    // It is a small local file.
     let token = files::read(&path, MAX_TOKEN).map_err(in_file)?;
     let token = String::from_utf8(token).map_err(|error| in_file(std::io::Error::other(error)))?;
     Ok(token.trim().to_owned())

@@ -215,7 +215,7 @@ fn ignored_tags() -> Block {
         )
 }
 
-/// Adds the attributes that both ways to assume a role have.
+/// Adds the attributes that both ways of assuming a role share.
 fn role(block: Block) -> Block {
     block
         .attribute(
@@ -327,7 +327,7 @@ fn endpoints() -> Block {
     block
 }
 
-/// Checks attributes against each other.
+/// Checks combinations of attributes.
 pub(crate) fn validate(config: &Value) -> Diagnostics {
     check::across(config)
 }

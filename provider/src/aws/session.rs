@@ -1,4 +1,4 @@
-//! The clients of one call that works with Lambda functions and what they need.
+//! The clients for a call that works with Lambda functions and their dependencies.
 
 use tfplugin_sdk::Diagnostic;
 
@@ -18,10 +18,10 @@ pub(crate) struct Session<'a, D> {
 }
 
 impl<'a, D> Session<'a, D> {
-    /// Looks up the account and opens the clients, in a region or else the provider's.
+    /// Looks up the account and opens the clients, in a region, by default the provider's.
     ///
     /// # Errors
-    /// When the account is not known or not allowed, or the call ends before.
+    /// If the account is not known or not allowed, or the call ends first.
     pub(crate) async fn open(
         call: CallContext<'a, D>,
         aws: &Aws,

@@ -36,7 +36,7 @@ const OF_AWS: [&str; 18] = [
     "use_fips_endpoint",
 ];
 
-/// The AWS settings of the provider. Holds secrets: not to be printed.
+/// The AWS settings of the provider. Contains secrets, so it must not be printed.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Settings {
@@ -77,7 +77,7 @@ pub(super) struct Role {
 }
 
 impl Role {
-    /// Returns the lifetime of its credentials.
+    /// Returns the lifetime of its credentials in seconds.
     pub(super) fn seconds(&self) -> Option<i32> {
         let duration = timeouts::parse_duration(self.duration.as_deref()?);
         duration
@@ -90,8 +90,7 @@ impl Role {
 }
 
 impl Settings {
-    /// Reads the configuration of the provider. Fails if it depends on something that is not
-    /// known yet.
+    /// Reads the provider configuration. Fails if it depends on values that are not known yet.
     pub(super) fn read(config: &Value) -> Result<Self, Diagnostic> {
         for name in OF_AWS {
             if let Some(path) = unknown(config.get(name), AttributePath::from(name)) {
@@ -108,7 +107,7 @@ impl Settings {
     }
 }
 
-/// The first part of a value that is not known.
+/// Returns the path of the first part of a value that is not known.
 fn unknown(value: &Value, path: AttributePath) -> Option<AttributePath> {
     match value {
         Value::Unknown => Some(path),

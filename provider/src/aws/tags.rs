@@ -1,4 +1,4 @@
-//! Tags of the provider configuration, and what AWS allows in tags.
+//! Tags in the provider configuration, and AWS's rules for tags.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,11 +6,11 @@ use tfplugin_sdk::Value;
 
 /// Prefix of environment variables with default tags.
 const DEFAULT_VARIABLE: &str = "TF_AWS_DEFAULT_TAGS_";
-/// Environment variables with ignored keys and prefixes of keys, separated by commas.
+/// Environment variables with ignored keys and key prefixes, separated by commas.
 const IGNORED_KEYS_VARIABLE: &str = "TF_AWS_IGNORE_TAGS_KEYS";
 const IGNORED_PREFIXES_VARIABLE: &str = "TF_AWS_IGNORE_TAGS_KEY_PREFIXES";
 
-/// Prefix of the keys that are reserved for AWS, in whatever case.
+/// Prefix of the keys that are reserved for AWS, in any case.
 const RESERVED: &str = "aws:";
 /// Maximum number of characters of a key.
 const MAX_KEY: usize = 128;
@@ -20,8 +20,8 @@ const MAX_VALUE: usize = 256;
 /// Environment variables by name.
 pub(super) type Variables = BTreeMap<String, String>;
 
-/// Merges the default tags of the environment and the configuration; none while they are not
-/// known yet.
+/// Merges the default tags of the environment and the configuration. Returns `None` while they are
+/// not known yet.
 pub(super) fn default_tags(config: &Value, environment: &Variables) -> Option<Variables> {
     let configured = in_block(config, "default_tags", "tags")?;
     let variables = environment.iter().filter_map(|(name, value)| {
@@ -37,7 +37,7 @@ pub(super) fn default_tags(config: &Value, environment: &Variables) -> Option<Va
     Some(tags)
 }
 
-/// Returns an attribute of a block that may be there once, unless it is not known yet.
+/// Returns an attribute of an optional single block, unless it is not known yet.
 fn in_block<'a>(config: &'a Value, block: &str, attribute: &str) -> Option<&'a Value> {
     let block = match config.get(block) {
         Value::List(blocks) => blocks.first().unwrap_or(&Value::Null),
@@ -47,7 +47,7 @@ fn in_block<'a>(config: &'a Value, block: &str, attribute: &str) -> Option<&'a V
     (!block.is_unknown() && value.is_wholly_known()).then_some(value)
 }
 
-/// Tags that somebody else manages, by their keys.
+/// Tags that are managed elsewhere, by key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct IgnoredTags {
     keys: BTreeSet<String>,
@@ -55,7 +55,8 @@ pub(crate) struct IgnoredTags {
 }
 
 impl IgnoredTags {
-    /// Merges those of the environment and the configuration; none while they are not known yet.
+    /// Merges the ignored tags of the environment and the configuration. Returns `None` while they
+    /// are not known yet.
     pub(super) fn read(config: &Value, environment: &Variables) -> Option<Self> {
         let read = |attribute, variable| {
             let configured = in_block(config, "ignore_tags", attribute)?;
@@ -72,7 +73,7 @@ impl IgnoredTags {
         })
     }
 
-    /// Returns those that ignore every tag, for as long as nobody knows which.
+    /// Returns a value that ignores every tag, for use while the configured ones are not known.
     pub(crate) fn every() -> Self {
         Self {
             prefixes: [String::new()].into(),
@@ -80,7 +81,7 @@ impl IgnoredTags {
         }
     }
 
-    /// Returns those that ignore these keys.
+    /// Returns a value that ignores these keys.
     #[cfg(test)]
     pub(crate) fn of<const N: usize>(keys: [&str; N]) -> Self {
         Self {
@@ -102,8 +103,8 @@ pub(crate) fn is_reserved(key: &str) -> bool {
     prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(RESERVED))
 }
 
-/// Returns what is wrong with a tag, by the rules that IAM, STS, Lambda and CloudWatch Logs share;
-/// those of EventBridge are weaker.
+/// Returns what is wrong with a tag according to the rules shared by IAM, STS, Lambda and
+/// CloudWatch Logs. Those of EventBridge are weaker.
 pub(crate) fn tag_fault(key: &str, value: &str) -> Option<String> {
     let quoted: String = key.chars().take(MAX_KEY).collect();
     let (of_key, of_value) = (key.chars().count(), value.chars().count());
@@ -135,8 +136,8 @@ pub(crate) fn tag_fault(key: &str, value: &str) -> Option<String> {
     }
 }
 
-/// Returns whether tags may contain a character: letters, numbers and separators of Unicode, and
-/// some signs.
+/// Returns whether tags may contain a character: Unicode letters, numbers and separators, and some
+/// symbols.
 fn is_allowed(c: char) -> bool {
     c.is_alphanumeric() || c.is_whitespace() && !c.is_control() || "_.:/=+-@".contains(c)
 }

@@ -1,4 +1,4 @@
-//! Accounts of an AWS fake.
+//! Accounts in an AWS fake.
 
 use tests::fake::aws::FakeAws;
 use tfplugin_sdk::Value;
@@ -9,7 +9,7 @@ use super::settings::ENDPOINTS;
 /// The access key of [`config`].
 pub(crate) const ACCESS_KEY: &str = "AKIATESTS";
 
-/// A provider configuration that asks the fake, with more attributes.
+/// Returns a provider configuration for the fake, with additional attributes.
 pub(crate) fn config<const N: usize>(fake: &FakeAws, more: [(&str, Value); N]) -> Value {
     let url = Value::from(fake.url());
     let endpoints = Value::object(ENDPOINTS.map(|service| (service, url.clone())));
@@ -25,7 +25,7 @@ pub(crate) fn config<const N: usize>(fake: &FakeAws, more: [(&str, Value); N]) -
     config
 }
 
-/// The account of such a configuration.
+/// Returns the account of such a configuration.
 pub(crate) fn aws<const N: usize>(fake: &FakeAws, more: [(&str, Value); N]) -> Aws {
     Aws::new(&config(fake, more)).expect("nothing is asked yet")
 }

@@ -49,7 +49,7 @@ async fn accounts_are_allowed_or_forbidden() {
         ("forbidden_account_ids", ACCOUNT, false),
         ("forbidden_account_ids", other, true),
     ] {
-        // Leaving out the check of the credentials does not leave out this one.
+        // Skipping the credentials check does not skip this one.
         for skip in [false, true] {
             let fake = FakeAws::start().expect("starts");
             let skip = ("skip_credentials_validation", skip.into());
@@ -208,7 +208,7 @@ async fn failures_say_what_to_do() {
         for want in [code, "as the test wants", wanted] {
             assert!(failure.detail.contains(want), "{}", failure.detail);
         }
-        // What failed stays so, without asking again.
+        // A failure is kept, without another request.
         let calls = fake.calls().len();
         assert_eq!(aws.lambda(None).await.err(), Some(failure));
         assert_eq!(fake.calls().len(), calls);

@@ -1,4 +1,5 @@
-//! The action `soci_sweep`: has a builder look through its repositories now.
+//! The action `soci_sweep`, which makes a builder look through its repositories
+//! now.
 
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use crate::shared::{CallContext, Session, Shared};
 /// The action `soci_sweep`.
 pub(crate) struct Sweep;
 
-/// Time limit of the few requests.
+/// Time limit for the few requests.
 const TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 #[derive(Deserialize)]
@@ -104,7 +105,7 @@ impl Action<Shared> for Sweep {
     }
 }
 
-/// Returns where to read what becomes of a sweep.
+/// Returns a message that says where to find the result of a sweep.
 fn started_message(request: &str, log_group: &str) -> String {
     format!(
         "sweep started with request {request}; it continues in AWS Lambda. Its results are in the \
@@ -113,7 +114,7 @@ fn started_message(request: &str, log_group: &str) -> String {
     )
 }
 
-/// Checks that the event filter is a part of the builder, and may sweep.
+/// Checks that the event filter belongs to the builder and may perform sweeps.
 async fn check(session: &Session<'_>, builder: &str, event_filter: &str) -> Result<(), Diagnostic> {
     let doing = format!("reading the function {event_filter:?}");
     let get = session.lambda.get_function_configuration();
@@ -194,7 +195,7 @@ mod tests {
             (list(&[]), Some(": No filter")),
             (list(&many), Some(": Too many filters")),
             (list(&many[1..]), None),
-            // The suffix is the builder's.
+            // The suffix is the builder's own.
             (list(&["a:*-soci"]), None),
             (Value::Null, None),
             (Value::Unknown, None),

@@ -1,13 +1,14 @@
 //! The arguments of a builder: each is declared here, and nowhere else.
 //!
-//! An entry of the [table](with_arguments) gives an argument's description (its doc comment, to
-//! which the default is added), name, type and default; how its schema differs from that of its
-//! type (validation, replacement); and where a refresh finds its value: in what was observed in
-//! AWS, or nowhere, with the reason. The table is a macro that passes itself to another one, as
-//! its readers need different columns: [`declare::arguments`] makes the struct, the schema, and
-//! what reads and writes a state; `refresh` what reads AWS. So no list of arguments exists twice.
+//! An entry of the [table](with_arguments) contains an argument's description (its doc comment, to
+//! which the default is added), its name, type and default; the differences between its schema and
+//! that of its type (validation, replacement); and where a refresh finds its value: in what was
+//! observed in AWS, or nowhere, with the reason. The table is a macro that passes itself to another
+//! macro, because its readers need different columns: [`declare::arguments`] generates the struct,
+//! the schema, and the code that reads and writes states; `refresh` generates the code that reads
+//! from AWS. No list of arguments therefore exists twice.
 //!
-//! What an argument does is the business of the part that it configures.
+//! The effect of an argument is defined by the part that it configures.
 
 mod declare;
 mod types;

@@ -1,8 +1,8 @@
-//! The backfill: a sweep for the images that were pushed before the builder existed.
+//! The backfill: a sweep for images that were pushed before the builder existed.
 //!
-//! The event filter sweeps; an apply only starts it, and does not wait. Private state keeps that it is
-//! still to be started, so that what an apply did not reach (it was interrupted, or not allowed to) is
-//! shown by the next plan and done by the next apply.
+//! The event filter performs the sweep; an apply only starts it and does not wait. The private
+//! state records that it still has to be started, so if an apply did not get to it (because it was
+//! interrupted or lacked permission), the next plan shows it and the next apply starts it.
 
 use tfplugin_sdk::{Context, Diagnostic};
 
@@ -26,17 +26,17 @@ pub(super) fn is_needed(before: &Arguments, after: &Arguments) -> bool {
     selection(before) != selection(after)
 }
 
-/// Notes that a sweep is to be started.
+/// Records that a sweep has to be started.
 pub(super) fn request(cx: &Context<Shared>) {
     PrivateState::update(cx, |state| state.existing = Some(Requested {}));
 }
 
-/// Notes that nothing is left to do.
+/// Records that nothing is left to do.
 pub(super) fn dismiss(cx: &Context<Shared>) {
     PrivateState::update(cx, |state| state.existing = None);
 }
 
-/// Returns a line of `drift` if a sweep is still to be started.
+/// Returns a line of `drift` if a sweep still has to be started.
 pub(super) fn outstanding(cx: &Context<Shared>, arguments: &Arguments) -> Option<String> {
     PrivateState::load(cx).existing?;
     let filter = names::function(&arguments.name, Function::EventFilter);
@@ -45,7 +45,7 @@ pub(super) fn outstanding(cx: &Context<Shared>, arguments: &Arguments) -> Option
     ))
 }
 
-/// Starts the sweep that was requested. The builder itself is complete by then, so a failure is a
+/// Starts the requested sweep. The builder itself is complete by then, so a failure is only a
 /// warning.
 pub(super) async fn run(session: &Session<'_>, arguments: &Arguments) {
     let cx = session.call.cx;

@@ -1,4 +1,4 @@
-//! Checks of single arguments, with messages that say what to write instead.
+//! Checks of single arguments, with messages that suggest what to write instead.
 
 mod schedule;
 
@@ -15,17 +15,17 @@ use super::tags::Tags;
 use crate::aws::tag_fault;
 pub(super) use schedule::schedule;
 
-/// Retention periods that CloudWatch Logs offers, in days; 0 keeps logs forever.
+/// Retention periods offered by CloudWatch Logs, in days; 0 keeps logs forever.
 const RETENTIONS: [i64; 23] = [
     0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
     3288, 3653,
 ];
 /// Maximum number of tags: AWS allows 50, and one is the builder's own.
 const MAX_TAGS: usize = 49;
-/// Maximum number of characters of a value in a message.
+/// Maximum length of a value in a message in characters.
 const MAX_QUOTED: usize = 100;
 
-/// Quotes a value, shortened if it is long.
+/// Quotes a value, shortening it if it is long.
 pub(super) fn quote(text: &str) -> String {
     if text.chars().count() <= MAX_QUOTED {
         return format!("{text:?}");
@@ -34,7 +34,7 @@ pub(super) fn quote(text: &str) -> String {
     format!("{head:?} and more")
 }
 
-/// Checks that a string is one of some words, and suggests the word that was probably meant.
+/// Checks that a string is one of the given words, and suggests the word that was probably meant.
 pub(super) fn one_of(allowed: &'static [&'static str]) -> Validator {
     validators::string(move |text| {
         if allowed.contains(&text) {
@@ -55,11 +55,11 @@ pub(super) fn one_of(allowed: &'static [&'static str]) -> Validator {
     })
 }
 
-/// Returns the number of letters to change, add or leave out (Levenshtein distance).
+/// Returns the number of letters to change, insert or delete (Levenshtein distance).
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
-    // Longer texts are no misspelled words.
+    // Longer texts are not misspelled words.
     for (i, x) in a.chars().take(MAX_QUOTED).enumerate() {
         let mut diagonal = std::mem::replace(&mut row[0], i + 1);
         for (j, y) in b.iter().enumerate() {
@@ -71,7 +71,7 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// Checks that every character of a string is allowed, and that there are not too many.
+/// Checks that every character of a string is allowed, and that the string is not too long.
 fn word(
     summary: &'static str,
     want: &'static str,
@@ -203,7 +203,7 @@ pub(super) fn architectures() -> Validator {
     })
 }
 
-/// Splits an ARN into service, region, account and resource, if it is well-formed.
+/// Splits an ARN into service, region, account and resource. Returns `None` if it is malformed.
 fn arn(text: &str) -> Option<(&str, &str, &str, &str)> {
     let mut parts = text.splitn(6, ':');
     let (head, partition) = (parts.next()?, parts.next()?);
@@ -380,7 +380,7 @@ pub(super) fn tags() -> Validator {
     })
 }
 
-/// Checks tags together with the provider's `default_tags`.
+/// Checks tags combined with the provider's `default_tags`.
 ///
 /// # Errors
 /// If there are too many, a service does not allow one, or one is the builder's own.
@@ -399,7 +399,7 @@ pub(super) fn all_tags(tags: &Tags) -> Result<(), Diagnostic> {
         );
         return refuse("Too many tags", detail);
     }
-    // IAM does not tell keys apart that differ in case alone.
+    // IAM does not distinguish keys that differ only in case.
     let mut seen: BTreeMap<String, &str> = [(OWNER_TAG.to_owned(), OWNER_TAG)].into();
     for (key, value) in tags {
         if let Some(fault) = tag_fault(key, value) {

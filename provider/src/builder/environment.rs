@@ -50,7 +50,8 @@ pub(super) fn index_generator(arguments: &Arguments) -> Environment {
         (SPAN_SIZE, arguments.span_size.to_string()),
         (MIN_LAYER_SIZE, arguments.min_layer_size.to_string()),
     ]);
-    // Left out where it is the default: functions from before these options existed do not drift.
+    // Omitted if it has its default value, so that functions from before these options existed do
+    // not drift.
     for (name, value, default) in [
         (TAG_UNINDEXED, arguments.tag_unindexed_images, true),
         (MULTI_MEMBER_LAYERS, arguments.multi_member_layers, false),
@@ -80,8 +81,8 @@ pub(super) fn index_generator(arguments: &Arguments) -> Environment {
     environment
 }
 
-/// Returns how many bytes of an environment AWS Lambda counts: it measures variables and values as a
-/// JSON object.
+/// Returns the size of an environment in bytes as AWS Lambda counts it: the variables and values
+/// encoded as a JSON object.
 pub(super) fn bytes(environment: &Environment) -> usize {
     json!(environment).to_string().len()
 }

@@ -1,7 +1,7 @@
 //! The list resource `soci_index_builder`: the builders of an account and region.
 //!
-//! AWS Lambda lists functions without their tags. So names and environment tell which may be parts of
-//! a builder, and the tags of these tell whether they are.
+//! AWS Lambda lists functions without their tags. Names and environments therefore identify
+//! functions that may be parts of a builder, and their tags confirm it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::shared::{CallContext, Session, Shared};
 pub(crate) struct Builders;
 
 const TIMEOUT: Duration = Duration::from_secs(10 * 60);
-/// Maximum pages of functions, of 50 each.
+/// Maximum number of pages of functions, of 50 each.
 const MAX_PAGES: usize = 2000;
 
 #[async_trait]
@@ -95,8 +95,8 @@ async fn list(session: &Session<'_>, results: &ListResults) -> Result<(), Diagno
     Ok(())
 }
 
-/// Returns the builder that a function is a part of, by its name and by the environment that an import
-/// wants to see.
+/// Returns the builder to which a function belongs, judging by its name and by the environment that
+/// an import requires.
 fn builder_by_name(function: &FunctionConfiguration) -> Option<&str> {
     let name = function.function_name.as_deref()?;
     let parts = [
@@ -108,12 +108,12 @@ fn builder_by_name(function: &FunctionConfiguration) -> Option<&str> {
         let environment = function.environment.as_ref()?;
         let variables = environment.variables.as_ref();
         let has = variables.is_some_and(|variables| variables.contains_key(variable));
-        // Whoever may not decrypt the environment sees an error instead.
+        // Without permission to decrypt the environment, an error is returned instead.
         (has || environment.error.is_some()).then_some(builder)
     })
 }
 
-/// Whether the tags of a function say that it is a part of a builder.
+/// Returns whether a function's tags mark it as a part of a builder.
 async fn is_part(
     session: &Session<'_>,
     function: &FunctionConfiguration,
@@ -123,7 +123,7 @@ async fn is_part(
         return Ok(false);
     };
     match is_part_of(session, arn, builder).await {
-        // Deleted meanwhile.
+        // Deleted in the meantime.
         Err(error) if error.is_not_found() => Ok(false),
         Err(error) => Err(error.diagnose(&format!("reading the tags of {arn}"))),
         Ok(is_part) => Ok(is_part),

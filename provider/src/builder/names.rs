@@ -5,19 +5,19 @@ use crate::bundle::Function;
 
 /// Maximum length of a builder's name. Names of functions, roles and rules have at most 64
 /// characters. The longest is a role's, `<name>-generator-<region>`: IAM is global, so without the
-/// region, builders of one name in two regions would share their roles. That leaves 17 characters
-/// for the region.
+/// region, builders with the same name in two regions would share their roles. This leaves 17
+/// characters for the region.
 pub(super) const MAX_NAME: usize = 36;
 
-/// Key of the tag that tells whose a part is.
+/// Key of the tag that identifies the owner of a part.
 pub(super) const OWNER_TAG: &str = "soci-index-builder";
 
-/// Returns whether a builder can have the name.
+/// Returns whether a builder may have this name.
 pub(super) fn is_valid(name: &str) -> bool {
     (1..=MAX_NAME).contains(&name.len()) && name.chars().all(is_name_char)
 }
 
-/// Returns whether the name of a builder can contain the character.
+/// Returns whether a builder's name may contain this character.
 pub(super) fn is_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
 }
@@ -34,7 +34,7 @@ pub(super) fn function(name: &str, of: Function) -> String {
     format!("{name}-{}", suffix(of))
 }
 
-/// Returns the name of the builder whose function this would be.
+/// Returns the name of the builder to which a function with this name would belong.
 pub(super) fn builder_of(function: &str, of: Function) -> Option<&str> {
     let name = function.strip_suffix(suffix(of))?.strip_suffix('-')?;
     is_valid(name).then_some(name)
@@ -56,8 +56,8 @@ pub(super) fn rule(name: &str) -> String {
     name.to_owned()
 }
 
-/// Returns the name of the rule that starts sweeps. No builder can have it, so that it is no other
-/// builder's rule.
+/// Returns the name of the rule that starts sweeps. No builder can have this name, so it cannot be
+/// another builder's rule.
 pub(super) fn sweep_rule(name: &str) -> String {
     format!("{name}.sweep")
 }
@@ -99,7 +99,7 @@ impl Account {
         }
     }
 
-    /// Returns the event bus of a rule, if the ARN is that of a rule of this name.
+    /// Returns the event bus of a rule, if the ARN belongs to a rule with this name.
     pub(super) fn bus_of_rule<'a>(&self, arn: &'a str, name: &str) -> Option<&'a str> {
         let rule = arn.strip_prefix(&*self.arn("events", "rule/"))?;
         // Names of partner event buses contain slashes.

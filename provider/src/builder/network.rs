@@ -1,9 +1,9 @@
-//! Network interfaces: Lambda makes them for functions in a VPC, and gives them back by the right of
-//! the functions' roles.
+//! Network interfaces, which Lambda creates for functions in a VPC and releases with the
+//! permissions of the functions' roles.
 //!
-//! Those that are left keep security groups and subnets from being deleted. So a function leaves
-//! its VPC while its role can still do so. Lambda does not tell when the interfaces are gone, only
-//! when the function is done with them.
+//! Leftover interfaces prevent security groups and subnets from being deleted. A function therefore
+//! leaves its VPC while its role can still release them. Lambda does not report when the interfaces
+//! are gone, only when the function's update is complete.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,10 +16,10 @@ use super::part::function::{Desired, Function, Observed};
 use crate::aws::AwsError;
 use crate::shared::Session;
 
-/// How long a function that is to be deleted has for leaving its VPC.
+/// Time that a function to be deleted has for leaving its VPC.
 const LEAVING: Duration = Duration::from_secs(10 * 60);
 
-/// Takes a function out of its VPC if it is to run outside.
+/// Takes a function out of its VPC if it should run outside one.
 pub(super) async fn leave(
     session: &Session<'_>,
     function: &Function,
@@ -35,8 +35,8 @@ pub(super) async fn leave(
     Ok(())
 }
 
-/// Takes a function that is to be deleted out of its VPC. Warns if that fails, or takes more than
-/// half of the time that is left.
+/// Takes a function that is about to be deleted out of its VPC. Warns if that fails, or takes more
+/// than half of the remaining time.
 ///
 /// # Errors
 /// Only if the call is interrupted.

@@ -1,8 +1,8 @@
-//! Owners: whose a part is.
+//! Owners of parts.
 //!
-//! The owner tag of a part holds the builder's name and the unique name of the resource that made
-//! it, which the private state keeps. So a part of another configuration is told from an own one of
-//! the same name, and is neither changed nor deleted.
+//! The owner tag of a part contains the builder's name and the unique name of the resource that
+//! created it, which is kept in the private state. A part of another configuration can thus be
+//! distinguished from an own part with the same name, and is neither changed nor deleted.
 
 use serde::{Deserialize, Serialize};
 use tfplugin_sdk::Diagnostic;
@@ -23,19 +23,19 @@ use crate::unique_name::unique_name;
 pub(super) struct Owner {
     /// Unique name of the resource.
     resource: String,
-    /// Unique names of resources whose half-made parts this one takes over.
+    /// Unique names of resources whose unfinished parts this one takes over.
     #[serde(default)]
     adopted: Vec<String>,
 }
 
-/// Splits the owner tag of a part into the builder's name and the resource's, which tags of other
-/// versions lack.
+/// Splits the owner tag of a part into the builder's name and the resource's. Tags from other
+/// versions lack the latter.
 fn parse(tags: &Tags) -> Option<(&str, &str)> {
     let tag = tags.get(OWNER_TAG)?;
     Some(tag.split_once('/').unwrap_or((tag, "")))
 }
 
-/// Asks AWS Lambda whether a function is marked as a part of a builder.
+/// Returns whether AWS Lambda reports a function as marked as a part of a builder.
 pub(super) async fn is_part_of(
     session: &Session<'_>,
     function_arn: &str,
@@ -47,7 +47,7 @@ pub(super) async fn is_part_of(
     Ok(parse(&tags).is_some_and(|(name, _)| name == builder))
 }
 
-/// Returns the unique names of the resources that made parts for a builder of that name.
+/// Returns the unique names of the resources that created parts for a builder with this name.
 fn makers(parts: &[Existing<'_>], builder: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for (name, resource) in parts.iter().filter_map(|part| parse(part.tags?)) {
@@ -59,7 +59,7 @@ fn makers(parts: &[Existing<'_>], builder: &str) -> Vec<String> {
 }
 
 impl Owner {
-    /// Returns a new owner, which takes over what others left.
+    /// Returns a new owner that takes over the parts of others.
     fn new(adopted: Vec<String>) -> Self {
         Self {
             resource: unique_name(),
@@ -67,8 +67,8 @@ impl Owner {
         }
     }
 
-    /// Returns the owner that the parts of an existing builder name, for a state that does not
-    /// know it, as after an import.
+    /// Returns the owner named by the parts of an existing builder, for a state that does not
+    /// contain it, as after an import.
     pub(super) fn found(parts: &[Existing<'_>], builder: &str) -> Self {
         let mut makers = makers(parts, builder);
         let named = makers.iter().position(|maker| !maker.is_empty());
@@ -81,11 +81,11 @@ impl Owner {
         }
     }
 
-    /// Returns the owner of a new builder. What an interrupted create left is taken over.
+    /// Returns the owner of a new builder. Parts left by an interrupted create are taken over.
     ///
     /// # Errors
-    /// If a builder of the name is complete, or one of its parts is not a builder's or cannot be
-    /// changed to what is asked for.
+    /// If a builder with this name is complete, or one of its parts does not belong to a builder or
+    /// cannot be changed to what is requested.
     pub(super) fn of_new(
         parts: &Parts,
         observed: &Observed,
@@ -124,7 +124,7 @@ impl Owner {
         format!("{builder}/{}", self.resource)
     }
 
-    /// Notes that all parts have the tag of this owner now.
+    /// Records that all parts now have this owner's tag.
     pub(super) fn has_all(&mut self) {
         self.adopted.clear();
     }
@@ -136,8 +136,8 @@ impl Owner {
         })
     }
 
-    /// Returns whether every part is marked as another resource's, so that none is left of this
-    /// builder.
+    /// Returns whether every part is marked as another resource's, so that none of this builder's
+    /// are left.
     pub(super) fn lost_all(&self, builder: &str, parts: &[Existing<'_>]) -> bool {
         let lost = |tags: &Tags| {
             let marked = parse(tags).is_some_and(|(_, resource)| !resource.is_empty());
@@ -147,7 +147,7 @@ impl Owner {
         tagged.peek().is_some() && tagged.all(lost)
     }
 
-    /// Refuses to change or delete parts of others.
+    /// Refuses to change or delete parts of other owners.
     ///
     /// # Errors
     /// If one of the parts does not have the tag of this owner.
@@ -168,8 +168,9 @@ impl Owner {
     }
 }
 
-/// Returns the ARN of the rule of a builder that works, so that no interrupted create left it. Whose
-/// rule is on another event bus shows in what may invoke its event filter.
+/// Returns the ARN of the rule of a complete builder, which was therefore not left by an
+/// interrupted create. If the rule is on another event bus, the permission to invoke the event
+/// filter reveals it.
 fn rule_of_complete<'a>(parts: &'a Parts, observed: &'a Observed) -> Option<&'a str> {
     let filter = observed.filter.function()?;
     observed.generator.function()?;
@@ -183,7 +184,7 @@ fn rule_of_complete<'a>(parts: &'a Parts, observed: &'a Observed) -> Option<&'a 
     stands.then_some(own)
 }
 
-/// Returns the path of a role that has another one.
+/// Returns the path of a role if it differs from `path`.
 fn other_role_path<'a>(observed: &'a Observed, path: &str) -> Option<&'a str> {
     let roles = [observed.filter.role(), observed.generator.role()];
     let mut paths = roles.into_iter().flatten().map(|role| &*role.path);
@@ -206,7 +207,8 @@ fn builder_exists(
     rule_arn: &str,
 ) -> Diagnostic {
     let name = &arguments.name;
-    // The resource of a rule's ARN is the import ID: the name, behind the bus unless it is `default`.
+    // The resource in a rule's ARN is the import ID: the name, preceded by the bus unless it is
+    // `default`.
     let id = rule_arn.split_once(":rule/").map_or(&**name, |(_, id)| id);
     let region = rule_arn.split(':').nth(3).unwrap_or_default();
     let mut detail = format!(
@@ -227,8 +229,8 @@ fn builder_exists(
     Diagnostic::error("Builder already exists", detail).at("name")
 }
 
-/// Returns the parts that are not own ones. Where a service knows no tags, the rest of the builder
-/// tells.
+/// Returns the parts that belong to other owners. If a service does not support tags, the rest of
+/// the builder decides.
 fn foreign<'a, 'b>(
     parts: &'b [Existing<'a>],
     is_own: impl Fn(&Tags) -> bool,

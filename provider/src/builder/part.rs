@@ -1,12 +1,12 @@
 //! The parts of a builder in AWS, and how each is reconciled.
 //!
-//! A part is a thing in AWS with a name that follows from the builder's: a [`role`], a
-//! [`log_group`], a [`function`], the [`rule`], the [`table`]. Each kind implements [`Part`] in a file of its own,
-//! which says what is desired, how it is observed, and which requests create, change and delete
-//! it. The order of these steps, tags, waiting, and diagnostics are the same for all and written
-//! once, here.
+//! A part is an object in AWS whose name is derived from the builder's: a [`role`], a
+//! [`log_group`], a [`function`], the [`rule`] or the [`table`]. Each kind implements [`Part`] in
+//! its own file, which defines what is desired, how it is observed, and which requests create,
+//! change and delete it. The order of these steps, tags, waiting and diagnostics are the same for
+//! all kinds and implemented here.
 //!
-//! To add a kind, implement [`Part`] and name it in [`super::parts`].
+//! To add a kind, implement [`Part`] and add it in [`super::parts`].
 
 mod difference;
 pub(super) mod function;
@@ -23,7 +23,7 @@ use super::tags::{self, DesiredTags, Tags};
 use crate::aws::AwsError;
 use crate::shared::Session;
 
-/// A part, by its name and whatever else it is found by.
+/// A part, identified by its name and whatever else is needed to find it.
 pub(super) trait Part: Sync {
     /// Name of the kind in diagnostics.
     const KIND: &'static str;
@@ -32,14 +32,14 @@ pub(super) trait Part: Sync {
     /// The part as AWS reports it.
     type Observed: Send + Sync;
 
-    /// Returns the name by which a person finds the part.
+    /// Returns the name under which a user finds the part.
     fn name(&self) -> &str;
 
     /// Observes the part and its tags.
     ///
     /// # Errors
-    /// An error for which [`AwsError::is_not_found`] holds means that the part does not exist, as
-    /// `None` does.
+    /// An error for which [`AwsError::is_not_found`] is true means that the part does not exist, as
+    /// does `None`.
     fn observe(
         &self,
         session: &Session<'_>,
@@ -48,8 +48,8 @@ pub(super) trait Part: Sync {
     /// Returns whether the part exists, with a single request.
     fn exists(&self, session: &Session<'_>) -> impl Future<Output = Result<bool, AwsError>> + Send;
 
-    /// Asks for the part with its tags, and returns what it is then: [`change`](Self::change)
-    /// completes it.
+    /// Requests the part with its tags, and returns its initial state, which
+    /// [`change`](Self::change) completes.
     fn create(
         &self,
         session: &Session<'_>,
@@ -57,7 +57,7 @@ pub(super) trait Part: Sync {
         tags: &Tags,
     ) -> impl Future<Output = Result<Self::Observed, AwsError>> + Send;
 
-    /// Waits until the part that was just created can be used.
+    /// Waits until the newly created part can be used.
     fn wait_until_created(
         &self,
         session: &Session<'_>,
@@ -74,7 +74,7 @@ pub(super) trait Part: Sync {
         observed: &Self::Observed,
     ) -> impl Future<Output = Result<(), AwsError>> + Send;
 
-    /// Sets these tags, and leaves others alone.
+    /// Sets these tags, leaving others alone.
     fn tag(
         &self,
         session: &Session<'_>,
@@ -88,11 +88,11 @@ pub(super) trait Part: Sync {
         keys: Vec<String>,
     ) -> impl Future<Output = Result<(), AwsError>> + Send;
 
-    /// Deletes the part with all that belongs to it.
+    /// Deletes the part with everything that belongs to it.
     fn delete(&self, session: &Session<'_>) -> impl Future<Output = Result<(), AwsError>> + Send;
 
-    /// Names what differs and has no attribute of its own. (The value of an attribute is taken
-    /// from the same observation, so that it cannot differ.)
+    /// Describes the differences that have no attribute of their own. (The value of an attribute is
+    /// taken from the same observation, so it cannot differ.)
     fn differences(desired: &Self::Desired, observed: &Self::Observed) -> Vec<String>;
 }
 
@@ -100,7 +100,7 @@ pub(super) trait Part: Sync {
 #[derive(Debug, Clone)]
 pub(super) struct Observed<P: Part + ?Sized> {
     pub properties: P::Observed,
-    /// `None` where the service does not know tags, as in some isolated regions.
+    /// `None` if the service does not support tags, as in some isolated regions.
     pub tags: Option<Tags>,
 }
 
@@ -118,13 +118,13 @@ pub(super) async fn observe<P: Part>(
 ) -> Result<Option<Observed<P>>, Diagnostic> {
     match part.observe(session).await {
         Ok(observed) => Ok(observed),
-        // Deleted while it was observed.
+        // Deleted while being observed.
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(diagnose("reading", part, &error)),
     }
 }
 
-/// Creates the part if it does not exist, and changes what differs.
+/// Creates the part if it does not exist, and otherwise changes what differs.
 pub(super) async fn apply<P: Part>(
     session: &Session<'_>,
     part: &P,
@@ -150,8 +150,8 @@ pub(super) async fn apply<P: Part>(
     }
 }
 
-/// Creates the part. If it exists already because an answer of AWS was lost, it is the part that was
-/// asked for, and is taken as such.
+/// Creates the part. If it already exists because a response from AWS was lost, it is the requested
+/// part and is accepted as such.
 async fn create<P: Part>(
     session: &Session<'_>,
     part: &P,
@@ -175,8 +175,8 @@ async fn create<P: Part>(
     Ok(created)
 }
 
-/// Changes what differs in the tags. Surplus ones go first: IAM does not tell keys apart that differ
-/// in case alone, and allows no more than 50.
+/// Changes the tags that differ. Surplus tags are removed first, because IAM does not distinguish
+/// keys that differ only in case, and allows at most 50.
 async fn retag<P: Part>(
     session: &Session<'_>,
     part: &P,
@@ -233,7 +233,7 @@ pub(super) fn drift<P: Part>(
     differences.into_iter().map(line).collect()
 }
 
-/// A part that exists, of whatever kind.
+/// An existing part of any kind.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Existing<'a> {
     pub kind: &'static str,
@@ -253,7 +253,7 @@ pub(super) fn existing<'a, P: Part>(
     })
 }
 
-/// Turns the result of a request for something into whether it exists.
+/// Converts the result of a request for an object into whether the object exists.
 fn exists<T>(result: Result<T, AwsError>) -> Result<bool, AwsError> {
     match result {
         Ok(_) => Ok(true),
@@ -262,7 +262,7 @@ fn exists<T>(result: Result<T, AwsError>) -> Result<bool, AwsError> {
     }
 }
 
-/// Turns the answer to a request for tags into `None` where the service does not know tags.
+/// Converts the result of a request for tags into `None` if the service does not support tags.
 fn if_supported<T>(result: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
     match result {
         Ok(answer) => Ok(Some(answer)),
@@ -271,7 +271,7 @@ fn if_supported<T>(result: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
     }
 }
 
-/// Ignores that what was to be deleted does not exist.
+/// Ignores the error that an object to be deleted does not exist.
 fn if_exists<T>(result: Result<T, AwsError>) -> Result<(), AwsError> {
     exists(result).map(drop)
 }

@@ -18,15 +18,15 @@ use crate::aws::{Account, AwsError};
 use crate::bundle::Function as Which;
 use crate::shared::Session;
 
-/// The parts by name, as they follow from the name of the builder.
+/// The parts by name, derived from the name of the builder.
 #[derive(Debug, Clone)]
 pub(super) struct Parts {
     pub filter: FunctionUnit,
     pub generator: FunctionUnit,
     pub rule: Rule,
-    /// The rule that starts sweeps, whether there is to be one or not.
+    /// The rule that starts sweeps, whether or not it should exist.
     pub sweep: Rule,
-    /// The table in which layers are remembered, if there is or was to be one.
+    /// The table in which layers are remembered, if it should exist or did.
     pub table: Option<Table>,
 }
 
@@ -91,12 +91,12 @@ impl Parts {
             filter: FunctionUnit::new(Which::EventFilter, name, account),
             generator: FunctionUnit::new(Which::IndexGenerator, name, account),
             rule: rule(bus, names::rule(name)),
-            // EventBridge has schedules on this bus alone.
+            // EventBridge supports schedules only on this bus.
             sweep: rule(DEFAULT_BUS, names::sweep_rule(name)),
         }
     }
 
-    /// Observes all parts at once.
+    /// Observes all parts concurrently.
     pub(super) async fn observe(&self, session: &Session<'_>) -> Result<Observed, Diagnostic> {
         let (generator, filter, rule, sweep, table) = tokio::try_join!(
             self.generator.observe(session),
@@ -119,9 +119,9 @@ impl Parts {
         })
     }
 
-    /// Reconciles all parts. Each is ready before another relies on it, and the rules, which set
-    /// all in motion, come last: the one for pushes at the very end, since a builder counts as complete
-    /// once it has that.
+    /// Reconciles all parts. Each is ready before another relies on it. The rules, which set
+    /// everything in motion, come last, and the one for pushes at the very end, because a builder
+    /// that has it counts as complete.
     pub(super) async fn apply(
         &self,
         session: &Session<'_>,
@@ -167,11 +167,12 @@ impl Parts {
         }
     }
 
-    /// Deletes all parts, starting with those that set others in motion; log groups unless they are to
-    /// be kept. Roles go last: with them Lambda gives back the network interfaces of functions.
+    /// Deletes all parts, starting with those that set others in motion. Log groups are deleted
+    /// unless they are to be kept. Roles are deleted last, because Lambda uses them to release the
+    /// functions' network interfaces.
     ///
     /// # Errors
-    /// Before anything is deleted, if a log group or the table is protected.
+    /// If a log group or the table is protected, in which case nothing is deleted.
     pub(super) async fn delete(
         &self,
         session: &Session<'_>,
@@ -249,7 +250,7 @@ impl Parts {
         }
         let rule = observed.rule.as_ref();
         lines.extend(part::drift(&self.rule, &desired.rule, tags, rule));
-        // Whether it exists is in the attribute `sweep_schedule`.
+        // Its existence is shown by the attribute `sweep_schedule`.
         if let (Some(desired), Some(observed)) = (&desired.sweep, &observed.sweep) {
             lines.extend(part::drift(&self.sweep, desired, tags, Some(observed)));
         }
@@ -261,7 +262,8 @@ impl Parts {
     }
 }
 
-/// Refuses to delete a part that its service keeps. `unprotect` is the command of AWS that allows it.
+/// Rejects the deletion of a part that its service protects. `unprotect` is the AWS command that
+/// removes the protection.
 fn refuse_protected<P: Part>(
     part: &P,
     protected: Result<bool, AwsError>,
@@ -312,9 +314,9 @@ impl FunctionUnit {
         })
     }
 
-    /// Reconciles what the function relies on. The function leaves a VPC first, because Lambda needs
-    /// the role's right to the network interfaces for that. After its role is recreated, the function is sent
-    /// its role again.
+    /// Reconciles everything that the function relies on. The function leaves a VPC first, because
+    /// for that Lambda needs the role's permissions on the network interfaces. If its role is
+    /// recreated, the role is set on the function again.
     async fn prepare(
         &self,
         session: &Session<'_>,
@@ -363,7 +365,7 @@ impl FunctionUnit {
 }
 
 impl Desired {
-    /// Returns what the arguments ask for, in parts with these tags.
+    /// Returns the parts requested by the arguments, with these tags.
     pub(super) fn new(
         parts: &Parts,
         arguments: &Arguments,
@@ -373,9 +375,10 @@ impl Desired {
         Self::derived(parts, arguments, arguments, account, tags)
     }
 
-    /// Returns what arguments that a refresh found in AWS ask for. What a part has no attribute for
-    /// follows from those that the state `recorded` instead: roles, pattern, and all of the event
-    /// filter but the filters that it has. So a change to one part is not missed in another.
+    /// Returns the parts requested by the arguments that a refresh found in AWS. Properties without
+    /// an attribute are derived from the `recorded` arguments instead: roles, pattern, and
+    /// everything about the event filter except its own filters. This way, a change to one part is
+    /// not missed in another.
     pub(super) fn derived(
         parts: &Parts,
         arguments: &Arguments,
@@ -437,15 +440,15 @@ impl Desired {
 }
 
 impl Observed {
-    /// Returns whether anything is left that acts or could: log groups alone do not.
+    /// Returns whether anything is left that acts or could act; log groups alone do not count.
     pub(super) fn stands(&self) -> bool {
         let stands = |unit: &ObservedUnit| unit.function.is_some() || unit.role.is_some();
         let rules = [&self.rule, &self.sweep];
         stands(&self.filter) || stands(&self.generator) || rules.iter().any(|rule| rule.is_some())
     }
 
-    /// Returns the configured tags of the parts: those of the index generator stand for all, or
-    /// those of the event filter where it is missing.
+    /// Returns the configured tags of the parts. Those of the index generator stand for all, or
+    /// those of the event filter if it is missing.
     pub(super) fn tags(&self) -> Option<Tags> {
         let functions = [&self.generator.function, &self.filter.function];
         let function = functions.into_iter().flatten().next()?;

@@ -1,9 +1,10 @@
-//! The rule's event pattern, which discards what no filter can match before any function runs.
+//! The rule's event pattern, which discards events that no filter can match before any function
+//! runs.
 //!
 //! It uses exact values, prefixes and suffixes. (EventBridge limits wildcards: a rule accepts few
 //! of them, and a bus few such rules.) A filter with other wildcards is represented by the text
-//! before the first of them or after the last. Exclusions are part of it where no other condition on
-//! the same field is needed, since two cannot be joined. So the pattern may pass more than the
+//! before the first or after the last of them. Exclusions are included if no other condition on the
+//! same field is needed, since two cannot be combined. The pattern may therefore pass more than the
 //! filters select, but never less: the event filter decides.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,7 @@ use lambda::scope::{IndexVersion, Scope};
 use lambda::source::{Source, Sources};
 use serde_json::{Value as Json, json};
 
-/// Maximum characters of a pattern (EventBridge quota).
+/// Maximum length of a pattern in characters (EventBridge quota).
 pub(super) const MAX_CHARACTERS: usize = 2048;
 
 /// A condition on a string.
@@ -42,7 +43,7 @@ impl Condition {
         }
     }
 
-    /// Returns the condition that passes what matches `pattern` and nothing else, if there is one.
+    /// Returns the condition that passes exactly what matches `pattern`, if there is one.
     fn exactly(pattern: &str) -> Option<Self> {
         let condition = Self::of(pattern);
         let wild = match &condition {
@@ -54,7 +55,7 @@ impl Condition {
         wild.bytes().all(|b| b == b'*').then_some(condition)
     }
 
-    /// Returns whether it passes everything that `other` passes.
+    /// Returns whether this condition passes everything that `other` passes.
     fn covers(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Any, _) => true,
@@ -74,7 +75,7 @@ impl Condition {
     }
 }
 
-/// Conditions of which one has to hold.
+/// Conditions, at least one of which must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct AnyOf(BTreeSet<Condition>);
 
@@ -87,22 +88,22 @@ impl AnyOf {
         self.0.insert(condition);
     }
 
-    /// Returns `None` if everything passes.
+    /// Returns the condition as JSON, or `None` if everything passes.
     fn json(&self) -> Option<Vec<Json>> {
         self.0.iter().map(Condition::json).collect()
     }
 }
 
-/// Values that are discarded of a field on which there is no other condition.
+/// Values to discard in a field without any other condition.
 struct Excluded<'a> {
     scope: &'a Scope,
     repositories: AnyOf,
-    /// Suffixes of tags, beside that of the builder's own output.
+    /// Suffixes of tags, in addition to that of the builder's own output.
     suffixes: BTreeSet<String>,
 }
 
 impl<'a> Excluded<'a> {
-    /// Takes up the exclusions that are about one field alone.
+    /// Collects the exclusions that concern only one field.
     fn of(filters: &[Filter], scope: &'a Scope) -> Self {
         let (mut repositories, mut suffixes) = (AnyOf::default(), BTreeSet::new());
         for filter in filters {
@@ -125,8 +126,8 @@ impl<'a> Excluded<'a> {
         }
     }
 
-    /// Returns the condition on repositories if every other one passes. It has a single kind of values:
-    /// the one of which there are most.
+    /// Returns the condition on repositories if all others pass. It can contain only one kind of
+    /// value, so the most frequent kind is used.
     fn repositories(&self) -> Option<Vec<Json>> {
         let (mut names, mut prefixes, mut suffixes) = (Vec::new(), Vec::new(), Vec::new());
         for condition in &self.repositories.0 {
@@ -150,7 +151,7 @@ impl<'a> Excluded<'a> {
         Some(vec![json!({"anything-but": values})])
     }
 
-    /// Returns the conditions on tags if every other one passes.
+    /// Returns the conditions on tags if all others pass.
     fn tags(&self) -> Vec<Json> {
         let own = self.scope.suffix.as_str();
         let suffixes = if self.suffixes.is_empty() {
@@ -168,14 +169,14 @@ impl<'a> Excluded<'a> {
     }
 }
 
-/// Returns the event pattern for a builder, which deletions may concern as well.
+/// Returns the event pattern for a builder that may also handle deletions.
 pub(super) fn pattern(
     filters: &[Filter],
     excluded: &[Filter],
     scope: &Scope,
     with_deletions: bool,
 ) -> String {
-    // By tag, so that filters which differ in the repository alone become one condition.
+    // Grouped by tag, so that filters that differ only in the repository become one condition.
     let mut groups: BTreeMap<Condition, AnyOf> = BTreeMap::new();
     let (mut repositories, mut tags) = (AnyOf::default(), AnyOf::default());
     for filter in filters {
@@ -187,7 +188,7 @@ pub(super) fn pattern(
         repositories.add(repository);
         tags.add(tag);
     }
-    // Groups with the same repositories become one as well.
+    // Groups with the same repositories are merged as well.
     let mut alike: BTreeMap<AnyOf, AnyOf> = BTreeMap::new();
     for (tag, repositories) in groups {
         alike.entry(repositories).or_default().add(tag);
@@ -208,7 +209,7 @@ pub(super) fn pattern(
         ]
     };
     let (all, none) = (Excluded::of(excluded, scope), Excluded::of(&[], scope));
-    // Exclusions are given up before filters are.
+    // Exclusions are dropped before filters are.
     let candidates = candidates(&all).into_iter().zip(candidates(&none));
     let candidates = candidates.flat_map(|(with, without)| [with, without]);
     let whole = |detail| whole(detail, &scope.sources, with_deletions);
@@ -217,8 +218,8 @@ pub(super) fn pattern(
     fits.unwrap_or_else(|| whole(group(&AnyOf::any(), &AnyOf::any(), &none)))
 }
 
-/// Returns the conditions on repository and tag. Next to others it is the event filter that discards
-/// what is excluded, since two conditions on one field cannot be joined.
+/// Returns the conditions on repository and tag. Along with other conditions, exclusions are left
+/// to the event filter, because two conditions on one field cannot be combined.
 fn group(
     repositories: &AnyOf,
     tags: &AnyOf,
@@ -246,8 +247,8 @@ fn conditions(filter: &Filter) -> (Condition, Condition) {
     )
 }
 
-/// Returns the pattern with these conditions on repository and tag. Events of a pull-through cache have
-/// a status of their own in place of action and result.
+/// Returns the pattern with these conditions on repository and tag. Events of a pull-through cache
+/// have their own status in place of action and result.
 fn whole(
     mut detail: serde_json::Map<String, Json>,
     sources: &Sources,
@@ -257,7 +258,7 @@ fn whole(
     let mut detail_types: Vec<&str> = sources.iter().map(Source::detail_type).collect();
     if with_deletions {
         actions.push(DeletionEvent::ACTION);
-        // That of pushes, too.
+        // The same type as for pushes.
         if !detail_types.contains(&DeletionEvent::DETAIL_TYPE) {
             detail_types.push(DeletionEvent::DETAIL_TYPE);
         }

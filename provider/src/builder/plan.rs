@@ -14,8 +14,8 @@ use crate::shared::Shared;
 /// Plans the computed attributes.
 ///
 /// # Errors
-/// If the tags are invalid together with the provider's, another resource plans a builder of the same
-/// name, or the provider has no functions for the architecture.
+/// If the tags are invalid in combination with the provider's, another resource plans a builder
+/// with the same name, or the provider has no functions for the architecture.
 pub(super) async fn modify(cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagnostic> {
     region(cx, plan).await;
     let aws = &cx.data().aws;
@@ -37,8 +37,8 @@ pub(super) async fn modify(cx: &Context<Shared>, plan: &mut Plan) -> Result<(), 
     Ok(())
 }
 
-/// Plans the region: the provider's, if the configuration names none. As long as that is not known, the
-/// builder stays where it is.
+/// Plans the region, by default the provider's. As long as that is not known, the builder stays
+/// where it is.
 async fn region(cx: &Context<Shared>, plan: &mut Plan) {
     if !plan.config().get("region").is_null() {
         return;
@@ -52,14 +52,14 @@ async fn region(cx: &Context<Shared>, plan: &mut Plan) {
     }
 }
 
-/// Refuses a second resource for the builder of one name.
+/// Rejects a second resource for a builder with the same name.
 fn one_resource(cx: &Context<Shared>, plan: &Plan) -> Result<(), Diagnostic> {
     let Some(name) = plan.planned().get("name").as_str() else {
         return Ok(());
     };
     let owner = PrivateState::load(cx).owner;
     if plan.prior().is_some() && owner.is_none() {
-        // Which resource this is shows at its next refresh.
+        // The next refresh will show which resource this is.
         return Ok(());
     }
     let resource = owner.as_ref().map(Owner::resource);
@@ -75,7 +75,8 @@ fn one_resource(cx: &Context<Shared>, plan: &Plan) -> Result<(), Diagnostic> {
     Err(Diagnostic::error("Two builders with the same name", detail).at("name"))
 }
 
-/// Plans what will be deployed, which is known because the functions come with the provider.
+/// Plans the code to be deployed, which is known because the functions are embedded in the
+/// provider.
 fn code(plan: &mut Plan) -> Result<(), Diagnostic> {
     let path = AttributePath::from("architectures").index(0);
     let Some(architecture) = plan.planned().at(&path).as_str().map(str::to_owned) else {
@@ -115,8 +116,8 @@ fn event_pattern(plan: &mut Plan) {
     plan.set("event_pattern", pattern);
 }
 
-/// Plans names, which follow from the builder's. ARNs need the account, which a plan does not ask
-/// for.
+/// Plans the names, which are derived from the builder's. ARNs need the account, which is not
+/// looked up during a plan.
 fn names(plan: &mut Plan) {
     if plan.is_create() {
         if let Some(name) = plan.planned().get("name").as_str().map(str::to_owned) {

@@ -1,9 +1,9 @@
-//! IAM policies: the least that each function needs.
+//! IAM policies with the minimum that each function needs.
 //!
 //! `ecr:GetAuthorizationToken` is the only action here with the resource `*`, because it supports
-//! no other. So do the actions for the network interfaces of a VPC and for X-Ray traces, but AWS
-//! maintains managed policies for these: they are attached, and a statement here denies the
-//! functions' code what only Lambda itself does with the interfaces.
+//! no other. The same goes for the actions for the network interfaces of a VPC and for X-Ray
+//! traces, but AWS maintains managed policies for these. They are attached, and a statement here
+//! denies the functions' code the actions on interfaces that only Lambda itself needs.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use super::names;
 use crate::aws::Account;
 use crate::bundle::Function;
 
-/// Maximum characters of all inline policies of a role, without white space (IAM quota).
+/// Maximum total size of a role's inline policies in characters, without white space (IAM quota).
 pub(super) const MAX_CHARACTERS: usize = 10_240;
 
 /// AWS managed policy for the network interfaces of a VPC.
@@ -26,8 +26,8 @@ const FOR_TRACING: &str = "AWSXRayDaemonWriteAccess";
 /// ID of the statement for the key of an encrypted destination.
 const DESTINATION_KEY: &str = "EncryptForOnFailureDestination";
 
-/// Returns the trust policy of the roles. A role can be passed to Lambda only within its account,
-/// so that no other account could make Lambda use it.
+/// Returns the trust policy of the roles. A role can be passed to Lambda only within its own
+/// account, so no other account could make Lambda use it.
 pub(super) fn trust() -> Json {
     json!({
         "Version": "2012-10-17",
@@ -164,8 +164,8 @@ pub(super) fn attached(
     attached
 }
 
-/// Returns the attached policies that are not the builder's own, or that are `recorded` as the
-/// configuration's.
+/// Returns the attached policies that are not the builder's own, or that are `recorded` as being in
+/// the configuration.
 pub(super) fn additional(
     attached: &BTreeSet<String>,
     recorded: &BTreeSet<String>,
@@ -181,8 +181,8 @@ pub(super) fn additional(
         .collect()
 }
 
-/// Returns the repositories that the filters name, without those that another one covers.
-/// Wildcards mean the same in filters and in IAM.
+/// Returns the repositories that the filters name, without those covered by another one. Wildcards
+/// have the same meaning in filters and in IAM.
 pub(super) fn repositories(arguments: &Arguments) -> Vec<String> {
     let filters = arguments.filters();
     let mut patterns: Vec<&str> = filters.iter().map(Filter::repository).collect();
@@ -190,7 +190,7 @@ pub(super) fn repositories(arguments: &Arguments) -> Vec<String> {
     patterns.dedup();
     let covered = |pattern: &str| {
         patterns.iter().any(|other| {
-            // Only by a prefix; what else is covered does no harm.
+            // Only prefixes are considered; leaving other covered names in does no harm.
             let prefix = other.strip_suffix('*').filter(|p| !p.contains(['*', '?']));
             *other != pattern && prefix.is_some_and(|prefix| pattern.starts_with(prefix))
         })
@@ -200,8 +200,8 @@ pub(super) fn repositories(arguments: &Arguments) -> Vec<String> {
 }
 
 /// Returns the statement that lets the index generator report to an event bus, and send no other
-/// events. A request may have several events, so both conditions are on all of them, and on one at
-/// least.
+/// events. A request may contain several events, so both conditions apply to all of them and to at
+/// least one.
 fn report(bus: &str) -> Json {
     json!({
         "Sid": "ReportCompletion",
@@ -218,8 +218,8 @@ fn report(bus: &str) -> Json {
     })
 }
 
-/// Returns the statements that let the event filter look for images without an index. It lists
-/// repositories only if a filter does not name them.
+/// Returns the statements that let the event filter look for images without an index. It may list
+/// repositories only if some filter does not name them.
 fn sweep(arguments: &Arguments, account: &Account) -> Vec<Json> {
     let own = names::function(&arguments.name, Function::EventFilter);
     let mut statements = vec![
@@ -292,7 +292,7 @@ fn encrypt(destination: Option<&str>, key: &str) -> Json {
     })
 }
 
-/// Returns the key of an encrypted destination that a policy names.
+/// Returns the key of an encrypted destination that is named in a policy.
 pub(super) fn destination_key(policy: &Json) -> Option<String> {
     let mut statements = policy["Statement"].as_array()?.iter();
     let statement = statements.find(|statement| statement["Sid"] == DESTINATION_KEY)?;
@@ -373,7 +373,7 @@ mod tests {
         let all = attached(generator, &full, &account);
         assert_eq!(all, &own | more);
         assert_eq!(&additional(&all, more), more);
-        // An own policy that the configuration names as well is not lost.
+        // A builder's own policy that the configuration also names is not lost.
         assert_eq!(additional(&all, &own), all);
         assert!(attached(generator, &plain, &account).is_empty());
     }

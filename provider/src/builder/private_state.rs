@@ -1,4 +1,4 @@
-//! Private state: what a builder keeps beside its attributes.
+//! Private state: the data that a builder stores in addition to its attributes.
 
 use serde::{Deserialize, Serialize};
 use tfplugin_sdk::Context;
@@ -9,7 +9,7 @@ use crate::shared::Shared;
 /// Content of the private state.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PrivateState {
-    /// A sweep for existing images that was not started yet.
+    /// A sweep for existing images that has not been started yet.
     #[serde(default)]
     pub existing: Option<Requested>,
     /// The owner of this resource's parts; `None` until a refresh finds it.
@@ -17,8 +17,8 @@ pub(super) struct PrivateState {
     pub owner: Option<Owner>,
 }
 
-/// Something that an apply has to ask for. States of versions that kept how far they got are read as
-/// well.
+/// A request that an apply still has to make. States from versions that also stored their progress
+/// can be read as well.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Requested {}
 

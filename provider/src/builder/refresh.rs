@@ -1,7 +1,7 @@
-//! A refresh: the state is brought up to date with what is observed.
+//! Refresh, which updates the state to match what is observed.
 //!
-//! What has an attribute is taken over into it. What has none is compared with what should follow
-//! from the attributes, and shows as a line of `drift`.
+//! Observations with an attribute are copied into it. Those without one are compared with what the
+//! attributes imply, and differences appear as lines of `drift`.
 
 use std::collections::BTreeSet;
 
@@ -26,12 +26,12 @@ use crate::shared::{Session, Shared};
 enum Source<T> {
     /// AWS has it, unless the part that would have it is missing.
     Aws(fn(&Observation<'_>) -> Option<T>),
-    /// AWS does not have it, for this reason: the state's value is kept.
+    /// AWS does not have it, for the given reason, so the state's value is kept.
     Kept(&'static str),
 }
 use Source::{Aws, Kept};
 
-/// Reads the table of arguments for where a refresh finds them.
+/// Reads from the table of arguments where a refresh finds each of them.
 macro_rules! sources {
     ($(
         $(#[doc = $line:literal])+
@@ -41,7 +41,7 @@ macro_rules! sources {
         }
     )+) => {
         impl Arguments {
-            /// Returns the arguments as AWS has them, or as they are where AWS does not say.
+            /// Returns the arguments as they are in AWS, or unchanged if AWS does not have them.
             fn refreshed(&self, seen: &Observation<'_>) -> Self {
                 Self { $($name: match $source {
                     Source::<$type>::Aws(observe) => observe(seen),
@@ -52,7 +52,7 @@ macro_rules! sources {
                 }.unwrap_or_else(|| self.$name.clone()),)+ }
             }
 
-            /// Returns why a refresh does not find an argument.
+            /// Returns the reason why a refresh does not find an argument.
             #[cfg(test)]
             fn reason_kept(name: &str) -> Option<&'static str> {
                 match name {
@@ -105,8 +105,8 @@ pub(super) async fn refresh(
         check_is_builder(&parts, &observed, &recorded.name)?;
     }
 
-    // What is not known yet of the provider's configuration is as at the last apply; and as long as
-    // nobody knows which tags are ignored, nothing is said about any.
+    // Parts of the provider configuration that are not known yet are taken from the last apply. As
+    // long as the ignored tags are not known, no tag is reported.
     let aws = &cx.data().aws;
     let recorded_all: Tags = state.get("tags_all").to().unwrap_or_default();
     let defaults = aws
@@ -129,8 +129,8 @@ pub(super) async fn refresh(
     };
     state.set("tags_all", tags.clone());
     let tags = DesiredTags::new(tags, owner.tag(&recorded.name), ignored);
-    // Where somebody changed one part alone, that part is what differs: others that follow from the
-    // same arguments do so from what is recorded.
+    // If only one part was changed, that part is the one that differs: others derived from the same
+    // arguments are compared with the recorded ones.
     let recorded = if imported { &arguments } else { &recorded };
     let desired = Desired::derived(&parts, &arguments, recorded, account, tags);
 
@@ -146,8 +146,8 @@ pub(super) async fn refresh(
     Ok(Some(state))
 }
 
-/// Returns the owner of the parts, which the state keeps from then on. `None` if all that stands
-/// under the names of this builder is another resource's.
+/// Returns the owner of the parts, which is stored in the state from then on. Returns `None` if
+/// everything under the names of this builder belongs to another resource.
 fn own(cx: &Context<Shared>, parts: &Parts, observed: &Observed, name: &str) -> Option<Owner> {
     let existing = parts.existing(observed);
     let Some(owner) = PrivateState::load(cx).owner else {
@@ -170,8 +170,8 @@ fn own(cx: &Context<Shared>, parts: &Parts, observed: &Observed, name: &str) -> 
     None
 }
 
-/// Returns the event bus on which an import has to look for the rule instead: neither a name nor an
-/// identity says which it is, but the permission of the event filter does.
+/// Returns the event bus on which an import has to look for the rule instead. Neither a name nor an
+/// identity states it, but the permission of the event filter does.
 fn other_bus(parts: &Parts, observed: &Observed, account: &Account) -> Option<String> {
     if parts.rule.bus != DEFAULT_BUS || observed.rule.is_some() {
         return None;
@@ -184,7 +184,7 @@ fn other_bus(parts: &Parts, observed: &Observed, account: &Account) -> Option<St
     .map(str::to_owned)
 }
 
-/// Refuses to look for a builder where it is not: it would seem to be gone.
+/// Refuses to look for a builder in the wrong account or region, where it would seem to be gone.
 fn check_account(state: &Value, parts: &Parts, name: &str) -> Result<(), Diagnostic> {
     let Some(recorded) = state.get("index_generator_function_arn").as_str() else {
         return Ok(());
@@ -213,7 +213,7 @@ fn check_account(state: &Value, parts: &Parts, name: &str) -> Result<(), Diagnos
     ))
 }
 
-/// Checks that what has the names of a builder's parts is one, when nothing but a name is known.
+/// Checks that objects with the names of a builder's parts are parts, if only a name is known.
 fn check_is_builder(parts: &Parts, observed: &Observed, name: &str) -> Result<(), Diagnostic> {
     let filters = observed.filter.variable(environment::FILTERS);
     let version = observed.generator.variable(environment::INDEX_VERSION);

@@ -1,4 +1,5 @@
-//! The schema of `soci_index_builder`: its arguments, and what AWS or the provider computes.
+//! The schema of `soci_index_builder`: its arguments, and the attributes computed by AWS or the
+//! provider.
 
 use tfplugin_sdk::validators::string;
 use tfplugin_sdk::{Attribute, Nesting, Schema, Type, timeouts};
@@ -28,7 +29,7 @@ pub(super) fn schema() -> Schema {
     schema.block("timeouts", timeouts)
 }
 
-/// Returns the argument that says where all the others are.
+/// Returns the argument that determines where everything else is.
 fn region() -> Attribute {
     Attribute::string()
         .optional()

@@ -11,7 +11,7 @@ use crate::aws::{Account, IgnoredTags};
 use crate::bundle::{Bundle, Function, bundle};
 use crate::shared::Session;
 
-/// Returns the names that follow from the builder's own, by attribute.
+/// Returns the names derived from the builder's name, by attribute.
 pub(super) fn names_of(name: &str) -> [(&'static str, String); 8] {
     let (filter, generator) = (Function::EventFilter, Function::IndexGenerator);
     [
@@ -35,7 +35,7 @@ pub(super) fn names_of(name: &str) -> [(&'static str, String); 8] {
     ]
 }
 
-/// Sets names and ARNs of all parts.
+/// Sets the names and ARNs of all parts.
 pub(super) fn set_names(
     state: &mut Value,
     parts: &Parts,
@@ -75,7 +75,8 @@ pub(super) fn code_of(bundle: &Bundle, architecture: &str) -> Value {
     ])
 }
 
-/// Returns the state after an apply, and what the apply has to achieve for it.
+/// Returns the state after an apply, and the parts that the apply must produce
+/// for it.
 pub(super) fn applied(
     session: &Session<'_>,
     parts: &Parts,
@@ -85,7 +86,7 @@ pub(super) fn applied(
 ) -> Result<(Value, Desired), Diagnostic> {
     let account = &session.account;
     let bundle = bundle_for(bundle(), arguments.architecture())?;
-    // Both are known when something is applied.
+    // Both are known during an apply.
     let aws = &session.call.cx.data().aws;
     let defaults = aws.default_tags().cloned().unwrap_or_default();
     let ignored = aws.ignored_tags().cloned();

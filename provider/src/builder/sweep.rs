@@ -1,4 +1,4 @@
-//! Starting a sweep: the event filter is asked for one, and not waited for.
+//! Start of a sweep: requests one from the event filter without waiting for it.
 
 use aws_sdk_lambda::operation::RequestId as _;
 use aws_sdk_lambda::primitives::Blob;
@@ -8,8 +8,9 @@ use lambda::sweep_request;
 use crate::aws::AwsError;
 use crate::shared::Session;
 
-/// Asks the event filter for a sweep, of all that the builder indexes or of what one of some filters
-/// matches. Returns the request ID of its invocation, which its log has too.
+/// Requests a sweep from the event filter, either of everything that the builder indexes or of
+/// images that match one of the given filters. Returns the request ID of the invocation, which is
+/// also in its log.
 pub(super) async fn start(
     session: &Session<'_>,
     event_filter: &str,

@@ -9,7 +9,7 @@ use crate::aws::{IgnoredTags, is_reserved};
 
 /// Tags by key.
 pub(super) type Tags = BTreeMap<String, String>;
-/// The argument `tags`, in which a value may be null.
+/// The argument `tags`, in which values may be null.
 pub(super) type ConfiguredTags = BTreeMap<String, Option<String>>;
 
 /// The tags that every part should have.
@@ -20,8 +20,8 @@ pub(super) struct DesiredTags {
 }
 
 impl DesiredTags {
-    /// Adds the owner tag to the tags of the configuration. Those that are `ignored` are set on new
-    /// parts only.
+    /// Adds the owner tag to the tags of the configuration. Tags that are `ignored` are set only on
+    /// new parts.
     pub(super) fn new(tags: Tags, owner: String, ignored: IgnoredTags) -> Self {
         let mut all = tags;
         all.insert(OWNER_TAG.to_owned(), owner);
@@ -33,26 +33,26 @@ impl DesiredTags {
         &self.all
     }
 
-    /// Returns the tags that an existing part lacks, or has with another value.
+    /// Returns the tags that an existing part lacks or has with a different value.
     pub(super) fn missing(&self, observed: &Tags) -> Tags {
         let mut missing = self.all.clone();
         missing.retain(|key, value| self.manages(key) && observed.get(key) != Some(value));
         missing
     }
 
-    /// Returns the keys of the tags that an existing part has and should not have.
+    /// Returns the keys of the tags that an existing part has but should not have.
     pub(super) fn surplus(&self, observed: &Tags) -> Vec<String> {
         let surplus = observed.keys();
         let surplus = surplus.filter(|key| self.manages(key) && !self.all.contains_key(*key));
         surplus.cloned().collect()
     }
 
-    /// Returns whether an existing part has these tags and no others.
+    /// Returns whether an existing part has exactly these tags.
     pub(super) fn are_those_of(&self, observed: &Tags) -> bool {
         self.missing(observed).is_empty() && self.surplus(observed).is_empty()
     }
 
-    /// Returns whether the builder may change a tag. AWS's own cannot be changed.
+    /// Returns whether the builder may change a tag. AWS's own tags cannot be changed.
     fn manages(&self, key: &str) -> bool {
         key == OWNER_TAG || !is_reserved(key) && !self.ignored.contains(key)
     }
@@ -78,7 +78,7 @@ fn merge(own: impl Iterator<Item = (String, String)>, defaults: &Tags) -> Tags {
     all
 }
 
-/// Leaves out the tags that are ignored.
+/// Removes the tags that are ignored.
 pub(super) fn without_ignored(mut tags: Tags, ignored: &IgnoredTags) -> Tags {
     tags.retain(|key, _| !ignored.contains(key));
     tags
@@ -97,14 +97,15 @@ pub(super) fn settable(tags: &Tags) -> Tags {
     tags
 }
 
-/// Returns the defaults with which `all` was applied: what the configuration does not have itself.
+/// Returns the defaults with which `all` was applied: the tags that the configuration does not set.
 pub(super) fn applied_defaults(mut all: Tags, recorded: Option<&ConfiguredTags>) -> Tags {
     all.retain(|key, _| recorded.is_none_or(|own| !own.contains_key(key)));
     all
 }
 
-/// Returns the argument `tags` for what the parts have: all but the defaults. What was `recorded`
-/// as the configuration's own stays so where a default is equal, a tag ignored, or a value null.
+/// Returns the argument `tags` that corresponds to the parts' tags: all except the defaults. Tags
+/// that were `recorded` in the configuration are kept if a default is equal, a tag is ignored, or a
+/// value is null.
 pub(super) fn configured(
     all: &Tags,
     defaults: &Tags,
@@ -162,7 +163,7 @@ mod tests {
                 tags([("env", "prod"), ("team", "a")]),
                 Some(tags([("team", "a")])),
             ),
-            // Changed, added, and removed by somebody.
+            // Changed, added and removed elsewhere.
             (
                 None,
                 tags([("env", "test"), ("team", "a")]),

@@ -1,4 +1,4 @@
-//! Checks of a configuration that take more than one argument, or more than one filter.
+//! Checks of a configuration across several arguments or filters.
 
 mod filters;
 
@@ -11,7 +11,7 @@ use crate::aws::Account;
 use crate::bundle::Function;
 pub(super) use filters::{FILTERS, filters_alone};
 
-/// Checks a configuration, in which values may be unknown.
+/// Checks a configuration that may contain unknown values.
 pub(super) fn validate(config: &Value) -> Diagnostics {
     let mut found = filters::validate(config);
     if !found.has_errors() {
@@ -23,7 +23,7 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
     found
 }
 
-/// Refuses to delete what goes by itself.
+/// Rejects `delete_with_source` for V1, whose indexes Amazon ECR deletes along with their image.
 fn deletions(config: &Value) -> Option<Diagnostic> {
     let name = "delete_with_source";
     let is_v1 = config.get("index_version").as_str() == Some("V1");
@@ -37,7 +37,7 @@ fn deletions(config: &Value) -> Option<Diagnostic> {
     Some(Diagnostic::error("Argument without effect", detail).at(name))
 }
 
-/// Refuses a key for a destination that Lambda needs none for.
+/// Rejects a key for a destination for which Lambda needs none.
 fn destination_key(config: &Value) -> Option<Diagnostic> {
     let (name, of) = (
         "on_failure_destination_kms_key_arn",
@@ -59,7 +59,7 @@ fn destination_key(config: &Value) -> Option<Diagnostic> {
     Some(Diagnostic::error("Key without effect", detail).at(name))
 }
 
-/// Warns of a stopped index generator whose events go nowhere.
+/// Warns about a stopped index generator whose events are lost.
 fn stopped(config: &Value) -> Option<Diagnostic> {
     let reserved = config.get("reserved_concurrent_executions");
     let is_stopped = *reserved == Value::from(0_i64);
@@ -74,16 +74,16 @@ fn stopped(config: &Value) -> Option<Diagnostic> {
     Some(warning.at("reserved_concurrent_executions"))
 }
 
-/// Checks the limits of AWS that many filters or files reach. What is not known yet counts as not set.
+/// Checks AWS limits that many filters or files may exceed. Unknown values count as unset.
 fn sizes(config: &Value) -> Diagnostics {
     let known = config.as_map().into_iter().flatten();
     let known = known.filter(|(_, value)| value.is_wholly_known());
     let known = Value::object(known.map(|(name, value)| (name, value.clone())));
-    // Whatever cannot be read is an error already.
+    // Anything that cannot be read is already an error.
     let Ok(arguments) = Arguments::read(&known) else {
         return Diagnostics::new();
     };
-    // The longest values there are.
+    // The longest possible values.
     let account = Account {
         id: "123456789012".to_owned(),
         partition: "aws-us-gov".to_owned(),
@@ -112,7 +112,7 @@ fn sizes(config: &Value) -> Diagnostics {
             .at("prefetch_files")
             .into();
     }
-    // That of the event filter, which may sweep, names them with fewer actions.
+    // The event filter's policy, which may allow sweeps, names them with fewer actions.
     let document = policy::policy(Function::IndexGenerator, &arguments, &account).to_string();
     if document.len() > policy::MAX_CHARACTERS {
         let detail = format!(

@@ -1,4 +1,4 @@
-//! HTTP clients: one for most registries, and one for each that is reached in another way.
+//! HTTP clients: one for most registries, and one for each registry with its own settings.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,7 @@ use super::registry_auth::{Entries, Transport};
 use crate::aws::{expand, read_certificates};
 
 pub(super) struct Clients {
-    /// For registries without settings of their own.
+    /// The client for registries without their own settings.
     default: Client,
     /// Certificates to trust in addition to the system's.
     roots: Option<Vec<u8>>,

@@ -1,7 +1,7 @@
 //! Tokens of Amazon ECR.
 //!
-//! A token is valid for all registries of a region that the credentials may use, in whichever
-//! account, so one is kept per region. It is only sent to hosts of Amazon ECR.
+//! A token is valid for all registries of a region that the credentials may access, in any account,
+//! so one is kept per region. It is only sent to hosts of Amazon ECR.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,7 +30,7 @@ const DOMAINS: [&str; 7] = [
 ];
 /// Domains of private registries that are also reachable over IPv6.
 const DUALSTACK_DOMAINS: [&str; 2] = ["on.aws", "on.amazonwebservices.com.cn"];
-/// Assumed lifetime of a token without an expiry.
+/// Assumed lifetime of a token without an expiry time.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 /// Registries of Amazon ECR that share a token.
@@ -41,7 +41,7 @@ pub(super) enum Host {
 }
 
 impl Host {
-    /// Recognises a host name of Amazon ECR. The whole name has to match.
+    /// Recognizes a host name of Amazon ECR. The whole name must match.
     pub(super) fn of(host: &str) -> Option<Self> {
         if PUBLIC.contains(&host) {
             return Some(Self::Public);
@@ -66,13 +66,13 @@ impl Host {
     }
 }
 
-/// A token, and when to renew it.
+/// A token, and the time to renew it.
 struct Token {
     credentials: Credentials,
     renew: SystemTime,
 }
 
-/// The token of one host, or the last failure. The holder of the lock requests it; others wait.
+/// The token of a host, or the last failure. The holder of the lock requests it; others wait.
 #[derive(Default)]
 struct Slot {
     token: Option<Token>,
@@ -104,7 +104,7 @@ impl Tokens {
         {
             return Ok(token.credentials.clone());
         }
-        // A request that failed while this caller waited would fail again.
+        // A request that failed while this caller was waiting would fail again.
         if let Some((at, failure)) = &slot.failure
             && *at >= began
         {
@@ -203,8 +203,8 @@ async fn request(aws: &Aws, host: &Host, image: &ImageReference) -> Result<Token
     })
 }
 
-/// Returns when to renew a token: after half of its lifetime, because its user may need it for
-/// long.
+/// Returns when to renew a token: after half of its lifetime, because it may be needed for a long
+/// time.
 fn renewal(now: SystemTime, expires: Option<DateTime>) -> SystemTime {
     let expires = expires.and_then(|at| SystemTime::try_from(at).ok());
     let left = expires.map_or(DEFAULT_LIFETIME, |at| {
@@ -223,7 +223,7 @@ fn decode(token: &str) -> Option<Credentials> {
     })
 }
 
-/// Adds to a diagnostic that other credentials work too.
+/// Adds a hint to a diagnostic that other credentials work too.
 fn instead(mut diagnostic: Diagnostic, registry: &str) -> Diagnostic {
     let advice = format!(
         "\n\nAlternatively, use credentials of the registry itself: a registry_auth block for \

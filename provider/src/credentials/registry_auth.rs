@@ -1,4 +1,4 @@
-//! The blocks `registry_auth`.
+//! The `registry_auth` blocks.
 
 use soci::{CredentialChain, Credentials, ImageReference};
 use tfplugin_sdk::{Attribute, AttributePath, Block, Diagnostic, Diagnostics, Value, validators};
@@ -104,7 +104,7 @@ fn check_address(address: &str) -> Result<(), Diagnostic> {
     if lower != address {
         return refuse(format!("Got {shown:?}. Write it in lower case: {lower:?}."));
     }
-    // As in an image reference.
+    // Same rules as in an image reference.
     let image = format!("{address}/image").parse::<ImageReference>();
     if image.is_ok_and(|image| image.registry() == address) {
         return Ok(());
@@ -115,7 +115,7 @@ fn check_address(address: &str) -> Result<(), Diagnostic> {
     ))
 }
 
-/// Checks attributes against each other.
+/// Checks combinations of attributes.
 pub(crate) fn validate(config: &Value) -> Diagnostics {
     let mut found = Diagnostics::new();
     let blocks = config.get(NAME).as_list().unwrap_or_default();
@@ -177,7 +177,7 @@ enum Origin {
     Unknown,
 }
 
-/// How a registry is reached.
+/// How to reach a registry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Transport {
     pub plain_http: Option<bool>,
@@ -188,7 +188,7 @@ pub(super) struct Transport {
 /// One block.
 struct Entry {
     address: String,
-    /// None if the block only says how the registry is reached.
+    /// `None` if the block only configures how the registry is reached.
     origin: Option<Origin>,
     transport: Transport,
 }
@@ -209,7 +209,7 @@ impl Entries {
                 (Some(username), Some(password), None) => {
                     Some(Origin::Given(Credentials::Basic { username, password }))
                 }
-                // Validation has reported what is incomplete.
+                // Validation has already reported incomplete blocks.
                 _ => None,
             };
             Some(Entry {
@@ -228,7 +228,7 @@ impl Entries {
         self.0.iter().find(|entry| entry.address == registry)
     }
 
-    /// Returns how a registry is reached, if a block is for it.
+    /// Returns how a registry is reached, if there is a block for it.
     pub(super) fn transport(&self, registry: &str) -> Option<Transport> {
         Some(self.of(registry)?.transport.clone())
     }

@@ -1,4 +1,4 @@
-//! The action `soci_build_index`: indexes an image once, and owns nothing afterwards.
+//! The action `soci_build_index`, which indexes an image once and does not manage the result.
 
 use std::time::Duration;
 
@@ -99,7 +99,7 @@ async fn build(
     Ok(())
 }
 
-/// Indexes the image, and tells of each layer when it is done.
+/// Indexes the image, and reports each layer when it is done.
 async fn index(
     image: &RegistryImage,
     settings: &Settings,
@@ -121,7 +121,7 @@ async fn index(
     indexed
 }
 
-/// Lines about the layers that are done.
+/// Lines about finished layers.
 struct Layers(tokio::sync::mpsc::UnboundedSender<String>);
 
 impl soci::Progress for Layers {
@@ -130,7 +130,7 @@ impl soci::Progress for Layers {
             None => format!("layer {} indexed ({} bytes)", layer.digest, layer.size),
             Some(reason) => format!("layer {} skipped: {reason}", layer.digest),
         };
-        // The receiver goes only when the action ends.
+        // The receiver is dropped only when the action ends.
         let _ = self.0.send(line);
     }
 }

@@ -1,8 +1,9 @@
-//! Creating and updating an index: prepare, remember, publish.
+//! Creation and update of an index: prepare, remember, publish.
 //!
-//! An index in the registry is not trusted: nothing in it proves that its zTOCs match the layers,
-//! so it is built again and the digests compared. Only what this very resource built before, of
-//! the same image and with the same recipe, is reused without reading a layer.
+//! An index in the registry is not trusted, because nothing in it proves that its zTOCs match the
+//! layers. It is therefore built again and the digests are compared. Only an index that this very
+//! resource built before, of the same image and with the same recipe, is reused without reading a
+//! layer.
 
 use std::time::Duration;
 
@@ -22,28 +23,28 @@ use super::warnings;
 use crate::diagnose::diagnose;
 use crate::shared::{CallContext, Shared};
 
-/// How long an interrupt waits for publishing to end.
+/// Time that an interrupt waits for publishing to finish.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How an apply begins.
+/// The kind of apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operation {
     Create,
     Update,
 }
 
-/// Facts that are known before anything is published.
+/// Facts known before anything is published.
 struct Prepared {
     image: RegistryImage,
-    /// The new build; none if all of it exists and at most the tag is missing.
+    /// The new build; `None` if all of it exists and at most the tag is missing.
     indexed: Option<Indexed>,
     exported: Exported,
     build: Build,
-    /// Excludes other resources from the repository meanwhile.
+    /// Keeps other resources from changing the repository in the meantime.
     lock: OwnedMutexGuard<()>,
 }
 
-/// Builds and publishes what the plan asks for. Returns the new state.
+/// Builds and publishes what the plan requests. Returns the new state.
 pub(super) async fn apply(
     call: &CallContext<'_>,
     planned: Value,
@@ -61,7 +62,7 @@ pub(super) async fn apply(
     let remembered = Remembered::new(&private.layers);
     let work = prepare(cx, &settings, promised, &private, &remembered);
     let prepared = call.run(&doing, consequence, work).await;
-    // Layers that were indexed before it failed are not read again.
+    // Layers that were indexed before a failure are not read again.
     private.remember(remembered.of_image(), prepared.is_ok());
     if operation == Operation::Update {
         private.save(cx);
@@ -78,8 +79,8 @@ pub(super) async fn apply(
     state.set("indexed", !exported.indexes.is_empty());
     exported.write(&mut state, &settings)?;
 
-    // Whatever stops the call from here on, part of the build may exist. A create then keeps it
-    // in its state; an update keeps the previous state and remembers the rest.
+    // If the call stops from here on, part of the build may exist. A create then keeps it in its
+    // state; an update keeps the previous state and remembers the rest.
     private.seen = Some(build.source);
     match operation {
         Operation::Create => private.current = Some(build.clone()),
@@ -203,7 +204,8 @@ async fn index(
     }
 }
 
-/// Whether an image carries SOCI indexes (V2). Leaves errors to whoever reads the image next.
+/// Returns whether an image carries SOCI indexes (V2). Errors are left to the next reader of the
+/// image.
 async fn is_enabled(source: &RegistryImage) -> bool {
     let root = source.root().await;
     root.is_ok_and(|root| root.is_soci_enabled())
@@ -232,7 +234,7 @@ fn incomplete(name: &str, error: &soci::Error) -> Diagnostic {
     Diagnostic::error("Image is incomplete", detail).at("image")
 }
 
-/// Finds a complete build of this resource, of the same image and with the same recipe.
+/// Finds a complete build by this resource, of the same image and with the same recipe.
 async fn find_reusable(
     image: &RegistryImage,
     settings: &Settings,

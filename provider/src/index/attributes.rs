@@ -171,7 +171,7 @@ fn optimizations() -> Attribute {
     )
 }
 
-// A default would be a change to resources from before these arguments existed.
+// A default would change resources from before these arguments existed.
 
 fn multi_member_layers() -> Attribute {
     Attribute::bool().optional().description(

@@ -8,20 +8,20 @@ use tfplugin_sdk::Value;
 
 use super::settings::{self, Settings};
 
-/// One build of an index.
+/// A build of an index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Build {
-    /// The image as it was configured; empty until [`Build::complete`] in state from before the
-    /// argument `image` could change in place.
+    /// The image as configured. Empty until [`Build::complete`] in states from before the argument
+    /// `image` could change in place.
     #[serde(default)]
     pub image: String,
-    /// Version of the index; empty likewise.
+    /// Version of the index. Empty in the same states.
     #[serde(default)]
     pub version: String,
-    /// Whether it was the current one, and so may be running.
+    /// Whether it was the current build, so that it may be running.
     #[serde(default)]
     pub released: bool,
-    /// The SOCI-enabled image (V2) or the first index (V1); none if no layer was indexed.
+    /// The SOCI-enabled image (V2) or the first index (V1); `None` if no layer was indexed.
     pub digest: Option<Digest>,
     /// The image that was indexed.
     pub source: Digest,
@@ -30,21 +30,21 @@ pub(super) struct Build {
     /// All manifests that were published.
     #[serde(rename = "documents")]
     pub manifests: Vec<Digest>,
-    /// Whether it existed before, and so is not this resource's to remove.
+    /// Whether it existed before and is therefore not this resource's to remove.
     pub adopted: bool,
-    /// The manifests that existed before; if it was adopted, all of them did.
+    /// The manifests that existed before; all of them if it was adopted.
     #[serde(default)]
     pub found: BTreeSet<Digest>,
     /// The tags that this resource gave it.
     #[serde(default)]
     pub tags: Vec<String>,
-    /// The options it was built with; empty for one that was imported.
+    /// The options it was built with; empty if it was imported.
     #[serde(default)]
     pub recipe: String,
 }
 
 impl Build {
-    /// Describes what was just built.
+    /// Describes a new build.
     pub(super) fn new(indexed: &Indexed, settings: &Settings) -> Self {
         let report = indexed.report();
         let indexes = report.indexes.iter();
@@ -64,7 +64,7 @@ impl Build {
         }
     }
 
-    /// Describes what the state of an imported resource shows.
+    /// Describes a build based on the state of an imported resource.
     pub(super) fn imported(state: &Value) -> Option<Self> {
         let digest = |value: &Value, name| value.get(name).as_str()?.parse::<Digest>().ok();
         let entries = state.get("indexes").as_list().unwrap_or_default();
@@ -81,7 +81,7 @@ impl Build {
             version: text("index_version").unwrap_or_default(),
             released: true,
             digest: root,
-            // A stale index was built from an image that nothing names any more.
+            // A stale index was built from an image that no longer has a name.
             source: digest(state, "source_digest").or(root)?,
             manifests: manifests.chain(root).collect(),
             indexes,
@@ -92,7 +92,7 @@ impl Build {
         })
     }
 
-    /// Adds the image and the version of the prior state to a build that lacks them.
+    /// Sets the image and version from the prior state in a build that lacks them.
     pub(super) fn complete(&mut self, prior: &Value) {
         for (part, name) in [
             (&mut self.image, "image"),
@@ -113,18 +113,18 @@ impl Build {
         settings::version(Some(&self.version))
     }
 
-    /// Returns the image that it was built for.
+    /// Returns the reference of the image that it was built for.
     pub(super) fn reference(&self) -> Option<ImageReference> {
         self.image.parse().ok()
     }
 
-    /// Whether it is in the repository of an image.
+    /// Returns whether it is in the repository of an image.
     pub(super) fn is_beside(&self, image: &ImageReference) -> bool {
         self.reference()
             .is_some_and(|own| own.name() == image.name())
     }
 
-    /// Whether it is the same index in the same repository.
+    /// Returns whether it is the same index in the same repository.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let place = |build: &Self| build.reference().map(|image| image.name());
         self.digest == other.digest
@@ -132,13 +132,14 @@ impl Build {
             && place(self) == place(other)
     }
 
-    /// Whether a manifest existed before this resource would have published it.
+    /// Returns whether a manifest existed before this resource would have published it.
     pub(super) fn is_found(&self, manifest: Digest) -> bool {
         self.adopted || self.found.contains(&manifest)
     }
 
     /// Returns the manifests that the resource has to claim: those that it found and that nothing
-    /// else ties to it. What a tag of its own leads to, others see to be in use.
+    /// else ties to it. Other resources can see that content reachable from one of its tags is in
+    /// use.
     pub(super) fn claimable(&self, settings: &Settings) -> Vec<Digest> {
         let root = self.digest.filter(|_| self.version() == Version::V2);
         match root {
@@ -151,7 +152,7 @@ impl Build {
         }
     }
 
-    /// Whether the state shows exactly this build.
+    /// Returns whether the state shows exactly this build.
     pub(super) fn is_in(&self, state: &Value) -> bool {
         let digest = |value: &Value| value.get("digest").as_str().map(str::to_owned);
         let entries = state.get("indexes").as_list().unwrap_or_default();
@@ -160,7 +161,7 @@ impl Build {
         digest(state) == self.digest.map(|digest| digest.to_string()) && shown.eq(built)
     }
 
-    /// Whether all manifests of the build exist.
+    /// Returns whether all manifests of the build exist.
     pub(super) async fn is_whole(&self, image: &RegistryImage) -> soci::Result<bool> {
         for manifest in &self.manifests {
             if image.resolve(manifest).await?.is_none() {
@@ -170,7 +171,7 @@ impl Build {
         Ok(!self.manifests.is_empty())
     }
 
-    /// Whether any manifest of the build exists.
+    /// Returns whether any manifest of the build exists.
     pub(super) async fn exists(&self, image: &RegistryImage) -> soci::Result<bool> {
         for manifest in &self.manifests {
             if *manifest != self.source && image.resolve(manifest).await?.is_some() {
@@ -181,7 +182,7 @@ impl Build {
     }
 }
 
-/// Returns the digest that a report's index is known by.
+/// Returns the digest that identifies the index of a report.
 fn digest(report: &Report) -> Option<Digest> {
     let mut indexes = report.indexes.iter().filter_map(|index| index.digest);
     report.digest.or_else(|| indexes.next())

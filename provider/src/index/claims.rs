@@ -1,15 +1,17 @@
-//! Claims: marks in the registry by which resources share what they publish.
+//! Claims: marks in the registry with which resources share what they publish.
 //!
-//! Equal content has equal digests, so a resource may find in the registry what it was about to
-//! publish, put there by another resource, another configuration or a person. Terraform shows a
-//! provider one resource at a time, so only the registry can tell who relies on what:
+//! Equal content has equal digests, so a resource may find that what it is about to publish is
+//! already in the registry, put there by another resource, another configuration or a person.
+//! Terraform shows a provider one resource at a time, so only the registry can record who relies on
+//! what:
 //!
-//! - A resource that finds a manifest *claims* it, and withdraws the claim when it leaves.
+//! - A resource that finds a manifest *claims* it, and withdraws the claim when it no longer needs
+//!   it.
 //! - A resource that published a manifest needs no claim, so nothing is added for an index that is
-//!   not shared. If others claim the manifest when the resource leaves, it leaves a *bequest*: the
-//!   last of them may remove the manifest.
+//!   not shared. If others claim the manifest when the resource is removed, it leaves a *bequest*,
+//!   which allows the last of them to remove the manifest.
 //!
-//! A manifest that is claimed stays, and so does one that was found and never bequeathed: somebody
+//! A claimed manifest stays, and so does one that was found and never bequeathed, because someone
 //! else published it.
 
 use lambda::claim::ARTIFACT_TYPE;
@@ -18,11 +20,11 @@ use soci::{Digest, RegistryImage};
 
 /// The resource that relies on the manifest.
 const RESOURCE: &str = "soci.claim.resource";
-/// The import id of that resource, for people.
+/// The import ID of that resource, for display.
 const ID: &str = "soci.claim.id";
 /// The tag that it relies on.
 const TAG: &str = "soci.claim.tag";
-/// Present in a bequest: the tags that go with the manifest, separated by commas.
+/// Present in a bequest: the tags that belong to the manifest, separated by commas.
 const BEQUEST: &str = "soci.claim.bequest";
 
 /// The claims of one resource in the repository of an image.
@@ -31,41 +33,41 @@ pub(super) struct Claims<'a> {
     resource: &'a str,
 }
 
-/// The marks that a manifest has.
+/// The marks of a manifest.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     /// Claims of the resource itself.
     own: Vec<Digest>,
-    /// Import ids and tags of other resources that claim the manifest.
+    /// Import IDs and tags of other resources that claim the manifest.
     others: Vec<(String, Option<String>)>,
     bequests: Vec<Digest>,
-    /// Tags that go with the manifest.
+    /// Tags that belong to the manifest.
     bequeathed_tags: Vec<String>,
 }
 
 impl Marks {
-    /// Whether another resource relies on the manifest.
+    /// Returns whether another resource relies on the manifest.
     pub(super) fn is_claimed(&self) -> bool {
         !self.others.is_empty()
     }
 
-    /// Whether the resource that published the manifest has left it to the others.
+    /// Returns whether the resource that published the manifest has left it to the others.
     pub(super) fn is_bequeathed(&self) -> bool {
         !self.bequests.is_empty()
     }
 
-    /// Whether another resource relies on the tag.
+    /// Returns whether another resource relies on the tag.
     pub(super) fn claims_tag(&self, tag: &str) -> bool {
         let mut tags = self.others.iter().filter_map(|(_, tag)| tag.as_deref());
         tags.any(|claimed| claimed == tag)
     }
 
-    /// Returns the tags that go with the manifest.
+    /// Returns the tags that belong to the manifest.
     pub(super) fn bequeathed_tags(&self) -> &[String] {
         &self.bequeathed_tags
     }
 
-    /// Returns the import ids of the resources that rely on the manifest.
+    /// Returns the import IDs of the resources that rely on the manifest.
     pub(super) fn claimants(&self) -> Vec<&str> {
         self.others.iter().map(|(id, _)| id.as_str()).collect()
     }
@@ -79,7 +81,7 @@ impl<'a> Claims<'a> {
     /// Reads the marks of a manifest.
     ///
     /// # Errors
-    /// When the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub(super) async fn marks(&self, manifest: Digest) -> soci::Result<Marks> {
         let mut marks = Marks::default();
         for mark in self.image.marks(manifest, ARTIFACT_TYPE).await? {
@@ -97,10 +99,10 @@ impl<'a> Claims<'a> {
         Ok(marks)
     }
 
-    /// Claims a manifest. `id` is the resource's import id.
+    /// Claims a manifest. `id` is the resource's import ID.
     ///
     /// # Errors
-    /// When the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub(super) async fn claim(
         &self,
         manifest: Digest,
@@ -118,7 +120,7 @@ impl<'a> Claims<'a> {
     /// Withdraws the resource's claims.
     ///
     /// # Errors
-    /// When the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub(super) async fn withdraw(&self, manifest: Digest, marks: &Marks) -> soci::Result<()> {
         for mark in &marks.own {
             self.image.remove_mark(*mark, manifest).await?;
@@ -129,16 +131,16 @@ impl<'a> Claims<'a> {
     /// Leaves a manifest, with these tags, to the resources that claim it.
     ///
     /// # Errors
-    /// When the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub(super) async fn bequeath(&self, manifest: Digest, tags: &[String]) -> soci::Result<()> {
         let said = Annotations::from([(BEQUEST.to_owned(), tags.join(","))]);
         self.image.add_mark(manifest, ARTIFACT_TYPE, said).await
     }
 
-    /// Removes the bequests of a manifest that is gone.
+    /// Removes the bequests of a deleted manifest.
     ///
     /// # Errors
-    /// When the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub(super) async fn forget(&self, manifest: Digest, marks: &Marks) -> soci::Result<()> {
         for mark in &marks.bequests {
             self.image.remove_mark(*mark, manifest).await?;

@@ -1,4 +1,4 @@
-//! The data source `soci_index`: whether an image has a SOCI index, and which.
+//! The data source `soci_index`, which finds the SOCI index of an image.
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use tfplugin_sdk::{Diagnostic, Value};
 
 use super::settings::Settings;
 
-/// One element of `indexes`.
+/// An element of `indexes`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct IndexEntry {
     pub platform: String,
@@ -44,7 +44,7 @@ pub(super) struct Exported {
 }
 
 impl Exported {
-    /// Returns the attributes of what was just built.
+    /// Returns the attributes of a new build.
     pub(super) fn new(report: &Report) -> Self {
         let indexes = report.indexes.iter().filter_map(|index| {
             Some(IndexEntry {
@@ -63,7 +63,7 @@ impl Exported {
         }
     }
 
-    /// Returns the attributes of what can be deployed.
+    /// Returns the attributes of a deployment.
     pub(super) fn of(found: &Deployment) -> Self {
         Self {
             source: found.source,

@@ -1,4 +1,4 @@
-//! Importing an index that Terraform does not know yet.
+//! Import of an index that Terraform does not know yet.
 
 use soci::{
     CompleteIndex, Digest, ImageReference, Inspection, RegistryImage, Version, complete_indexes,
@@ -12,7 +12,7 @@ use super::settings::Settings;
 use super::validate::check_tag;
 use crate::shared::Shared;
 
-/// Reads an import id: version, image, and a tag that is not the default one.
+/// Parses an import ID: version, image, and a tag if it is not the default one.
 pub(super) fn parse(id: &str) -> Result<Value, Diagnostic> {
     let invalid = || invalid_id(id);
     let (version, rest) = id.split_once('/').ok_or_else(invalid)?;
@@ -68,10 +68,11 @@ pub(super) struct Importable {
     indexes: Vec<CompleteIndex>,
 }
 
-/// Looks for an index that can be imported; none if there is no complete one.
+/// Looks for an index that can be imported. Returns `None` if there is no
+/// complete one.
 ///
 /// # Errors
-/// When the registry refuses or cannot be reached.
+/// If the registry refuses the request or cannot be reached.
 pub(super) async fn find(
     image: &RegistryImage,
     settings: &Settings,
@@ -99,10 +100,11 @@ pub(super) async fn find(
     }))
 }
 
-/// Fills the state of an import; none if there is no complete index.
+/// Fills in the state of an import. Returns `None` if there is no complete
+/// index.
 ///
 /// # Errors
-/// When the registry refuses or cannot be reached.
+/// If the registry refuses the request or cannot be reached.
 pub(super) async fn import(
     cx: &Context<Shared>,
     image: &RegistryImage,
@@ -132,7 +134,7 @@ pub(super) async fn import(
         return Ok(None);
     }
     if !is_fresh {
-        // Built from an older image or in another way. The next apply rebuilds it.
+        // It was built from an older image or with other options. The next apply rebuilds it.
         state.set("source_digest", None::<String>);
     }
     state.set("indexed", true);

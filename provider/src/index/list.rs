@@ -87,7 +87,7 @@ impl ListResource<Shared> for Indexes {
     }
 }
 
-/// The indexes to look for.
+/// The search parameters.
 struct Search {
     repository: ImageReference,
     version: Version,
@@ -101,7 +101,7 @@ impl Search {
             let Some(state) = self.candidate(tag, &tags) else {
                 continue;
             };
-            // Of a state that an import made, they can be read.
+            // Settings can always be read from a state created by an import.
             let Ok(settings) = Settings::read(&state) else {
                 continue;
             };
@@ -116,8 +116,7 @@ impl Search {
         Ok(())
     }
 
-    /// Returns the state with which the index of a tag would be imported, if the tags allow that there
-    /// is one.
+    /// Returns the state for importing the index of a tag, if the tags suggest that it has one.
     fn candidate(&self, tag: &str, tags: &BTreeSet<String>) -> Option<Value> {
         let image = self.repository.with_tag(tag).ok()?;
         let id = match self.version {
@@ -132,7 +131,7 @@ impl Search {
     }
 }
 
-/// Whether an import would find a complete index.
+/// Returns whether an import would find a complete index.
 async fn is_importable(image: &RegistryImage, settings: &Settings) -> soci::Result<bool> {
     let found = async {
         let Some(source) = image.resolve(settings.source_name()).await? else {
@@ -142,7 +141,7 @@ async fn is_importable(image: &RegistryImage, settings: &Settings) -> soci::Resu
         Ok(found.is_some())
     };
     match found.await {
-        // Something else than an image, or one of which a part is gone.
+        // Either not an image, or one with missing parts.
         Err(error @ (Error::NotAnImage { .. } | Error::Json(_) | Error::Manifest { .. })) => {
             tracing::debug!(%error, "not listed");
             Ok(false)
@@ -155,7 +154,7 @@ async fn is_importable(image: &RegistryImage, settings: &Settings) -> soci::Resu
     }
 }
 
-/// Reads the reference of a repository. The tag that it gets has no meaning.
+/// Parses the reference of a repository. The tag that it gets has no meaning.
 fn parse(text: &str) -> Result<ImageReference, Diagnostic> {
     let image: ImageReference = text.parse().map_err(|error: soci::InvalidReference| {
         diagnose("reading", &format!("{:?}", error.reference), &error.into())

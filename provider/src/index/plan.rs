@@ -1,9 +1,9 @@
 //! Planning.
 //!
-//! Terraform plans again while it applies, and known planned values must come out the same. So
-//! none of them depends on the registry: a refresh resolves the image's tag, once, and Terraform
-//! keeps the result beside the plan. A plan can then promise the digest that will be indexed, and
-//! the apply keeps the promise.
+//! Terraform plans again during an apply, and known planned values must come out the same. None of
+//! them therefore depends on the registry: a refresh resolves the image's tag once, and Terraform
+//! keeps the result with the plan. A plan can then promise the digest that will be indexed, and the
+//! apply keeps the promise.
 
 use std::time::Duration;
 
@@ -18,17 +18,18 @@ use crate::diagnose::diagnose;
 use crate::planned_tags::PlannedTag;
 use crate::shared::{CallContext, Shared};
 
-/// Time limit of a look at the registry.
+/// Time limit for contacting the registry.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// Refines the plan of a create or an update.
+/// Refines the plan of a create or update.
 pub(super) fn modify(cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagnostics> {
     let tag = match plan.config().get("tag") {
         Value::Null => planned_tag(plan.planned()),
         set => set.clone(),
     };
     let private = PrivateState::load(cx, plan.prior().unwrap_or(&Value::Null));
-    // Whether an apply would read the image: only then can computed attributes change.
+    // Whether an apply would read the image, which is the only way for computed attributes to
+    // change.
     let mut applies = plan.planned().get("digest").is_unknown();
     if !applies && let Some(prior) = plan.prior() {
         let source = prior.get("source_digest").as_str();
@@ -46,7 +47,7 @@ pub(super) fn modify(cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagno
         plan.set("tag", tag);
     }
     let Ok(settings) = Settings::read(plan.planned()) else {
-        // Something is not known yet.
+        // Some value is not known yet.
         return Ok(());
     };
     if let Some(tag) = &settings.tag {
@@ -78,16 +79,16 @@ pub(super) fn modify(cx: &Context<Shared>, plan: &mut Plan) -> Result<(), Diagno
     Ok(())
 }
 
-/// Checks that the registry of a new image can be talked to and accepts the login, before an apply
-/// creates other resources and then fails on this one; and that an image which is to take the place of
-/// another one exists, unless something that is applied with it may push it.
+/// Checks that the registry of a new image can be reached and accepts the login, so that an apply
+/// does not create other resources and then fail on this one. If the image replaces another one,
+/// also checks that it exists, unless something applied along with it may push it.
 ///
-/// Everything else is left to the apply, which may itself push the image of a new resource, make its
-/// repository or start the registry, or make what the configuration of the provider depends on.
+/// Everything else is left to the apply, which may itself push the image of a new resource, create
+/// its repository, start the registry, or create what the provider configuration depends on.
 ///
 /// # Errors
-/// If the registry refuses the login, has no certificate to trust, or speaks plain HTTP, or if the image
-/// does not exist.
+/// If the registry rejects the login, has an untrusted certificate or uses plain HTTP, or if the
+/// image does not exist.
 pub(super) async fn look(cx: &Context<Shared>, plan: &Plan) -> Result<(), Diagnostic> {
     let known = |prior| same(plan.planned(), prior, &["image"]);
     let Ok(settings) = Settings::read(plan.planned()) else {
@@ -119,10 +120,10 @@ pub(super) async fn look(cx: &Context<Shared>, plan: &Plan) -> Result<(), Diagno
     Ok(())
 }
 
-/// Accepts that an image does not exist while it is planned.
+/// Accepts that an image does not exist when it is planned.
 ///
 /// # Errors
-/// If it takes the place of another image, and nothing suggests that the apply pushes it.
+/// If it replaces another image and nothing suggests that the apply pushes it.
 fn expect_pushed(plan: &Plan, image: &str) -> Result<(), Diagnostic> {
     let Some(prior) = plan.prior() else {
         return Ok(());

@@ -1,7 +1,7 @@
 //! Private state: the builds of a resource.
 //!
-//! The state shows what the registry has. It follows a tag that somebody moved and loses an index
-//! that somebody deleted, so it cannot tell what should be there, nor what this resource may
+//! The state shows what is in the registry. It follows a tag that was moved and loses an index that
+//! was deleted elsewhere, so it shows neither what should be there nor what this resource may
 //! remove.
 
 use serde::{Deserialize, Serialize};
@@ -13,18 +13,18 @@ use super::remembered::Layers;
 use crate::shared::Shared;
 use crate::unique_name::unique_name;
 
-/// The builds of one resource.
+/// The builds of a resource.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct PrivateState {
     /// The build that the state should show.
     pub current: Option<Build>,
-    /// Other builds that may exist, the latest last: earlier ones, which running containers may
-    /// still pull, and leftovers of interrupted applies.
+    /// Other builds that may exist, latest last: earlier builds, which running containers may still
+    /// pull, and leftovers of interrupted applies.
     pub others: Vec<Build>,
     /// Digest that the image's tag named at the last refresh or apply.
     #[serde(default)]
     pub seen: Option<Digest>,
-    /// The layers of the last image that was indexed, and those of attempts that failed since.
+    /// The layers of the last image that was indexed, and of failed attempts since then.
     #[serde(default, skip_serializing_if = "Layers::is_empty")]
     pub layers: Layers,
     /// Unique name of the resource.
@@ -50,9 +50,9 @@ impl PrivateState {
         private
     }
 
-    /// Stores the private state beside the call's result.
+    /// Stores the private state with the call's result.
     pub(super) fn save(&self, cx: &Context<Shared>) {
-        // Digests and numbers always serialise.
+        // Digests and numbers always serialize.
         cx.set_private(serde_json::to_vec(self).unwrap_or_default());
     }
 
@@ -66,13 +66,13 @@ impl PrivateState {
         self.builds().filter(|build| build.is_beside(image))
     }
 
-    /// Whether this resource published a manifest in the repository of an image.
+    /// Returns whether this resource published a manifest in the repository of an image.
     pub(super) fn has_published(&self, image: &ImageReference, manifest: Digest) -> bool {
         let mut builds = self.beside(image);
         builds.any(|build| build.manifests.contains(&manifest) && !build.is_found(manifest))
     }
 
-    /// Remembers the layers of an image; in place of others once it is `complete`.
+    /// Remembers the layers of an image, which replace all others once it is `complete`.
     pub(super) fn remember(&mut self, layers: Layers, complete: bool) {
         if complete && !layers.is_empty() {
             self.layers = layers;
@@ -81,7 +81,8 @@ impl PrivateState {
         }
     }
 
-    /// Whether this resource gave a build of its own, in the repository of an image, a tag.
+    /// Returns whether this resource gave a tag to one of its own builds in the repository of an
+    /// image.
     pub(super) fn has_tagged(&self, image: &ImageReference, tag: &str) -> bool {
         self.beside(image)
             .any(|build| build.tags.iter().any(|its| its == tag))
@@ -100,8 +101,8 @@ impl PrivateState {
         self.current = Some(build);
     }
 
-    /// Takes out the builds that no longer have to be kept: all but the current one and the last
-    /// `limit` that were released.
+    /// Removes and returns the builds that no longer have to be kept: all except the current one
+    /// and the last `limit` released ones.
     pub(super) fn take_superseded(&mut self, limit: usize) -> Vec<Build> {
         let released = self.others.iter().filter(|build| build.released).count();
         let mut surplus = released.saturating_sub(limit);

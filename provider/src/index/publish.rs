@@ -1,4 +1,4 @@
-//! Publishing a build, under a tag that may be taken.
+//! Publication of a build under a tag that may already be in use.
 
 use soci::ztoc::Compression;
 use soci::{Destination, Digest, Indexed, Inspection, RegistryImage, inspect};
@@ -10,8 +10,9 @@ use super::settings::Settings;
 use crate::diagnose::diagnose;
 use crate::shared::Shared;
 
-/// Claims what the resource found in the registry. Without a claim the index is as good, but may
-/// go with the resource that published it, so failing is a warning.
+/// Claims the manifests that the resource found in the registry. Without a claim, the index works
+/// too, but may be removed along with the resource that published it, so a failure is only a
+/// warning.
 pub(super) async fn claim(
     cx: &Context<Shared>,
     image: &RegistryImage,
@@ -35,7 +36,7 @@ pub(super) async fn claim(
     }
 }
 
-/// Publishes what was built; where nothing was, tags the existing build.
+/// Publishes a new build, or tags the existing build if there is no new one.
 pub(super) async fn publish(
     image: &RegistryImage,
     settings: &Settings,
@@ -60,8 +61,8 @@ async fn retag(image: &RegistryImage, digest: Digest, tag: &str) -> soci::Result
     image.tag(&manifest, tag).await
 }
 
-/// Refuses to overwrite a tag that names anything but a SOCI-enabled image; warns of one that
-/// names another SOCI-enabled image.
+/// Refuses to overwrite a tag that names anything but a SOCI-enabled image, and warns if it names
+/// another SOCI-enabled image.
 pub(super) async fn check_tag(
     cx: &Context<Shared>,
     image: &RegistryImage,
@@ -85,8 +86,8 @@ pub(super) async fn check_tag(
     Err(taken(&name, tag, now))
 }
 
-/// Refuses the same before a layer is read, if some layer will have an index as far as manifests
-/// tell: nothing is tagged otherwise.
+/// Makes the same check before a layer is read, if the manifests suggest that some layer will have
+/// an index; otherwise nothing is tagged.
 pub(super) async fn check_tag_early(
     image: &RegistryImage,
     settings: &Settings,
@@ -103,7 +104,7 @@ pub(super) async fn check_tag_early(
     }
     match inspect(source).await {
         Ok(found) if will_be_indexed(&found, settings) => Err(taken(&name, tag, now.digest)),
-        // Whoever reads the image next says what is wrong with it.
+        // The next reader of the image reports what is wrong with it.
         _ => Ok(()),
     }
 }
@@ -118,7 +119,8 @@ fn will_be_indexed(found: &Inspection, settings: &Settings) -> bool {
         })
 }
 
-/// Whether the image with a digest carries SOCI indexes (V2); `None` if there is no such image.
+/// Returns whether the image with a digest carries SOCI indexes (V2), or `None` if there is no such
+/// image.
 async fn is_enabled(
     image: &RegistryImage,
     name: &str,

@@ -1,4 +1,4 @@
-//! Reading an index from the registry, for a refresh or an import.
+//! Reading of an index from the registry, for a refresh or an import.
 
 use soci::{Digest, RegistryImage};
 use tfplugin_sdk::{Diagnostics, Value};
@@ -11,7 +11,7 @@ use super::{import, refresh, warnings};
 use crate::diagnose::diagnose;
 use crate::shared::CallContext;
 
-/// Returns the state as the registry has it now; none if the index is gone.
+/// Returns the state according to the registry, or `None` if the index is gone.
 pub(super) async fn read(
     call: &CallContext<'_>,
     state: Value,
@@ -30,14 +30,14 @@ pub(super) async fn read(
     let observed = call.run(&doing, "Nothing was changed.", work).await?;
     if let Some(state) = &observed.state {
         let mut private = match is_import {
-            // What exists now is what should exist.
+            // The existing content is taken as the desired one.
             true => PrivateState {
                 current: Build::imported(state),
                 ..PrivateState::new()
             },
             false => loaded,
         };
-        // An image that is gone is no reason to build anything, but somebody should know.
+        // A missing image is no reason to build anything, but is worth a warning.
         if !is_import && observed.source.is_none() {
             warnings::of_missing_image(call.cx, &settings);
         }
@@ -47,7 +47,7 @@ pub(super) async fn read(
     Ok(observed.state)
 }
 
-/// State of the image and its index in the registry.
+/// The image and its index as found in the registry.
 struct Observed {
     state: Option<Value>,
     /// The manifest that the image's reference names.

@@ -1,4 +1,4 @@
-//! Refreshing the state of a resource that Terraform knows.
+//! Refresh of the state of a resource that Terraform knows.
 
 use soci::{Digest, RegistryImage, Version, complete_indexes, inspect};
 use tfplugin_sdk::Value;
@@ -7,10 +7,11 @@ use super::exported::{IndexEntry, entries, write_indexes};
 use super::private_state::PrivateState;
 use super::settings::Settings;
 
-/// Returns the state as the registry has it now; none if nothing of it is left.
+/// Returns the state according to the registry, or `None` if nothing of it is
+/// left.
 ///
 /// # Errors
-/// When the registry refuses or cannot be reached.
+/// If the registry refuses the request or cannot be reached.
 pub(super) async fn refresh(
     image: &RegistryImage,
     settings: &Settings,
@@ -55,7 +56,7 @@ async fn refresh_v1(
         Err(error) => return Err(error),
     };
     let mut indexes = entries(&complete_indexes(image, Version::V1, &found).await?);
-    // The image may have indexes of others.
+    // The image may have indexes from other sources.
     if let Some(current) = &private.current {
         indexes.retain(|entry| {
             let mut built = current.indexes.iter();
@@ -79,7 +80,7 @@ async fn refresh_v2(
     };
     let now = now.digest;
     if digest != Some(now.to_string()) {
-        // Whatever the tag names now, this resource did not publish it.
+        // Whatever the tag names now was not published by this resource.
         state.set("digest", now.to_string());
         state.set("image_uri", format!("{}@{now}", settings.image.name()));
         return Ok(Some(Vec::new()));
@@ -89,13 +90,14 @@ async fn refresh_v2(
             let indexes = complete_indexes(image, Version::V2, &found).await?;
             Ok(Some(entries(&indexes)))
         }
-        // A manifest of the image is missing; building it again restores it.
+        // A manifest of the image is missing; rebuilding restores it.
         Err(error) if error.is_not_found() => Ok(Some(Vec::new())),
         Err(error) => Err(error),
     }
 }
 
-/// Returns the state with these indexes, which always have the attribute's type.
+/// Returns the state with these indexes, which always have the attribute's
+/// type.
 fn with_indexes(mut state: Value, indexes: &[IndexEntry]) -> Option<Value> {
     write_indexes(&mut state, indexes).is_ok().then_some(state)
 }

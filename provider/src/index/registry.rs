@@ -8,7 +8,7 @@ use crate::shared::Shared;
 /// Opens an image in its registry.
 ///
 /// # Errors
-/// When credentials are configured but cannot be obtained.
+/// If credentials are configured but cannot be obtained.
 pub(super) async fn open(
     shared: &Shared,
     image: &ImageReference,

@@ -1,12 +1,11 @@
-//! Remembering layers in the private state of a resource, so that an update reads only those that are
-//! new.
+//! Memory of layers in the private state of a resource, so that an update reads only new layers.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use soci::{Knowledge, KnownKey, KnownLayer};
 
-/// Layers by the key of everything that their zTOCs follow from.
+/// Layers by the key of everything that determines their zTOCs.
 pub(super) type Layers = BTreeMap<String, KnownLayer>;
 
 /// Knowledge of the layers that a resource indexed itself.
@@ -25,7 +24,7 @@ impl Remembered {
         }
     }
 
-    /// Returns the layers of the image that was indexed, if one was.
+    /// Returns the layers of the image that was indexed, if any.
     pub(super) fn of_image(&self) -> Layers {
         self.now().clone()
     }

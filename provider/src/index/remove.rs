@@ -1,4 +1,4 @@
-//! Removing what a resource published.
+//! Removal of what a resource published.
 
 use std::collections::BTreeSet;
 
@@ -22,8 +22,8 @@ struct Remover<'a> {
     claims: Claims<'a>,
 }
 
-/// Removes builds of a resource, except what `kept` ones lead to and what others rely on. Warns of
-/// what the registry does not remove.
+/// Removes builds of a resource, except for content reachable from `kept` ones or relied on by
+/// others. Warns about anything that the registry does not remove.
 pub(super) async fn remove(
     call: &CallContext<'_>,
     resource: &str,
@@ -101,7 +101,8 @@ impl Remover<'_> {
     async fn remove_v1(&self, kept: &BTreeSet<Digest>) -> soci::Result<Vec<String>> {
         let build = self.build;
         let mut left = Vec::new();
-        // A repository may have many tags, and an image many platforms.
+        // Shared between platforms, because a repository may have many tags, and an image many
+        // platforms.
         let tagged = OnceCell::new();
         for (index, subject) in &build.indexes {
             if kept.contains(index) {
@@ -208,8 +209,8 @@ impl Remover<'_> {
             .warn(Diagnostic::warning("Index not removed", detail));
     }
 
-    /// Withdraws from a manifest. Returns whether the resource is the last one, and may remove it.
-    /// Otherwise leaves it, with `tags`, to the others.
+    /// Withdraws the resource's claim on a manifest. Returns whether it was the last one, and so
+    /// may remove the manifest. Otherwise leaves the manifest and its `tags` to the others.
     async fn leave(&self, manifest: Digest, marks: &Marks, tags: &[String]) -> soci::Result<bool> {
         self.claims.withdraw(manifest, marks).await?;
         let removable = !self.build.is_found(manifest) || marks.is_bequeathed();
@@ -223,7 +224,7 @@ impl Remover<'_> {
         Ok(false)
     }
 
-    /// Removes tags from a build. Warns of those that cannot be removed, and returns them.
+    /// Removes tags from a build. Warns about tags that cannot be removed, and returns them.
     async fn untag(&self, tags: &[String]) -> soci::Result<Vec<String>> {
         let mut left = Vec::new();
         let Some(root) = self.build.digest else {
@@ -254,8 +255,9 @@ fn never_deletes(error: &soci::Error) -> bool {
     error.registry().is_some_and(RegistryError::is_unsupported)
 }
 
-/// Removes earlier builds after an update, except the last `revision_history_limit` of them, because
-/// running containers may still pull those. Failing is a warning; the next update tries again.
+/// Removes earlier builds after an update, except the last `revision_history_limit` of them,
+/// because running containers may still pull those. A failure is only a warning; the next update
+/// tries again.
 pub(super) async fn remove_superseded(
     call: &CallContext<'_>,
     state: &Value,
@@ -284,8 +286,8 @@ pub(super) async fn remove_superseded(
     Ok(())
 }
 
-/// Removes the tags that builds of the same image had before the argument `tag` changed. Those of
-/// other images stay with them.
+/// Removes the tags that builds of the same image had before the argument `tag` changed. Builds of
+/// other images keep their tags.
 async fn remove_former_tags(
     call: &CallContext<'_>,
     settings: &Settings,

@@ -1,4 +1,4 @@
-//! Options that an existing index was built with, as far as it shows them.
+//! Options that an existing index was built with, as far as they can be determined.
 
 use std::collections::HashMap;
 
@@ -14,17 +14,17 @@ pub(super) struct SeenOptions {
     version: Version,
     span_size: u64,
     min_layer_size: u64,
-    /// The platforms with an index; none if no platform was left out.
+    /// The platforms with an index; `None` if no platform was left out.
     platforms: Option<Vec<String>>,
     /// Whether layers are marked as free of extended attributes.
     optimizes_xattrs: bool,
-    /// Whether files are prefetched. The index does not name them.
+    /// Whether files are prefetched. The index does not name the files.
     prefetches: bool,
-    /// Whether layers were left out that are not smaller than all indexed ones.
+    /// Whether layers were skipped that are not smaller than all indexed ones.
     skips_larger: bool,
-    /// Whether a layer of several gzip members is indexed.
+    /// Whether a layer with several gzip members is indexed.
     has_multi_members: bool,
-    /// Whether layers have other media types than in the source.
+    /// Whether layers have different media types than in the source.
     renames_layer_types: bool,
 }
 
@@ -86,10 +86,10 @@ impl SeenOptions {
         }
     }
 
-    /// Reads the options that only the zTOCs, the layers and the source show.
+    /// Reads the options that only the zTOCs, the layers and the source reveal.
     ///
     /// # Errors
-    /// When the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub(super) async fn look_closer(
         &mut self,
         image: &RegistryImage,
@@ -123,7 +123,7 @@ impl SeenOptions {
                     self.has_multi_members = true;
                     break;
                 }
-                // An invalid zTOC is none of these options.
+                // An invalid zTOC says nothing about these options.
                 Ok(false) | Err(soci::Error::Ztoc { .. }) => {}
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error),
@@ -132,11 +132,11 @@ impl SeenOptions {
         Ok(())
     }
 
-    /// Whether indexing the image with these options gives the index that exists. Taken for
-    /// granted where only reading the layers could tell.
+    /// Returns whether indexing the image with these options gives the existing index. This is
+    /// assumed if only reading the layers could tell.
     ///
     /// # Errors
-    /// When the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub(super) async fn rebuilds(
         &self,
         image: &RegistryImage,
@@ -177,13 +177,13 @@ impl SeenOptions {
             state.set("optimizations", vec!["xattr".to_owned()]);
         }
         if self.prefetches {
-            // Differs from any list and from none: the next apply builds what the configuration
-            // says.
+            // Differs from any list and from none, so the next apply builds what the configuration
+            // specifies.
             state.set("prefetch_files", Vec::<String>::new());
         }
     }
 
-    /// Returns a warning of options that the index does not show.
+    /// Returns a warning about options that the index does not reveal.
     pub(super) fn warning(&self, settings: &Settings) -> Option<Diagnostic> {
         let mut unseen = Vec::new();
         if self.prefetches {
@@ -212,7 +212,7 @@ impl SeenOptions {
     }
 }
 
-/// Whether layers of this media type can have a zTOC.
+/// Returns whether layers of this media type can have a zTOC.
 fn may_be_indexed(layer: &str) -> bool {
     Compression::of_media_type(layer).is_ok()
 }

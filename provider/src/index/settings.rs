@@ -1,4 +1,4 @@
-//! Arguments of a configuration, as the library takes them.
+//! Arguments of a configuration, converted for the library.
 
 use serde::Deserialize;
 use soci::{ImageReference, Options, Version};
@@ -7,15 +7,15 @@ use tfplugin_sdk::{Diagnostic, Value};
 use crate::diagnose::diagnose;
 use crate::index_options::invalid_platform;
 
-/// Number of earlier builds that an update keeps by default, as of a Deployment of Kubernetes: releases
-/// may fail one after the other while an earlier one runs.
+/// Default number of earlier builds that an update keeps, as in a Kubernetes Deployment: several
+/// releases may fail in a row while an earlier one is running.
 pub(super) const REVISION_HISTORY_LIMIT: usize = 10;
 
 /// The image, the options of its index, and the destination.
 pub(super) struct Settings {
     pub image: ImageReference,
     pub version: Version,
-    /// The tag of the SOCI-enabled image; none for V1 and for an untagged image.
+    /// The tag of the SOCI-enabled image; `None` for V1 and for an untagged image.
     pub tag: Option<String>,
     pub options: Options,
     /// Number of earlier builds that an update keeps.
@@ -53,7 +53,7 @@ const ARGUMENTS: [&str; 11] = [
 ];
 
 impl Settings {
-    /// Reads the settings from a configuration, a plan or a state. Fails if one is not known yet.
+    /// Reads the settings from a configuration, plan or state. Fails if one is not known yet.
     pub(super) fn read(from: &Value) -> Result<Self, Diagnostic> {
         let arguments = Value::object(ARGUMENTS.map(|name| (name, from.get(name).clone())));
         let arguments: Arguments = arguments
@@ -98,7 +98,7 @@ impl Settings {
         })
     }
 
-    /// Returns the import id.
+    /// Returns the import ID.
     pub(super) fn id(&self) -> String {
         let id = format!("{}/{}", self.version.name(), self.image);
         match &self.tag {
@@ -115,8 +115,8 @@ impl Settings {
         }
     }
 
-    /// Returns what determines the bytes of an index beside the image. Builds of the same image
-    /// with the same recipe have the same digests.
+    /// Returns everything other than the image that determines the bytes of an index. Builds of the
+    /// same image with the same recipe have the same digests.
     pub(super) fn recipe(&self) -> String {
         let options = &self.options;
         let mut platforms: Vec<String> =
@@ -133,7 +133,7 @@ impl Settings {
             options.optimize_xattrs,
             options.ztoc.build_tool,
         );
-        // Recipes from before these options existed stay what they are.
+        // Recipes from before these options existed must not change.
         if options.multi_member_layers {
             recipe.push_str(" multi-member");
         }
@@ -144,7 +144,7 @@ impl Settings {
     }
 }
 
-/// Returns the index version of that name, or the default one.
+/// Returns the index version with this name, or the default one.
 pub(super) fn version(name: Option<&str>) -> Version {
     match name {
         Some("V1") => Version::V1,
@@ -152,12 +152,12 @@ pub(super) fn version(name: Option<&str>) -> Version {
     }
 }
 
-/// Returns the tag of the SOCI-enabled image where the configuration has none.
+/// Returns the tag of the SOCI-enabled image if the configuration has none.
 pub(super) fn default_tag(image: &ImageReference) -> Option<String> {
     image.tag().map(|tag| format!("{tag}-soci"))
 }
 
-/// Returns the default of `tag` in a plan: unknown as long as it depends on something unknown.
+/// Returns the default of `tag` in a plan, which is unknown while it depends on unknown values.
 pub(super) fn planned_tag(planned: &Value) -> Value {
     let (image, version_name) = (planned.get("image"), planned.get("index_version"));
     if version_name.as_str() == Some(Version::V1.name()) {

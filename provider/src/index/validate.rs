@@ -25,7 +25,7 @@ pub(super) fn check_tag(tag: &str) -> Result<(), Diagnostic> {
     Err(Diagnostic::error("Invalid tag", detail))
 }
 
-/// Checks what several arguments say together.
+/// Checks combinations of arguments.
 pub(super) fn across_arguments(config: &Value) -> Diagnostics {
     let mut found = Diagnostics::new();
     let (tag, version_name) = (config.get("tag"), config.get("index_version"));

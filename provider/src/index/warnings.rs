@@ -1,4 +1,4 @@
-//! Warnings beside the result of an apply.
+//! Warnings that accompany the result of an apply.
 
 use soci::ztoc::SkipReason;
 use soci::{Digest, RegistryImage, Report};
@@ -10,8 +10,8 @@ use crate::shared::Shared;
 /// Maximum number of lines in a list.
 const MAX_LINES: usize = 20;
 
-/// Warns of an image without an index, of parts that are left out, and of files that are not
-/// prefetched.
+/// Warns about an image without an index, about parts that are left out, and about files that are
+/// not prefetched.
 pub(super) fn of_build(cx: &Context<Shared>, name: &str, report: &Report) {
     if !report.left_out.is_empty() {
         let left_out = report.left_out.iter().map(|left_out| {
@@ -76,7 +76,7 @@ pub(super) fn of_build(cx: &Context<Shared>, name: &str, report: &Report) {
     }
 }
 
-/// Warns if the image's tag no longer names what was indexed.
+/// Warns if the image's tag no longer names the image that was indexed.
 pub(super) async fn of_moved_tag(
     cx: &Context<Shared>,
     image: &RegistryImage,
@@ -103,7 +103,7 @@ pub(super) async fn of_moved_tag(
     }
 }
 
-/// Warns that the image is gone, of which the index is there.
+/// Warns that the image no longer exists although its index does.
 pub(super) fn of_missing_image(cx: &Context<Shared>, settings: &Settings) {
     let detail = format!(
         "{} no longer exists. Its index still does, and image_uri stays as it is until an \
@@ -114,7 +114,7 @@ pub(super) fn of_missing_image(cx: &Context<Shared>, settings: &Settings) {
     cx.warn(Diagnostic::warning("Image no longer exists", detail).at("image"));
 }
 
-/// Whether a layer is left out for something that its builder may not know.
+/// Returns whether a layer is left out for a reason that the image's author may not know.
 fn is_odd(reason: &SkipReason) -> bool {
     matches!(
         reason,

@@ -68,7 +68,7 @@ pub(crate) struct Sides {
 /// Access to one registry.
 #[derive(Clone, Default)]
 pub(crate) struct Endpoint {
-    /// The logins on this machine apply if there are none.
+    /// The credentials. If `None`, the logins on this machine are used.
     credentials: Option<Credentials>,
     plain_http: bool,
     /// PEM certificates to trust.
@@ -95,12 +95,12 @@ impl Endpoint {
     }
 }
 
-/// Looks for logins where other programs keep theirs.
+/// Looks for logins where other programs store theirs.
 async fn log_ins(reference: &ImageReference) -> Result<CredentialChain> {
     let chain = CredentialChain::local(reference).await?;
     let (found, tried) = chain.first(reference).await;
     if found.is_none() {
-        // The image may be public, or else the registry's refusal says it again.
+        // The image may be public; otherwise, the registry's refusal repeats the failure.
         for failed in tried.iter().filter(|tried| tried.failure().is_some()) {
             output::note(&format!("warning: no credentials from {failed}"));
         }
@@ -109,7 +109,7 @@ async fn log_ins(reference: &ImageReference) -> Result<CredentialChain> {
 }
 
 impl Access {
-    /// Reads what is needed to reach the one registry of a command.
+    /// Reads the settings for the single registry of a command.
     pub(crate) fn endpoint(&self) -> Result<Endpoint> {
         Ok(Endpoint {
             credentials: self.credentials()?,
@@ -118,8 +118,7 @@ impl Access {
         })
     }
 
-    /// Reads what is needed to reach a registry that the options are not about: no credentials, and
-    /// TLS.
+    /// Reads the settings for a registry that the options do not cover: no credentials, and TLS.
     pub(crate) fn elsewhere(&self) -> Result<Endpoint> {
         Ok(Endpoint {
             credentials: None,
@@ -128,10 +127,10 @@ impl Access {
         })
     }
 
-    /// Reads what is needed to reach the registries of a source and a destination.
+    /// Reads the settings for the registries of a source and a destination.
     ///
-    /// Options that name neither side apply to both, which must then be one registry at most:
-    /// credentials go to no other.
+    /// Options that name neither side apply to both, in which case there may be only one registry,
+    /// because credentials are sent to no other.
     pub(crate) fn endpoints(
         &self,
         sides: &Sides,

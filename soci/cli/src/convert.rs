@@ -12,17 +12,17 @@ use crate::progress::Bars;
 use crate::report::{self, Destination};
 use crate::reuse::Reuse;
 
-/// The name of an image in a layout that nothing else gives a name.
+/// Default name of an image in a layout.
 const DEFAULT_NAME: &str = "latest";
 
 /// A conversion: its source and destination.
 pub(crate) struct Convert {
     pub source: Location,
-    /// Beside the source if there is none.
+    /// The destination; next to the source if `None`.
     pub destination: Option<Location>,
     /// Whether the destination may be the source.
     pub replace: bool,
-    /// Whether to give layers with Docker's media types OCI's.
+    /// Whether to replace Docker's media types of layers with OCI's.
     pub oci_layer_types: bool,
 }
 
@@ -82,10 +82,10 @@ impl Convert {
         report::show(indexed.report(), &destination, &options, build.json)
     }
 
-    /// Returns the tag of the result, given that of the source.
+    /// Returns the tag of the result, given the tag of the source.
     fn tag(&self, source: Option<String>) -> Result<Option<String>> {
         let Some(destination) = &self.destination else {
-            // An image in a layout is found by its name alone.
+            // An image in a layout is found only by its name.
             let in_layout = self.source.reference().is_none();
             let tag = source.or_else(|| in_layout.then(|| DEFAULT_NAME.to_owned()));
             return Ok(tag.as_deref().map(default_tag));

@@ -12,7 +12,7 @@ use crate::progress::Bars;
 use crate::report::{self, Destination};
 use crate::reuse::Reuse;
 
-/// Creates and publishes the indexes of an image as referrers of it (V1).
+/// Creates the indexes of an image and publishes them as its referrers (V1).
 pub(crate) async fn run(
     source: &Location,
     build: &Build,

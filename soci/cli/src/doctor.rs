@@ -12,7 +12,7 @@ use crate::args::EnabledTag;
 use crate::exit::Exit;
 use crate::output::{print_json, print_lines};
 
-/// Examines an image, and prints the diagnosis.
+/// Examines an image and prints the diagnosis.
 pub(crate) async fn run(
     reference: &ImageReference,
     enabled: EnabledTag,

@@ -33,7 +33,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Arguments that are valid one by one but not together.
+/// Arguments that are valid individually but not in combination.
 #[derive(Debug)]
 pub(crate) struct UsageError(String);
 
@@ -51,7 +51,7 @@ impl std::fmt::Display for UsageError {
     }
 }
 
-/// Prints an error. Returns the exit code for it.
+/// Prints an error and returns its exit code.
 pub(crate) fn explain(error: &anyhow::Error) -> Exit {
     output::error(&chain(error));
     if let Some(hint) = hint(error) {
@@ -64,7 +64,7 @@ pub(crate) fn explain(error: &anyhow::Error) -> Exit {
     }
 }
 
-/// Returns the option that helps, if there is one.
+/// Returns the option that would help, if there is one.
 fn hint(error: &anyhow::Error) -> Option<&'static str> {
     let error = error.downcast_ref::<soci::Error>()?.registry()?;
     if error.is_plain_http() {
@@ -76,8 +76,8 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
     }
 }
 
-/// Joins an error and its causes, leaving out causes that the error above them quotes, and those
-/// between the two.
+/// Joins an error and its causes, omitting causes that an error above them quotes, and those in
+/// between.
 fn chain(error: &anyhow::Error) -> String {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     let mut text = String::new();

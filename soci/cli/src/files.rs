@@ -1,4 +1,4 @@
-//! Reading files within bounds.
+//! Size-limited reading of files.
 
 use std::fs::File;
 use std::io::Read;
@@ -14,7 +14,7 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
         .with_context(|| format!("reading {}", path.display()))
 }
 
-/// Reads up to `limit` bytes to their end.
+/// Reads to the end, up to `limit` bytes.
 pub(crate) fn bounded(from: impl Read, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(limit + 1).read_to_end(&mut bytes)?;

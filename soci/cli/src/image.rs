@@ -1,4 +1,4 @@
-//! Images at locations, opened.
+//! Opened images.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::location::Location;
 /// An image at a location.
 pub(crate) enum Image {
     Layout(LayoutImage),
-    /// A new archive, as long as it is not packed.
+    /// A new archive that has not been packed yet.
     Unpacked(Unpacked),
     Registry(RegistryImage),
 }
@@ -22,7 +22,7 @@ pub(crate) enum Image {
 pub(crate) struct Unpacked {
     layout: LayoutImage,
     archive: PathBuf,
-    /// Deleted in the end.
+    /// Deleted when dropped.
     _directory: TempDir,
 }
 
@@ -31,7 +31,7 @@ impl Unpacked {
         let parent = archive
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty());
-        // On the archive's file system, there is room for it and for nothing less.
+        // On the archive's file system, because that must have room for it anyway.
         let directory = tempfile::Builder::new()
             .prefix(".soci-")
             .tempdir_in(parent.unwrap_or(Path::new(".")))
@@ -50,7 +50,7 @@ pub(crate) trait Store: ImageSource + Destination {}
 impl<T: ImageSource + Destination> Store for T {}
 
 impl Image {
-    /// Opens the image at a location. Requests are first made when it is used.
+    /// Opens the image at a location. No requests are made until it is used.
     pub(crate) async fn open(location: &Location, endpoint: &Endpoint) -> Result<Self> {
         match location {
             Location::Layout { directory, name } => Ok(Self::Layout(match name {
@@ -65,7 +65,7 @@ impl Image {
         }
     }
 
-    /// Opens a location to write to. An archive is made from scratch.
+    /// Opens a location for writing. An archive is created from scratch.
     pub(crate) async fn open_destination(
         location: &Location,
         endpoint: &Endpoint,
@@ -89,7 +89,7 @@ impl Image {
         Ok(Self::Unpacked(Unpacked::new(path)?))
     }
 
-    /// Completes what was written.
+    /// Completes the write.
     pub(crate) async fn finish(&self) -> Result<()> {
         if let Self::Unpacked(unpacked) = self {
             unpacked.layout.pack(&unpacked.archive).await?;
@@ -105,7 +105,7 @@ impl Image {
         }
     }
 
-    /// Returns the tag, or the name in the layout. An image that is given by its digest alone has
+    /// Returns the tag, or the name in the layout. An image that is given only by its digest has
     /// none.
     pub(crate) async fn tag(&self) -> Result<Option<String>> {
         match self {
@@ -115,10 +115,10 @@ impl Image {
         }
     }
 
-    /// Finds out whether the location takes what is to be written, before any work is done.
+    /// Checks that the location is writable before any work is done.
     ///
     /// # Errors
-    /// When it does not.
+    /// If it is not.
     pub(crate) async fn check_writable(&self) -> Result<()> {
         // The configuration of every SOCI index, which will be needed anyway.
         const EMPTY_CONFIG: &[u8] = b"{}";

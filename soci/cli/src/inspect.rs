@@ -36,7 +36,7 @@ pub(crate) async fn run(
     Ok(Exit::Success)
 }
 
-/// An image with its indexes and what their zTOCs contain.
+/// An image with its indexes and the contents of their zTOCs.
 #[derive(Serialize)]
 struct Found {
     digest: Digest,
@@ -76,7 +76,7 @@ struct Ztoc {
     content: Content,
 }
 
-/// Content of a zTOC, or why it is unknown.
+/// The content of a zTOC, or the reason why it is unknown.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Content {
@@ -182,7 +182,7 @@ impl Blob {
     }
 }
 
-/// The note on a layer that old readers stumble over.
+/// The note on a layer that older readers cannot handle.
 const SEVERAL_MEMBERS: &str =
     ", several gzip members (soci-snapshotter before v0.14.0 reads them wrong)";
 
@@ -215,7 +215,7 @@ impl Content {
     }
 }
 
-/// Whether the layer of a zTOC has several gzip members; false if the layer is not here.
+/// Returns whether the layer of a zTOC has several gzip members; false if the layer is not present.
 async fn several_members(
     store: &dyn Store,
     inspected: &ZtocInspection,

@@ -47,7 +47,7 @@ impl FromStr for Location {
                 }
             };
         };
-        // A directory may have a colon in its path, a name has no slash.
+        // A directory's path may contain a colon; a name contains no slash.
         let (directory, name) = match directory.rsplit_once(':') {
             Some((directory, name)) if !name.contains('/') => (directory, Some(name.to_owned())),
             _ => (directory, None),
@@ -63,8 +63,8 @@ impl FromStr for Location {
     }
 }
 
-/// Splits a path and the name of an image, which may be a whole reference: after the longest path
-/// that exists, or else at the last colon.
+/// Splits a path and the name of an image, which may be a full reference: after the longest
+/// existing path, or else at the last colon.
 fn split_name(text: &str) -> (PathBuf, Option<String>) {
     let whole = || (PathBuf::from(text), None);
     if Path::new(text).exists() {
@@ -83,8 +83,8 @@ fn split_name(text: &str) -> (PathBuf, Option<String>) {
     }
 }
 
-/// Returns the location of something on disk, for a text without a prefix; `None` if it can only be
-/// a reference.
+/// Returns the location on disk for a text without a prefix, or `None` if it can only be a
+/// reference.
 fn local(text: &str) -> Result<Option<Location>, String> {
     let is_path = ["/", "./", "../"]
         .iter()
@@ -152,8 +152,8 @@ impl Location {
         }
     }
 
-    /// Returns where the SOCI-enabled image goes if nothing else is said: where the image is, or for
-    /// an archive into another one.
+    /// Returns the default location for the SOCI-enabled image: next to the source or, for an
+    /// archive, in another archive.
     pub(crate) fn beside(&self) -> Self {
         let Self::Archive { path, .. } = self else {
             return self.clone();
@@ -163,7 +163,7 @@ impl Location {
         Self::archive(path.with_file_name(file), None)
     }
 
-    /// Whether two locations are in one repository, one layout or one archive.
+    /// Returns whether two locations are in the same repository, layout or archive.
     pub(crate) fn shares_repository(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Registry(one), Self::Registry(other)) => one.name() == other.name(),
@@ -180,13 +180,13 @@ impl Location {
         }
     }
 
-    /// Whether what is at one location is also at the other. A new archive has nothing.
+    /// Returns whether content at one location is also at the other. A new archive has no content.
     pub(crate) fn shares_content(&self, other: &Self) -> bool {
         !matches!(other, Self::Archive { .. }) && self.shares_repository(other)
     }
 }
 
-/// Whether two paths lead to one file. A path that does not exist is the same as none.
+/// Returns whether two paths lead to the same file. A path that does not exist equals no other.
 pub(crate) fn same_path(one: &Path, other: &Path) -> bool {
     match (one.canonicalize(), other.canonicalize()) {
         (Ok(one), Ok(other)) => one == other,

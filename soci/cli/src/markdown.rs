@@ -1,4 +1,4 @@
-//! The command line as Markdown: a page for the program and for each command.
+//! The command line as Markdown, with one page for the program and one for each command.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,14 +11,14 @@ use clap::{Arg, Command};
 const HEAD: &str =
     "<!-- `make docs` writes this page from the definition of the command line. -->\n\n";
 
-/// Writes the pages of `command`, named as manual pages are: `soci.md`, `soci-convert.md`.
+/// Writes the pages of `command`, named like manual pages: `soci.md`, `soci-convert.md`.
 pub(crate) fn write(command: Command, directory: &Path) -> Result<()> {
     let mut command = command.disable_help_subcommand(true);
     command.build();
     write_page(&mut command, "", directory)
 }
 
-/// Writes the page of a command, which `above` is the name of what it belongs to, and those below it.
+/// Writes the pages of a command and its subcommands. `above` is the name of the parent command.
 fn write_page(command: &mut Command, above: &str, directory: &Path) -> Result<()> {
     let name = if above.is_empty() {
         command.get_name().to_owned()
@@ -140,7 +140,7 @@ fn entry(arg: &Arg) -> String {
     text
 }
 
-/// Returns a help text, in which nothing is taken for HTML.
+/// Returns a help text, escaped so that nothing is interpreted as HTML.
 fn prose(text: Option<&StyledStr>) -> String {
     let text = text.map(ToString::to_string).unwrap_or_default();
     text.trim_end().replace('<', "\\<")

@@ -1,6 +1,7 @@
 //! Standard output and standard error.
 //!
-//! The standard macros panic when the reader of a pipe has gone; nothing here does.
+//! The standard macros panic if the reader of a pipe has closed it; the
+//! functions here do not.
 
 use std::io::{ErrorKind, Write};
 use std::sync::OnceLock;
@@ -10,7 +11,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// How much a command says on standard error.
+/// How much a command prints to standard error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verbosity {
     /// Errors.
@@ -31,7 +32,7 @@ pub(crate) fn start(verbosity: Verbosity) {
             .with_writer(std::io::stderr)
             .with_ansi(false)
             .with_target(false)
-            // It would be reported with a macro that panics.
+            // Such an error would be reported with a macro that panics.
             .log_internal_errors(false);
         let own = Targets::new().with_target("soci", tracing::Level::DEBUG);
         tracing_subscriber::registry().with(own).with(lines).init();
@@ -43,10 +44,10 @@ pub(crate) fn verbosity() -> Verbosity {
     VERBOSITY.get().copied().unwrap_or_default()
 }
 
-/// Writes to standard output. A reader that has gone is not an error.
+/// Writes to standard output. A closed pipe is not an error.
 ///
 /// # Errors
-/// When writing fails.
+/// If writing fails.
 pub(crate) fn print(bytes: impl AsRef<[u8]>) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     match stdout
@@ -88,7 +89,7 @@ fn error_line(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", printable(line));
 }
 
-/// Replaces control characters, which a terminal would obey.
+/// Replaces control characters, which a terminal would interpret.
 pub(crate) fn printable(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }

@@ -16,13 +16,13 @@ pub(crate) struct Bars {
     layers: Mutex<HashMap<Digest, ProgressBar>>,
 }
 
-/// The bar gets what the rest leaves of the terminal's width, which is some 50 columns.
+/// The bar gets the rest of the terminal's width; the other parts take about 50 columns.
 const TEMPLATE: &str =
     "{msg} {wide_bar} {bytes:>10}/{total_bytes:10} {binary_bytes_per_sec:>12} {eta:>3}";
 
 impl Bars {
-    /// Draws on standard error if that is a terminal, unless that is unwanted or the command is
-    /// quiet. The log of a verbose command takes the place of bars.
+    /// Draws on standard error if that is a terminal, unless bars are unwanted or the command is
+    /// quiet. A verbose command prints its log instead.
     pub(crate) fn new(wanted: bool) -> Self {
         Self::on(if wanted && verbosity() == Verbosity::Normal {
             ProgressDrawTarget::stderr()
@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
 
-    /// A terminal of 80 columns that keeps what it is sent.
+    /// A terminal of 80 columns that records its input.
     #[derive(Debug, Clone, Default)]
     struct Terminal(Arc<Mutex<Vec<String>>>);
 

@@ -10,7 +10,7 @@ use crate::location::Location;
 use crate::output::{Verbosity, error, note, print_json, print_lines, verbosity};
 use crate::size;
 
-/// Where the result went.
+/// Where the result was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Destination {
     /// `HOST/REPOSITORY` or `oci:DIR`.
@@ -38,7 +38,7 @@ struct Json<'a> {
     destination: Option<&'a Destination>,
 }
 
-/// Prints what was built and where it is.
+/// Prints what was built and where it was published.
 pub(crate) fn show(
     report: &Report,
     destination: &Destination,
@@ -109,10 +109,10 @@ fn lines(report: &Report, destination: &Destination) -> Vec<String> {
     lines
 }
 
-/// Number of skipped layers that are listed one by one unless the command is verbose.
+/// Number of skipped layers that are listed individually unless the command is verbose.
 const LISTED: usize = 10;
 
-/// Returns what did not become part of an index, with the reasons.
+/// Returns the parts that are not in an index, with the reasons.
 fn notes(index: &IndexReport, options: &Options, verbosity: Verbosity) -> Vec<String> {
     let verbose = verbosity == Verbosity::Verbose;
     let summarized = |skipped: &&SkippedReport| !verbose && is_too_small(skipped);

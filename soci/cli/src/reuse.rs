@@ -1,4 +1,4 @@
-//! `--reuse-from`: layers whose zTOCs are taken from images that are indexed already.
+//! `--reuse-from`: reuse of zTOCs from images that are already indexed.
 
 use anyhow::{Context, Result};
 use soci::{Destination, EarlierIndexes, ImageSource, Options};
@@ -14,7 +14,7 @@ pub(crate) struct Reuse<'a> {
 }
 
 impl<'a> Reuse<'a> {
-    /// Opens the images. Those in a registry of the command's own are reached in the same way, and
+    /// Opens the images. Those in one of the command's own registries are accessed in the same way,
     /// others without its credentials.
     pub(crate) async fn open(
         locations: &'a [Location],
@@ -39,7 +39,7 @@ impl<'a> Reuse<'a> {
         Ok(Self { locations, images })
     }
 
-    /// Finds their indexes.
+    /// Finds the indexes of the images.
     pub(crate) async fn find<'b>(
         &'b self,
         destination: &'b dyn Destination,

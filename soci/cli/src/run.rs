@@ -1,4 +1,4 @@
-//! Runs commands.
+//! Execution of commands.
 
 use anyhow::{Result, bail};
 use soci::MemoryBudget;
@@ -7,7 +7,7 @@ use crate::args::Command;
 use crate::exit::Exit;
 use crate::{convert, create, doctor, inspect, shell, verify, wait, ztoc};
 
-/// Runs a command within a budget of memory.
+/// Runs a command within a memory budget.
 pub(crate) fn run(command: Command, memory: &MemoryBudget) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -1,10 +1,10 @@
-//! Sizes as people write them.
+//! Human-readable sizes.
 
 use std::ops::RangeInclusive;
 
 use bytesize::ByteSize;
 
-/// Parses a number of bytes, such as `65536`, `64KiB` or `4MiB`, in bounds.
+/// Parses a number of bytes, such as `65536`, `64KiB` or `4MiB`, and checks its bounds.
 pub(crate) fn parse(text: &str, bounds: RangeInclusive<u64>) -> Result<u64, String> {
     let size: ByteSize = text
         .parse()
@@ -17,7 +17,7 @@ pub(crate) fn parse(text: &str, bounds: RangeInclusive<u64>) -> Result<u64, Stri
     }
 }
 
-/// Returns a number of bytes with the largest unit that divides it, such as `64 KiB`.
+/// Formats a number of bytes with the largest unit that divides it, such as `64 KiB`.
 pub(crate) fn show(bytes: u64) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let unit = units

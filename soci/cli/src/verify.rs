@@ -10,7 +10,7 @@ use crate::image::Image;
 use crate::location::Location;
 use crate::output::{error, note, print_json, print_lines};
 
-/// Verifies every index of an image, and prints the verdicts.
+/// Verifies every index of an image and prints the verdicts.
 pub(crate) async fn run(
     source: &Location,
     json: bool,
@@ -47,7 +47,7 @@ pub(crate) async fn run(
 
 #[derive(Serialize)]
 struct Verdict {
-    /// Whether every index is.
+    /// Whether every index is valid.
     ok: bool,
     indexes: Vec<Index>,
 }
@@ -59,7 +59,7 @@ struct Index {
     digest: Digest,
     ok: bool,
     findings: Vec<String>,
-    /// Facts that are right, but that some readers read wrong.
+    /// Facts that are correct but that some readers misread.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
 }

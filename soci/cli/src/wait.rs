@@ -11,10 +11,11 @@ use crate::args::EnabledTag;
 use crate::exit::Exit;
 use crate::output::{self, note, print_json, print_lines};
 
-/// Time limit where none is given: that of a function of AWS Lambda.
+/// Default time limit, which is that of an AWS Lambda function.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
 
-/// Waits until an image has an index of the version, and prints what to deploy.
+/// Waits until an image has an index of the given version, and prints the
+/// reference to deploy.
 pub(crate) async fn run(
     reference: &ImageReference,
     version: Version,
@@ -48,7 +49,7 @@ pub(crate) async fn run(
 
 #[derive(Serialize)]
 struct Ready {
-    /// Whether there is nothing more to wait for.
+    /// Whether there is nothing left to wait for.
     ready: bool,
     /// The image to deploy, pinned by digest.
     deploy: String,

@@ -1,13 +1,13 @@
-//! Errors of credentials.
+//! Errors from sources of credentials.
 
 use std::sync::Arc;
 use std::{fmt, io};
 
-/// Reason why a source of credentials yields none.
+/// Reason why a source yields no credentials.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialsError {
-    /// A file with logins cannot be read.
+    /// A login file cannot be read.
     #[error("{file}: {source}")]
     Unreadable {
         /// The file.
@@ -15,17 +15,17 @@ pub enum CredentialsError {
         /// The reason.
         source: io::Error,
     },
-    /// A file with logins is invalid. Its content is not quoted, because it may be a secret.
+    /// A login file is invalid. Its content is not quoted, because it may be secret.
     #[error("{file}: line {line}, column {column}: not JSON in the form of Docker's configuration")]
     Invalid {
         /// The file.
         file: String,
-        /// The line of the mistake, from 1.
+        /// Line of the mistake, counted from 1.
         line: usize,
-        /// The column of the mistake, from 1.
+        /// Column of the mistake, counted from 1.
         column: usize,
     },
-    /// An entry of a file with logins is invalid.
+    /// An entry of a login file is invalid.
     #[error("{file}: the auth of {key:?} is not user:password in base64")]
     InvalidAuth {
         /// The file.
@@ -38,12 +38,12 @@ pub enum CredentialsError {
     Helper {
         /// Name of the program.
         program: String,
-        /// How it ended, and what it said unless that may be a secret.
+        /// How it ended, and its output unless that may be secret.
         reason: String,
     },
 }
 
-/// A source of credentials that was tried, and why that did not do.
+/// A source of credentials that was tried, and why it did not work.
 #[derive(Debug, Clone)]
 pub struct Tried {
     source: String,
@@ -52,9 +52,9 @@ pub struct Tried {
 
 #[derive(Debug, Clone)]
 enum Reason {
-    /// The source has nothing for the registry.
+    /// The source has no credentials for the registry.
     None,
-    /// The registry does not accept what it has.
+    /// The registry rejects the source's credentials.
     Refused(String),
     /// The source failed.
     Failed(Arc<dyn std::error::Error + Send + Sync>),
@@ -97,7 +97,7 @@ impl fmt::Display for Tried {
             Reason::Refused(refusal) => write!(f, "{}: {refusal}", self.source),
             Reason::Failed(error) => {
                 let error = error.to_string();
-                // Errors of helpers name the program, as their sources do.
+                // Helper errors already name the program, as does the source's name.
                 let program = self.source.split(' ').next().unwrap_or_default();
                 let error = error
                     .strip_prefix(&format!("{}: ", self.source))

@@ -1,4 +1,4 @@
-//! Errors of registries: clients and requests.
+//! Errors from registries: client setup and requests.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub enum SetupError {
     /// There is no certificate.
     #[error("CA certificates: there is none in PEM form")]
     NoCertificate,
-    /// TLS is not available, for want of the system's certificates for example.
+    /// TLS is unavailable, for example because the system's certificates are missing.
     #[error(
         "TLS set-up: {0}; install the certificate authorities that the system trusts \
          (package ca-certificates), or name a file with them in SSL_CERT_FILE"
@@ -42,33 +42,33 @@ pub struct RegistryError {
 enum Kind {
     /// No complete response arrived.
     Transport {
-        /// The innermost cause, printable.
+        /// The innermost cause, safe to print.
         reason: String,
         temporary: bool,
         tls: Option<TlsFailure>,
         source: reqwest::Error,
     },
-    /// The response refuses the request.
+    /// The response rejects the request.
     Status {
         status: StatusCode,
         details: Vec<Detail>,
     },
-    /// The registry's token server refuses the credentials.
+    /// The registry's token server rejects the credentials.
     Authentication { status: StatusCode, reason: String },
-    /// The response makes no sense.
+    /// The response is not valid.
     Answer { reason: &'static str },
     /// The response arrives too slowly.
     Slow { reason: &'static str },
-    /// The reference makes no URL.
+    /// The reference does not form a valid URL.
     Url(url::ParseError),
 }
 
-/// A failure of TLS that another set-up avoids.
+/// A TLS failure that different settings would avoid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TlsFailure {
     /// The other side does not speak TLS.
     Plain,
-    /// The certificate is not one to trust.
+    /// The certificate is not trusted.
     Certificate,
 }
 
@@ -78,7 +78,7 @@ pub struct Detail {
     /// Code, such as `MANIFEST_UNKNOWN`.
     #[serde(default)]
     pub code: String,
-    /// Message for people.
+    /// Human-readable message.
     #[serde(default)]
     pub message: String,
 }
@@ -90,7 +90,7 @@ struct Envelope {
 
 impl RegistryError {
     pub(crate) fn transport(method: &Method, url: &Url, error: reqwest::Error) -> Self {
-        // A body that breaks off is reported as a decoding error.
+        // A body that is cut off is reported as a decoding error.
         let broken = error.is_body() || error.is_decode();
         let temporary = error.is_connect() || error.is_timeout() || broken;
         let tls = tls_failure(&error);
@@ -104,7 +104,7 @@ impl RegistryError {
                 },
                 temporary: (temporary || error.is_request()) && tls.is_none(),
                 tls,
-                // The URL may hold secrets.
+                // The URL may contain secrets.
                 source: error.without_url(),
             },
         )
@@ -115,7 +115,7 @@ impl RegistryError {
         details.truncate(4);
         for detail in &mut details {
             detail.code = printable(&detail.code);
-            // It becomes part of a sentence.
+            // The message becomes part of a sentence.
             detail.message = printable(detail.message.trim_end_matches('.'));
         }
         Self::new(method, url, Kind::Status { status, details })
@@ -134,7 +134,7 @@ impl RegistryError {
         Self::new(method, url, Kind::Answer { reason })
     }
 
-    /// Reports a `reference` that makes no URL.
+    /// Reports a `reference` that does not form a valid URL.
     pub(crate) fn url(reference: &str, error: url::ParseError) -> Self {
         Self {
             method: Method::GET,
@@ -155,8 +155,8 @@ impl RegistryError {
         }
     }
 
-    /// Notes that credentials were sent to log in with, if the response refuses them rather than what
-    /// they were to be used for.
+    /// Records that credentials were sent to log in, if the response rejects the credentials
+    /// themselves rather than the operation.
     pub(crate) fn logging_in(mut self) -> Self {
         self.refuses_log_in = match &self.kind {
             Kind::Status { status, .. } | Kind::Authentication { status, .. } => {
@@ -173,7 +173,7 @@ impl RegistryError {
         self
     }
 
-    /// Returns the refusal alone, without the request.
+    /// Returns the reason for the rejection, without the request.
     pub(crate) fn refusal(&self) -> String {
         struct Shown<'a>(&'a RegistryError);
         impl fmt::Display for Shown<'_> {
@@ -184,7 +184,8 @@ impl RegistryError {
         Shown(self).to_string()
     }
 
-    /// Returns the sources of credentials that were tried. The text names them if there were several.
+    /// Returns the sources of credentials that were tried. The error message names them if there
+    /// were several.
     pub fn tried(&self) -> &[Tried] {
         &self.tried
     }
@@ -197,14 +198,15 @@ impl RegistryError {
         }
     }
 
-    /// Whether the other side answered, and would answer the same again. Being asked too often counts
-    /// as an answer once it has been asked again in vain.
+    /// Returns whether the other side gave an answer that a retry would not change. A rate limit
+    /// counts as such an answer once the retries are used up.
     pub(crate) fn is_answered(&self) -> bool {
         self.status_code()
             .is_some_and(|status| status == 429 || !self.is_temporary())
     }
 
-    /// Whether the registry says that it never does what was asked, whoever asks.
+    /// Returns whether the registry does not support the operation at all, whatever the
+    /// credentials.
     pub fn is_unsupported(&self) -> bool {
         let mut codes = self.details().iter().map(|detail| detail.code.as_str());
         matches!(self.status_code(), Some(405 | 501)) || codes.any(|code| code == "UNSUPPORTED")
@@ -218,8 +220,8 @@ impl RegistryError {
         }
     }
 
-    /// Whether the registry says that something does not exist. Status 404 alone does not say so:
-    /// anything between here and the registry may answer with it.
+    /// Returns whether the registry says that something does not exist. Status 404 alone is not
+    /// enough, because anything between the client and the registry may return it.
     pub fn is_not_found(&self) -> bool {
         const UNKNOWN: [&str; 4] = [
             "MANIFEST_UNKNOWN",
@@ -231,22 +233,22 @@ impl RegistryError {
         self.status_code() == Some(404) && codes.any(|code| UNKNOWN.contains(&code))
     }
 
-    /// Whether the registry does not know content that a manifest to be stored lists. It was stored
-    /// before the manifest, but some registries take a moment, and some lose sight of a manifest while
-    /// another client stores the same.
+    /// Returns whether the registry reports that content listed by a manifest being pushed is
+    /// missing. The content was pushed before the manifest, but some registries take a moment to
+    /// see it, and some lose sight of a manifest while another client pushes the same one.
     pub(crate) fn misses_content(&self) -> bool {
         const MISSING: [&str; 3] = ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"];
         let mut codes = self.details().iter().map(|detail| detail.code.as_str());
         self.method == Method::PUT && codes.any(|code| MISSING.contains(&code))
     }
 
-    /// Whether the request was to change something.
+    /// Returns whether the request was meant to change something.
     pub fn is_write(&self) -> bool {
         !matches!(self.method, Method::GET | Method::HEAD)
     }
 
-    /// Whether the registry refuses to move or delete a tag because it is immutable: Amazon ECR
-    /// answers TAG_INVALID, and like others says why in words.
+    /// Returns whether the registry refuses to move or delete a tag because it is immutable. Amazon
+    /// ECR returns TAG_INVALID and, like other registries, gives the reason only in the message.
     pub fn is_immutable_tag(&self) -> bool {
         self.is_write()
             && self.details().iter().any(|detail| {
@@ -257,19 +259,19 @@ impl RegistryError {
             })
     }
 
-    /// Whether the credentials are missing, wrong, or not sufficient.
+    /// Returns whether the credentials are missing, wrong or insufficient.
     pub fn is_unauthorized(&self) -> bool {
         matches!(self.kind, Kind::Authentication { .. })
             || matches!(self.status_code(), Some(401 | 403))
     }
 
-    /// Whether a user name and password, or whatever else was sent to log in with, were refused, so
-    /// that nothing could be done with them anywhere in the registry.
+    /// Returns whether the registry rejected the login itself (a user name and password, or any
+    /// other secret), so that the credentials are useless anywhere in the registry.
     pub fn refuses_log_in(&self) -> bool {
         self.refuses_log_in
     }
 
-    /// Whether the registry refuses whoever asks: with other credentials the request may succeed.
+    /// Returns whether access is denied. The request may succeed with other credentials.
     pub(crate) fn is_forbidden(&self) -> bool {
         let status = match &self.kind {
             Kind::Status { status, .. } | Kind::Authentication { status, .. } => *status,
@@ -278,12 +280,12 @@ impl RegistryError {
         status == StatusCode::FORBIDDEN
     }
 
-    /// Whether the other side does not speak TLS, as a registry of plain HTTP does not.
+    /// Returns whether the other side does not speak TLS, as is the case for a plain HTTP registry.
     pub fn is_plain_http(&self) -> bool {
         self.tls() == Some(TlsFailure::Plain)
     }
 
-    /// Whether the certificate of the other side is not trusted, or is not valid.
+    /// Returns whether the other side's certificate is untrusted or invalid.
     pub fn is_untrusted(&self) -> bool {
         self.tls() == Some(TlsFailure::Certificate)
     }
@@ -295,12 +297,12 @@ impl RegistryError {
         }
     }
 
-    /// Whether no response arrived, or none in a time worth waiting for.
+    /// Returns whether no response arrived, or none within a reasonable time.
     pub fn is_unreachable(&self) -> bool {
         matches!(self.kind, Kind::Transport { .. } | Kind::Slow { .. })
     }
 
-    /// Whether the same request may succeed a little later.
+    /// Returns whether the same request may succeed later.
     pub fn is_temporary(&self) -> bool {
         match &self.kind {
             Kind::Transport { temporary, .. } => *temporary,
@@ -364,8 +366,8 @@ impl RegistryError {
     }
 }
 
-/// Returns a URL without secrets: upload sessions and presigned downloads carry theirs in the query,
-/// of which only the parameters of the protocol itself are printed.
+/// Returns a URL without secrets. Upload sessions and presigned downloads carry theirs in the
+/// query, so only the query parameters of the protocol itself are printed.
 fn redacted(url: &Url) -> String {
     const PRINTED: [&str; 8] = [
         "digest",
@@ -378,7 +380,7 @@ fn redacted(url: &Url) -> String {
         "scope",
     ];
     let mut printed = url.clone();
-    // Neither call fails on a URL that has a host.
+    // Neither call fails for a URL with a host.
     let _ = printed.set_username("");
     let _ = printed.set_password(None);
     printed.set_fragment(None);
@@ -398,7 +400,7 @@ fn redacted(url: &Url) -> String {
     text
 }
 
-/// Returns at most a line of untrusted text, without control characters.
+/// Returns at most one line of untrusted text, without control characters.
 pub(crate) fn printable(text: &str) -> String {
     let line = text.chars().filter(|c| !c.is_control());
     let mut line: String = line.take(400).collect();
@@ -406,11 +408,11 @@ pub(crate) fn printable(text: &str) -> String {
     line
 }
 
-/// Recognises the failures of TLS that another set-up avoids.
+/// Recognizes TLS failures that different settings would avoid.
 fn tls_failure(error: &reqwest::Error) -> Option<TlsFailure> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        // An error of input and output does not return the error that it wraps as its source.
+        // An I/O error does not return the error that it wraps as its source.
         let wrapped = error
             .downcast_ref::<std::io::Error>()
             .and_then(|io| io.get_ref());
@@ -433,7 +435,7 @@ fn root_cause(error: &reqwest::Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    // The outer messages hold the URL; those of other causes do not.
+    // The outer messages contain the URL; those of other causes do not.
     if std::ptr::addr_eq(cause, error) {
         return "request failed".to_owned();
     }

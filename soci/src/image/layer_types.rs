@@ -1,4 +1,4 @@
-//! Renaming Docker's media types of layers to OCI's.
+//! Conversion of Docker's media types of layers to OCI's.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::oci::{Descriptor, Digest};
 use crate::store::BlobSource;
 use crate::ztoc::{Compression, SkipReason};
 
-/// Docker's media types without their compression, each with OCI's.
+/// Docker's media types without the compression, each paired with OCI's.
 const BASES: [(&str, &str); 2] = [
     (
         "application/vnd.docker.image.rootfs.diff.tar",
@@ -21,8 +21,8 @@ const BASES: [(&str, &str); 2] = [
     ),
 ];
 
-/// Renames the types of layers. Reads the first bytes of those whose type does not name the
-/// compression, and leaves those alone that cannot be read.
+/// Converts the media types of layers. Reads the first bytes of layers whose type does not name the
+/// compression; layers that cannot be read are left alone.
 pub(super) async fn rename(
     source: &(impl BlobSource + ?Sized),
     layers: impl Iterator<Item = &mut Descriptor>,
@@ -56,7 +56,7 @@ pub(super) async fn rename(
     Ok(())
 }
 
-/// Returns the suffix that names a layer's compression; `None` if the layer is not there.
+/// Returns the suffix that names a layer's compression, or `None` if the layer does not exist.
 async fn sniff(
     source: &(impl BlobSource + ?Sized),
     layer: &Descriptor,

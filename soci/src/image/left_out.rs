@@ -1,17 +1,17 @@
-//! Manifests of an image that get no index.
+//! Manifests of an image that are not indexed.
 
 use serde::{Serialize, Serializer};
 
 use crate::oci::{Descriptor, Digest};
 
-/// A manifest of an image index that is not indexed although nobody excluded it. Attestations are
-/// not among them.
+/// A manifest of an image index that is not indexed although the options do not exclude it.
+/// Attestations are not included.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LeftOut {
     /// The manifest.
     pub manifest: Digest,
-    /// Platform that the image index gives it, such as `linux/arm64`.
+    /// Platform that the image index states for it, such as `linux/arm64`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
     /// The reason; serialized as its text.
@@ -22,25 +22,25 @@ pub struct LeftOut {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LeftOutReason {
-    /// The image layout does not have it.
+    /// The image layout does not contain it.
     #[error("it is not in the layout")]
     Missing,
-    /// The image layout does not have one of its blobs.
+    /// The image layout lacks one of its blobs.
     #[error("its blob {blob} is not in the layout")]
     MissingBlob {
         /// The blob.
         blob: Digest,
     },
-    /// No platform is named, so it could not be pulled by platform.
+    /// No platform is given, so it could not be pulled by platform.
     #[error("its configuration names no platform")]
     NoPlatform,
-    /// It is something other than an image.
+    /// It is not an image.
     #[error("it is not a container image, but {found}")]
     NotAnImage {
         /// Description of what it is.
         found: String,
     },
-    /// It is listed by an index in an index in an index, and so on.
+    /// It is nested too deeply in image indexes.
     #[error("it is nested in too many indexes")]
     TooDeep,
 }

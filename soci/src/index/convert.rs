@@ -1,4 +1,4 @@
-//! Converting an image into a SOCI-enabled image (V2).
+//! Conversion of an image into a SOCI-enabled image (V2).
 
 use std::collections::HashMap;
 
@@ -16,11 +16,11 @@ pub(super) struct Converted {
     pub root: Manifest,
     /// The rewritten manifests.
     pub manifests: Vec<Manifest>,
-    /// Digests of the image's manifests, to those of the rewritten ones.
+    /// Digests of the image's manifests, mapped to those of the rewritten manifests.
     pub rewritten: HashMap<Digest, Digest>,
 }
 
-/// Converts an image. `indexes` has the SOCI index, if there is one, of each of its entries.
+/// Converts an image. `indexes` has the SOCI index of each of its entries, if there is one.
 pub(super) fn convert(image: &Image, indexes: &[Option<Manifest>]) -> Result<Converted> {
     let mut manifests = Vec::new();
     let mut entries = Vec::new();
@@ -36,13 +36,13 @@ pub(super) fn convert(image: &Image, indexes: &[Option<Manifest>]) -> Result<Con
             Kind::Image { manifest, platform } if platform.is_complete() => {
                 (manifest, Some(platform))
             }
-            // What is left out for want of a platform gets none.
+            // A manifest that is left out for lack of a platform gets none.
             Kind::Image { manifest, .. } => (manifest, entry.descriptor.platform.as_ref()),
             Kind::Attestation(manifest) => (manifest, entry.descriptor.platform.as_ref()),
         };
         let rewritten = rewrite(manifest, index.as_ref())?;
         let descriptor = redescribe(&entry.descriptor, &rewritten, manifest, platform);
-        // A manifest may be listed for two platforms of which one is indexed, which counts.
+        // A manifest may be listed for two platforms of which only one is indexed; that one counts.
         if index.is_some() || !digests.contains_key(&entry.descriptor.digest) {
             digests.insert(entry.descriptor.digest, descriptor.digest);
         }
@@ -75,7 +75,7 @@ pub(super) fn convert(image: &Image, indexes: &[Option<Manifest>]) -> Result<Con
     })
 }
 
-/// Rewrites an image manifest in OCI's form, with a reference to its SOCI index.
+/// Rewrites an image manifest in OCI form, with a reference to its SOCI index.
 fn rewrite(manifest: &ImageManifest, index: Option<&Manifest>) -> Result<Manifest> {
     let mut manifest = manifest.clone();
     manifest.media_type = Some(media_type::OCI_MANIFEST.to_owned());
@@ -91,7 +91,7 @@ fn rewrite(manifest: &ImageManifest, index: Option<&Manifest>) -> Result<Manifes
     Ok(rewritten)
 }
 
-/// Describes a rewritten manifest, keeping what the old descriptor said as far as it still holds.
+/// Describes a rewritten manifest, keeping those parts of the old descriptor that still hold.
 fn redescribe(
     old: &Descriptor,
     rewritten: &Manifest,
@@ -114,7 +114,7 @@ fn redescribe(
     descriptor
 }
 
-/// Describes a SOCI index that is listed beside its image manifest.
+/// Describes a SOCI index that is listed alongside its image manifest.
 fn beside(index: &Manifest, manifest: Digest, platform: Option<&Platform>) -> Descriptor {
     let mut descriptor = index.descriptor.clone();
     descriptor.annotations = Annotations::new();

@@ -1,4 +1,4 @@
-//! Knowledge of layers from indexes that exist.
+//! Knowledge of layers from existing indexes.
 
 use std::collections::HashMap;
 
@@ -13,16 +13,16 @@ use crate::oci::{Descriptor, Digest};
 use crate::store::{Destination, ImageSource};
 use crate::ztoc::BuiltZtoc;
 
-/// Knows the layers of images that are indexed already, from their zTOCs.
+/// Source of results for the layers of images that are already indexed, taken from their zTOCs.
 ///
-/// That a zTOC is the one of its layer is taken from the index: no layer is read, except for the end
-/// of one that may have several gzip members. So the images must be trusted. A zTOC that another
-/// build tool made, or with another span size, does not count.
+/// The index is trusted to assign each zTOC to the right layer: no layer is read, except for the
+/// end of one that may have several gzip members. The images must therefore be trusted. A zTOC
+/// built by another build tool or with another span size does not count.
 pub struct EarlierIndexes<'a> {
     destination: &'a dyn Destination,
     options: Options,
     ztocs: HashMap<Digest, Earlier<'a>>,
-    /// Bounds how many zTOCs are in memory, as many as when layers are read.
+    /// Limits the number of zTOCs in memory to the number of layers that are read concurrently.
     reading: Semaphore,
 }
 
@@ -33,11 +33,11 @@ struct Earlier<'a> {
 }
 
 impl<'a> EarlierIndexes<'a> {
-    /// Finds the indexes of the images. Their zTOCs are read when they are needed, and stored in the
+    /// Finds the indexes of the images. Their zTOCs are read when needed, and stored in the
     /// destination.
     ///
     /// # Errors
-    /// If an image cannot be read, or has no index.
+    /// If an image cannot be read or has no index.
     pub async fn find(
         images: &[&'a dyn ImageSource],
         destination: &'a dyn Destination,
@@ -72,7 +72,8 @@ impl<'a> EarlierIndexes<'a> {
         })
     }
 
-    /// Reads a zTOC and stores it in the destination; `None` if it is not one that would be built.
+    /// Reads a zTOC and stores it in the destination. Returns `None` if it is not one that would be
+    /// built.
     async fn reuse(&self, earlier: &Earlier<'a>) -> Result<Option<KnownLayer>> {
         let Earlier {
             source,
@@ -91,7 +92,7 @@ impl<'a> EarlierIndexes<'a> {
         {
             return Ok(None);
         }
-        // Other writers may have put the same content into other bytes.
+        // Another writer may have serialized the same content differently.
         let (ztoc, share) = ztoc.into_parts();
         let Ok(built) = BuiltZtoc::of(&ztoc, &options.prefetch_files, share) else {
             return Ok(None);

@@ -1,9 +1,10 @@
-//! Whether an image is indexed already, decided without reading a layer.
+//! Checks whether an image is already indexed, without reading a layer.
 //!
-//! Everything that is published follows from three things: the image's manifests, the options, and
-//! the zTOC of each layer. The first two are at hand and small; the third is in the existing index.
-//! So the manifests are made again from what exists, and compared. What an index does not show of its
-//! zTOCs, such as where a file to prefetch is, may be known from when they were built.
+//! Everything that is published is determined by three things: the image's manifests, the options,
+//! and the zTOC of each layer. The first two are small and available; the third is in the existing
+//! index. So the manifests are rebuilt from what exists and compared. Facts that an index does not
+//! state about its zTOCs, such as the position of a file to prefetch, may be known from when they
+//! were built.
 
 use std::collections::HashMap;
 
@@ -20,18 +21,18 @@ use crate::oci::{Digest, EMPTY_JSON};
 use crate::store::{Destination, ImageSource};
 use crate::version::Version;
 
-/// Whether indexing `source` with these options would change nothing: the indexes in `found` are
-/// those that would be built, and all their blobs exist. `found` is what
-/// [`inspect`](crate::inspect()) finds for the image itself (V1), or for the SOCI-enabled image
-/// (V2).
+/// Returns whether indexing `source` with these options would change nothing: the indexes in
+/// `found` are those that would be built, and all their blobs exist. `found` is the result of
+/// [`inspect`](crate::inspect()) for the image itself (V1) or for the SOCI-enabled image (V2).
 ///
-/// No layer is read. An existing zTOC is trusted to be that of its layer, and to be wanted if the layer
-/// has several gzip members. What only reading a layer tells is asked of `known`: that it cannot be
-/// indexed, and with the options for extended attributes and files to prefetch what its files are. An
-/// image of which that is not known is not fresh; neither is one without any index.
+/// No layer is read. An existing zTOC is trusted to be that of its layer, and to be wanted if the
+/// layer has several gzip members. Facts that only reading a layer reveals are looked up in
+/// `known`: that the layer cannot be indexed and, if the options concern extended attributes or
+/// files to prefetch, the relevant facts about its files. An image for which these are not known is
+/// not fresh, nor is one without any index.
 ///
 /// # Errors
-/// If the image cannot be read or the destination refuses.
+/// If the image cannot be read or the destination refuses the request.
 pub async fn is_fresh(
     source: &(impl ImageSource + ?Sized),
     destination: &(impl Destination + ?Sized),
@@ -132,7 +133,7 @@ pub async fn is_fresh(
     Ok(true)
 }
 
-/// Returns the zTOCs of indexes of the wanted version and span size, by layer.
+/// Returns the zTOCs of indexes with the wanted version and span size, by layer.
 fn existing_ztocs<'a>(
     found: &'a Inspection,
     options: &Options,
@@ -147,7 +148,7 @@ fn existing_ztocs<'a>(
     fit.map(|ztoc| (ztoc.layer, ztoc)).collect()
 }
 
-/// Reports an existing zTOC, as far as its descriptor tells.
+/// Reports an existing zTOC, as far as its descriptor allows.
 fn report(ztoc: &ZtocInspection) -> ZtocReport {
     ZtocReport {
         layer: ztoc.layer,

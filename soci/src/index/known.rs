@@ -1,8 +1,8 @@
-//! Knowledge of layers that were indexed before, so that they are not read again.
+//! Knowledge of layers that were indexed before, so that they need not be read again.
 //!
-//! The zTOC of a layer follows from the layer and the options alone. So whoever indexes images that
-//! share layers remembers what came out, under a key of everything that it follows from. The zTOC
-//! itself stays where it was stored.
+//! The zTOC of a layer is determined by the layer and the options alone. A caller that indexes
+//! images with shared layers can therefore remember results under a key of everything that
+//! determines them. The zTOC itself stays where it was stored.
 
 use std::fmt;
 
@@ -15,21 +15,21 @@ use crate::error::printable;
 use crate::oci::{Descriptor, Digest};
 use crate::ztoc::{BuiltZtoc, SkipReason};
 
-/// Version of what a layer and options lead to. It changes whenever a layer gets another zTOC, gets
-/// one where it had none, or is skipped where it had one.
+/// Version of the indexing algorithm. It changes whenever a layer gets a different zTOC, gets one
+/// where it had none, or is skipped where it had one.
 const ALGORITHM: u32 = 2;
 
-/// Key of everything that a layer's zTOC follows from: the layer, and the rest.
+/// Key of everything that determines a layer's zTOC: the layer, and the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KnownKey {
     /// Digest of the layer.
     pub layer: Digest,
-    /// Digest of the options, of what else the layer's descriptor says, and of the version of the
-    /// algorithm.
+    /// Digest of the options, the other relevant fields of the layer's descriptor, and the version
+    /// of the algorithm.
     pub options: Digest,
 }
 
-/// Everything beside the layer's bytes that its zTOC follows from.
+/// Everything other than the layer's bytes that determines its zTOC.
 #[derive(Serialize)]
 struct Settings<'a> {
     algorithm: u32,
@@ -62,7 +62,7 @@ impl KnownKey {
     }
 }
 
-/// A digest of the layer and one of the rest, with a slash between them.
+/// Prints the layer's digest and that of the options, separated by a slash.
 impl fmt::Display for KnownKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.layer, self.options)
@@ -76,11 +76,11 @@ impl fmt::Display for KnownKey {
 pub enum KnownLayer {
     /// It has a zTOC.
     Indexed(KnownZtoc),
-    /// It has none, for the reason given.
+    /// It has none, for the given reason.
     Skipped(String),
 }
 
-/// The zTOC of a layer, and what an index says of it.
+/// The zTOC of a layer, and the facts about it that an index states.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct KnownZtoc {
@@ -94,7 +94,8 @@ pub struct KnownZtoc {
     pub spans: usize,
     /// Whether any file has extended attributes or makes its directory opaque.
     pub needs_xattrs: bool,
-    /// First and last span of each file to prefetch; `None` if it is not in the layer, or empty.
+    /// First and last span of each file to prefetch; `None` if the file is not in the layer or is
+    /// empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prefetch: Vec<Option<(usize, usize)>>,
 }
@@ -125,7 +126,8 @@ impl KnownZtoc {
         }
     }
 
-    /// Whether it answers what the options ask for: it may have been kept by anyone, for long.
+    /// Returns whether this result is usable with the options. It comes from an external store, and
+    /// may be old.
     pub(super) fn fits(&self, options: &Options) -> bool {
         let mut prefetch = self.prefetch.iter().flatten();
         self.prefetch.len() == options.ztoc.prefetch_files.len()
@@ -133,24 +135,24 @@ impl KnownZtoc {
     }
 }
 
-/// Knows layers that were indexed before.
+/// Source of results for layers that were indexed before.
 ///
-/// What it says is trusted, so it must not come from whoever pushes images. A zTOC counts only if its
-/// blob is in the destination. An implementation whose memory fails says so itself, and knows
-/// nothing: that costs time and nothing else.
+/// Its answers are trusted, so they must not come from whoever pushes images. A zTOC counts only if
+/// its blob is in the destination. An implementation whose store fails reports that itself and
+/// returns nothing, which costs only time.
 #[async_trait]
 pub trait Knowledge: Send + Sync {
-    /// Returns what came out when the layer was indexed with the same options. Called before the
+    /// Returns the earlier result of indexing the layer with the same options. Called before the
     /// layer is read.
     async fn recall(&self, key: &KnownKey) -> Option<KnownLayer>;
 
-    /// Remembers what came out. Called as soon as a layer was indexed and its zTOC is stored.
+    /// Remembers a result. Called as soon as a layer has been indexed and its zTOC is stored.
     async fn learn(&self, key: &KnownKey, known: &KnownLayer) {
         let _ = (key, known);
     }
 }
 
-/// Knows nothing, and learns nothing.
+/// Knows no layers, and learns none.
 #[async_trait]
 impl Knowledge for () {
     async fn recall(&self, _: &KnownKey) -> Option<KnownLayer> {
@@ -158,8 +160,8 @@ impl Knowledge for () {
     }
 }
 
-/// Returns what is to be remembered of a layer that was skipped; `None` if the reason is not in the
-/// layer itself.
+/// Returns the result to remember for a layer that was skipped, or `None` if the reason lies
+/// outside the layer itself.
 pub(super) fn of_skipped(reason: &SkipReason) -> Option<KnownLayer> {
     match reason {
         SkipReason::Foreign | SkipReason::TooSmall { .. } => None,
@@ -167,7 +169,7 @@ pub(super) fn of_skipped(reason: &SkipReason) -> Option<KnownLayer> {
     }
 }
 
-/// Returns the reason for which a layer was skipped before.
+/// Converts a remembered reason for skipping a layer.
 pub(super) fn earlier_reason(text: &str) -> SkipReason {
     SkipReason::Earlier {
         reason: printable(text),

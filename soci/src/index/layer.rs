@@ -6,11 +6,11 @@
 //!                          which must be the descriptor's, and of the spans
 //! ```
 //!
-//! Pieces go from thread to thread through short queues; they are reference-counted, not copied. The
-//! builder knows where spans begin once it has inflated a piece, and hands both on. Reading waits only
-//! when a thread is behind by a full queue, so no more than a few pieces per layer are in memory. The
-//! zTOC is put together only after the whole blob was verified. A layer that cannot have one is read on
-//! for its digest alone.
+//! Pieces pass from thread to thread through short queues; they are reference-counted, not copied.
+//! The builder knows where spans begin once it has inflated a piece, and hands both on. Reading
+//! waits only if a thread falls behind by a full queue, so only a few pieces per layer are in
+//! memory. The zTOC is assembled only after the whole blob has been verified. If a layer cannot
+//! have a zTOC, the rest is still read to verify its digest.
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -36,13 +36,13 @@ pub(crate) enum Outcome {
     Built(BuiltZtoc),
     /// It cannot have one.
     Skipped(SkipReason),
-    /// Others hold the memory that it needs: it is to be read again alone.
+    /// Others hold the memory that it needs, so it must be read again alone.
     Postponed,
 }
 
-/// Reads a whole layer, verifies it and builds its zTOC, which takes memory of the share. Without a
-/// compression, its first bytes decide. A layer that has its digest and size fails nothing, whatever
-/// its bytes are.
+/// Reads a whole layer, verifies it and builds its zTOC, accounting its memory to the share. If no
+/// compression is given, the first bytes decide. A layer that matches its digest and size never
+/// causes an error, whatever its bytes are.
 pub(crate) async fn build_ztoc(
     source: &(impl BlobSource + ?Sized),
     layer: &Descriptor,
@@ -53,7 +53,7 @@ pub(crate) async fn build_ztoc(
 ) -> Result<Outcome> {
     let what = || format!("layer {}", layer.digest);
     if layer.size == 0 {
-        // There is nothing to ask for.
+        // An empty range cannot be requested.
         return match Digest::of(b"") {
             empty if empty == layer.digest => Ok(Outcome::Skipped(SkipReason::Empty)),
             got => Err(Error::DigestMismatch {
@@ -78,7 +78,8 @@ pub(crate) async fn build_ztoc(
         while !piece.is_empty() {
             let part = piece.split_to(piece.len().min(PIECE));
             if to_builder.send(part).await.is_err() {
-                // The builder reads a layer to its end, unless it has to be read again; or it panicked.
+                // The builder reads a layer to its end unless it has to be read again or the
+                // builder panicked.
                 joined(builder).await;
                 return Ok(Outcome::Postponed);
             }
@@ -97,7 +98,7 @@ pub(crate) async fn build_ztoc(
         Scanned::Skipped(reason) => Err(reason),
         Scanned::Postponed => return Ok(Outcome::Postponed),
     };
-    // A layer that is not what it should be may have been skipped for that.
+    // A layer that fails verification may have been skipped because of that.
     let hashed = joined(hasher).await;
     if hashed.layer != layer.digest {
         return Err(Error::DigestMismatch {
@@ -116,19 +117,19 @@ pub(crate) async fn build_ztoc(
     })
 }
 
-/// A piece that the builder has read, with the borders of spans in it.
+/// A piece that the builder has read, with the span borders in it.
 struct Read {
     piece: Bytes,
     borders: Vec<Border>,
 }
 
-/// The digests of a layer and of its spans, as far as they are known.
+/// The digests of a layer and of its spans so far.
 struct Hashed {
     layer: Digest,
     spans: Vec<Digest>,
 }
 
-/// Outcome of the builder's thread.
+/// Outcome of the builder thread.
 enum Scanned {
     /// The layer was read to its end, and may have a zTOC.
     Whole(Box<Builder>),
@@ -136,7 +137,7 @@ enum Scanned {
     Postponed,
 }
 
-/// Returns the result of a thread, or continues its panic.
+/// Returns the result of a thread, or resumes its panic.
 async fn joined<T>(task: JoinHandle<T>) -> T {
     match task.await {
         Ok(value) => value,
@@ -181,7 +182,7 @@ fn run_builder(
             match building.push(&piece) {
                 Ok(()) => borders = building.take_borders(),
                 Err(_) if building.is_crowded() => return Scanned::Postponed,
-                // The memory that the builder holds is free for others.
+                // The memory that the builder held becomes available to others.
                 Err(reason) => builder = Err(reason),
             }
         }

@@ -1,4 +1,4 @@
-//! All layers of an image, each indexed once.
+//! The layers of an image, each indexed once.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
@@ -16,10 +16,10 @@ use crate::oci::{Descriptor, Digest};
 use crate::store::{BlobSource, Destination};
 use crate::ztoc::{BuiltZtoc, Compression, SkipReason, weight};
 
-/// The layers of an image by what they are.
+/// The layers of an image by key.
 pub(super) type Layers = HashMap<LayerKey, Layer>;
 
-/// Key under which layers of an image are indexed once.
+/// Key that identifies layers for which indexing has the same result.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct LayerKey {
     digest: Digest,
@@ -49,8 +49,8 @@ pub(super) enum Layer {
     Skipped(SkipReason),
 }
 
-/// Decides by its descriptor whether a layer is indexed. Returns its compression, or `None` if its
-/// first bytes tell.
+/// Decides from its descriptor whether a layer is indexed. Returns its compression, or `None` if
+/// that depends on its first bytes.
 pub(super) fn select(
     layer: &Descriptor,
     options: &Options,
@@ -65,7 +65,7 @@ pub(super) fn select(
     Ok(compression)
 }
 
-/// Number of layers that are recalled at the same time: that takes a request or two each.
+/// Number of layers that are recalled concurrently, at a request or two each.
 const RECALLED: usize = 16;
 
 /// Indexes layers.
@@ -90,7 +90,7 @@ where
     K: Knowledge + ?Sized,
     P: Progress + ?Sized,
 {
-    /// Builds and stores the zTOC of every layer that can have one and is not known.
+    /// Builds and stores the zTOC of every layer that can have one and is not already known.
     pub(super) async fn layers(&self, image: &Image) -> Result<(Layers, Reused)> {
         let mut layers = Layers::new();
         let mut seen = HashSet::new();
@@ -149,7 +149,7 @@ where
         Ok((layers, reused))
     }
 
-    /// Returns what came out before, if that still holds.
+    /// Returns the earlier result for a layer, if it still holds.
     async fn recall(&self, layer: &Descriptor) -> Result<Option<Layer>> {
         let key = KnownKey::of(layer, self.options);
         Ok(match self.known.recall(&key).await {
@@ -166,7 +166,7 @@ where
     async fn index(&self, candidate: &Candidate) -> Result<Layer> {
         let Candidate { layer, .. } = candidate;
         let outcome = match self.build(candidate).await {
-            // It may be stored elsewhere only.
+            // A foreign layer may be stored elsewhere only.
             Err(error) if error.is_not_found() && !layer.urls.is_empty() => {
                 Err(SkipReason::Foreign)
             }
@@ -195,7 +195,7 @@ where
         }
     }
 
-    /// Reads a layer, and again alone if others hold the memory that it needs.
+    /// Reads a layer, and reads it again alone if others hold the memory that it needs.
     async fn build(&self, candidate: &Candidate) -> Result<Result<BuiltZtoc, SkipReason>> {
         let Candidate { layer, compression } = candidate;
         let options = self.options.ztoc.clone();

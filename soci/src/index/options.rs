@@ -1,4 +1,4 @@
-//! How an image is indexed.
+//! Options for indexing an image.
 
 use crate::oci::Platform;
 use crate::version::Version;
@@ -12,22 +12,22 @@ pub struct Options {
     pub version: Version,
     /// Options for the zTOCs.
     pub ztoc: ztoc::Options,
-    /// Layers smaller than this many compressed bytes get no zTOC.
+    /// Minimum size of layers that get a zTOC, in compressed bytes.
     pub min_layer_size: u64,
     /// Platforms to index; all if empty.
     pub platforms: Vec<Platform>,
-    /// Whether an image may lack some of the platforms, which are then reported. Otherwise that is an
-    /// error, as they may be misspelt.
+    /// Whether an image may lack some of the platforms, which are then reported. Otherwise a
+    /// missing platform is an error, because it may be misspelled.
     pub allow_missing_platforms: bool,
     /// Whether to mark layers that can be mounted without extended attributes.
     pub optimize_xattrs: bool,
-    /// Whether to index layers of several gzip members, such as those of eStargz, which
-    /// soci-snapshotter before v0.14.0 reads wrong.
+    /// Whether to index layers with several gzip members, such as those of eStargz, which
+    /// soci-snapshotter before v0.14.0 reads incorrectly.
     pub multi_member_layers: bool,
-    /// Whether to give layers with Docker's media types OCI's, in a SOCI-enabled image (V2).
-    /// Otherwise they keep them, as in the reference implementation.
+    /// Whether to replace Docker's media types of layers with OCI's in a SOCI-enabled image (V2).
+    /// Otherwise they are kept, as in the reference implementation.
     pub oci_layer_types: bool,
-    /// Number of layers read at the same time; at least 1.
+    /// Maximum number of layers read concurrently; at least 1.
     pub concurrency: usize,
 }
 
@@ -90,34 +90,34 @@ impl Options {
         self
     }
 
-    /// Sets whether to index layers of several gzip members.
+    /// Sets whether to index layers with several gzip members.
     #[must_use]
     pub fn with_multi_member_layers(mut self, include: bool) -> Self {
         self.multi_member_layers = include;
         self
     }
 
-    /// Sets whether to give layers with Docker's media types OCI's (V2).
+    /// Sets whether to replace Docker's media types of layers with OCI's (V2).
     #[must_use]
     pub fn with_oci_layer_types(mut self, rename: bool) -> Self {
         self.oci_layer_types = rename;
         self
     }
 
-    /// Sets the number of layers read at the same time.
+    /// Sets the maximum number of layers read concurrently.
     #[must_use]
     pub fn with_concurrency(mut self, layers: usize) -> Self {
         self.concurrency = layers;
         self
     }
 
-    /// Whether layers with Docker's media types get OCI's.
+    /// Returns whether Docker's media types of layers are replaced with OCI's.
     pub(crate) fn renames_layer_types(&self) -> bool {
         self.oci_layer_types && self.version == Version::V2
     }
 
-    /// Whether a platform is to be indexed. An incomplete one is not for V2: nobody could pull the
-    /// manifest that the image index would list for it.
+    /// Returns whether a platform is to be indexed. For V2, an incomplete platform is not: the
+    /// manifest that the image index would list for it could not be pulled.
     pub(crate) fn wants(&self, platform: &Platform) -> bool {
         if self.version == Version::V2 && !platform.is_complete() {
             return false;

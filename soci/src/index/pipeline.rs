@@ -1,4 +1,4 @@
-//! From an image to its indexes.
+//! The path from an image to its indexes.
 
 use super::convert::convert;
 use super::known::Knowledge;
@@ -14,13 +14,14 @@ use crate::oci::Platform;
 use crate::store::{Destination, ImageSource};
 use crate::version::Version;
 
-/// Reads an image, builds its indexes and stores their zTOCs. A layer that is `known` from before is
-/// not read; the indexes are the same.
+/// Reads an image, builds its indexes and stores their zTOCs. A layer that is already `known` is
+/// not read; the resulting indexes are the same.
 ///
-/// Dropping the future stops the work, and leaves only blobs that nothing refers to.
+/// Dropping the future stops the work, leaving only blobs that nothing refers to.
 ///
 /// # Errors
-/// If the image cannot be read or does not have its digests, or the destination refuses.
+/// If the image cannot be read or does not match its digests, or the destination refuses the
+/// request.
 pub async fn index(
     source: &(impl ImageSource + ?Sized),
     destination: &(impl Destination + ?Sized),
@@ -108,8 +109,8 @@ pub async fn index(
     })
 }
 
-/// Returns the images that are left out of a SOCI-enabled image (V2) because nothing says for which
-/// platform they are. Fails if there are no others.
+/// Returns the images that are left out of a SOCI-enabled image (V2) because their platform is
+/// unknown. Fails if there are no others.
 fn without_platform(image: &Image, options: &Options) -> Result<Vec<LeftOut>> {
     if options.version != Version::V2 {
         return Ok(Vec::new());
@@ -132,7 +133,7 @@ fn without_platform(image: &Image, options: &Options) -> Result<Vec<LeftOut>> {
     Ok(left_out)
 }
 
-/// Returns the platforms that are asked for and that the image lacks. Fails if it may lack none.
+/// Returns the requested platforms that the image lacks. Fails if none may be missing.
 fn missing_platforms(image: &Image, options: &Options) -> Result<Vec<String>> {
     let platforms = image.entries.iter().filter_map(|entry| match &entry.kind {
         Kind::Image { platform, .. } => Some(platform),

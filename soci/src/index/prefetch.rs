@@ -34,8 +34,8 @@ struct Spans {
     end_span: usize,
 }
 
-/// Lists the spans of the `wanted` files. A file is read from the topmost indexed layer that has it,
-/// which is the one that is mounted.
+/// Lists the spans of the `wanted` files. Each file is read from the topmost indexed layer that has
+/// it, which is the one that is mounted.
 pub(super) fn prefetch(
     manifest: &ImageManifest,
     layers: &Layers,

@@ -1,11 +1,11 @@
-//! Notifications while an image is indexed.
+//! Progress notifications during indexing.
 
 use crate::oci::Descriptor;
 use crate::ztoc::SkipReason;
 
 /// Receives notifications while an image is indexed.
 pub trait Progress: Send + Sync {
-    /// Called for a layer that is not read, because it is known what comes out.
+    /// Called for a layer that is not read because its result is already known.
     fn layer_reused(&self, layer: &Descriptor) {
         let _ = layer;
     }
@@ -20,12 +20,12 @@ pub trait Progress: Send + Sync {
         let _ = (layer, bytes);
     }
 
-    /// Called when reading a layer has to start over, because others held the memory that it needs.
+    /// Called when reading a layer has to start over because others hold the memory that it needs.
     fn layer_postponed(&self, layer: &Descriptor) {
         let _ = layer;
     }
 
-    /// Called when a layer has its zTOC, or was skipped for a reason.
+    /// Called when a layer has its zTOC or was skipped.
     fn layer_finished(&self, layer: &Descriptor, skipped: Option<&SkipReason>) {
         let _ = (layer, skipped);
     }

@@ -1,9 +1,9 @@
-//! Publishing what was built.
+//! Publication of indexes.
 //!
-//! Manifests are stored in the order that keeps every moment consistent for a reader: SOCI indexes,
+//! Manifests are stored in an order that is consistent for readers at every moment: SOCI indexes,
 //! then (V2) the rewritten manifests, then the image index, with its tag if it gets one. The zTOCs
-//! are stored before. If the work stops in between, it leaves blobs that nothing refers to, but no
-//! manifest that refers to nothing.
+//! are stored before all of these. If the work stops in between, it leaves blobs that nothing
+//! refers to, but no manifest that refers to missing content.
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -15,11 +15,11 @@ use crate::image::{MAX_MANIFESTS, MAX_TOTAL};
 use crate::oci::{Descriptor, Digest, EMPTY_JSON, Manifest};
 use crate::store::{BlobSource, Destination, ImageSource};
 
-/// Maximum depth of indexes within indexes that are copied.
+/// Maximum nesting depth of indexes that are copied.
 const MAX_DEPTH: usize = 4;
 
-/// The indexes of an image, built but not published: the zTOCs are stored, and nothing refers to
-/// them yet.
+/// The indexes of an image, built but not yet published: the zTOCs are stored, but nothing refers
+/// to them yet.
 #[derive(Debug)]
 pub struct Indexed {
     pub(super) report: Report,
@@ -28,7 +28,7 @@ pub struct Indexed {
     pub(super) converted: Option<Converted>,
     /// Blobs of the image itself.
     pub(super) content: Vec<Descriptor>,
-    /// Manifests of the image that are kept as they are.
+    /// Manifests of the image that are kept unchanged.
     pub(super) kept: Vec<Descriptor>,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct SociIndex {
     pub subject: Descriptor,
 }
 
-/// Descriptors that any manifest lists.
+/// Descriptors listed by a manifest of any type.
 #[derive(Deserialize)]
 struct Listed {
     config: Option<Descriptor>,
@@ -55,7 +55,8 @@ impl Indexed {
         &self.report
     }
 
-    /// Returns the manifests that publishing stores; the SOCI-enabled image (V2) comes last.
+    /// Returns the manifests that [`publish`](Self::publish) stores; the SOCI-enabled image (V2)
+    /// comes last.
     pub fn manifests(&self) -> Vec<Digest> {
         let indexes = self.indexes.iter().map(|soci| &soci.index);
         let converted = self.converted.iter();
@@ -66,11 +67,11 @@ impl Indexed {
             .collect()
     }
 
-    /// Copies the content of the image that the destination lacks, for a destination other than the
+    /// Copies the image content that the destination lacks, for a destination other than the
     /// image's own repository.
     ///
     /// # Errors
-    /// If the image cannot be read or the destination refuses.
+    /// If the image cannot be read or the destination refuses the request.
     pub async fn copy_content(
         &self,
         source: &(impl ImageSource + ?Sized),
@@ -108,12 +109,12 @@ impl Indexed {
         Ok(())
     }
 
-    /// Stores the manifests, and tags the SOCI-enabled image (V2) with `tag` if there is one.
+    /// Stores the manifests, and tags the SOCI-enabled image (V2) with `tag` if given.
     ///
-    /// Without a single zTOC there is nothing to publish, and nothing is stored.
+    /// If there are no zTOCs, there is nothing to publish, and nothing is stored.
     ///
     /// # Errors
-    /// If the destination refuses.
+    /// If the destination refuses the request.
     pub async fn publish(
         &self,
         destination: &(impl Destination + ?Sized),
@@ -139,7 +140,7 @@ impl Indexed {
         for manifest in &converted.manifests {
             destination.push_manifest(manifest).await?;
         }
-        // In one step: whoever is stopped leaves no image index without its tag.
+        // Done in one step, so an interruption never leaves an image index without its tag.
         match tag {
             Some(tag) => destination.tag(&converted.root, tag).await,
             None => destination.push_manifest(&converted.root).await,
@@ -153,7 +154,7 @@ async fn copy_blobs(
     blobs: &[Descriptor],
 ) -> Result<()> {
     for blob in blobs {
-        // A foreign layer is stored where its URLs say.
+        // A foreign layer is stored at its URLs.
         if blob.urls.is_empty() && !destination.has_blob(blob.digest).await? {
             let pieces = source.blob(blob, 0..blob.size).await?;
             destination.push_stream(blob, pieces).await?;

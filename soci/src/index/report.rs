@@ -1,4 +1,4 @@
-//! Reports of what was built.
+//! Reports of indexing results.
 
 use serde::Serialize;
 
@@ -18,32 +18,32 @@ pub struct Report {
     /// Digest of the SOCI-enabled image (V2); `None` if no layer got a zTOC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
-    /// One for each platform indexed.
+    /// One report per indexed platform.
     pub indexes: Vec<IndexReport>,
-    /// Layers that were known from before, so that they were not read.
+    /// Layers that were already known and therefore not read.
     pub reused: Reused,
-    /// Manifests of the image that are not indexed, whatever the options say.
+    /// Manifests of the image that are not indexed, whatever the options.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
-    /// Platforms of the options that the image lacks, such as `linux/arm64`.
+    /// Requested platforms that the image lacks, such as `linux/arm64`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing_platforms: Vec<String>,
 }
 
 impl Report {
-    /// Whether no layer was indexed.
+    /// Returns whether no layer was indexed.
     pub fn is_empty(&self) -> bool {
         self.indexes.iter().all(|index| index.digest.is_none())
     }
 }
 
-/// Layers that were not read, because it was known what comes out.
+/// Layers that were not read because their results were already known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Reused {
     /// Number of layers.
     pub layers: usize,
-    /// Their size together, in compressed bytes.
+    /// Their total size in compressed bytes.
     pub bytes: u64,
 }
 
@@ -74,7 +74,7 @@ pub struct IndexReport {
     pub ztocs: Vec<ZtocReport>,
     /// The layers without a zTOC.
     pub skipped: Vec<SkippedReport>,
-    /// Files to prefetch that are in no indexed layer, or empty.
+    /// Files to prefetch that are in no indexed layer or are empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_prefetched: Vec<String>,
 }
@@ -93,7 +93,7 @@ pub struct ZtocReport {
     pub files: usize,
     /// Number of spans in the layer.
     pub spans: usize,
-    /// Whether it was known from before, so that the layer was not read.
+    /// Whether it was already known, so that the layer was not read.
     pub reused: bool,
 }
 
@@ -103,6 +103,6 @@ pub struct ZtocReport {
 pub struct SkippedReport {
     /// Digest of the layer.
     pub layer: Digest,
-    /// The reason; serialized as its text.
+    /// The reason; serialized as its message.
     pub reason: SkipReason,
 }

@@ -1,4 +1,4 @@
-//! The SOCI index of one image manifest, made of its layers' zTOCs.
+//! The SOCI index of an image manifest, assembled from its layers' zTOCs.
 
 use super::layers::{Layer, LayerKey, Layers};
 use super::options::Options;
@@ -10,7 +10,7 @@ use crate::oci::{
 };
 use crate::version::Version;
 
-/// SOCI index, report and prefetch artifacts of one image manifest.
+/// The SOCI index, report and prefetch artifacts of an image manifest.
 pub(super) struct Assembled {
     /// Its SOCI index, if any layer has a zTOC.
     pub index: Option<Manifest>,
@@ -81,7 +81,7 @@ pub(super) fn assemble(
         annotations: annotations.clone(),
     };
     let mut index = Manifest::of(media_type::OCI_MANIFEST, &index)?;
-    // Where clients maintain the list of referrers, it repeats type and annotations of each.
+    // A list of referrers that clients maintain repeats the type and annotations of each referrer.
     index.descriptor.artifact_type = Some(artifact_type.to_owned());
     index.descriptor.annotations = annotations;
     report.digest = Some(index.descriptor.digest);

@@ -23,7 +23,7 @@ pub struct Descriptor {
     pub digest: Digest,
     /// Size of the content in bytes.
     pub size: u64,
-    /// Other places that serve the content (foreign layers).
+    /// Other locations that serve the content (foreign layers).
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",
@@ -44,7 +44,7 @@ pub struct Descriptor {
         deserialize_with = "not_empty"
     )]
     pub data: Option<String>,
-    /// Platform that the content runs on.
+    /// Platform that the content is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// Type of the artifact, if the content is one.
@@ -62,7 +62,7 @@ impl Descriptor {
         Self::new(media_type, Digest::of(bytes), bytes.len() as u64)
     }
 
-    /// Describes content by its digest and its size in bytes, leaving every optional field empty.
+    /// Describes content by its digest and size in bytes, leaving every optional field empty.
     pub fn new(media_type: &str, digest: Digest, size: u64) -> Self {
         Self {
             media_type: media_type.to_owned(),
@@ -76,8 +76,8 @@ impl Descriptor {
         }
     }
 
-    /// Whether this lists a SOCI index beside its image manifest (V2). Copies made by some tools lose
-    /// the artifact type and keep the annotation.
+    /// Returns whether this lists a SOCI index alongside its image manifest (V2). Some tools drop
+    /// the artifact type when copying but keep the annotation.
     pub fn is_soci_index(&self) -> bool {
         self.artifact_type.as_deref() == Some(media_type::SOCI_INDEX_V2)
             || self

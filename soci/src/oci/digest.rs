@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-/// A SHA-256 content digest, written `sha256:` and 64 lower-case hex digits.
+/// A SHA-256 content digest, written as `sha256:` followed by 64 lowercase hex digits.
 ///
 /// SOCI supports no other algorithm, so neither does this crate.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,7 +23,7 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// Returns the 64 hex digits without the algorithm.
+    /// Returns the 64 hex digits, without the algorithm.
     pub fn hex(&self) -> String {
         hex::encode(self.0)
     }
@@ -51,7 +51,7 @@ impl FromStr for Digest {
     type Err = InvalidDigest;
 
     fn from_str(text: &str) -> Result<Self, InvalidDigest> {
-        // The text is untrusted: echo no more than a line of it.
+        // The text is untrusted, so echo at most one line of it.
         let invalid = || InvalidDigest(text.chars().take(100).collect());
         let digits = text.strip_prefix("sha256:").ok_or_else(invalid)?;
         if digits.bytes().any(|b| b.is_ascii_uppercase()) {

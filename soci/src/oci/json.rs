@@ -1,6 +1,6 @@
-//! JSON as the reference implementation writes it.
+//! JSON in the form that the reference implementation writes.
 //!
-//! Manifests are identified by the digest of their bytes, so escapes matter: in addition to what
+//! Manifests are identified by the digest of their bytes, so escapes matter. In addition to what
 //! JSON requires, `<`, `>`, `&`, U+2028 and U+2029 are written as `\u` escapes.
 
 use std::io;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::ser::{Formatter, Serializer};
 
-/// JSON that cannot be understood, or a value that cannot be written as JSON.
+/// JSON that cannot be parsed, or a value that cannot be written as JSON.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}: {source}")]
 pub struct InvalidJson {
@@ -40,7 +40,7 @@ impl Formatter for Escaping {
     }
 }
 
-/// Parses `bytes`; an error names them `what`.
+/// Parses `bytes`. Errors refer to the document as `what`.
 pub(crate) fn from_slice<T: DeserializeOwned>(
     what: impl ToString,
     bytes: &[u8],
@@ -51,7 +51,7 @@ pub(crate) fn from_slice<T: DeserializeOwned>(
     })
 }
 
-/// Serializes `value` compactly, keys in declaration order; an error names it `what`.
+/// Serializes `value` compactly, with keys in declaration order. Errors refer to it as `what`.
 pub(crate) fn to_vec<T: Serialize>(what: &str, value: &T) -> Result<Vec<u8>, InvalidJson> {
     let mut bytes = Vec::new();
     let mut serializer = Serializer::with_formatter(&mut bytes, Escaping);

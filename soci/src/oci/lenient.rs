@@ -11,7 +11,7 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Reads an empty string as `None`, because Go omits both when it writes.
+/// Reads an empty string as `None`, because Go omits both when writing.
 pub(super) fn not_empty<'de, D>(deserializer: D) -> Result<Option<String>, D::Error>
 where
     D: serde::Deserializer<'de>,

@@ -9,16 +9,16 @@ use super::json::{self, InvalidJson};
 use super::lenient::{not_empty, null};
 use super::{annotation, media_type};
 
-/// Configuration of artifacts, which have none.
+/// Configuration of artifacts, which have no real one.
 #[cfg(feature = "images")]
 pub(crate) const EMPTY_JSON: &[u8] = b"{}";
 
-/// A manifest as it is stored: its bytes, and the descriptor that identifies them.
+/// A manifest as stored: its bytes and the descriptor that identifies them.
 ///
-/// The bytes are an [`ImageManifest`] or an [`ImageIndex`], or an artifact in the form of one.
+/// The bytes are an [`ImageManifest`], an [`ImageIndex`], or an artifact in the form of either.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
-    /// Media type, digest and size; annotations and the like if it was listed by an index.
+    /// Media type, digest and size, along with annotations and other fields if an index lists it.
     pub descriptor: Descriptor,
     /// The bytes, verified against the descriptor.
     pub bytes: Bytes,
@@ -34,11 +34,11 @@ impl Manifest {
         }
     }
 
-    /// Serializes `value` in the canonical form of this crate: compact, keys in declaration
-    /// order, escaped as Go does.
+    /// Serializes `value` in this crate's canonical form: compact, with keys in declaration order
+    /// and escaped as Go does.
     ///
     /// # Errors
-    /// If `value` cannot be represented in JSON.
+    /// If `value` cannot be represented as JSON.
     pub fn of<T: Serialize>(media_type: &str, value: &T) -> Result<Self, InvalidJson> {
         Ok(Self::new(media_type, json::to_vec(media_type, value)?))
     }
@@ -46,12 +46,12 @@ impl Manifest {
     /// Parses the bytes.
     ///
     /// # Errors
-    /// If they are not JSON of the form of `T`.
+    /// If they are not valid JSON for `T`.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, InvalidJson> {
         json::from_slice(self.descriptor.digest, &self.bytes)
     }
 
-    /// Whether this is the SOCI index of a SOCI-enabled image.
+    /// Returns whether this is the SOCI index of a SOCI-enabled image.
     pub fn is_soci_index(&self) -> bool {
         let manifest = self.parse::<ImageManifest>();
         manifest.is_ok_and(|manifest| {
@@ -60,7 +60,7 @@ impl Manifest {
         })
     }
 
-    /// Whether this is a SOCI-enabled image, or an image manifest of one.
+    /// Returns whether this is a SOCI-enabled image, or an image manifest of one.
     pub fn is_soci_enabled(&self) -> bool {
         if let Ok(index) = self.parse::<ImageIndex>() {
             return index.manifests.iter().any(Descriptor::is_soci_index);
@@ -119,7 +119,7 @@ pub struct ImageIndex {
         deserialize_with = "not_empty"
     )]
     pub artifact_type: Option<String>,
-    /// Manifests that it lists.
+    /// The manifests that it lists.
     #[serde(deserialize_with = "null")]
     pub manifests: Vec<Descriptor>,
     /// Manifest that this one refers to.

@@ -1,4 +1,4 @@
-//! Media types of the OCI image format, of Docker's, and of SOCI.
+//! Media types of OCI images, Docker images and SOCI.
 
 /// OCI image manifest.
 pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -21,20 +21,20 @@ pub const ZTOC: &str = "application/octet-stream";
 /// List of spans to prefetch, listed by a SOCI index.
 pub const PREFETCH: &str = "application/vnd.amazon.soci.prefetch.v1+json";
 
-/// Whether this is a type of image indexes.
+/// Returns whether this is a media type of image indexes.
 pub fn is_index(media_type: &str) -> bool {
     [OCI_INDEX, DOCKER_LIST].contains(&media_type)
 }
 
-/// Whether this is a type of image manifests.
+/// Returns whether this is a media type of image manifests.
 pub fn is_manifest(media_type: &str) -> bool {
     [OCI_MANIFEST, DOCKER_MANIFEST].contains(&media_type)
 }
 
-/// Whether this is a type of image configurations.
+/// Returns whether this is a media type of image configurations.
 pub fn is_image_config(media_type: &str) -> bool {
     [OCI_CONFIG, DOCKER_CONFIG].contains(&media_type)
 }
 
-/// Every type of manifest that a registry may return.
+/// All manifest types that a registry may return.
 pub const MANIFESTS: [&str; 4] = [OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST];

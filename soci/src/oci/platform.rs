@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lenient::{not_empty, null};
 
-/// Operating system and processor.
+/// An operating system and processor architecture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Platform {
     /// Processor architecture in Go's spelling, e.g. `amd64`.
@@ -42,9 +42,9 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Returns the platform in its canonical spelling, which is containerd's: aliases of the
-    /// architecture are resolved, and the variant is omitted where there is only one and named
-    /// where there are several.
+    /// Returns the platform in containerd's canonical form: aliases of the architecture are
+    /// resolved, and the variant is omitted if the architecture has only one and filled in if it
+    /// has several.
     #[must_use]
     pub fn normalized(mut self) -> Self {
         self.os = self.os.to_ascii_lowercase();
@@ -71,8 +71,8 @@ impl Platform {
         self
     }
 
-    /// Whether an image for `self` satisfies `wanted`. Variants are compared only if `wanted` has
-    /// one.
+    /// Returns whether an image for `self` satisfies `wanted`. Variants are compared only if
+    /// `wanted` has one.
     pub fn matches(&self, wanted: &Self) -> bool {
         let own = self.clone().normalized();
         let any_variant = wanted.variant.is_none();
@@ -82,13 +82,13 @@ impl Platform {
             && (any_variant || own.variant == wanted.variant)
     }
 
-    /// Whether it names both operating system and architecture, without which no image is found by
-    /// platform.
+    /// Returns whether both the operating system and the architecture are given. Otherwise the
+    /// image cannot be found by platform.
     pub fn is_complete(&self) -> bool {
         !self.os.is_empty() && !self.architecture.is_empty()
     }
 
-    /// Whether this is `unknown/unknown`, the platform of attestations.
+    /// Returns whether this is `unknown/unknown`, the platform of attestations.
     pub fn is_unknown(&self) -> bool {
         self.os == "unknown" && self.architecture == "unknown"
     }

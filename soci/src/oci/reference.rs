@@ -10,8 +10,8 @@ use super::digest::{Digest, InvalidDigest};
 
 /// A reference to an image in a registry: `host[:port]/repository[:tag][@digest]`.
 ///
-/// Docker's short names are expanded (`debian` is `docker.io/library/debian:latest`). If there are
-/// both a tag and a digest, the digest decides.
+/// Docker's short names are expanded: `debian` becomes `docker.io/library/debian:latest`. If there
+/// is both a tag and a digest, the digest takes precedence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageReference {
     inner: Reference,
@@ -22,7 +22,7 @@ pub struct ImageReference {
 #[derive(Debug, thiserror::Error)]
 #[error("image reference {reference:?}: {reason}")]
 pub struct InvalidReference {
-    /// The string, of which at most 300 characters are kept, and none of the credentials in a URL.
+    /// The string, cut to at most 300 characters and without any credentials in a URL.
     pub reference: String,
     #[source]
     reason: Reason,
@@ -50,7 +50,7 @@ enum Reason {
 }
 
 impl ImageReference {
-    /// Returns the registry, as the reference names it.
+    /// Returns the registry as written in the reference.
     pub fn registry(&self) -> &str {
         self.inner.registry()
     }
@@ -70,7 +70,7 @@ impl ImageReference {
         self.digest
     }
 
-    /// Returns registry and repository, without tag and digest.
+    /// Returns the registry and repository, without tag and digest.
     pub fn name(&self) -> String {
         format!("{}/{}", self.registry(), self.repository())
     }
@@ -92,7 +92,7 @@ impl ImageReference {
         }
     }
 
-    /// Whether the registry runs on this machine.
+    /// Returns whether the registry runs on this machine.
     pub(crate) fn is_loopback(&self) -> bool {
         let host = self.registry();
         let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
@@ -100,7 +100,8 @@ impl ImageReference {
         host == "localhost" || address.is_ok_and(|address| address.is_loopback())
     }
 
-    /// Returns the host that serves the registry's API, which for Docker Hub is not its name.
+    /// Returns the host that serves the registry's API; for Docker Hub it differs from the
+    /// registry's name.
     pub(crate) fn api_host(&self) -> &str {
         self.inner.resolve_registry()
     }
@@ -117,13 +118,13 @@ impl FromStr for ImageReference {
     }
 }
 
-/// Leaves the user and the password out of what looks like a URL, because errors quote it.
+/// Removes the user and password from anything that looks like a URL, because errors quote it.
 fn without_credentials(text: &str) -> Cow<'_, str> {
     let Some((scheme, rest)) = text.split_once("://") else {
         return text.into();
     };
     let (name, digest) = rest.split_at(rest.find("@sha256:").unwrap_or(rest.len()));
-    // The last `@`, since passwords are not always escaped.
+    // Split at the last `@`, because passwords are not always escaped.
     let name = name.rsplit_once('@').map_or(name, |(_, name)| name);
     format!("{scheme}://{name}{digest}").into()
 }
@@ -140,8 +141,8 @@ fn parse(text: &str) -> Result<ImageReference, Reason> {
     }
     let refuse = |reason| outside_its_part(text).unwrap_or(reason);
     let inner: Reference = text.parse().map_err(|e| refuse(Reason::Syntax(e)))?;
-    // A prefix that looks like a host, but is parsed as part of the repository, is not checked
-    // there.
+    // The parser does not check a prefix that looks like a host but is parsed as part of the
+    // repository.
     if inner.whole().parse::<Reference>().as_ref() != Ok(&inner) {
         return Err(refuse(Reason::UpperCase));
     }
@@ -149,7 +150,7 @@ fn parse(text: &str) -> Result<ImageReference, Reason> {
     Ok(ImageReference { inner, digest })
 }
 
-/// Finds a character that no part of a reference has.
+/// Finds a character that is not allowed in any part of a reference.
 fn outside_any_part(text: &str) -> Option<Reason> {
     let rule = |character: char| match character {
         c if c.is_whitespace() => Some("a reference has no blanks"),
@@ -162,10 +163,10 @@ fn outside_any_part(text: &str) -> Option<Reason> {
     first(text, 0, rule)
 }
 
-/// Finds a character that the part of the reference where it stands does not have.
+/// Finds a character that is not allowed in the part of the reference where it occurs.
 fn outside_its_part(text: &str) -> Option<Reason> {
     let name = text.split('@').next().unwrap_or(text);
-    // As Docker tells them apart: a host has a dot or a port, or is localhost.
+    // Docker's rule: a host contains a dot or a port, or is localhost.
     let host = name.split_once('/').map(|(host, _)| host);
     let host = host.filter(|host| host.contains(['.', ':']) || *host == "localhost");
     let after_host = host.map_or(0, |host| host.len() + 1);
@@ -189,7 +190,7 @@ fn outside_its_part(text: &str) -> Option<Reason> {
         .or_else(|| first(tag, after_host + repository.len() + 1, in_tag))
 }
 
-/// Finds the first character that breaks a rule; `before` characters stand before the `part`.
+/// Finds the first character that breaks a rule. `before` characters precede `part`.
 fn first(part: &str, before: usize, rule: impl Fn(char) -> Option<&'static str>) -> Option<Reason> {
     let broken = part.chars().zip(before + 1..);
     let mut broken = broken.filter_map(|(character, position)| {

@@ -1,8 +1,8 @@
 //! Authorization.
 //!
 //! A registry that requires it answers 401 with a challenge: `Basic` takes the credentials
-//! themselves, `Bearer` names a token server that exchanges them for a token. What one source of
-//! credentials has may be refused, at once or by the token server; then the next source is asked.
+//! themselves, `Bearer` names a token server that exchanges them for a token. If the credentials of
+//! one source are rejected, by the registry or by the token server, the next source is tried.
 
 mod challenge;
 mod header;
@@ -26,7 +26,7 @@ use header::{basic, bearer};
 pub(super) use operation::Operation;
 use token::TokenServer;
 
-/// A header made of the credentials of one source.
+/// A header built from the credentials of one source.
 #[derive(Clone)]
 struct Shown {
     source: usize,
@@ -34,24 +34,24 @@ struct Shown {
     sent: Sent,
 }
 
-/// The part of credentials that a registry or its token server was shown.
+/// The form of the credentials that a registry or its token server was sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sent {
     /// None.
     Nothing,
-    /// A token that somebody granted.
+    /// A token that a token server granted.
     Token,
     /// The credentials themselves.
     LogIn,
 }
 
-/// The credentials for one repository, and what the registry accepted of them, by operation.
+/// The credentials for a repository, and which of them the registry accepted for each operation.
 pub(super) struct Authorization {
     image: ImageReference,
     chain: CredentialChain,
     plain_token_servers: PlainTokenServers,
     accepted: Mutex<[Option<Shown>; 3]>,
-    /// The last challenges: a registry that refuses credentials need not repeat them.
+    /// The last challenges. A registry that rejects credentials need not repeat them.
     challenges: Mutex<Vec<Challenge>>,
 }
 
@@ -63,7 +63,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// Whether a response refuses whoever asks.
+    /// Returns the refusal if a response rejects the request's credentials or lack of them.
     pub(super) fn of(response: &Response) -> Option<Self> {
         let status = response.status();
         let refused = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
@@ -75,20 +75,20 @@ impl Refusal {
     }
 }
 
-/// The way of one request through the sources of credentials.
+/// The progress of one request through the sources of credentials.
 pub(super) struct Passage<'a> {
     authorization: &'a Authorization,
     operation: Operation,
     shown: Option<Shown>,
-    /// Sources to be asked.
+    /// Sources still to be tried.
     left: VecDeque<usize>,
     begun: bool,
     tried: Vec<Tried>,
-    /// The refusal that says most, and how much.
+    /// The most informative refusal, with its weight.
     refusal: Option<(Weight, RegistryError)>,
 }
 
-/// Weight of a refusal: whether it is that of credentials, and whether the registry knows them.
+/// Weight of a refusal: whether it concerns credentials, and whether the registry knows them.
 type Weight = (bool, bool);
 
 impl Authorization {
@@ -106,7 +106,7 @@ impl Authorization {
         }
     }
 
-    /// Begins a request, with what the registry accepted before.
+    /// Begins a request with the credentials that the registry accepted before.
     pub(super) fn begin(&self, operation: Operation) -> Passage<'_> {
         let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
         Passage {
@@ -120,8 +120,8 @@ impl Authorization {
         }
     }
 
-    /// Returns the challenges to answer: those of the refusal, the last ones, or those with which
-    /// the registry's front door answers.
+    /// Returns the challenges to answer: those of the refusal, the last ones, or those that the
+    /// registry returns at its front door.
     async fn challenges(
         &self,
         http: &reqwest::Client,
@@ -151,12 +151,12 @@ impl Authorization {
 }
 
 impl Passage<'_> {
-    /// Returns the header to send, as far as known.
+    /// Returns the header to send, if known yet.
     pub(super) fn header(&self) -> Option<HeaderValue> {
         self.shown.as_ref().map(|shown| shown.header.clone())
     }
 
-    /// Notes that the registry let the request pass.
+    /// Records that the registry let the request pass.
     pub(super) fn accepted(self) {
         let Some(shown) = self.shown.filter(|_| self.begun) else {
             return;
@@ -171,8 +171,8 @@ impl Passage<'_> {
         accepted[self.operation as usize] = Some(shown);
     }
 
-    /// Looks for another header after a refusal, which was the `error`. Returns whether there is
-    /// one. `front_door` is where the registry answers with its challenges, whatever is asked.
+    /// Looks for another header after a refusal, given as `error`. Returns whether there is one. At
+    /// the URL `front_door`, the registry returns its challenges for any request.
     pub(super) async fn refused(
         &mut self,
         http: &reqwest::Client,
@@ -189,7 +189,7 @@ impl Passage<'_> {
             if let Some(shown) = &shown {
                 self.left.retain(|left| *left != shown.source);
                 if refusal.status == StatusCode::UNAUTHORIZED {
-                    // A token was accepted before, and a new one may be.
+                    // A token was accepted before, so a new one may be.
                     self.left.push_front(shown.source);
                     expired = Some(error);
                 } else {
@@ -235,7 +235,7 @@ impl Passage<'_> {
                     header.set_sensitive(true);
                     let same = |shown: &Shown| shown.header == header;
                     if let Some(error) = expired.take_if(|_| shown.as_ref().is_some_and(same)) {
-                        // What was refused just now would be again.
+                        // Credentials that were just rejected would be rejected again.
                         self.note(source, sent, error);
                         continue;
                     }
@@ -262,13 +262,13 @@ impl Passage<'_> {
         Ok(false)
     }
 
-    /// Returns the error of a request that nothing got through.
+    /// Returns the error of a request for which all credentials failed.
     pub(super) fn exhausted(self, last: RegistryError) -> RegistryError {
         let error = self.refusal.map_or(last, |(_, refusal)| refusal);
         error.after(self.tried)
     }
 
-    /// Notes that the registry or its token server refuses what a source has.
+    /// Records that the registry or its token server rejects the credentials of a source.
     fn note(&mut self, source: usize, sent: Sent, error: RegistryError) {
         self.push_refused(source, error.refusal());
         let weight = (sent != Sent::Nothing, error.is_forbidden());
@@ -291,7 +291,7 @@ impl Passage<'_> {
     }
 }
 
-/// Answers the first challenge that credentials can answer with the value of a header; `None` if
+/// Returns a header value that answers the first challenge the credentials can answer, or `None` if
 /// there is none.
 async fn answer(
     server: &TokenServer<'_>,

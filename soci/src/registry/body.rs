@@ -1,4 +1,4 @@
-//! Bounded reading of bodies.
+//! Size-limited reading of bodies.
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
@@ -10,9 +10,9 @@ use crate::error::RegistryError;
 /// The part of a body that arrived, up to a limit.
 pub(super) struct Body {
     pub bytes: Bytes,
-    /// Whether that is all of it.
+    /// Whether the body is complete.
     pub whole: bool,
-    /// Why it broke off.
+    /// The error that cut it off, if any.
     pub error: Option<RegistryError>,
 }
 

@@ -11,7 +11,7 @@ use crate::error::SetupError;
 use super::route;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A connection on which nothing arrives for so long is dead.
+/// Time without incoming data after which a connection is considered dead.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(60);
 const USER_AGENT: &str = concat!("soci/", env!("CARGO_PKG_VERSION"));
 
@@ -21,7 +21,7 @@ const MAX_REDIRECTS: usize = 10;
 /// Decides whether a redirect is followed.
 fn redirect(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     if attempt.status() == StatusCode::SEE_OTHER {
-        // Content is elsewhere after 302, 307 or 308; this leads to a page for people.
+        // Content is elsewhere after 302, 307 or 308; other redirects lead to web pages.
         attempt.stop()
     } else if attempt.previous().len() > MAX_REDIRECTS {
         attempt.error("too many redirects")
@@ -35,18 +35,18 @@ fn redirect(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     }
 }
 
-/// A client of registries. Cheap to clone; clones share connections.
+/// A client for registries. Cheap to clone; clones share connections.
 #[derive(Clone)]
 pub struct Client {
     pub(super) http: reqwest::Client,
-    /// For requests with large bodies: while they are sent, nothing is read.
+    /// HTTP client for requests with large bodies, during which nothing is read.
     pub(super) uploads: reqwest::Client,
-    /// Whether registries are asked over plain HTTP; those on this machine, if nobody says.
+    /// Whether to use plain HTTP; if `None`, only for registries on this machine.
     pub(super) plain_http: Option<bool>,
 }
 
 impl Client {
-    /// Creates a client that speaks HTTPS, and plain HTTP only to registries on this machine.
+    /// Creates a client that uses HTTPS, and plain HTTP only for registries on this machine.
     ///
     /// # Errors
     /// If the system's certificates cannot be loaded.
@@ -54,11 +54,11 @@ impl Client {
         Self::trusting(&[])
     }
 
-    /// Creates a client that trusts more certificate authorities than the system's: certificates in
-    /// PEM form.
+    /// Creates a client that trusts certificate authorities in addition to the system's. `pem`
+    /// contains their certificates in PEM format.
     ///
     /// # Errors
-    /// If there is no certificate among them, or one that is invalid.
+    /// If `pem` contains no certificate, or an invalid one.
     pub fn with_root_certificates(pem: &[u8]) -> Result<Self> {
         let certificates =
             Certificate::from_pem_bundle(pem).map_err(SetupError::InvalidCertificate)?;
@@ -85,7 +85,7 @@ impl Client {
         })
     }
 
-    /// Makes the client speak plain HTTP to every registry, or to none.
+    /// Makes the client use plain HTTP for every registry, or for none.
     #[must_use]
     pub fn with_plain_http(mut self, plain_http: bool) -> Self {
         self.plain_http = Some(plain_http);

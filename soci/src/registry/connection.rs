@@ -18,11 +18,11 @@ use super::route::PlainTokenServers;
 use crate::error::RegistryError;
 use crate::oci::ImageReference;
 
-/// Maximum time until a response begins, with redirects, once the request is sent.
+/// Maximum time from sending a request until the response begins, including redirects.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
-/// Minimum speed of an upload, in bytes per second.
+/// Minimum speed of an upload in bytes per second.
 const SLOWEST_UPLOAD: u64 = 64 << 10;
-/// Maximum size of an error's body.
+/// Maximum size of an error body in bytes.
 const MAX_ERROR_BODY: u64 = 64 << 10;
 
 /// A request that can be repeated.
@@ -50,11 +50,11 @@ pub(super) struct Upload {
     pub size: u64,
 }
 
-/// A response that has been read.
+/// A response with its body.
 pub(super) struct Answer {
     pub url: Url,
     pub headers: HeaderMap,
-    /// `None` if it is longer than allowed.
+    /// The body; `None` if it is longer than allowed.
     pub body: Option<Bytes>,
 }
 
@@ -88,7 +88,7 @@ impl Connection {
         }
     }
 
-    /// Returns the URL of something in the repository.
+    /// Returns the URL of a path in the repository.
     pub(super) fn url(&self, path: &str) -> Result<Url, RegistryError> {
         let host = self.reference.api_host();
         let repository = self.reference.repository();
@@ -97,8 +97,8 @@ impl Connection {
             .map_err(|error| RegistryError::url(&self.reference.to_string(), error))
     }
 
-    /// Returns the next page of a list: `Link: </v2/…>; rel="next"`. One on another server is an
-    /// error, because a partial list must not be taken for the whole.
+    /// Returns the next page of a list (`Link: </v2/…>; rel="next"`). A page on another server is
+    /// an error, because a partial list must not be taken for the whole list.
     pub(super) fn next_page(&self, answer: &Answer) -> Result<Option<Url>, RegistryError> {
         let links = answer.headers.get_all(LINK).iter();
         let links = links.filter_map(|link| link.to_str().ok());
@@ -120,10 +120,10 @@ impl Connection {
         }
     }
 
-    /// Returns the URL to which an answer refers, which may be relative.
+    /// Resolves a URL from a response, which may be relative.
     pub(super) fn join(&self, base: &Url, target: &str) -> Option<Url> {
         let mut url = base.join(target).ok()?;
-        // Behind a proxy that ends TLS, registries take themselves for plain ones.
+        // Behind a proxy that terminates TLS, registries may generate `http` URLs.
         let own = self.url("").ok()?;
         if (own.scheme(), url.scheme()) == ("https", "http")
             && (own.host_str(), own.port()) == (url.host_str(), url.port())
@@ -133,15 +133,15 @@ impl Connection {
         Some(url)
     }
 
-    /// Returns the URL at which a registry says how it wants to be told who asks.
+    /// Returns the URL at which a registry describes how to authenticate.
     fn front_door(&self) -> Result<Url, RegistryError> {
         self.url("")?
             .join("/v2/")
             .map_err(|error| RegistryError::url(&self.reference.to_string(), error))
     }
 
-    // These are boxed so that they are compiled here, once: whoever awaits an `async fn` compiles it
-    // anew, and every program, test and function awaits these.
+    // These are boxed so that they are compiled here, once. Otherwise every crate that awaits these
+    // functions would compile them again, and every program, test and function does.
 
     /// Makes a request until it succeeds or is finally refused.
     pub(super) fn send<'a>(
@@ -165,7 +165,7 @@ impl Connection {
         })
     }
 
-    /// Makes a request and reads the response, and repeats both if need be.
+    /// Makes a request and reads the response, repeating both if necessary.
     pub(super) fn read<'a>(
         &'a self,
         operation: Operation,
@@ -196,8 +196,8 @@ impl Connection {
         })
     }
 
-    /// Makes a request once, and again for every source of credentials that the registry refuses. An
-    /// `upload` takes the place of the request's own body, and is sent only once.
+    /// Makes a request once for each source of credentials until the registry accepts one. An
+    /// `upload` replaces the request's own body and is sent only once.
     pub(super) fn send_once<'a>(
         &'a self,
         operation: Operation,
@@ -230,7 +230,7 @@ impl Connection {
                     return Ok(response);
                 }
                 let retry_after = retry_after(&response);
-                // Storage to which the registry redirects gets no credentials.
+                // Storage to which the registry redirects does not get credentials.
                 let refusal = Refusal::of(&response)
                     .filter(|_| replayable && self.is_registry(response.url()));
                 let refused_url = self.is_url_refused(method, url, &response);
@@ -246,7 +246,7 @@ impl Connection {
                     });
                 };
                 let front_door = self.front_door()?;
-                // Rare, and its state is large.
+                // This path is rare, and its state is large.
                 let known = Box::pin(passage.refused(&self.http, &front_door, refusal, error()));
                 if !known.await? {
                     return Err(passage.exhausted(error()).into());
@@ -262,7 +262,7 @@ impl Connection {
         upload: Option<Upload>,
     ) -> reqwest::RequestBuilder {
         let mut headers = request.headers.clone();
-        // An upload may go to another host, which must not get the credentials.
+        // An upload may go to another host, which must not receive the credentials.
         if self.is_registry(&request.url)
             && let Some(authorization) = authorization
         {
@@ -289,10 +289,10 @@ impl Connection {
         builder
     }
 
-    /// Whether storage refuses the URL to which the registry redirected a request. Not for HEAD,
-    /// which storage refuses where the URL is signed for GET.
+    /// Returns whether storage rejects the URL to which the registry redirected a request. Never
+    /// true for HEAD, which storage rejects if the URL is signed for GET.
     fn is_url_refused(&self, method: &Method, asked: &Url, response: &Response) -> bool {
-        // Storage of Google answers 400 where others answer 403.
+        // Google's storage returns 400 where others return 403.
         let refused = matches!(response.status().as_u16(), 400 | 401 | 403);
         let redirected = self.is_registry(asked) && !self.is_registry(response.url());
         *method == Method::GET && refused && redirected
@@ -318,7 +318,7 @@ mod tests {
             ("/up/1?a=b", "https://r.test:8443/up/1?a=b"),
             ("https://r.test:8443/up/1", "https://r.test:8443/up/1"),
             ("http://r.test:8443/up/1", "https://r.test:8443/up/1"),
-            // Another server, which gets no credentials.
+            // Another server, which does not get credentials.
             ("http://r.test/up/1", "http://r.test/up/1"),
             ("http://s.test:8443/up/1", "http://s.test:8443/up/1"),
         ] {

@@ -1,4 +1,4 @@
-//! Credentials for a registry, and where they are looked for.
+//! Credentials for a registry, and their sources.
 
 mod chain;
 mod file;
@@ -13,18 +13,18 @@ pub use chain::{CredentialChain, CredentialSource};
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Credentials {
-    /// None.
+    /// No credentials.
     #[default]
     Anonymous,
-    /// A user name with a password, or with a token in its place.
+    /// A user name with a password or a token in its place.
     Basic {
         /// The user name.
         username: String,
         /// The password.
         password: String,
     },
-    /// A token that the registry's token server exchanges for an access token (OAuth 2.0 refresh
-    /// token), such as `az acr login` obtains.
+    /// A token that the registry's token server exchanges for an access token (an OAuth 2.0 refresh
+    /// token), for example one obtained by `az acr login`.
     IdentityToken(String),
     /// An access token for the registry.
     AccessToken(String),

@@ -1,4 +1,4 @@
-//! Deleting manifests.
+//! Deletion of manifests.
 
 use reqwest::Method;
 
@@ -10,8 +10,8 @@ impl RegistryImage {
     /// Deletes a manifest by its digest, or a tag. Returns whether it existed.
     ///
     /// # Errors
-    /// If the registry refuses; status 405 means that it never deletes. A 404 without a reason counts
-    /// as a refusal as long as the manifest is still there.
+    /// If the registry refuses the request; status 405 means that it never deletes. A 404 without a
+    /// reason counts as a refusal as long as the manifest still exists.
     pub async fn delete_manifest(&self, name: impl ToString) -> Result<bool> {
         let name = name.to_string();
         let request = self.manifest_request(Method::DELETE, &name)?;

@@ -1,4 +1,4 @@
-//! Downloading blobs, which continues where it broke off.
+//! Blob downloads that resume where they broke off.
 
 use std::ops::Range;
 
@@ -66,7 +66,7 @@ impl RegistryImage {
                     want: descriptor.size,
                 });
             }
-            // The whole blob arrives, whatever was requested.
+            // The whole blob arrives, whatever range was requested.
             range.start
         };
         Ok(Opened {
@@ -79,7 +79,7 @@ impl RegistryImage {
 /// A response that is being read.
 struct Opened {
     body: stream::BoxStream<'static, Result<Bytes, RegistryError>>,
-    /// Bytes to drop, because the registry sends more than was requested.
+    /// Number of bytes to drop, because the registry sends more than was requested.
     skip: u64,
 }
 
@@ -96,7 +96,7 @@ struct Download {
 
 impl Download {
     const MAX_FAILURES: u32 = 5;
-    /// Bytes after which earlier failures are forgotten.
+    /// Number of bytes after which earlier failures are forgotten.
     const PROGRESS: u64 = 16 << 20;
 
     async fn next(&mut self) -> Result<Option<Bytes>> {

@@ -1,10 +1,11 @@
-//! A request and its answer, which the log shows at debug level.
+//! A request and its response, logged at debug level.
 
 use std::time::Instant;
 
 use reqwest::{RequestBuilder, Response};
 
-/// Sends a request once, and logs it without what may be secret: headers, queries and bodies.
+/// Sends a request once, and logs it without anything that may be secret: headers, queries and
+/// bodies.
 pub(super) async fn send(request: RequestBuilder) -> reqwest::Result<Response> {
     let (client, request) = request.build_split();
     let request = request?;

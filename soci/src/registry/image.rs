@@ -7,7 +7,7 @@ use super::connection::Connection;
 use super::credentials::CredentialChain;
 use crate::oci::{Digest, ImageReference};
 
-/// An image in a registry, and the repository that it is in.
+/// An image in a registry, and the repository that contains it.
 ///
 /// Cheap to clone; clones share connections and tokens.
 #[derive(Clone)]
@@ -17,7 +17,7 @@ pub struct RegistryImage {
 }
 
 impl Client {
-    /// Names an image, which is accessed with `credentials`: those, or sources of them.
+    /// Names an image to be accessed with `credentials`, which may be a chain of sources.
     pub fn image(
         &self,
         reference: ImageReference,
@@ -37,7 +37,7 @@ impl RegistryImage {
         &self.reference
     }
 
-    /// Names the image of a digest in the same repository.
+    /// Names the image with a digest in the same repository.
     #[must_use]
     pub fn at(&self, digest: Digest) -> Self {
         Self {

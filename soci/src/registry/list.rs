@@ -1,4 +1,4 @@
-//! Listing tags, and reading any list page by page.
+//! Listing of tags, and page-by-page reading of any list.
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -24,10 +24,10 @@ struct TagPage {
 }
 
 impl RegistryImage {
-    /// Lists the tags of the repository; none if it does not exist.
+    /// Lists the repository's tags; empty if the repository does not exist.
     ///
     /// # Errors
-    /// If the registry refuses or cannot be reached, or the list is too long.
+    /// If the registry refuses the request or cannot be reached, or the list is too long.
     pub async fn tags(&self) -> Result<Vec<String>> {
         let what = format!("tags of {}", self.reference().name());
         let url = self.connection.url("tags/list?n=1000")?;
@@ -47,8 +47,8 @@ impl RegistryImage {
         self.connection.read(Pull, request, MAX_MANIFEST).await
     }
 
-    /// Reads all pages of a list, given the first and the request for it. An error at a later page is an error of the
-    /// whole: a partial list is never taken for all of it.
+    /// Reads all pages of a list, given the first page and its request. An error on a later page
+    /// fails the whole operation: a partial list is never taken for the whole list.
     pub(super) async fn pages<T: DeserializeOwned>(
         &self,
         what: &str,

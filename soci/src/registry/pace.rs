@@ -1,7 +1,7 @@
-//! How slowly a response may arrive.
+//! Minimum speed of responses.
 //!
-//! A connection on which nothing arrives is given up by its read timeout. One on which a byte arrives
-//! every minute is not, and would hold an image for years.
+//! The read timeout ends a connection on which nothing arrives. It does not end one on which a byte
+//! arrives every minute, which could keep an image waiting for years.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use tokio::time::Instant;
 
 use crate::error::RegistryError;
 
-/// Waiting time after which the pace is looked at.
+/// Waiting time after which the speed is checked.
 const WINDOW: Duration = Duration::from_secs(60);
-/// The slowest pace, in bytes a second of waiting.
+/// Minimum speed in bytes per second of waiting.
 const SLOWEST: u64 = 1024;
 const TOO_SLOW: &str = "the download is slower than 1 KiB per second";
 
-/// Returns the body of a response as it arrives. One that is too slow ends with an error.
+/// Returns the body of a response as a stream, which fails if it is too slow.
 pub(super) fn body(response: Response) -> BoxStream<'static, Result<Bytes, RegistryError>> {
     let url = response.url().clone();
     let slow = RegistryError::slow(&Method::GET, &url, TOO_SLOW);
@@ -29,8 +29,8 @@ pub(super) fn body(response: Response) -> BoxStream<'static, Result<Bytes, Regis
     paced(pieces.boxed(), WINDOW, slow).boxed()
 }
 
-/// Passes pieces on. Ends with the error `slow` when they are too few in a `window` of waiting; time
-/// that the receiver takes does not count.
+/// Passes pieces on. Fails with the error `slow` if too few bytes arrive in a `window` of waiting.
+/// Time that the receiver takes does not count.
 fn paced(
     pieces: impl Stream<Item = Result<Bytes, RegistryError>> + Unpin,
     window: Duration,
@@ -57,7 +57,8 @@ struct Pace {
 }
 
 impl Pace {
-    /// Counts a piece that was waited for. Returns whether the window ends with it and held too little.
+    /// Counts a piece and the time spent waiting for it. Returns whether the window ends with it
+    /// and had too few bytes.
     fn is_too_slow(&mut self, waited: Duration, bytes: usize, window: Duration) -> bool {
         self.waited += waited;
         self.arrived += bytes as u64;
@@ -81,7 +82,7 @@ mod tests {
         let mut pace = Pace::default();
         assert!(!pace.is_too_slow(59 * SECOND, 1, WINDOW));
         assert!(pace.is_too_slow(59 * SECOND, 1, WINDOW));
-        // The next window starts anew.
+        // The next window starts from zero.
         assert!(!pace.is_too_slow(59 * SECOND, 1, WINDOW));
     }
 

@@ -1,4 +1,4 @@
-//! Pulling manifests.
+//! Pulls of manifests.
 
 use reqwest::Method;
 
@@ -13,14 +13,14 @@ impl RegistryImage {
     /// Pulls the manifest that a tag or digest of this repository names.
     ///
     /// # Errors
-    /// If there is none, or it does not have that digest.
+    /// If there is none, or it does not match the digest.
     pub async fn pull_manifest(&self, name: impl ToString) -> Result<Manifest> {
         let name = name.to_string();
         let digest = name.parse().ok();
         self.pull(&name, digest).await
     }
 
-    /// Pulls a manifest, which must have the digest `want` if there is one.
+    /// Pulls a manifest, which must have the digest `want` if that is given.
     pub(super) async fn pull(&self, name: &str, want: Option<Digest>) -> Result<Manifest> {
         let request = self.manifest_request(Method::GET, name)?;
         let answer = self.connection.read(Pull, &request, MAX_MANIFEST).await?;

@@ -35,8 +35,8 @@ impl RegistryImage {
         Ok(())
     }
 
-    /// Tags a manifest, unless it has the tag already: an immutable tag refuses even the content it
-    /// has.
+    /// Tags a manifest unless it already has the tag. A registry refuses even a push of the same
+    /// content to an immutable tag.
     pub(super) async fn put_tag(&self, manifest: &Manifest, tag: &str) -> Result<()> {
         match self.resolve(tag).await? {
             Some(now) if now.digest == manifest.descriptor.digest => Ok(()),
@@ -44,8 +44,9 @@ impl RegistryImage {
         }
     }
 
-    /// Tags a manifest like [`put_tag`](Self::put_tag). One whose tag names something else is stored
-    /// first: if the tag stays where it is, the manifest can still be given another one.
+    /// Tags a manifest like [`put_tag`](Self::put_tag). If the tag names something else, the
+    /// manifest is stored first, so that it can still be given another tag if this one cannot be
+    /// moved.
     pub(super) async fn put_tag_and_manifest(&self, manifest: &Manifest, tag: &str) -> Result<()> {
         match self.resolve(tag).await? {
             Some(now) if now.digest == manifest.descriptor.digest => return Ok(()),
@@ -55,8 +56,8 @@ impl RegistryImage {
         self.move_tag(manifest, tag).await
     }
 
-    /// Tags a manifest that does not have the tag. An immutable tag refuses a second request where the
-    /// answer to the first was lost.
+    /// Tags a manifest that does not have the tag yet. With an immutable tag, a retry is refused if
+    /// the response to the first request was lost.
     async fn move_tag(&self, manifest: &Manifest, tag: &str) -> Result<()> {
         let Err(error) = self.put_manifest(manifest, tag).await else {
             return Ok(());
@@ -67,7 +68,7 @@ impl RegistryImage {
         }
     }
 
-    /// Whether the repository has a blob.
+    /// Returns whether the repository has a blob.
     pub(super) async fn stat_blob(&self, digest: Digest) -> Result<bool> {
         let url = self.connection.url(&format!("blobs/{digest}"))?;
         let mut request = Request::new(Method::HEAD, url);
@@ -80,7 +81,7 @@ impl RegistryImage {
         if !refused.is_answered() || refused.status_code() == Some(401) {
             return Err(refused.into());
         }
-        // Some registries, and storage behind them, refuse HEAD where they serve GET.
+        // Some registries, and the storage behind them, refuse HEAD but serve GET.
         request.method = Method::GET;
         request
             .headers
@@ -88,14 +89,14 @@ impl RegistryImage {
         match self.connection.send(Pull, &request).await {
             Ok(_) => Ok(true),
             Err(error) if error.status_code() == Some(404) => Ok(false),
-            // A blob of no bytes has no first one.
+            // An empty blob has no first byte.
             Err(error) if error.status_code() == Some(416) => Ok(true),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Uploads a blob, unless it is already there. `body` returns it for each attempt, or none if it
-    /// cannot be sent again. Each attempt is a session of its own: one that broke off cannot be
+    /// Uploads a blob unless it already exists. `body` returns the body for each attempt, or `None`
+    /// if it cannot be sent again. Each attempt uses a new session: one that broke off cannot be
     /// continued, and one whose response was lost may have succeeded.
     pub(super) async fn upload(
         &self,
@@ -121,7 +122,7 @@ impl RegistryImage {
             let Err(failure) = sent.await else {
                 return Ok(());
             };
-            // An expired session is unknown to the registry, and a token may expire too.
+            // The registry does not recognize an expired session, and a token may expire too.
             let expired = match failure.error.status_code() {
                 Some(404) => true,
                 Some(401) => attempt == 1,
@@ -137,18 +138,19 @@ impl RegistryImage {
         }
     }
 
-    /// Starts the upload of a blob. Returns the request that takes the body and completes it; none if
-    /// the registry has found the blob meanwhile.
+    /// Starts the upload of a blob. Returns the request that carries the body and completes it, or
+    /// `None` if the registry has found the blob in the meantime.
     async fn start_upload(&self, digest: Digest) -> Result<Option<Request>> {
         let uploads = self.connection.url("blobs/uploads/")?;
         let mut start = Request::new(Method::POST, uploads.clone());
         start.body = Some(Bytes::new());
         let response = self.connection.send(Push, &start).await?;
-        // Created, without having seen it: a registry that shares blobs between repositories may.
+        // 201 before any data was sent: a registry that shares blobs between repositories may do
+        // this.
         if response.status() == StatusCode::CREATED && self.stat_blob(digest).await? {
             return Ok(None);
         }
-        // The location may be relative, and may have a query of its own.
+        // The location may be relative, and may have its own query.
         let location = response.headers().get(LOCATION);
         let location = location.and_then(|location| location.to_str().ok());
         let mut session = location

@@ -1,11 +1,12 @@
-//! Listing the artifacts that refer to a manifest.
+//! Lists of the artifacts that refer to a manifest.
 //!
-//! Registries with the referrers API maintain that list themselves. For others the clients maintain
-//! an image index under the tag `sha256-<hex>` (OCI distribution 1.1, "referrers tag schema").
+//! Registries with the referrers API maintain the list themselves. For other registries, clients
+//! maintain an image index under the tag `sha256-<hex>` (OCI distribution 1.1, "referrers tag
+//! schema").
 //!
-//! Registries without the API answer anything when it is called: pages for people, statuses of
-//! all kinds, lists that are always empty. So only an image index with something in it counts as
-//! their list, and whether an artifact is in it is said by the answer to its upload.
+//! Registries without the API respond to it in any number of ways: web pages, all kinds of
+//! statuses, lists that are always empty. So only a non-empty image index counts as their list, and
+//! the response to an artifact's upload tells whether the registry listed it.
 
 use reqwest::header::{ACCEPT, HeaderValue};
 use reqwest::{Method, Response};
@@ -17,7 +18,7 @@ use crate::error::RegistryError;
 use crate::error::{Error, Result};
 use crate::oci::{Descriptor, Digest, ImageIndex, Manifest, media_type};
 
-/// Attempts at adding an artifact to a list that other clients change too.
+/// Maximum number of attempts at adding an artifact to a list that other clients also change.
 const MAX_ATTEMPTS: usize = 5;
 
 /// The manifest that the referrers tag names.
@@ -44,7 +45,7 @@ impl RegistryImage {
         })
     }
 
-    /// Returns the list that the registry itself maintains; an empty one if it does not.
+    /// Returns the list that the registry itself maintains, or an empty list if it maintains none.
     async fn listed_by_registry(&self, subject: Digest) -> Result<Vec<Descriptor>> {
         let url = self.connection.url(&format!("referrers/{subject}"))?;
         let mut request = Request::new(Method::GET, url);
@@ -52,7 +53,7 @@ impl RegistryImage {
         request.headers.insert(ACCEPT, accept);
         let first = match self.page(&request).await {
             Ok(first) => first,
-            // Any final answer: registries without the API do not know the path.
+            // Any final answer counts: registries without the API do not know the path.
             Err(error) if error.is_answered() => {
                 tracing::debug!(%error, "the registry lists no referrers");
                 return Ok(Vec::new());
@@ -67,8 +68,8 @@ impl RegistryImage {
         Ok(pages.into_iter().flat_map(|page| page.manifests).collect())
     }
 
-    /// Makes sure that an artifact which was just stored is listed among the referrers of its
-    /// subject, given the registry's answer.
+    /// Ensures that an artifact which was just stored is listed among its subject's referrers,
+    /// given the registry's response.
     pub(super) async fn list_stored(
         &self,
         referrer: &Descriptor,
@@ -81,7 +82,7 @@ impl RegistryImage {
         if said == Some(subject) {
             return Ok(());
         }
-        // Some do not say it; then the list itself shows.
+        // Some do not say so; then the list itself shows it.
         let listed = self.listed_by_registry(subject).await?;
         if listed.iter().any(|listed| listed.digest == referrer.digest) {
             return Ok(());
@@ -89,10 +90,10 @@ impl RegistryImage {
         self.add_referrer(referrer, subject).await
     }
 
-    /// Removes an artifact from the list that clients maintain, if there is one.
+    /// Removes an artifact from the list maintained by clients, if there is one.
     ///
     /// # Errors
-    /// If the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub async fn remove_referrer(&self, referrer: Digest, subject: Digest) -> Result<()> {
         let Tagged::List { digest, mut index } = self.tagged(subject).await? else {
             return Ok(());
@@ -103,8 +104,8 @@ impl RegistryImage {
             return Ok(());
         }
         if index.manifests.is_empty() {
-            // A registry that never deletes keeps an empty list, and so does one whose tags outlive
-            // what they name.
+            // A registry that never deletes keeps an empty list, as does one whose tags outlive the
+            // manifests they name.
             match self.delete_manifest(digest).await {
                 Ok(_) if self.delete_tag(&referrers_tag(subject)).await? => return Ok(()),
                 Ok(_) => {}
@@ -117,7 +118,7 @@ impl RegistryImage {
         Ok(())
     }
 
-    /// Adds an artifact to the list that clients maintain.
+    /// Adds an artifact to the list maintained by clients.
     async fn add_referrer(&self, referrer: &Descriptor, subject: Digest) -> Result<()> {
         let fail = |reason| {
             Err(Error::List {
@@ -126,7 +127,7 @@ impl RegistryImage {
             })
         };
         let tag = referrers_tag(subject);
-        // Another client may write between our reading and our writing.
+        // Another client may write between this read and the write.
         for attempt in 0..MAX_ATTEMPTS {
             let (replaced, mut index) = match self.tagged(subject).await? {
                 Tagged::List { digest, index } => (Some(digest), index),
@@ -137,8 +138,8 @@ impl RegistryImage {
                          use index version V2, which needs none",
                     );
                 }
-                // Registries may take the tag for the digest that it resembles. Unless it is on
-                // the list of tags, there is nothing that would be lost.
+                // Some registries mistake the tag for the digest that it resembles. If it is not in
+                // the list of tags, nothing would be lost.
                 Tagged::Other if self.tags().await?.contains(&tag) => {
                     return fail(
                         "the registry does not list referrers, and the referrers tag points to \
@@ -160,7 +161,7 @@ impl RegistryImage {
         fail("the list kept changing while an artifact was added to it")
     }
 
-    /// Deletes a list that was replaced, which no one else would. A failure does no harm.
+    /// Deletes a list that was replaced, since no one else would. A failure is harmless.
     async fn delete_replaced(&self, replaced: Digest) {
         if let Err(error) = self.delete_manifest(replaced).await {
             tracing::debug!(%error, "the replaced list of referrers stays behind");
@@ -193,17 +194,17 @@ impl RegistryImage {
     }
 }
 
-/// Whether a response is the first page of a list.
+/// Returns whether a response is the first page of a referrers list.
 fn is_list(answer: &Answer) -> bool {
     let media_type = content_type(&answer.headers);
     match &answer.body {
         Some(body) => index_of(&media_type, body).is_some(),
-        // Too long a list is an error, and no page for people.
+        // A list that is too long is an error, not a web page.
         None => media_type == media_type::OCI_INDEX,
     }
 }
 
-/// Reads an OCI image index, which the response or the document itself names as such.
+/// Reads an OCI image index, identified as such by the response or by the document itself.
 fn index_of(media_type: &str, bytes: &[u8]) -> Option<ImageIndex> {
     let index: ImageIndex = serde_json::from_slice(bytes).ok()?;
     let named = [Some(media_type), index.media_type.as_deref()];
@@ -212,12 +213,12 @@ fn index_of(media_type: &str, bytes: &[u8]) -> Option<ImageIndex> {
         .then_some(index)
 }
 
-/// Returns the tag under which clients list the artifacts that refer to a manifest.
+/// Returns the tag under which clients list the referrers of a manifest.
 fn referrers_tag(subject: Digest) -> String {
     format!("sha256-{}", subject.hex())
 }
 
-/// Whether clients list the referrers of a manifest under this tag.
+/// Returns whether clients list the referrers of a manifest under this tag.
 pub(crate) fn is_referrers_tag(tag: &str) -> bool {
     tag.strip_prefix("sha256-")
         .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))

@@ -1,4 +1,4 @@
-//! Resolving tags and digests.
+//! Resolution of tags and digests.
 
 use reqwest::Method;
 use reqwest::header::CONTENT_LENGTH;
@@ -10,20 +10,21 @@ use crate::error::Result;
 use crate::oci::Descriptor;
 
 impl RegistryImage {
-    /// Returns what a tag or digest of this repository names now; `None` if it does not exist.
+    /// Returns what a tag or digest of this repository currently names, or `None` if it does not
+    /// exist.
     ///
-    /// Only the registry itself can say that it does not exist: a 404 that does not say so in the
-    /// registry's own words, such as a proxy's, is an error.
+    /// Only the registry itself can report that it does not exist. A 404 without the registry's own
+    /// error, such as one from a proxy, is an error.
     ///
     /// # Errors
-    /// If the registry refuses or cannot be reached.
+    /// If the registry refuses the request or cannot be reached.
     pub async fn resolve(&self, name: impl ToString) -> Result<Option<Descriptor>> {
         let name = name.to_string();
         if let Some(described) = self.describe(&name).await? {
             return Ok(Some(described));
         }
-        // A response to HEAD has no body that could say why, and not every registry describes a
-        // manifest in its headers.
+        // A response to HEAD has no body that could give a reason, and not every registry describes
+        // a manifest in its headers.
         match self.pull(&name, None).await {
             Ok(manifest) => Ok(Some(manifest.descriptor)),
             Err(error) if error.is_not_found() => Ok(None),
@@ -31,13 +32,13 @@ impl RegistryImage {
         }
     }
 
-    /// Reads what the response to HEAD says of a manifest; `None` if it says too little, or refuses
-    /// for another reason than who asks.
+    /// Reads the description of a manifest from the response to HEAD. Returns `None` if the
+    /// response is incomplete, or refuses the request for a reason other than credentials.
     pub(super) async fn describe(&self, name: &str) -> Result<Option<Descriptor>> {
         let request = self.manifest_request(Method::HEAD, name)?;
         let response = match self.connection.send(Pull, &request).await {
             Ok(response) => response,
-            // Some registries refuse HEAD where they serve GET, which says more in any case.
+            // Some registries refuse HEAD but serve GET, which is more informative in any case.
             Err(error) if error.is_answered() && error.status_code() != Some(401) => {
                 return Ok(None);
             }

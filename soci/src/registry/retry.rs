@@ -1,4 +1,4 @@
-//! When and after what time a request is repeated.
+//! Rules for when a request is retried, and after how long.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use reqwest::header::RETRY_AFTER;
 
 use crate::error::RegistryError;
 
-/// Maximum number of attempts at one request.
+/// Maximum number of attempts at a request.
 pub(super) const MAX_ATTEMPTS: u32 = 5;
 
-/// Maximum number of URLs that storage may refuse for one request.
+/// Maximum number of URLs that storage may reject for a request.
 const MAX_URLS: u32 = 3;
 
 /// Maximum time between two attempts, whatever the registry asks for.
@@ -19,10 +19,10 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// A failed attempt.
 pub(super) struct Failure {
     pub error: RegistryError,
-    /// How long the registry asks to be left alone.
+    /// How long the registry asks the client to wait.
     pub retry_after: Option<Duration>,
-    /// Whether storage refused a URL that the registry made. It may have expired, and the registry
-    /// makes another one when it is asked again.
+    /// Whether storage rejected a URL that the registry generated. It may have expired, and the
+    /// registry generates a new one for the next request.
     pub refused_url: bool,
 }
 
@@ -37,7 +37,7 @@ impl From<RegistryError> for Failure {
 }
 
 impl Failure {
-    /// Whether another attempt may succeed. `attempt` is the number of those made.
+    /// Returns whether another attempt may succeed, after `attempt` attempts.
     pub(super) fn may_pass(&self, attempt: u32) -> bool {
         let passes = self.error.is_temporary() || self.error.misses_content();
         let most = match self.refused_url {
@@ -48,7 +48,7 @@ impl Failure {
         attempt < most
     }
 
-    /// Waits before another attempt. `attempt` is the number of those made.
+    /// Waits before the next attempt, after `attempt` attempts.
     pub(super) async fn pause(&self, attempt: u32) {
         let wait = self.retry_after.unwrap_or_else(|| backoff(attempt));
         let wait = wait.min(MAX_WAIT);
@@ -57,12 +57,12 @@ impl Failure {
     }
 }
 
-/// Returns how long to wait after a failure, counted from 1.
+/// Returns how long to wait after the given failure, counted from 1.
 pub(super) fn backoff(failure: u32) -> Duration {
     Duration::from_millis(200) * 2_u32.pow(failure.min(8) - 1)
 }
 
-/// Returns how long a response asks to be left alone.
+/// Returns how long a response asks the client to wait.
 pub(super) fn retry_after(response: &Response) -> Option<Duration> {
     let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
     seconds.parse().ok().map(Duration::from_secs)

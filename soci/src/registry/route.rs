@@ -1,7 +1,7 @@
-//! Where a registry may lead a request: by a redirect, or to its token server.
+//! Restrictions on where a registry may lead a request, by a redirect or to its token server.
 //!
-//! Link-local addresses are refused. What answers there, such as the metadata services of clouds,
-//! takes a request from this machine for permission.
+//! Link-local addresses are refused. Services there, such as the metadata services of clouds, treat
+//! any request from this machine as authorized.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
@@ -11,26 +11,26 @@ use url::{Host, Url};
 
 use crate::oci::Digest;
 
-/// Metadata services that are not link-local: of Alibaba Cloud, of Amazon EC2 and of pods on Amazon
-/// EKS.
+/// Metadata services at addresses that are not link-local: those of Alibaba Cloud, of Amazon EC2,
+/// and of pods on Amazon EKS.
 const METADATA: [IpAddr; 3] = [
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
 ];
 
-/// Token servers without TLS that credentials may go to.
+/// Token servers without TLS that may receive credentials.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum PlainTokenServers {
     /// None.
     Never,
-    /// Those on this machine, as the registry is.
+    /// Those on this machine, since the registry is on it too.
     Loopback,
-    /// Any, because the user wants the registry to be asked over plain HTTP.
+    /// Any, because the user chose plain HTTP for the registry.
     Any,
 }
 
-/// Returns why a redirect is refused, if it is.
+/// Returns the reason why a redirect is refused, or `None` if it is allowed.
 pub(super) fn refusal(first: &Url, from: &Url, to: &Url) -> Option<&'static str> {
     if is_refused(to) {
         Some("redirect to a link-local address")
@@ -41,7 +41,7 @@ pub(super) fn refusal(first: &Url, from: &Url, to: &Url) -> Option<&'static str>
     }
 }
 
-/// Whether a URL has an address that no registry may lead to.
+/// Returns whether a URL has an address that no registry may lead to.
 pub(super) fn is_refused(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => is_refused_address(address.into()),
@@ -50,7 +50,7 @@ pub(super) fn is_refused(url: &Url) -> bool {
     }
 }
 
-/// Whether a URL leads to this machine.
+/// Returns whether a URL leads to this machine.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -69,8 +69,8 @@ fn is_refused_address(address: IpAddr) -> bool {
     link_local || METADATA.contains(&address)
 }
 
-/// Whether what a URL of a registry names is known by its digest, so that nobody on the way can
-/// change it unnoticed.
+/// Returns whether a registry URL names content by digest, so that it cannot be changed unnoticed
+/// in transit.
 fn names_digest(url: &Url) -> bool {
     let mut path = url.path_segments().into_iter().flatten().rev();
     let (name, kind) = (path.next(), path.next());
@@ -78,7 +78,7 @@ fn names_digest(url: &Url) -> bool {
         && name.is_some_and(|name| name.parse::<Digest>().is_ok())
 }
 
-/// The system's resolver, without the addresses that are refused.
+/// The system's resolver, with refused addresses filtered out.
 pub(super) struct Resolver;
 
 impl Resolve for Resolver {
@@ -113,7 +113,7 @@ mod tests {
     fn redirects() {
         let blob = format!("https://r.test/v2/a/blobs/sha256:{}", "0".repeat(64));
         let blob = blob.as_str();
-        // Whoever answers may name a token server like this.
+        // An attacker may name a token server like this.
         let realm = "https://r.test/token/sha256:00";
         let tag = "https://r.test/v2/a/manifests/1.4";
         let plain_tag = "http://r.test/v2/a/manifests/1.4";
@@ -129,7 +129,7 @@ mod tests {
             (tag, "https://[::ffff:169.254.170.2]/x", Some("link-local")),
             (tag, "https://[fd00:ec2::254]/x", Some("link-local")),
             (tag, "https://100.100.100.200/x", Some("link-local")),
-            // As other spellings of an address are read.
+            // Addresses are recognized in other notations.
             (tag, "https://0xa9fea9fe/x", Some("link-local")),
             (tag, "https://10.0.0.1/x", None),
         ] {
@@ -140,7 +140,7 @@ mod tests {
             };
             assert!(fits, "{first} to {to}: {got:?}");
         }
-        // What matters is the step, not where it began.
+        // Only the single step matters, not the start of the chain.
         let (first, from, to) = (
             url(plain_tag),
             url("https://s.test/x"),

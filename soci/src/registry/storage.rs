@@ -50,7 +50,7 @@ impl Destination for RegistryImage {
 
     async fn push_blob(&self, digest: Digest, pieces: Vec<Bytes>) -> Result<()> {
         let size = pieces.iter().map(|piece| piece.len() as u64).sum();
-        // What is not a stream can follow a redirect.
+        // A body that is not a stream can follow a redirect.
         let whole = (size <= MAX_WHOLE).then(|| Bytes::from(pieces.concat()));
         let body = || {
             if let Some(whole) = &whole {
@@ -64,7 +64,7 @@ impl Destination for RegistryImage {
 
     async fn push_stream(&self, descriptor: &Descriptor, pieces: ByteStream) -> Result<()> {
         let mut body = Some(reqwest::Body::wrap_stream(pieces));
-        // A stream can be sent only once: a second attempt would have nothing to send.
+        // A stream can be sent only once, so a second attempt has nothing to send.
         let next = || body.take();
         self.upload(descriptor.digest, descriptor.size, next).await
     }

@@ -1,8 +1,8 @@
-//! Images in an archive: an image layout in a tar, or what `docker save` writes.
+//! Images in an archive: an image layout in a tar, or the output of `docker save`.
 //!
-//! Opening an archive lists where in the file each blob is; after that, blobs are read from their
-//! places. Docker's older archives have no manifests. They are made from what `manifest.json` says,
-//! as containerd makes them on import.
+//! Opening an archive records the position of each blob in the file; blobs are then read from
+//! there. Docker's older archives have no manifests. They are generated from `manifest.json`, as
+//! containerd does on import.
 
 use std::collections::{BTreeSet, HashMap, hash_map};
 use std::fs::File;
@@ -24,12 +24,12 @@ use crate::oci::{
 const MAX_NAME: u64 = 1 << 20;
 /// Maximum number of files in an archive.
 const MAX_FILES: usize = 100_000;
-/// Maximum number of symbolic links in a row.
+/// Maximum length of a chain of symbolic links.
 const MAX_LINKS: usize = 8;
 /// Size of the pieces in which a layer is hashed, in bytes.
 const PIECE: usize = 256 << 10;
 
-/// An archive, opened.
+/// An opened archive.
 #[derive(Debug)]
 pub(super) struct Archive {
     pub path: PathBuf,
@@ -38,12 +38,12 @@ pub(super) struct Archive {
     blobs: HashMap<Digest, Place>,
 }
 
-/// Where a blob is.
+/// Location of a blob.
 #[derive(Debug, Clone)]
 pub(super) enum Place {
     /// In the file.
     File { offset: u64, size: u64 },
-    /// In memory: made, not found.
+    /// In memory, because it was generated.
     Made(Bytes),
 }
 
@@ -63,10 +63,10 @@ struct Saved {
 }
 
 impl Archive {
-    /// Opens an archive. Reads all of one that has no manifests, to hash its layers.
+    /// Opens an archive. If it has no manifests, all of it is read to hash its layers.
     ///
     /// # Errors
-    /// If it cannot be read, or has no images.
+    /// If it cannot be read or has no images.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let entries = Entries::read(path)?;
         if let Some(index) = entries.document("index.json")? {
@@ -87,7 +87,7 @@ impl Archive {
         entries.import(&saved)
     }
 
-    /// Returns where a blob is.
+    /// Returns the location of a blob.
     ///
     /// # Errors
     /// If the archive does not have it.
@@ -98,10 +98,10 @@ impl Archive {
         })
     }
 
-    /// Checks that all images have the same name, if any.
+    /// Checks that there is only one image name, if any.
     ///
     /// # Errors
-    /// If they do not, with their names.
+    /// If there are several; the error lists them.
     pub(super) fn check_one_image(&self) -> Result<()> {
         let names = self.index.manifests.iter().map(|listed| {
             let annotations = &listed.annotations;
@@ -132,8 +132,8 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> Error {
     |source| Error::Io { path, source }
 }
 
-/// Refuses what [`tar`] would read into memory whatever its size, and files with holes, whose bytes are
-/// not where they should be.
+/// Rejects entries that [`tar`] would read into memory whatever their size, and sparse files, whose
+/// bytes are not where they should be.
 fn check_headers(path: &Path, file: &mut File) -> Result<()> {
     let mut archive = tar::Archive::new(BufReader::new(&mut *file));
     let entries = archive.entries_with_seek().map_err(io_error(path))?;
@@ -160,7 +160,7 @@ fn check_headers(path: &Path, file: &mut File) -> Result<()> {
     file.rewind().map_err(io_error(path))
 }
 
-/// The files of an archive by their paths.
+/// The files of an archive by path.
 struct Entries<'a> {
     path: &'a Path,
     files: HashMap<PathBuf, Entry>,
@@ -200,7 +200,7 @@ impl<'a> Entries<'a> {
             } else {
                 continue;
             };
-            // As unpacking would have it, the last one wins.
+            // As when unpacking, the last entry wins.
             files.insert(name, found);
         }
         Ok(Self { path, files })
@@ -265,7 +265,7 @@ impl<'a> Entries<'a> {
         blobs
     }
 
-    /// Makes the manifests of images that `docker save` described in its own way.
+    /// Generates the manifests of images that `docker save` described in its own format.
     fn import(&self, saved: &[Saved]) -> Result<Archive> {
         let mut blobs = HashMap::new();
         let mut layers = HashMap::new();
@@ -310,7 +310,7 @@ impl<'a> Entries<'a> {
         })
     }
 
-    /// Describes a layer by what it is, reading it.
+    /// Describes a layer after reading it.
     fn layer(&self, file: &str) -> Result<Descriptor> {
         let mut reader = self.open(file)?.ok_or_else(|| self.missing(file))?;
         let mut hasher = Sha256::new();
@@ -345,7 +345,7 @@ impl<'a> Entries<'a> {
     }
 }
 
-/// Describes an image with its name.
+/// Adds an image's name to its descriptor.
 fn named(image: &Descriptor, name: &str) -> Descriptor {
     let mut image = image.clone();
     let reference = name.parse::<ImageReference>();
@@ -357,7 +357,7 @@ fn named(image: &Descriptor, name: &str) -> Descriptor {
     image
 }
 
-/// Returns the path without `.` and `..`, and relative.
+/// Returns a relative path without `.` and `..`.
 fn clean(path: &Path) -> PathBuf {
     let mut cleaned = PathBuf::new();
     for part in path.components() {
@@ -372,7 +372,7 @@ fn clean(path: &Path) -> PathBuf {
     cleaned
 }
 
-/// Returns the digest of a blob of an image layout, by its path.
+/// Returns the digest of a blob in an image layout, given its path.
 fn digest_of(path: &str) -> Option<Digest> {
     let hex = path.strip_prefix("blobs/sha256/")?;
     format!("sha256:{hex}").parse().ok()

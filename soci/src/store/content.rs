@@ -10,7 +10,7 @@ use crate::oci::{Descriptor, Digest, ImageManifest, Platform, json};
 /// Maximum size of a manifest or configuration in bytes. Registries accept at most 4 MiB.
 pub(crate) const MAX_MANIFEST: u64 = 8 << 20;
 
-/// Reads a whole blob of up to `limit` bytes, verified.
+/// Reads and verifies a whole blob of up to `limit` bytes.
 pub(crate) async fn read_blob(
     source: &(impl BlobSource + ?Sized),
     descriptor: &Descriptor,
@@ -24,7 +24,7 @@ pub(crate) async fn read_blob(
         });
     }
     let mut stream = source.blob(descriptor, 0..descriptor.size).await?;
-    // The size is only a claim, but one within the limit; what is not written takes no memory.
+    // The size is only a claim, but within the limit; memory that is never written costs nothing.
     let mut bytes = BytesMut::with_capacity(descriptor.size as usize);
     while let Some(piece) = stream.next().await {
         bytes.extend_from_slice(&piece?);
@@ -34,7 +34,7 @@ pub(crate) async fn read_blob(
     Ok(bytes)
 }
 
-/// Reads the platform in an image's configuration.
+/// Reads the platform from an image's configuration.
 pub(crate) async fn config_platform(
     source: &(impl BlobSource + ?Sized),
     manifest: &ImageManifest,
@@ -45,7 +45,7 @@ pub(crate) async fn config_platform(
     Ok(platform.normalized())
 }
 
-/// Compares bytes with their descriptor.
+/// Verifies bytes against their descriptor.
 pub(crate) fn verify(what: &str, bytes: &[u8], descriptor: &Descriptor) -> Result<()> {
     if bytes.len() as u64 != descriptor.size {
         return Err(Error::SizeMismatch {

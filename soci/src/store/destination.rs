@@ -1,4 +1,4 @@
-//! Destinations of what is built.
+//! Destinations of built content.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -10,21 +10,21 @@ use crate::oci::{Descriptor, Digest, Manifest};
 /// A repository that receives blobs and manifests. Every operation is idempotent.
 #[async_trait]
 pub trait Destination: Send + Sync {
-    /// Whether the repository has a blob.
+    /// Returns whether the repository has a blob.
     async fn has_blob(&self, digest: Digest) -> Result<bool>;
 
-    /// Stores a blob, which comes in pieces, unless it is already there.
+    /// Stores a blob, given in pieces, unless it already exists.
     async fn push_blob(&self, digest: Digest, pieces: Vec<Bytes>) -> Result<()>;
 
-    /// Stores a blob as it streams past. It is not kept unless it is what its descriptor says.
+    /// Stores a blob as it streams past. It is discarded if it does not match its descriptor.
     async fn push_stream(&self, descriptor: &Descriptor, pieces: ByteStream) -> Result<()>;
 
     /// Stores a manifest under its digest.
     async fn push_manifest(&self, manifest: &Manifest) -> Result<()>;
 
-    /// Stores an artifact that has a subject, so that it is listed among the subject's referrers.
+    /// Stores an artifact with a subject, and lists it among the subject's referrers.
     async fn push_referrer(&self, manifest: &Manifest, subject: &Descriptor) -> Result<()>;
 
-    /// Tags a manifest, and stores it if need be.
+    /// Tags a manifest, storing it first if necessary.
     async fn tag(&self, manifest: &Manifest, tag: &str) -> Result<()>;
 }

@@ -24,11 +24,11 @@ use crate::oci::{Descriptor, Digest, ImageIndex, ImageManifest, Manifest, json, 
 /// Size of the pieces in which a file is read, in bytes.
 const PIECE: usize = 256 << 10;
 
-/// An image in an OCI image layout: in a directory, or (read-only) in an archive.
+/// An image in an OCI image layout, in a directory or (read-only) in an archive.
 #[derive(Debug, Clone)]
 pub struct LayoutImage {
     directory: PathBuf,
-    /// The archive, if the layout is in one, in place of the directory.
+    /// The archive, if the layout is in one rather than in the directory.
     archive: Option<Arc<Archive>>,
     name: Option<String>,
 }
@@ -43,7 +43,7 @@ impl LayoutImage {
         }
     }
 
-    /// Names the image of a name in a directory.
+    /// Names the image with a given name in a directory.
     pub fn named(directory: impl Into<PathBuf>, name: impl Into<String>) -> Self {
         Self {
             directory: directory.into(),
@@ -52,13 +52,14 @@ impl LayoutImage {
         }
     }
 
-    /// Opens the image of a name, or the only one, in a tar archive: of an image layout, or what
-    /// `docker save` writes. An archive cannot be written to.
+    /// Opens an image in a tar archive, which is either an image layout or the output of `docker
+    /// save`. Selects the image by name, or the only one if no name is given. An archive cannot be
+    /// written to.
     ///
-    /// Nothing is unpacked. Blobs are read from the archive, which must not change meanwhile.
+    /// Nothing is unpacked. Blobs are read from the archive, which must not change in the meantime.
     ///
     /// # Errors
-    /// If it is no such archive, or has several images and no name is given.
+    /// If it is not such an archive, or has several images and no name is given.
     pub async fn open_archive(path: impl Into<PathBuf>, name: Option<String>) -> Result<Self> {
         let path = path.into();
         let opened = {
@@ -100,7 +101,7 @@ impl LayoutImage {
         }
     }
 
-    /// Reads the list of the layout's manifests.
+    /// Reads the layout's list of manifests.
     async fn index(&self) -> Result<ImageIndex> {
         if let Some(archive) = &self.archive {
             return Ok(archive.index.clone());
@@ -223,7 +224,8 @@ impl ImageSource for LayoutImage {
             Listed::Platforms(index) => Ok(index),
             Listed::One(descriptor) => {
                 let bytes = self.manifest(&descriptor).await?;
-                // The rest of the descriptor, such as the image's name, belongs to the layout.
+                // The other fields of the descriptor, such as the image's name, belong to the
+                // layout.
                 Ok(Manifest::new(&descriptor.media_type, bytes))
             }
         }
@@ -240,7 +242,7 @@ impl ImageSource for LayoutImage {
     }
 
     async fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>> {
-        // A layout does not list referrers: they are the manifests with that subject.
+        // A layout has no referrers list, so look for manifests with that subject.
         let mut referrers = Vec::new();
         for descriptor in self.index().await?.manifests {
             if self.lacks(&descriptor).await {
@@ -261,10 +263,10 @@ impl ImageSource for LayoutImage {
 }
 
 impl LayoutImage {
-    /// Makes the directory an empty layout, unless it is one already.
+    /// Turns the directory into an empty layout, unless it is one already.
     ///
     /// # Errors
-    /// If it cannot be written to.
+    /// If the directory cannot be written to.
     pub async fn create(&self) -> Result<()> {
         self.check_writable()?;
         let blobs = self.directory.join("blobs/sha256");
@@ -290,11 +292,11 @@ impl LayoutImage {
         }
     }
 
-    /// Writes the layout to a tar archive, which appears when it is complete. An archive of that
-    /// path is replaced.
+    /// Writes the layout to a tar archive, which appears only when it is complete. An existing
+    /// archive at that path is replaced.
     ///
     /// # Errors
-    /// If the layout cannot be read or the archive not written.
+    /// If the layout cannot be read or the archive cannot be written.
     pub async fn pack(&self, to: impl Into<PathBuf>) -> Result<()> {
         self.check_writable()?;
         let (from, to) = (self.directory.clone(), to.into());
@@ -316,8 +318,8 @@ impl LayoutImage {
 
     async fn partial(&self) -> Result<Partial> {
         self.check_writable()?;
-        // Writers of one layout must not share a file, not even if they run in two containers with
-        // the same process number.
+        // Writers to the same layout must not share a file, even if they run in two containers with
+        // the same process ID.
         static NEXT: AtomicU64 = AtomicU64::new(0);
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -340,7 +342,7 @@ impl LayoutImage {
         self.replace(&self.index_path(), &[index.bytes]).await
     }
 
-    /// Lists a manifest in the layout, in place of those that `replaced` picks.
+    /// Lists a manifest in the layout, replacing those that match `replaced`.
     async fn list(
         &self,
         descriptor: Descriptor,
@@ -353,7 +355,7 @@ impl LayoutImage {
     }
 }
 
-/// A file that is not complete yet, and is deleted if it never is.
+/// An incomplete file, which is deleted on drop unless it is completed.
 struct Partial {
     path: Option<PathBuf>,
     file: tokio::fs::File,
@@ -367,7 +369,7 @@ impl Partial {
 
     async fn finish(mut self, to: &Path) -> Result<()> {
         self.file.flush().await.map_err(io_error(to))?;
-        // After a crash the name must not exist without its content.
+        // After a crash, the name must not exist without its content.
         self.file.sync_all().await.map_err(io_error(to))?;
         if let Some(path) = self.path.take() {
             tokio::fs::rename(&path, to).await.map_err(io_error(to))?;
@@ -379,7 +381,7 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         if let Some(path) = &self.path {
-            // A file that cannot be deleted is harmless.
+            // Leaving the file behind is harmless.
             let _ = std::fs::remove_file(path);
         }
     }

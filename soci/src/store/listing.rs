@@ -1,4 +1,4 @@
-//! The images that the index of an image layout lists.
+//! The images listed in the index of an image layout.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,12 +8,12 @@ use super::source::ImageSource;
 use crate::error::{Error, Result};
 use crate::oci::{Descriptor, ImageIndex, ImageManifest, Manifest, Platform, json, media_type};
 
-/// Annotation by which a layout names its images, mostly with a tag.
+/// Annotation with which a layout names its images, usually by tag.
 pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
-/// Annotation by which containerd and Docker give the whole reference.
+/// Annotation in which containerd and Docker store the full reference.
 pub(super) const IMAGE_NAME: &str = "io.containerd.image.name";
 
-/// Whether a listed manifest has a name.
+/// Returns whether a listed manifest has a given name.
 pub(super) fn is_named(listed: &Descriptor, name: &str) -> bool {
     let annotations = &listed.annotations;
     let mut names = [REF_NAME, IMAGE_NAME].into_iter();
@@ -28,10 +28,10 @@ pub(super) enum Listed {
     Platforms(Manifest),
 }
 
-/// Finds an image: that of the name, or else the first.
+/// Finds the image with the given name, or the first image if no name is given.
 ///
 /// # Errors
-/// If there is none, or if several images have the name, or none.
+/// If there is none, or if the choice is ambiguous.
 pub(super) async fn find(
     source: &(impl ImageSource + ?Sized),
     path: &Path,
@@ -67,7 +67,7 @@ pub(super) async fn find(
     for mut image in listed {
         let platform = match platform(source, &image).await? {
             Found::Image(platform) => platform.normalized().to_string(),
-            // Two of them, or one and more, are not one image.
+            // Two of these, or one along with others, do not form a single image.
             Found::Index => image.digest.to_string(),
             Found::Artifact => continue,
         };
@@ -102,7 +102,7 @@ pub(super) async fn find(
 enum Found {
     Image(Platform),
     Index,
-    /// Such as a SOCI index (V1) or a signature.
+    /// An artifact, such as a SOCI index (V1) or a signature.
     Artifact,
 }
 
@@ -110,7 +110,7 @@ fn is_index(listed: &Descriptor) -> bool {
     media_type::is_index(&listed.media_type)
 }
 
-/// Finds out whether a listed manifest is an image, and for which platform.
+/// Determines whether a listed manifest is an image, and for which platform.
 async fn platform(source: &(impl ImageSource + ?Sized), listed: &Descriptor) -> Result<Found> {
     if is_index(listed) {
         return Ok(Found::Index);

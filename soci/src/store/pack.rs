@@ -1,4 +1,4 @@
-//! Writing an image layout to an archive.
+//! Packing of an image layout into an archive.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tar::{Builder, EntryType, Header};
 
-/// Writes the layout in a directory to an archive, in an order and with attributes that depend on
-/// its content alone.
+/// Packs the layout in a directory into an archive. Order and attributes depend only on its
+/// content.
 pub(super) fn pack(layout: &Path, archive: &Path) -> io::Result<()> {
     let mut name = archive.file_name().unwrap_or_default().to_owned();
     name.push(format!(".partial-{}", std::process::id()));
@@ -39,12 +39,12 @@ fn append(tar: &mut Builder<impl Write>, layout: &Path, path: &Path) -> io::Resu
     tar.append_data(&mut header, path, file)
 }
 
-/// A file that is deleted unless it was renamed.
+/// A file that is deleted on drop unless it was renamed.
 struct Partial(PathBuf);
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // A file that cannot be deleted is harmless.
+        // Leaving the file behind is harmless.
         let _ = fs::remove_file(&self.0);
     }
 }

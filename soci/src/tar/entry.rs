@@ -6,7 +6,7 @@ use super::packed::{Unpack, put_bytes, put_number};
 
 /// Metadata of one tar entry.
 ///
-/// Names and the like are bytes, because tar does not require UTF-8.
+/// Names and other strings are bytes, because tar does not require UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileMetadata {
     /// Path, verbatim.
@@ -35,7 +35,7 @@ pub struct FileMetadata {
     pub devmajor: i64,
     /// Minor number of a device.
     pub devminor: i64,
-    /// Every PAX record of the entry, sorted by key (not only extended attributes).
+    /// All PAX records of the entry, sorted by key (not only extended attributes).
     pub xattrs: Vec<PaxRecord>,
 }
 
@@ -48,7 +48,7 @@ pub struct PaxRecord {
     pub value: Vec<u8>,
 }
 
-/// An entry that lies elsewhere: in a header, in [`FileMetadata`], or packed.
+/// An entry whose data is borrowed: from a header, a [`FileMetadata`] or packed data.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry<'a> {
     pub name: &'a [u8],
@@ -67,16 +67,16 @@ pub(crate) struct Entry<'a> {
     pub records: Records<'a>,
 }
 
-/// PAX records that lie elsewhere, sorted by key.
+/// Borrowed PAX records, sorted by key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Records<'a> {
-    /// Keys and values by turns.
+    /// Alternating keys and values.
     Packed(&'a [u8]),
     Unpacked(&'a [PaxRecord]),
 }
 
 impl<'a> Records<'a> {
-    /// Returns keys and values.
+    /// Returns the keys and values.
     pub(crate) fn iter(self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
         let (packed, unpacked) = match self {
             Self::Packed(packed) => (packed, &[][..]),
@@ -92,10 +92,11 @@ impl<'a> Records<'a> {
 }
 
 impl Entry<'_> {
-    /// Most bytes that packing takes beside the texts: the type, and numbers and lengths of up to ten.
+    /// Maximum size in bytes of the packed form excluding strings: the type, and numbers and
+    /// lengths of up to ten bytes each.
     const LONGEST: usize = 1 + 13 * 10;
 
-    /// Returns how many bytes packing takes at most.
+    /// Returns the maximum size of the packed form in bytes.
     pub(crate) fn packed_size(&self) -> usize {
         let records = match self.records {
             Records::Packed(packed) => packed.len(),
@@ -238,7 +239,7 @@ impl EntryType {
         found.map(|(kind, _, _)| *kind)
     }
 
-    /// Returns the name of the type in a zTOC.
+    /// Returns the name that a zTOC uses for the type.
     pub fn name(self) -> &'static str {
         match self {
             Self::Regular => "reg",

@@ -71,8 +71,8 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Returns the prefix of a GNU header. The format has none, and stores two times in its place; but
-/// Go before 1.8 wrote a prefix there, and its reader accepts it if the times are invalid.
+/// Returns the prefix of a GNU header. The format has no prefix and stores two times in its place,
+/// but Go before 1.8 wrote a prefix there, and Go's reader accepts it if the times are invalid.
 fn gnu_prefix(block: &[u8; BLOCK]) -> &[u8] {
     let times = [&block[345..357], &block[357..369]];
     let sound = |time: &&[u8]| time[0] == 0 || number(time).is_ok();
@@ -90,7 +90,7 @@ fn verify_checksum(block: &[u8; BLOCK]) -> Result<(), &'static str> {
     let mut block = *block;
     block[CHECKSUM].fill(b' ');
     let unsigned: u32 = block.iter().map(|&byte| u32::from(byte)).sum();
-    // Some old writers summed signed characters.
+    // Some old writers summed the bytes as signed characters.
     let signed: i32 = block
         .iter()
         .map(|&byte| i32::from(byte.cast_signed()))
@@ -116,7 +116,7 @@ fn number(field: &[u8]) -> Result<i64, &'static str> {
     let Some(&first) = field.first().filter(|&&b| b & 0x80 != 0) else {
         return octal(field);
     };
-    // Two's complement of any length, of which 64 bits must suffice.
+    // Two's complement of any length; the value must fit in 64 bits.
     let invert = if first & 0x40 != 0 { 0xff } else { 0 };
     let mut value = 0_u64;
     for (at, &byte) in field.iter().enumerate() {
@@ -147,7 +147,7 @@ fn octal(field: &[u8]) -> Result<i64, &'static str> {
     Ok(value.cast_signed())
 }
 
-/// Point in time: seconds since 1970 UTC, and nanoseconds (0 to 999,999,999) after them.
+/// A point in time: seconds since 1970 UTC, plus nanoseconds (0 to 999,999,999).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Timestamp {
     pub seconds: i64,
@@ -182,9 +182,9 @@ impl Timestamp {
     }
 }
 
-/// Returns year, month and day of a day counted from 1970-01-01.
+/// Returns the year, month and day of a day counted from 1970-01-01.
 fn civil(days: i64) -> (i64, i64, i64) {
-    // Years start in March here, so that the leap day is a year's last.
+    // Years start in March here, so that the leap day is the last day of a year.
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);

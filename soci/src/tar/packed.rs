@@ -1,9 +1,9 @@
-//! Numbers and texts one after the other in as few bytes as may be.
+//! Compact encoding of sequences of numbers and byte strings.
 //!
-//! Millions of entries are kept while a layer is read: a vector for each of their texts would take many
-//! times the bytes of the texts.
+//! Millions of entries are kept while a layer is read. A vector for each string would take many
+//! times the memory of the strings themselves.
 
-/// Appends a number, seven bits a byte, the lowest first.
+/// Appends a number, seven bits per byte, lowest first.
 pub(crate) fn put_number(to: &mut Vec<u8>, mut number: u64) {
     while number > 0x7f {
         to.push(number as u8 | 0x80);
@@ -12,13 +12,13 @@ pub(crate) fn put_number(to: &mut Vec<u8>, mut number: u64) {
     to.push(number as u8);
 }
 
-/// Appends bytes after their length.
+/// Appends bytes, preceded by their length.
 pub(crate) fn put_bytes(to: &mut Vec<u8>, bytes: &[u8]) {
     put_number(to, bytes.len() as u64);
     to.extend_from_slice(bytes);
 }
 
-/// Takes what was packed apart again. Nothing else may be given to it.
+/// Decodes packed data. Accepts only what this module has packed.
 pub(crate) struct Unpack<'a>(pub &'a [u8]);
 
 impl<'a> Unpack<'a> {

@@ -14,10 +14,10 @@ const SPARSE_MAP: &[u8] = b"GNU.sparse.map";
 const SPARSE_OFFSET: &[u8] = b"GNU.sparse.offset";
 const SPARSE_NUMBYTES: &[u8] = b"GNU.sparse.numbytes";
 
-/// Parses the content of an extended header. Returns its records packed, sorted by key; the last one
-/// of a key counts.
+/// Parses the content of an extended header. Returns its records packed and sorted by key; the last
+/// record of each key wins.
 pub(super) fn parse(content: &[u8]) -> Result<Vec<u8>, &'static str> {
-    // There may be hundreds of thousands, so they are sorted where they lie.
+    // There may be hundreds of thousands of records, so they are sorted in place.
     let mut records: Vec<Record> = Vec::new();
     let mut sparse_map: Vec<&[u8]> = Vec::new();
     let mut at = 0;
@@ -70,13 +70,13 @@ fn put_record(packed: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     put_bytes(packed, value);
 }
 
-/// Where a record lies in an extended header, which is at most 1 MiB long.
+/// Location of a record in an extended header, which is at most 1 MiB long.
 struct Record {
     /// Position of the key in bytes.
     start: u32,
     /// Position of the equals sign.
     equals: u32,
-    /// Position behind the value.
+    /// Position after the value.
     end: u32,
 }
 
@@ -90,8 +90,8 @@ impl Record {
     }
 }
 
-/// Reads the record at `at`, `"<length> <key>=<value>\n"`, whose length includes itself. Returns it and
-/// the position behind it.
+/// Reads the record at `at`, `"<length> <key>=<value>\n"`, whose length includes itself. Returns it
+/// and the position after it.
 fn record(content: &[u8], at: usize) -> Option<(Record, usize)> {
     let rest = &content[at..];
     let space = rest.iter().position(|&b| b == b' ')?;
@@ -116,7 +116,7 @@ fn record(content: &[u8], at: usize) -> Option<(Record, usize)> {
     (!suspect.contains(&0)).then_some((record, at + length))
 }
 
-/// Overrides fields of the header by records. Empty values override nothing.
+/// Overrides fields of the header with records. Empty values override nothing.
 pub(super) fn merge<'a>(header: &mut Header<'a>, records: Records<'a>) -> Result<(), &'static str> {
     for (key, value) in records.iter().filter(|(_, value)| !value.is_empty()) {
         let number = || integer(value).ok_or(MALFORMED);
@@ -137,7 +137,7 @@ pub(super) fn merge<'a>(header: &mut Header<'a>, records: Records<'a>) -> Result
     Ok(())
 }
 
-/// Whether the records mark a sparse file (GNU formats 0.0, 0.1 and 1.0).
+/// Returns whether the records mark a sparse file (GNU formats 0.0, 0.1 and 1.0).
 pub(super) fn is_sparse(records: Records<'_>) -> bool {
     let [mut major, mut minor, mut map] = [&[][..]; 3];
     for (key, value) in records.iter() {
@@ -160,7 +160,7 @@ fn integer(text: &[u8]) -> Option<i64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// Parses seconds with an optional fraction, of which nine digits count.
+/// Parses seconds with an optional fraction, of which the first nine digits are used.
 fn time(text: &[u8]) -> Option<Timestamp> {
     let point = text.iter().position(|&b| b == b'.');
     let (whole, fraction) = match point {

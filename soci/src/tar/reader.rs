@@ -14,7 +14,7 @@ const MAX_SPECIAL: u64 = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TarError {
-    /// The archive breaks the format.
+    /// The archive violates the format.
     #[error("malformed tar at byte {at}: {what}")]
     Malformed {
         /// Position in the decompressed stream, in bytes.
@@ -22,7 +22,7 @@ pub enum TarError {
         /// The violation.
         what: &'static str,
     },
-    /// An entry is of a type that zTOCs cannot describe.
+    /// An entry has a type that zTOCs cannot describe.
     #[error("tar entry {name:?} has the unsupported type {kind:?}")]
     UnsupportedType {
         /// Path of the entry, printable.
@@ -82,7 +82,7 @@ impl TarReader {
         }
     }
 
-    /// Parses the next bytes, and passes entries on as they are completed, until one is refused.
+    /// Parses the next bytes and passes on each completed entry, until one is rejected.
     pub(crate) fn push<E: From<TarError>>(
         &mut self,
         mut bytes: &[u8],
@@ -127,7 +127,7 @@ impl TarReader {
         Ok(())
     }
 
-    /// Ends the archive, and returns the position at which its end was recognized.
+    /// Ends the archive and returns the position at which its end was recognized.
     pub(crate) fn finish(&self) -> Result<u64, TarError> {
         match self.state {
             State::Data { data: 0, .. } | State::End => Ok(self.position),
@@ -218,7 +218,7 @@ impl TarReader {
                 b'0'
             };
         }
-        // The records may have changed the size, and the name the type.
+        // The records may have changed the size, and the name may have changed the type.
         let data = self.data_size(&header)?;
         let name = || printable(&header.name);
         if header.kind == b'S' || pax::is_sparse(records) {
@@ -236,7 +236,7 @@ impl TarReader {
             size: header.size,
             linkname: header.linkname,
             mode: header.mode,
-            // Go reads them as ints, and a zTOC stores the lower 32 bits.
+            // Go reads these as ints, and a zTOC stores the lower 32 bits.
             uid: header.uid as u32,
             gid: header.gid as u32,
             uname: header.uname,
@@ -273,14 +273,14 @@ impl TarReader {
     }
 }
 
-/// Subtracts up to `available` from `left`, and returns how much.
+/// Subtracts up to `available` from `left`, and returns the amount subtracted.
 fn take(left: &mut u64, available: usize) -> usize {
     let taken = usize::try_from(*left).map_or(available, |left| left.min(available));
     *left -= taken as u64;
     taken
 }
 
-/// Returns how many bytes pad `size` bytes of data to whole blocks.
+/// Returns the number of bytes that pad `size` bytes of data to whole blocks.
 fn padding(size: u64) -> u64 {
     size.wrapping_neg() % BLOCK as u64
 }
@@ -302,7 +302,7 @@ mod tests {
         block
     }
 
-    /// Returns type, offset and size of each entry, and the position of the end.
+    /// Type, offset and size of each entry, and the position of the end.
     type Found = (Vec<(EntryType, i64, i64)>, u64);
 
     fn read(bytes: &[u8], piece: usize) -> Result<Found, TarError> {
@@ -337,7 +337,7 @@ mod tests {
     #[test]
     fn truncated_archives() {
         let file = [&header("file", b'0', "1")[..], &[7]].concat();
-        // The padding may be missing, the data may not.
+        // The padding may be missing, but not the data.
         assert_eq!(read(&file, 64).unwrap().1, 513);
         for cut in [512, 100] {
             assert_eq!(

@@ -1,4 +1,4 @@
-//! Building a zTOC in one pass.
+//! Construction of a zTOC in one pass.
 //!
 //! ```text
 //! compressed bytes ──► scanner ──► decompressed bytes ──► tar reader ──► entries
@@ -7,9 +7,9 @@
 //!                         └──► checkpoints
 //! ```
 //!
-//! The scanner belongs to the layer's compression (see `compression`); everything else is the
-//! same for all. The builder is pushed compressed bytes in pieces of any size and keeps none. It stops
-//! at the first reason to skip the layer.
+//! The scanner belongs to the layer's compression (see `compression`); everything else is common to
+//! all of them. Compressed bytes are pushed to the builder in pieces of any size, none of which it
+//! keeps. It stops at the first reason to skip the layer.
 
 use std::ops::RangeInclusive;
 
@@ -33,15 +33,15 @@ use super::write::{Parts, write};
 use crate::memory::Share;
 use crate::oci::Digest;
 
-/// A finished zTOC. It holds its memory's share of the budget.
+/// A finished zTOC. It holds its share of the memory budget.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BuiltZtoc {
-    /// The serialized zTOC, in pieces: it may have more than a gigabyte.
+    /// The serialized zTOC, in pieces because it may exceed a gigabyte.
     pub pieces: Vec<Bytes>,
-    /// Size of the pieces together in bytes.
+    /// Total size of the pieces in bytes.
     pub size: u64,
-    /// Digest of the pieces, one after the other.
+    /// Digest of the concatenated pieces.
     pub digest: Digest,
     /// Number of files in the layer.
     pub files: usize,
@@ -52,7 +52,8 @@ pub struct BuiltZtoc {
     pub several_members: bool,
     /// Whether any file has extended attributes or makes its directory opaque.
     pub needs_xattrs: bool,
-    /// Spans of each of [`Options::prefetch_files`]; `None` if it is not in the layer, or empty.
+    /// Spans of each of [`Options::prefetch_files`]; `None` if the file is not in the layer or is
+    /// empty.
     pub prefetch: Vec<Option<RangeInclusive<usize>>>,
     share: Share,
 }
@@ -64,20 +65,20 @@ pub struct Builder {
     scanner: Box<dyn Scanner>,
     sink: Sink,
     skipped: Option<SkipReason>,
-    /// Bytes of the share that were used for something else before.
+    /// Bytes of the share that were already used for something else.
     before: u64,
 }
 
 impl Builder {
-    /// Creates a builder for a layer of a compression. It waits for no memory: a layer is skipped too
-    /// if others hold too much of the budget.
+    /// Creates a builder for a layer with the given compression. It never waits for memory: the
+    /// layer is also skipped if others hold too much of the budget.
     pub fn new(compression: Compression, options: Options) -> Self {
         let share = options.memory.share();
         Self::with_spans(compression, options, Spans::hashed_here(), share)
     }
 
-    /// Creates a builder for a layer that has a share of the budget, and whose spans somebody else
-    /// hashes.
+    /// Creates a builder for a layer that has a share of the budget, and whose spans are hashed by
+    /// the caller.
     #[cfg(feature = "images")]
     pub(crate) fn with_share(compression: Compression, options: Options, share: Share) -> Self {
         Self::with_spans(compression, options, Spans::hashed_elsewhere(), share)
@@ -105,7 +106,7 @@ impl Builder {
     /// Receives the layer's next bytes.
     ///
     /// # Errors
-    /// If the layer cannot have a zTOC. Whatever else is pushed does not change that.
+    /// If the layer cannot have a zTOC. Pushing more bytes does not change that.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), SkipReason> {
         if let Some(reason) = &self.skipped {
             return Err(reason.clone());
@@ -115,13 +116,13 @@ impl Builder {
         pushed
     }
 
-    /// Takes the borders of the spans in what was pushed since they were last taken.
+    /// Takes the borders of spans found since the last call.
     #[cfg(feature = "images")]
     pub(crate) fn take_borders(&mut self) -> Vec<Border> {
         self.sink.take_borders()
     }
 
-    /// Whether the layer was skipped for memory that others held.
+    /// Returns whether the layer was skipped because others held the memory.
     pub(crate) fn is_crowded(&self) -> bool {
         self.sink.is_crowded() && matches!(self.skipped, Some(SkipReason::TooMuchMemory { .. }))
     }
@@ -134,7 +135,7 @@ impl Builder {
         self.finish_with(Vec::new())
     }
 
-    /// Ends the layer, with the digests of the spans that somebody else hashed.
+    /// Ends the layer, given the digests of the spans if the caller hashed them.
     ///
     /// # Errors
     /// If the layer cannot have a zTOC.
@@ -200,7 +201,7 @@ impl BuiltZtoc {
         }
     }
 
-    /// Serializes a zTOC of a layer with one member; it and the zTOC have the share.
+    /// Serializes the zTOC of a layer with one member. Both account their memory to the share.
     #[cfg(feature = "images")]
     pub(crate) fn of(
         ztoc: &Ztoc,
@@ -222,7 +223,7 @@ impl BuiltZtoc {
         })
     }
 
-    /// Parses the zTOC again; with it comes the memory that both take.
+    /// Parses the zTOC back, and returns it with the share that accounts for both.
     #[cfg(feature = "images")]
     pub(crate) fn parse(mut self) -> Result<(Ztoc, Share), super::error::InvalidZtoc> {
         self.share.grow(self.size)?;
@@ -231,13 +232,13 @@ impl BuiltZtoc {
         Ok((ztoc, self.share))
     }
 
-    /// Returns the serialized zTOC as a whole.
+    /// Returns the serialized zTOC in one piece.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.pieces.concat()
     }
 }
 
-/// Compares the bytes and what is known of the layer, not the memory that is held.
+/// Compares the bytes and the facts about the layer, not the memory held.
 impl PartialEq for BuiltZtoc {
     fn eq(&self, other: &Self) -> bool {
         let facts = |built: &Self| {
@@ -256,7 +257,7 @@ impl PartialEq for BuiltZtoc {
 
 impl Eq for BuiltZtoc {}
 
-/// Returns the spans that hold a file of the layer; `None` if it is empty.
+/// Returns the spans that hold a file of the layer, or `None` if the file is empty.
 fn spans_of(
     offset: i64,
     size: i64,

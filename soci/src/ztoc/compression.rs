@@ -1,4 +1,4 @@
-//! Compressions of layers.
+//! Compression formats of layers.
 //!
 //! Everything that depends on how a layer is compressed is in this directory, behind one trait,
 //! [`Codec`](codec::Codec): how the layer is recognized by its media type and first bytes, how
@@ -8,12 +8,12 @@
 //! To add a compression:
 //!
 //! 1. Add a file here with a type that implements `Codec`; `plain` is the smallest example. If
-//!    images use the compression already, move its magic number out of `UNSUPPORTED` below.
+//!    images already use the compression, remove its magic number from `UNSUPPORTED` below.
 //! 2. Register it: add a constant for it to [`Compression`], and the constant to
 //!    [`Compression::ALL`].
 //!
-//! Nothing else changes: the builder, the serialized form, lookups, extraction, verification and
-//! the command line reach a compression through this list only.
+//! Nothing else needs to change: the builder, the serialized form, lookups, extraction,
+//! verification and the command line reach compression formats only through this list.
 
 mod codec;
 mod gzip;
@@ -27,15 +27,15 @@ pub use gzip::WINDOW;
 use super::skip::SkipReason;
 
 impl Compression {
-    /// gzip, of one member or several.
+    /// gzip, with one or more members.
     pub const GZIP: Self = Self::new(&gzip::Gzip);
     /// No compression.
     pub const NONE: Self = Self::new(&plain::Plain);
 
-    /// Every supported compression. `NONE`, whose first bytes can be anything, comes last.
+    /// All supported formats. `NONE`, whose first bytes can be anything, comes last.
     pub const ALL: [Self; 2] = [Self::GZIP, Self::NONE];
 
-    /// Recognizes the compression of a layer by its media type. `None` means that the first bytes
+    /// Recognizes the compression of a layer by its media type. Returns `None` if the first bytes
     /// decide, because Docker's older media type does not name the compression.
     ///
     /// # Errors
@@ -63,11 +63,11 @@ impl Compression {
         })
     }
 
-    /// Recognizes the compression of a layer by its first bytes, of which
-    /// [`HEAD`](Self::HEAD) decide.
+    /// Recognizes the compression of a layer by its first bytes, of which [`HEAD`](Self::HEAD) are
+    /// needed.
     ///
     /// # Errors
-    /// If they are those of a compression that is not supported.
+    /// If they belong to an unsupported compression.
     pub fn of_first_bytes(head: &[u8]) -> Result<Self, SkipReason> {
         for (name, magic) in UNSUPPORTED {
             if head.starts_with(magic) {
@@ -78,11 +78,11 @@ impl Compression {
         Ok(Self::ALL.into_iter().find(matches).unwrap_or(Self::NONE))
     }
 
-    /// Compares the compression that a layer's media type names with its first bytes. Without one,
-    /// they decide.
+    /// Checks the compression named by a layer's media type against the layer's first bytes. If
+    /// none is named, the first bytes decide.
     ///
     /// # Errors
-    /// If they are those of another compression, or of one that is not supported.
+    /// If they belong to another compression, or to an unsupported one.
     #[cfg(feature = "images")]
     pub(crate) fn checked(named: Option<Self>, head: &[u8]) -> Result<Self, SkipReason> {
         let found = Self::of_first_bytes(head);
@@ -104,18 +104,18 @@ impl Compression {
         Err(SkipReason::Mislabelled { named, found })
     }
 
-    /// Number of bytes that [`of_first_bytes`](Self::of_first_bytes) needs, fewer only if the layer
-    /// is shorter.
+    /// Number of bytes that [`of_first_bytes`](Self::of_first_bytes) needs; a shorter layer is
+    /// passed whole.
     pub const HEAD: usize = 4;
 
-    /// Returns the compression with a number in zTOCs.
+    /// Returns the compression with the given number in zTOCs.
     pub(super) fn of_number(number: i8) -> Option<Self> {
         let matches = |compression: &Self| compression.codec().number() == number;
         Self::ALL.into_iter().find(matches)
     }
 }
 
-/// Name and magic number of compressions that images use, but that are not supported.
+/// Names and magic numbers of compression formats that images use but that are not supported.
 const UNSUPPORTED: [(&str, &[u8]); 1] = [("zstd", &[0x28, 0xb5, 0x2f, 0xfd])];
 
 #[cfg(test)]

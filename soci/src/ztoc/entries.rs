@@ -4,7 +4,7 @@ use super::weight;
 use crate::memory::{Share, Short};
 use crate::tar::{Entry, Unpack};
 
-/// Size of the pieces in which entries are kept, in bytes; one larger entry has one for itself.
+/// Size of the pieces in which entries are kept, in bytes. A larger entry has a piece to itself.
 const PIECE: usize = 64 << 10;
 
 /// The entries of a layer, in the order of its tar.
@@ -16,7 +16,7 @@ pub(super) struct Entries {
 }
 
 impl Entries {
-    /// Adds an entry, and takes the memory that it needs, here and in the zTOC.
+    /// Adds an entry and reserves the memory that it needs, here and in the zTOC.
     pub(super) fn add(&mut self, entry: &Entry<'_>, share: &mut Share) -> Result<(), Short> {
         let size = entry.packed_size();
         let written = weight::of_entry(entry) as u64;
@@ -40,12 +40,12 @@ impl Entries {
         self.count
     }
 
-    /// Returns how many bytes they take in a zTOC at most.
+    /// Returns the maximum number of bytes that the entries take in a zTOC.
     pub(super) fn written(&self) -> u64 {
         self.written
     }
 
-    /// Visits the entries.
+    /// Visits the entries in order.
     pub(super) fn each(&self, visit: &mut dyn FnMut(&Entry<'_>)) {
         for piece in &self.pieces {
             let mut unpack = Unpack(piece);
@@ -55,7 +55,7 @@ impl Entries {
         }
     }
 
-    /// Visits the entries from the last to the first, and gives up their memory on the way.
+    /// Visits the entries in reverse order, freeing their memory along the way.
     pub(super) fn each_from_the_last(mut self, visit: &mut dyn FnMut(&Entry<'_>)) {
         while let Some(piece) = self.pieces.pop() {
             let mut starts = Vec::new();

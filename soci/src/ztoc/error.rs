@@ -1,8 +1,8 @@
-//! Why a layer or a zTOC is refused.
+//! Errors of layers and zTOCs.
 
 use super::flatbuffer::Broken;
 
-/// A layer that is not a complete stream of its compression, and nothing but that.
+/// A layer that is not exactly one complete stream of its compression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("corrupt {compression} stream at byte {at}")]
 #[non_exhaustive]
@@ -17,13 +17,13 @@ pub struct CorruptLayer {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidZtoc {
-    /// The FlatBuffer is broken at a byte position.
+    /// The FlatBuffer is invalid at a byte position.
     #[error("broken FlatBuffer at byte {0}")]
     Broken(usize),
-    /// A part is missing, or not as it must be.
+    /// A part is missing or not as required.
     #[error("want {0}")]
     Want(&'static str),
-    /// Reading it takes more memory than there is.
+    /// Reading it takes more memory than is available.
     #[error("reading it takes more memory than the limit of {limit} bytes")]
     TooMuchMemory {
         /// The limit in bytes.

@@ -1,11 +1,11 @@
-//! Reading a layer through its zTOC.
+//! Reading of a layer through its zTOC.
 //!
-//! Only the spans that hold the wanted bytes are needed, which are one range of the layer blob.
-//! Each is compared with its digest before a byte of it is decompressed, so what comes out is what
-//! the zTOC's author saw, however the bytes travelled.
+//! Only the spans that hold the wanted bytes are needed, and they form one contiguous range of the
+//! layer blob. Each span is verified against its digest before any of it is decompressed, so the
+//! result is what the zTOC's author saw, however the bytes were transferred.
 //!
-//! [`SpanReader`] says which range it needs and is pushed its bytes, so that they may come from
-//! anywhere; [`Ztoc::read_file`] and [`Ztoc::read_range`] bring them from a file.
+//! [`SpanReader`] states the range that it needs and has the bytes pushed to it, so they may come
+//! from anywhere. [`Ztoc::read_file`] and [`Ztoc::read_range`] read them from a file.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -17,8 +17,8 @@ use super::lookup::LookupError;
 use super::model::Ztoc;
 use crate::oci::Digest;
 
-/// Maximum size of a span in bytes. A span is verified before any of it is used, so it must fit in
-/// memory.
+/// Maximum size of a span in bytes. A span must fit in memory, because it is verified before any of
+/// it is used.
 const MAX_SPAN: u64 = 256 << 20;
 
 /// Size of the pieces in which a file is read, in bytes.
@@ -37,7 +37,7 @@ pub enum ExtractError {
         /// The path.
         path: String,
     },
-    /// The file is larger than the caller wants.
+    /// The file is larger than the caller's limit.
     #[error("{path}: its {size} bytes are more than the {limit} bytes allowed")]
     FileTooLarge {
         /// The path.
@@ -47,7 +47,7 @@ pub enum ExtractError {
         /// The limit in bytes.
         limit: u64,
     },
-    /// The layer and the zTOC cannot belong together.
+    /// The sizes show that the layer and the zTOC do not belong together.
     #[error("layer, compared with its zTOC: size mismatch: got {got} bytes, want {want}")]
     SizeMismatch {
         /// Size of the layer in bytes.
@@ -55,10 +55,10 @@ pub enum ExtractError {
         /// Size in the zTOC.
         want: u64,
     },
-    /// A span is not what the zTOC says.
+    /// A span does not have the digest in the zTOC.
     #[error("span {span} of the layer: digest mismatch: got {got}, want {want}")]
     DigestMismatch {
-        /// Number of the span.
+        /// Index of the span.
         span: usize,
         /// Digest of its bytes.
         got: Digest,
@@ -68,12 +68,12 @@ pub enum ExtractError {
     /// A span is too large to be verified in memory.
     #[error("span {span} of the layer: larger than the {limit} bytes allowed")]
     SpanTooLarge {
-        /// Number of the span.
+        /// Index of the span.
         span: usize,
         /// The limit in bytes.
         limit: u64,
     },
-    /// The spans do not hold what the zTOC says.
+    /// The spans do not hold the data that the zTOC describes.
     #[error("layer: it does not inflate to what its zTOC says")]
     Corrupt,
     /// The layer cannot be read.
@@ -84,24 +84,24 @@ pub enum ExtractError {
 /// Reads a range of a decompressed layer from the spans that hold it.
 pub struct SpanReader<'a> {
     ztoc: &'a Ztoc,
-    /// The spans that are still to come.
+    /// The spans still to be read.
     spans: Range<usize>,
     /// The first span.
     first: usize,
-    /// The wanted bytes.
+    /// The wanted range of decompressed bytes.
     wanted: Range<u64>,
     /// Position in the decompressed stream.
     position: u64,
     decoder: Option<Box<dyn SpanDecoder>>,
-    /// Bytes received and not yet used. A span may share a byte with the one before.
+    /// Bytes received but not yet used. A span may share a byte with the previous one.
     received: BytesMut,
 }
 
 impl<'a> SpanReader<'a> {
-    /// Creates a reader of `size` bytes from `offset` on.
+    /// Creates a reader of `size` bytes starting at `offset`.
     ///
     /// # Errors
-    /// If the layer ends before.
+    /// If the range extends past the end of the layer.
     pub fn new(ztoc: &'a Ztoc, offset: u64, size: u64) -> Result<Self, ExtractError> {
         let end = offset
             .checked_add(size)
@@ -134,11 +134,11 @@ impl<'a> SpanReader<'a> {
         })
     }
 
-    /// Creates a reader of the regular file at `path`, of up to `limit` bytes, following links within
-    /// the layer.
+    /// Creates a reader of the regular file at `path`, of up to `limit` bytes, following links
+    /// within the layer.
     ///
     /// # Errors
-    /// If there is no such file in the layer, or it is larger.
+    /// If the layer has no such file, or the file is larger than `limit`.
     pub fn of_file(ztoc: &'a Ztoc, path: &str, limit: u64) -> Result<Self, ExtractError> {
         let file = ztoc.file(path)?;
         match (u64::try_from(file.offset), u64::try_from(file.size)) {
@@ -168,10 +168,10 @@ impl<'a> SpanReader<'a> {
         points.span(index, self.ztoc.compressed_size)
     }
 
-    /// Receives the next bytes of the range, and passes what is wanted of them to `sink`.
+    /// Receives the next bytes of the range, and passes the wanted part of their content to `sink`.
     ///
     /// # Errors
-    /// If a span is not what the zTOC says.
+    /// If a span is not what the zTOC describes.
     pub fn push(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&[u8])) -> Result<(), ExtractError> {
         self.received.extend_from_slice(bytes);
         while !self.spans.is_empty() {
@@ -187,7 +187,7 @@ impl<'a> SpanReader<'a> {
         Ok(())
     }
 
-    /// Verifies and decompresses a span, which is `length` bytes long and received.
+    /// Verifies and decompresses a span, whose `length` bytes have been received.
     fn use_span(
         &mut self,
         index: usize,
@@ -204,7 +204,7 @@ impl<'a> SpanReader<'a> {
                 want,
             });
         }
-        // The byte shared with the span before was decompressed with that.
+        // The byte shared with the previous span was decompressed with that span.
         let shared = usize::from(index > self.first && points.get(index).bits != 0);
         let Range { start, end } = self.wanted;
         let next = index + 1;
@@ -222,7 +222,7 @@ impl<'a> SpanReader<'a> {
             let decoded = decoder.push(&bytes[shared..], &mut forward);
             decoded.map_err(|Corrupt| ExtractError::Corrupt)?;
         }
-        // A zTOC that says something else may be made to inflate without end.
+        // With a zTOC that says otherwise, decompression might never end.
         let is_right = match border {
             Some(border) if next < self.spans.end => self.position == border,
             Some(border) => self.position.min(end) <= border,
@@ -239,7 +239,7 @@ impl<'a> SpanReader<'a> {
     /// Ends the range.
     ///
     /// # Errors
-    /// If not all of it was read.
+    /// If it was not read completely.
     pub fn finish(self) -> Result<(), ExtractError> {
         if self.spans.is_empty() && self.position >= self.wanted.end {
             Ok(())
@@ -264,11 +264,12 @@ impl Ztoc {
         })
     }
 
-    /// Reads the regular file at `path` from its layer, of up to `limit` bytes, following links within
+    /// Reads the regular file at `path` from its layer, up to `limit` bytes, following links within
     /// the layer.
     ///
     /// # Errors
-    /// If there is no such file in the layer, it is larger, or the layer is not what the zTOC says.
+    /// If the layer has no such file, the file is larger than `limit`, or the layer is not the one
+    /// that the zTOC describes.
     pub fn read_file(
         &self,
         layer: &mut (impl Read + Seek),
@@ -282,11 +283,11 @@ impl Ztoc {
         Ok(content)
     }
 
-    /// Reads a regular file like [`read_file`](Self::read_file), and passes it to `sink` as it comes,
-    /// however large it is.
+    /// Reads a regular file like [`read_file`](Self::read_file), but of any size, passing it to
+    /// `sink` piece by piece.
     ///
     /// # Errors
-    /// If there is no such file in the layer, or the layer is not what the zTOC says.
+    /// If the layer has no such file, or is not the one that the zTOC describes.
     pub fn copy_file(
         &self,
         layer: &mut (impl Read + Seek),
@@ -297,10 +298,12 @@ impl Ztoc {
         pump(layer, SpanReader::of_file(self, path, u64::MAX)?, sink)
     }
 
-    /// Reads `size` bytes of the decompressed layer from `offset` on, and passes them to `sink`.
+    /// Reads `size` bytes of the decompressed layer starting at `offset`, and passes them to
+    /// `sink`.
     ///
     /// # Errors
-    /// If the layer ends before, or is not what the zTOC says.
+    /// If the range extends past the end of the layer, or the layer is not the one that the zTOC
+    /// describes.
     pub fn read_range(
         &self,
         layer: &mut (impl Read + Seek),

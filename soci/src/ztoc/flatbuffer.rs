@@ -1,10 +1,10 @@
-//! The zTOC's FlatBuffers schema: slot numbers, and a reader that trusts nothing.
+//! The zTOC's FlatBuffers schema: slot numbers, and a reader for untrusted buffers.
 //!
 //! The `flatbuffers` crate reads through `unsafe` accessors and requires every string to be UTF-8,
 //! which tar names need not be. Reading takes so little code that it is done here, with every
 //! position checked.
 
-/// Positions in a vtable, by table. Slots count from 0 and start after two lengths.
+/// Positions in a vtable, per table. Slots count from 0 and start after two lengths.
 macro_rules! slots {
     ($($table:ident { $($name:ident = $slot:literal),* $(,)? })*) => {$(
         pub(super) mod $table {
@@ -28,10 +28,10 @@ slots! {
     tar_info { VERSION = 0, SPAN_SIZE = 1, SIZE = 2 }
 }
 
-/// Value of the compression algorithm that is left out when writing.
+/// Compression algorithm that is omitted when written.
 pub(super) const DEFAULT_ALGORITHM: i8 = 1;
 
-/// A buffer that breaks the format, and the byte position of the break.
+/// The byte position at which a buffer violates the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Broken {
     pub at: usize,
@@ -78,7 +78,7 @@ impl<'a> Table<'a> {
         Ok(Self { buffer, at, vtable })
     }
 
-    /// Returns the position of a field's value, or `None` if it is left out.
+    /// Returns the position of a field's value, or `None` if it is absent.
     pub(super) fn field(&self, slot: u16) -> Option<usize> {
         let entry = self.vtable.get(usize::from(slot)..)?.first_chunk()?;
         match u16::from_le_bytes(*entry) {
@@ -121,7 +121,7 @@ impl<'a> Table<'a> {
             .transpose()
     }
 
-    /// Reads a string or a vector of bytes; empty if it is left out.
+    /// Reads a string or a vector of bytes; empty if it is absent.
     pub(super) fn bytes(&self, slot: u16) -> Result<&'a [u8]> {
         match self.field(slot) {
             Some(at) => elements(self.buffer, follow(self.buffer, at)?, 1),
@@ -129,7 +129,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Reads a vector of offsets, as positions of their targets.
+    /// Reads a vector of offsets as the positions of their targets.
     fn offsets(&self, slot: u16) -> Result<impl ExactSizeIterator<Item = Result<usize>> + use<'a>> {
         let buffer = self.buffer;
         let (start, count) = match self.field(slot) {

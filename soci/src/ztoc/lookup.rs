@@ -1,4 +1,4 @@
-//! Finding files in a zTOC, as a mounted layer would.
+//! Lookup of files in a zTOC, with the semantics of a mounted layer.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ const MAX_LINKS: usize = 40;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LookupError {
-    /// The layer has no such file, or the target of a link is not in it.
+    /// The layer has no such file, or does not contain the target of a link.
     #[error("{path}: no such file in the layer")]
     NotFound {
         /// The path.
@@ -26,7 +26,7 @@ pub enum LookupError {
         /// The type of what it leads to.
         kind: EntryType,
     },
-    /// The links do not end.
+    /// The links form a loop.
     #[error("{path}: a loop of links")]
     Loop {
         /// The path.
@@ -62,26 +62,26 @@ impl Ztoc {
     }
 }
 
-/// Visits all entries of a layer.
+/// A function that visits all entries of a layer.
 type Each<'a> = dyn Fn(&mut dyn FnMut(&Entry<'_>)) + 'a;
 
 /// A regular file.
 pub(super) struct Found {
-    /// Its number among the entries.
+    /// Its position among the entries.
     pub index: usize,
     pub offset: i64,
     pub size: i64,
 }
 
-/// An entry of a wanted name.
+/// An entry with a wanted name.
 struct Hit {
     file: Found,
     kind: EntryType,
     linkname: Vec<u8>,
 }
 
-/// Finds the regular file at each path, following links. Goes through the entries once for all paths,
-/// and once more for each link of the longest chain, and keeps none but those that are wanted.
+/// Finds the regular file at each path, following links. Iterates over the entries once for all
+/// paths, and once more for each link of the longest chain. Keeps only the wanted entries.
 pub(super) fn find(paths: &[impl AsRef<str>], each: &Each<'_>) -> Vec<Result<Found, LookupError>> {
     let path = |number: usize| paths[number].as_ref().to_owned();
     let mut found: Vec<Result<Found, LookupError>> = (0..paths.len())
@@ -133,8 +133,8 @@ pub(super) fn find(paths: &[impl AsRef<str>], each: &Each<'_>) -> Vec<Result<Fou
     found
 }
 
-/// Returns the entry of each wanted name. If a name occurs twice, the later entry is the one that is
-/// mounted.
+/// Returns the entry for each wanted name. If a name occurs twice, the later entry is returned,
+/// since that is the one that is mounted.
 fn hits(wanted: &[(usize, Vec<u8>)], each: &Each<'_>) -> HashMap<Vec<u8>, Option<Hit>> {
     let names = wanted.iter().map(|(_, name)| (name.clone(), None));
     let mut hits: HashMap<Vec<u8>, Option<Hit>> = names.collect();
@@ -158,7 +158,7 @@ fn hits(wanted: &[(usize, Vec<u8>)], each: &Each<'_>) -> HashMap<Vec<u8>, Option
     hits
 }
 
-/// Returns a path without `.`, `..`, empty components and slashes at either end.
+/// Returns a path without `.`, `..`, empty components, and leading and trailing slashes.
 fn clean(path: &[u8]) -> Vec<u8> {
     let mut cleaned = Vec::new();
     clean_to(&mut cleaned, path);

@@ -1,19 +1,19 @@
-//! Finding out whether a layer has several gzip members, without reading all of it.
+//! Detection of layers with several gzip members, without reading the whole layer.
 //!
-//! A gzip stream ends with the length of its last member. Unless that is the length of the whole
-//! output, there are other members. The last checkpoint knows the position in the output; the
-//! last span, inflated, gives the rest.
+//! A gzip stream ends with the length of its last member. If that is not the length of the whole
+//! output, there are other members. The last checkpoint gives the position in the output, and
+//! inflating the last span gives the rest.
 
 use std::ops::Range;
 
 use super::compression::{Compression, SpanDecoder};
 use super::model::Ztoc;
 
-/// Reads the last span of a layer to tell whether the layer has several gzip members.
+/// Reads the last span of a layer to determine whether the layer has several gzip members.
 pub(crate) struct LastSpan {
     range: Range<u64>,
     decoder: Box<dyn SpanDecoder>,
-    /// Decompressed bytes so far.
+    /// Number of decompressed bytes so far.
     total: u64,
     /// The last four compressed bytes.
     tail: [u8; 4],
@@ -21,7 +21,7 @@ pub(crate) struct LastSpan {
 }
 
 impl LastSpan {
-    /// Starts with the layer of a zTOC; `None` if its compression has no members.
+    /// Starts reading the layer of a zTOC. Returns `None` if its compression has no members.
     pub(crate) fn new(ztoc: &Ztoc) -> Option<Self> {
         let points = &ztoc.checkpoints;
         let last = points.spans().checked_sub(1)?;
@@ -38,7 +38,7 @@ impl LastSpan {
         })
     }
 
-    /// Returns the range of the layer blob to be pushed, in bytes.
+    /// Returns the range of the layer blob to push, in bytes.
     pub(crate) fn range(&self) -> Range<u64> {
         self.range.clone()
     }
@@ -57,7 +57,8 @@ impl LastSpan {
         self.is_corrupt |= self.decoder.push(bytes, &mut count).is_err();
     }
 
-    /// Whether the layer has several members; false if the zTOC is not that of the layer.
+    /// Returns whether the layer has several members; false if the zTOC does not belong to the
+    /// layer.
     pub(crate) fn has_several_members(&self) -> bool {
         !self.is_corrupt && u32::from_le_bytes(self.tail) != self.total as u32
     }

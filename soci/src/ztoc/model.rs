@@ -4,12 +4,12 @@ use super::compression::Checkpoints;
 use crate::oci::Digest;
 use crate::tar::FileMetadata;
 
-/// The build tool identifier of the reference implementation, which is part of every zTOC's bytes.
+/// Build tool identifier of the reference implementation, which is part of every zTOC's bytes.
 ///
-/// It is the default because equal inputs should give equal digests, whatever built them.
+/// It is the default so that equal inputs give equal digests, whichever tool built them.
 pub const DEFAULT_BUILD_TOOL: &str = "AWS SOCI CLI v0.2";
 
-/// The default span size: 4 MiB of decompressed data.
+/// Default span size: 4 MiB of decompressed data.
 pub const DEFAULT_SPAN_SIZE: u64 = 4 << 20;
 
 /// The table of contents of a layer.

@@ -1,4 +1,4 @@
-//! How a zTOC is built.
+//! Options for building a zTOC.
 
 use super::model::{DEFAULT_BUILD_TOOL, DEFAULT_SPAN_SIZE};
 use crate::memory::MemoryBudget;
@@ -7,15 +7,16 @@ use crate::memory::MemoryBudget;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
-    /// Decompressed bytes between checkpoints; at least 1.
+    /// Number of decompressed bytes between checkpoints; at least 1.
     pub span_size: u64,
     /// Build tool identifier to write.
     pub build_tool: String,
     /// Paths of files whose spans should be prefetched.
     pub prefetch_files: Vec<String>,
-    /// Whether to skip layers of several gzip members.
+    /// Whether to skip layers with several gzip members.
     pub single_member: bool,
-    /// Memory for all layers that are indexed at the same time. A layer that needs more is skipped.
+    /// Memory budget shared by all layers that are indexed concurrently. A layer that needs more is
+    /// skipped.
     pub memory: MemoryBudget,
 }
 
@@ -53,14 +54,14 @@ impl Options {
         self
     }
 
-    /// Sets whether to skip layers of several gzip members.
+    /// Sets whether to skip layers with several gzip members.
     #[must_use]
     pub fn with_single_member(mut self, single: bool) -> Self {
         self.single_member = single;
         self
     }
 
-    /// Sets the memory for all layers that are indexed at the same time.
+    /// Sets the memory budget shared by all layers that are indexed concurrently.
     #[must_use]
     pub fn with_memory(mut self, budget: MemoryBudget) -> Self {
         self.memory = budget;

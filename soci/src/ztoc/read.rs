@@ -1,4 +1,4 @@
-//! Parsing zTOCs, which are untrusted.
+//! Parsing of zTOCs, which are untrusted.
 
 use bytes::Bytes;
 
@@ -15,17 +15,18 @@ fn size(value: i64, want: &'static str) -> Result<u64, InvalidZtoc> {
 }
 
 impl Ztoc {
-    /// Parses a zTOC. Allocates no more than a multiple of the length of `bytes`.
+    /// Parses a zTOC. Allocates at most a fixed multiple of the length of `bytes`.
     ///
     /// # Errors
-    /// If the bytes are not a FlatBuffer of this schema, or the checkpoints cannot be those of a
-    /// layer of the size that the zTOC names.
+    /// If the bytes are not a FlatBuffer of this schema, or the checkpoints are impossible for a
+    /// layer of the size stated in the zTOC.
     pub fn parse(bytes: &[u8]) -> Result<Self, InvalidZtoc> {
         let bytes = Bytes::copy_from_slice(bytes);
         Self::parse_within(&bytes, &mut MemoryBudget::new(u64::MAX).share())
     }
 
-    /// Parses a zTOC that stays where it is, and is refused if it takes more memory than the budget has.
+    /// Parses a zTOC without copying its checkpoints. Fails if it needs more memory than the budget
+    /// has.
     ///
     /// # Errors
     /// Like [`parse`](Self::parse).
@@ -33,8 +34,7 @@ impl Ztoc {
         Self::parse_within(bytes, &mut memory.share())
     }
 
-    /// Parses a zTOC that stays where it is: its checkpoints are not copied. What else it takes is taken
-    /// from the share.
+    /// Parses a zTOC without copying its checkpoints. All other memory is taken from the share.
     pub(crate) fn parse_within(bytes: &Bytes, share: &mut Share) -> Result<Self, InvalidZtoc> {
         let root = Table::root(bytes)?;
         let compressed_size = size(
@@ -97,17 +97,17 @@ fn read_checkpoints(
     compression.codec().parse(bytes, compressed_size)
 }
 
-/// Bytes that may still be taken on the heap. Many offsets may point at one place, so that a small
-/// buffer could unfold into a huge one.
+/// Remaining heap allowance in bytes. Many offsets may point to the same place, so a small buffer
+/// could otherwise expand into a huge structure.
 struct Budget<'a> {
     left: usize,
     share: &'a mut Share,
 }
 
 impl<'a> Budget<'a> {
-    /// Ratio of heap to buffer that no writer reaches, however much it shares.
+    /// Ratio of heap to buffer size that no writer reaches, however much it shares.
     const TIMES: usize = 16;
-    /// Bytes that an allocation takes beside its content.
+    /// Overhead of an allocation in bytes.
     const ALLOCATION: usize = 16;
 
     fn for_buffer(bytes: &[u8], share: &'a mut Share) -> Self {

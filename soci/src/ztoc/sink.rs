@@ -1,4 +1,4 @@
-//! The receiver of a layer on its way through a compression.
+//! The receiver of a layer as it is decompressed.
 
 use super::entries::Entries;
 use super::skip::SkipReason;
@@ -8,7 +8,7 @@ use crate::memory::Share;
 use crate::oci::Digest;
 use crate::tar::{Entry, TarReader};
 
-/// FlatBuffers end at 2 GiB, whatever the limit.
+/// FlatBuffers are limited to 2 GiB, whatever the memory limit.
 const LARGEST: u64 = (2 << 30) - (1 << 20);
 
 /// Receives a layer: its compressed bytes, span by span, and its decompressed bytes.
@@ -19,12 +19,12 @@ pub(super) struct Sink {
     needs_xattrs: bool,
     single_member: bool,
     several_members: bool,
-    /// Bytes of checkpoints.
+    /// Size of the checkpoints in bytes.
     checkpoints: u64,
     share: Share,
 }
 
-/// The contents and the spans of a whole layer.
+/// The contents and spans of a whole layer.
 pub(super) struct Received {
     pub entries: Entries,
     /// Whether any file has extended attributes or makes its directory opaque.
@@ -36,12 +36,12 @@ pub(super) struct Received {
     pub span_starts: Vec<u64>,
     /// Whether the layer has several members.
     pub several_members: bool,
-    /// The memory that all this takes.
+    /// The memory that all of this takes.
     pub share: Share,
 }
 
 impl Sink {
-    /// Creates the sink of a layer whose parts take what they need of a share.
+    /// Creates the sink of a layer whose memory is accounted to a share.
     pub(super) fn new(single_member: bool, spans: Spans, share: Share) -> Self {
         Self {
             spans,
@@ -55,7 +55,7 @@ impl Sink {
         }
     }
 
-    /// Notes that another member follows the first one.
+    /// Records that another member follows the first one.
     pub(super) fn another_member(&mut self) -> Result<(), SkipReason> {
         self.several_members = true;
         if self.single_member {
@@ -64,25 +64,25 @@ impl Sink {
         Ok(())
     }
 
-    /// Returns how many compressed bytes were received.
+    /// Returns the number of compressed bytes received.
     pub(super) fn position(&self) -> u64 {
         self.spans.position
     }
 
-    /// Whether memory was short only because other layers held some.
+    /// Returns whether memory was short only because other layers held some.
     pub(super) fn is_crowded(&self) -> bool {
         self.share.is_crowded()
     }
 
-    /// Takes memory for checkpoints that are about to be made.
+    /// Reserves memory for checkpoints that are about to be made.
     pub(super) fn reserve(&mut self, checkpoints: usize) -> Result<(), SkipReason> {
         self.share.grow(checkpoints as u64)?;
         self.checkpoints += checkpoints as u64;
         self.check_size()
     }
 
-    /// Starts a span `start` decompressed bytes into the layer, which ends the one before. With
-    /// `shared`, it starts within that byte, the last one received.
+    /// Starts a span `start` decompressed bytes into the layer, ending the previous one. If
+    /// `shared` is given, the span starts within that byte, the last one received.
     pub(super) fn start_span(&mut self, start: u64, shared: Option<u8>) -> Result<(), SkipReason> {
         self.share.grow(weight::SPAN as u64)?;
         self.check_size()?;
@@ -139,7 +139,7 @@ impl Sink {
     }
 }
 
-/// Whether a consumer that ignores extended attributes would mount this entry wrong.
+/// Returns whether a consumer that ignores extended attributes would mount this entry incorrectly.
 pub(super) fn wants_xattrs(entry: &Entry<'_>) -> bool {
     let base = entry.name.rsplit(|&b| b == b'/').next();
     base == Some(b".wh..wh..opq")

@@ -1,4 +1,4 @@
-//! Layers without a zTOC.
+//! Reasons for skipping layers.
 
 use serde::{Serialize, Serializer};
 
@@ -6,45 +6,45 @@ use super::error::CorruptLayer;
 use crate::memory::Short;
 use crate::tar::TarError;
 
-/// Reason why a layer whose bytes are right has no zTOC.
+/// Reason why an intact layer has no zTOC.
 ///
-/// Serialized as the text that it prints.
+/// Serialized as its message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SkipReason {
-    /// The media type is not one of a layer that can be indexed.
+    /// The media type is not that of a layer that can be indexed.
     #[error("its media type {media_type:?} is neither plain nor gzip-compressed tar")]
     MediaType {
         /// The media type.
         media_type: String,
     },
-    /// The first bytes are those of a compression that is not supported.
+    /// The first bytes belong to an unsupported compression.
     #[error("it is compressed with {name}")]
     Compression {
         /// Name of the compression.
         name: &'static str,
     },
-    /// The media type names another compression than the first bytes.
+    /// The media type and the first bytes indicate different compression formats.
     #[error("its media type says {named}, but it is {found}")]
     Mislabelled {
-        /// Description of what the media type names.
+        /// Description of the compression that the media type names.
         named: &'static str,
-        /// Description of what it is.
+        /// Description of the actual content.
         found: &'static str,
     },
-    /// The layer has no bytes.
+    /// The layer is empty.
     #[error("it is empty")]
     Empty,
-    /// The compressed stream is broken, cut off, or followed by something else.
+    /// The compressed stream is corrupt, truncated, or followed by other data.
     #[error("it cannot be decompressed: {0}")]
     Corrupt(#[from] CorruptLayer),
-    /// The layer has several gzip members, and the options leave out such layers.
+    /// The layer has several gzip members, and the options exclude such layers.
     #[error(
         "it has several gzip members, which soci-snapshotter before v0.14.0 reads wrong; \
          multi-member layers are indexed only on request"
     )]
     SeveralMembers,
-    /// The layer is smaller than asked for.
+    /// The layer is smaller than the requested minimum.
     #[error("its {size} bytes are fewer than the minimum layer size of {minimum}")]
     TooSmall {
         /// Size of the layer blob in bytes.
@@ -58,19 +58,19 @@ pub enum SkipReason {
     /// The tar cannot be indexed.
     #[error(transparent)]
     Tar(#[from] TarError),
-    /// The layer was skipped before, and what it was skipped for is known as a text only.
+    /// The layer was skipped before, and the reason is known only as text.
     #[error("{reason}")]
     Earlier {
         /// The reason.
         reason: String,
     },
-    /// Indexing it takes more memory than there is.
+    /// Indexing it takes more memory than is available.
     #[error("indexing it takes more memory than the limit of {limit} bytes")]
     TooMuchMemory {
         /// The limit in bytes.
         limit: u64,
     },
-    /// The zTOC would be larger than zTOCs can be.
+    /// The zTOC would exceed the maximum size of zTOCs.
     #[error("its zTOC would be larger than the limit of {limit} bytes")]
     ZtocTooLarge {
         /// The limit in bytes.

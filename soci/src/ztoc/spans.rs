@@ -1,18 +1,18 @@
 //! Digests of the spans of a layer.
 //!
-//! Hashing takes about a tenth of the time that inflating takes. So whoever has a thread to spare
-//! collects the borders of the spans while the layer is inflated, and hashes beside it.
+//! Hashing takes about a tenth of the time of inflating. A caller with a spare thread can collect
+//! the span borders while the layer is inflated, and hash concurrently.
 
 use sha2::{Digest as _, Sha256};
 
 use crate::oci::Digest;
 
-/// A border between spans.
+/// A border between two spans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Border {
     /// Compressed bytes before the new span.
     position: u64,
-    /// The byte before the border, if the new span starts within it.
+    /// The byte before the border, if the new span starts within that byte.
     shared: Option<u8>,
 }
 
@@ -22,12 +22,12 @@ pub(crate) struct SpanHasher {
     digests: Vec<Digest>,
     /// The span being hashed, once one has started.
     current: Option<Sha256>,
-    /// Compressed bytes received.
+    /// Number of compressed bytes received.
     position: u64,
 }
 
 impl SpanHasher {
-    /// Starts a span, which ends the one before.
+    /// Starts a span, ending the previous one.
     fn start(&mut self, shared: Option<u8>) {
         let mut hasher = Sha256::new();
         hasher.update(shared.as_slice());
@@ -43,7 +43,7 @@ impl SpanHasher {
         self.position += bytes.len() as u64;
     }
 
-    /// Receives the next bytes, with the borders in them.
+    /// Receives the next bytes and the borders within them.
     pub(crate) fn push(&mut self, mut bytes: &[u8], borders: &[Border]) {
         for border in borders {
             let before = border.position.saturating_sub(self.position);
@@ -56,26 +56,26 @@ impl SpanHasher {
         self.update(bytes);
     }
 
-    /// Ends the layer. Returns the digests of all spans.
+    /// Ends the layer and returns the digests of all spans.
     pub(crate) fn finish(mut self) -> Vec<Digest> {
         self.digests.extend(self.current.take().map(Digest::from));
         self.digests
     }
 }
 
-/// The spans of a layer, and how far they have come.
+/// The spans of a layer so far.
 pub(super) struct Spans {
     hashing: Hashing,
     /// Decompressed bytes before each span.
     pub(super) starts: Vec<u64>,
-    /// Compressed bytes received.
+    /// Number of compressed bytes received.
     pub(super) position: u64,
 }
 
 /// Where spans are hashed.
 enum Hashing {
     Here(SpanHasher),
-    /// Elsewhere, with the borders found since they were last taken.
+    /// Elsewhere, from the borders found since they were last taken.
     Elsewhere(Vec<Border>),
 }
 
@@ -116,7 +116,7 @@ impl Spans {
         self.position += bytes.len() as u64;
     }
 
-    /// Takes the borders that whoever hashes elsewhere has to know.
+    /// Takes the borders found since the last call, for hashing elsewhere.
     pub(super) fn take_borders(&mut self) -> Vec<Border> {
         match &mut self.hashing {
             Hashing::Here(_) => Vec::new(),
@@ -124,7 +124,7 @@ impl Spans {
         }
     }
 
-    /// Ends the layer. Returns the digests of all spans, those from elsewhere if they were hashed there.
+    /// Ends the layer and returns the digests of all spans; `elsewhere` if they were hashed there.
     pub(super) fn finish(self, elsewhere: Vec<Digest>) -> Vec<Digest> {
         match self.hashing {
             Hashing::Here(hasher) => hasher.finish(),

@@ -1,7 +1,7 @@
-//! Serializing zTOCs.
+//! Serialization of zTOCs.
 //!
 //! FlatBuffers leave the order of objects to the writer, and a zTOC is identified by its digest.
-//! So objects are written in the order of the reference implementation.
+//! Objects are therefore written in the order of the reference implementation.
 
 use bytes::Bytes;
 use flatbuffers::{FlatBufferBuilder, Table as Written, WIPOffset};
@@ -13,7 +13,7 @@ use super::weight;
 use crate::oci::Digest;
 use crate::tar::Entry;
 
-/// The version that every zTOC carries.
+/// The version stated in every zTOC.
 const VERSION: &str = "0.9";
 
 /// Largest alignment in a zTOC, in bytes.
@@ -21,7 +21,7 @@ const ALIGNMENT: usize = 8;
 
 type TableOffset<'b> = WIPOffset<Written<'b>>;
 
-/// Everything that a zTOC consists of, beside its files.
+/// Everything in a zTOC except its files.
 pub(super) struct Parts<'a> {
     pub build_tool: &'a [u8],
     pub compressed_size: u64,
@@ -32,7 +32,7 @@ pub(super) struct Parts<'a> {
     pub span_digests: &'a [Digest],
     /// Number of files.
     pub files: usize,
-    /// Size of the files in bytes when they are written, at most.
+    /// Maximum serialized size of the files in bytes.
     pub files_size: u64,
 }
 
@@ -66,7 +66,7 @@ impl Ztoc {
         files.map(|f| weight::of_entry(&f.as_entry()) as u64).sum()
     }
 
-    /// Returns how many bytes serializing takes beside the checkpoints, at most.
+    /// Returns the maximum number of bytes that serialization takes, excluding the checkpoints.
     #[cfg(feature = "images")]
     pub(super) fn written(&self) -> u64 {
         let spans = self.span_digests.len() * weight::SPAN;
@@ -74,17 +74,17 @@ impl Ztoc {
     }
 }
 
-/// Writes a zTOC, the last file first, as pieces.
+/// Writes a zTOC as pieces, last file first.
 ///
-/// The checkpoints are most of a zTOC, and the builder would copy them. So it gets a vector in their
-/// place that is shorter by a multiple of every alignment, which changes nothing but the length of the
-/// vector and the three offsets that lead across it.
+/// Most of a zTOC is checkpoints, which the FlatBuffer builder would copy. Instead it gets a
+/// stand-in vector that is shorter by a multiple of every alignment. This changes only the length
+/// of the vector and the three offsets that cross it.
 pub(super) fn write(
     parts: Parts<'_>,
     files: impl FnOnce(&mut dyn FnMut(&Entry<'_>)),
 ) -> Vec<Bytes> {
     let digests = parts.span_digests.len() * weight::DIGEST;
-    // Enough, so that the buffer never grows, which would double and copy it.
+    // Large enough that the buffer never grows, which would double and copy it.
     let capacity = parts.files_size as usize + digests + parts.build_tool.len() + 1024;
     let mut builder = FlatBufferBuilder::with_capacity(capacity);
 
@@ -123,8 +123,8 @@ pub(super) fn write(
     pieces
 }
 
-/// Makes the vector of checkpoints `length` bytes long, of which only the first `stand_in` are there.
-/// Returns its position.
+/// Sets the length of the checkpoints vector to `length` bytes, of which only the first `stand_in`
+/// are present. Returns the vector's position.
 fn put_length(buffer: &mut [u8], length: usize, stand_in: usize) -> usize {
     const OWN: &str = "a zTOC that was just written";
     let field = |table: &Table<'_>, slot| table.field(slot).expect(OWN);

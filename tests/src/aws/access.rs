@@ -1,4 +1,4 @@
-//! Users of the second local AWS, and what its access control decided about them.
+//! Users of the second local AWS, and the access control decisions about them.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -12,7 +12,7 @@ use crate::http;
 pub struct AccessKey {
     /// The ID.
     pub id: String,
-    /// The secret, which exists during one test only.
+    /// The secret, which exists only during one test.
     pub secret: String,
 }
 
@@ -28,7 +28,7 @@ pub struct Decision {
 }
 
 impl LocalAws {
-    /// Creates a user without any rights.
+    /// Creates a user without any permissions.
     pub fn create_user(&self, name: &str) -> Result<AccessKey> {
         self.iam("CreateUser", &format!("&UserName={name}"))?;
         let answer = self.iam("CreateAccessKey", &format!("&UserName={name}"))?;
@@ -39,7 +39,7 @@ impl LocalAws {
         })
     }
 
-    /// Gives a user the rights of a policy, instead of those it had under that name.
+    /// Grants a user the permissions of a policy, replacing any policy with the same name.
     pub fn put_user_policy(&self, user: &str, policy: &str, document: &Value) -> Result<()> {
         let document = percent_encoded(&document.to_string());
         let arguments = format!("&UserName={user}&PolicyName={policy}&PolicyDocument={document}");
@@ -47,14 +47,14 @@ impl LocalAws {
         Ok(())
     }
 
-    /// Takes the rights of a policy from a user.
+    /// Revokes the permissions of a policy from a user.
     pub fn delete_user_policy(&self, user: &str, policy: &str) -> Result<()> {
         let arguments = format!("&UserName={user}&PolicyName={policy}");
         self.iam("DeleteUserPolicy", &arguments)?;
         Ok(())
     }
 
-    /// Returns every decision about users so far, oldest first.
+    /// Returns all decisions about users so far, oldest first.
     pub fn decisions(&self) -> Result<Vec<Decision>> {
         let response = http::request(self.address, "GET", "/decisions", &[], b"")?;
         ensure!(response.status == 200, "status {}", response.status);
@@ -71,7 +71,7 @@ impl LocalAws {
     }
 }
 
-/// Encodes a text for a form.
+/// Percent-encodes a text for a form.
 pub fn percent_encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {

@@ -25,7 +25,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// Whether the account has none of these.
+    /// Returns whether the account has none of these.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -71,7 +71,7 @@ impl LocalAws {
         answer.ok_or_else(|| anyhow::anyhow!("no function {name}"))
     }
 
-    /// Returns every line that a function logged, oldest first; none if its log group is missing.
+    /// Returns every line that a function logged, oldest first; empty if its log group is missing.
     pub fn function_log(&self, name: &str) -> Result<Vec<String>> {
         let group = format!("/aws/lambda/{name}");
         let groups = self.call(Service::Logs, "DescribeLogGroups", &json!({}))?;

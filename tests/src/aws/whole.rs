@@ -1,7 +1,7 @@
-//! Whether everything in a repository that refers to something refers to what exists.
+//! Checks that everything in a repository refers only to content that exists.
 //!
-//! The registry of the local AWS stores whatever it is given, so that nothing but the order in which
-//! a client stores things keeps its manifests whole. Other registries refuse what is not.
+//! The registry of the local AWS stores anything it is given, so only the order in which a client
+//! stores content keeps its manifests complete. Other registries reject incomplete ones.
 
 use std::collections::BTreeSet;
 
@@ -11,15 +11,15 @@ use serde_json::Value;
 use super::LocalAws;
 use crate::http;
 
-/// The manifests of a repository that are known to be whole.
+/// The manifests of a repository that are known to be complete.
 #[derive(Debug, Default)]
 pub struct Whole {
     known: BTreeSet<String>,
 }
 
 impl Whole {
-    /// Checks every manifest of a repository that was not checked before, where nothing is deleted.
-    /// Returns their number.
+    /// Checks every manifest of a repository that was not checked before, assuming that nothing is
+    /// deleted. Returns their number.
     pub fn check(&mut self, aws: &LocalAws, repository: &str) -> Result<usize> {
         for digest in aws.digests(repository)? {
             if self.known.insert(digest.clone()) {

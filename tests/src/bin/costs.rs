@@ -1,11 +1,13 @@
-//! Costs of the functions as they are shipped, beside other programs on the same image in the same run.
+//! Costs of the functions as shipped, compared with other programs on the same image in the same
+//! run.
 //!
-//! `make bench` runs `costs FUNCTIONS SOCI`: FUNCTIONS is the directory of the two bootstraps, SOCI the
-//! release build of the command. The image is made of files of the Rust toolchain; a registry on the
-//! loopback and a fake of the Lambda runtime API serve it. Wall time runs from the event to its answer;
-//! processor time and peak memory are those of the whole process.
+//! `make bench` runs `costs FUNCTIONS SOCI`, where FUNCTIONS is the directory of the two bootstraps
+//! and SOCI the release build of the command. The image is made of files of the Rust toolchain. A
+//! registry on the loopback interface and a fake of the Lambda runtime API serve it. Wall time is
+//! measured from the event to its response; processor time and peak memory are those of the whole
+//! process.
 //!
-//! - `BENCH_SCALE=N`: layers of N percent of their usual size.
+//! - `BENCH_SCALE=N`: scales the layers to N percent of their usual size.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -24,33 +26,33 @@ use tests::results::{Chart, Table, Targets};
 use tests::{skopeo, toolchain};
 
 const REPOSITORY: &str = "shop/web";
-/// Size of the tars of the large layers, in bytes: about 100, 530 and 290 MB when compressed, as in an
-/// image for machine learning.
+/// Sizes of the tars of the large layers, in bytes: about 100, 530 and 290 MB when compressed, as
+/// in an image for machine learning.
 const LARGE: [u64; 3] = [250 << 20, 1300 << 20, 720 << 20];
-/// Random bytes of the last layer, which changes with every push.
+/// Number of random bytes in the last layer, which changes with every push.
 const LAST: usize = 20 << 20;
-/// Longest time for an event.
+/// Maximum time for an event.
 const LIMIT: Duration = Duration::from_secs(300);
-/// The memory of the function in MB, which is all of a CPU.
+/// The memory of the function in MB, which corresponds to a full CPU.
 const MEMORY: &str = "1769";
-/// Processor time of a first push, at most so many times that of `gzip -dc`.
+/// Maximum processor time of a first push, relative to that of `gzip -dc`.
 const OF_GZIP: f64 = 0.33;
-/// Memory of a first push at the peak, in bytes at most.
+/// Maximum peak memory of a first push, in bytes.
 const RESIDENT: u64 = 128_000_000;
-/// Wall and processor time of a program made of the reference's library, at least so many times that of
-/// a first push.
+/// Minimum wall and processor time of a program built with the reference's library, relative to
+/// those of a first push.
 const LESS_THAN_REFERENCE: [f64; 2] = [6.0, 5.0];
-/// Longest time from the event of a second push to the answer.
+/// Maximum time from the event of a second push to the response.
 const ANSWER: Duration = Duration::from_secs(1);
-/// Processor time of a first push, at least so many times that of a second.
+/// Minimum processor time of a first push, relative to that of a second.
 const LESS: f64 = 20.0;
-/// Number of runs of which the best counts.
+/// Number of runs, of which the best counts.
 const RUNS: usize = 3;
 /// Number of starts.
 const STARTS: usize = 20;
-/// Longest time from the start of a function to its first request for an event.
+/// Maximum time from the start of a function to its first request for an event.
 const READY: Duration = Duration::from_millis(10);
-/// Memory of a function by then, in bytes at most.
+/// Maximum memory of a function by then, in bytes.
 const SMALL: u64 = 20_000_000;
 
 fn main() -> ExitCode {
@@ -103,7 +105,7 @@ fn run() -> Result<bool> {
     Ok(starts(&filter, &generator)? && met)
 }
 
-/// Publishes how a single large layer uses a second core.
+/// Publishes how well a single large layer uses a second core.
 fn cores(layout: &Layout, layer: &Layer, soci: &Path) -> Result<()> {
     layout.publish(&layout.image("amd64", MediaTypes::Oci, std::slice::from_ref(layer))?)?;
     let source = format!("oci:{}", layout.directory().display());
@@ -135,18 +137,18 @@ fn cores(layout: &Layout, layer: &Layer, soci: &Path) -> Result<()> {
     Ok(())
 }
 
-/// An image that is pushed twice: the second time, its last layer is new.
+/// An image that is pushed twice. The second time, its last layer is new.
 struct Image<'a> {
     layers: &'a [Layer],
     layout: &'a Path,
     registry: &'a Registry,
-    /// Digests.
+    /// Digests of the two pushes.
     pushes: [String; 2],
-    /// Compressed bytes of the layers.
+    /// Compressed size of the layers in bytes.
     size: u64,
 }
 
-/// Publishes what an image costs. Returns whether the targets are met.
+/// Publishes the costs of an image. Returns whether the targets are met.
 fn image_costs(image: &Image, generator: &Path, soci: &Path) -> Result<bool> {
     let registry = image.registry;
     let gzip = decompress(image.layout, image.layers)?;
@@ -262,7 +264,7 @@ fn image_costs(image: &Image, generator: &Path, soci: &Path) -> Result<bool> {
     Ok(targets.met())
 }
 
-/// Publishes how fast the functions start. Returns whether the targets are met.
+/// Publishes the start times of the functions. Returns whether the targets are met.
 fn starts(filter: &Path, generator: &Path) -> Result<bool> {
     let mut targets = Targets::default();
     let mut table = Table::new(
@@ -288,7 +290,7 @@ fn starts(filter: &Path, generator: &Path) -> Result<bool> {
     Ok(targets.met())
 }
 
-/// Fills layers with files of the Rust toolchain, each with files of its own.
+/// Fills layers with files of the Rust toolchain, each with different files.
 fn large_layers(layout: &Layout) -> Result<Vec<Layer>> {
     let scale: u64 = match std::env::var("BENCH_SCALE") {
         Ok(scale) => scale.parse().context("BENCH_SCALE")?,
@@ -321,7 +323,7 @@ fn last_layer(layout: &Layout, seed: u64) -> Result<Layer> {
     })
 }
 
-/// Pushes an image; returns its digest.
+/// Pushes an image and returns its digest.
 fn push(layout: &Layout, layers: &[Layer], registry: &Registry, tag: &str) -> Result<String> {
     layout.publish(&layout.image("amd64", MediaTypes::Oci, layers)?)?;
     let name = format!("{REPOSITORY}:{tag}");
@@ -329,7 +331,7 @@ fn push(layout: &Layout, layers: &[Layer], registry: &Registry, tag: &str) -> Re
     Ok(registry.expect_manifest(REPOSITORY, tag)?.digest)
 }
 
-/// A function in an environment like Lambda's.
+/// Returns the command for a function in an environment like Lambda's.
 fn function(program: &Path, fake: &FakeLambda) -> Command {
     let mut command = fake.command(program, MEMORY);
     command
@@ -342,7 +344,7 @@ fn function(program: &Path, fake: &FakeLambda) -> Command {
     command
 }
 
-/// Returns the costs of an invocation, and its answer.
+/// Returns the costs of an invocation and its response.
 fn invoke(generator: &Path, fake: &FakeLambda, event: &Value) -> Result<(Cost, String)> {
     let mut child = function(generator, fake).spawn()?;
     fake.first_next()?;
@@ -365,7 +367,7 @@ fn invoke(generator: &Path, fake: &FakeLambda, event: &Value) -> Result<(Cost, S
     Ok((cost, outcome.to_owned()))
 }
 
-/// Returns the time until a function asks for its first event, and its memory by then.
+/// Returns the time until a function requests its first event, and its memory by then.
 fn start(program: &Path) -> Result<(Duration, u64)> {
     let mut best = (Duration::MAX, 0);
     for _ in 0..STARTS {
@@ -381,14 +383,14 @@ fn start(program: &Path) -> Result<(Duration, u64)> {
     Ok(best)
 }
 
-/// Copies the image as a program does that reads all of it.
+/// Copies the image with a program that reads all of it.
 fn copy(registry: &Registry, other: &Registry) -> Result<Cost> {
     let mut command = skopeo::between(registry, other, &format!("{REPOSITORY}:1"))?;
     Ok(cost::run(&mut command)?)
 }
 
-/// Has a program made of the reference's library index the image in a registry without login. `make
-/// interop` builds it; without it, this says so.
+/// Indexes the image in a registry without login, using a program built with the reference's
+/// library. `make interop` builds that program; without it, prints a hint.
 fn reference(registry: &Registry) -> Result<Option<Cost>> {
     let program = std::env::current_exe()?.with_file_name("../interop/generator");
     if !program.is_file() {
@@ -419,7 +421,7 @@ fn convert(soci: &Path, registry: &Registry) -> Result<Cost> {
     let mut command = Command::new(soci);
     command
         .args(["--quiet", "convert", &image("1"), &image("convert")])
-        // Other zTOCs than the generator's, so that all of them are uploaded.
+        // Different zTOCs from the generator's, so that all of them are uploaded.
         .args(["--build-tool", "bench", "--username", USER, "--password-file"])
         .arg(password.path());
     Ok(cost::run(&mut command)?)

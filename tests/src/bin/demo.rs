@@ -1,4 +1,4 @@
-//! `make demo`: shows the provider at work on one machine. See `tests::demo`.
+//! `make demo`: demonstrates the provider on one machine. See `tests::demo`.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Minimum size of the image's large layer before compression.
 const LAYER_BYTES: u64 = 128 * 1024 * 1024;
 
-/// Environment variable that leaves everything running when it is 1.
+/// Environment variable that keeps everything running if it is 1.
 const KEEP: &str = "KEEP";
 
 fn main() -> ExitCode {

@@ -1,5 +1,5 @@
 //! `make docs`: regenerates the parts of the reference pages that come from the provider and the
-//! examples, and the pages of the command.
+//! examples, and the pages for the command.
 
 use anyhow::Result;
 use tests::docs::{Schemas, stale_commands};

@@ -1,4 +1,4 @@
-//! The image of the demo, and the names that it is pushed as.
+//! The image of the demo, and the names under which it is pushed.
 
 use std::path::Path;
 
@@ -17,9 +17,9 @@ pub(super) const BASE: Name = ("base/toolchain", "1");
 pub(super) const MATCHING: Name = ("shop/web", "1.4");
 /// The next version of the same image.
 pub(super) const NEXT: Name = ("shop/web", "1.5");
-/// Another version, of whose push no event reaches the builder.
+/// Another version, whose push event does not reach the builder.
 pub(super) const LOST: Name = ("shop/web", "1.6");
-/// Matches no filter, but resembles one so closely that only the event filter can tell.
+/// Matches no filter, but so nearly that only the event filter can tell.
 pub(super) const OTHER: Name = ("platform/batch", "release-1");
 
 /// Builds an image for linux/amd64 in `directory`, with a small base layer and a large layer of
@@ -46,7 +46,7 @@ pub(super) fn build(
     Ok(layers)
 }
 
-/// Builds another version beside it: another base layer, and the same large layer.
+/// Builds another version alongside it, with a different base layer and the same large layer.
 pub(super) fn build_version(directory: &Path, layers: &[Layer], version: Name) -> Result<()> {
     let layout = Layout::create(directory)?;
     let release = format!("ID=demo\nPRETTY_NAME=\"Demo {}\"\n", version.1);

@@ -1,4 +1,4 @@
-//! Inspects an index, and reads a file through it, with the library.
+//! Inspection of an index, and reading of a file through it, with the library.
 
 use anyhow::{Context as _, Result, bail};
 use soci::{Client, Credentials, LayerReader, MemoryBudget, RegistryImage, inspect};

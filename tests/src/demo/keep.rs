@@ -1,4 +1,4 @@
-//! Leaves the demo running.
+//! Keeps the demo running.
 
 use std::time::Duration;
 

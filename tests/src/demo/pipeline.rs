@@ -1,4 +1,4 @@
-//! The way of a push: event, rule, event filter, index generator.
+//! The path of a push: event, rule, event filter, index generator.
 
 use std::time::Duration;
 
@@ -74,8 +74,8 @@ impl<'a> Pipeline<'a> {
         .with_context(|| self.aws.log())
     }
 
-    /// Waits until the next version has its index. Returns the answer of the index generator, which
-    /// has to say that it knew a layer.
+    /// Waits until the next version has its index. Returns the index generator's response, which
+    /// must say that it knew a layer.
     pub(super) fn wait_for_next(&self, interrupt: &Interrupt) -> Result<String> {
         let (repository, tag) = NEXT;
         let enabled = format!("{tag}-soci");
@@ -90,7 +90,7 @@ impl<'a> Pipeline<'a> {
         .with_context(|| self.aws.log())
     }
 
-    /// Invokes the event filter as a rule with a schedule does. Returns its answer.
+    /// Invokes the event filter as a scheduled rule does. Returns its response.
     pub(super) fn sweep(&self, rule: &str) -> Result<String> {
         let event = json!({
             "version": "0",

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::process::Sink;
 
-/// Aligns the output of a step with its title.
+/// Indentation that aligns the output of a step with its title.
 const INDENT: &str = "        ";
 
 pub(super) struct Progress {

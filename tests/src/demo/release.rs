@@ -11,7 +11,7 @@ use crate::process::{Process, Sink};
 use crate::terraform::Terraform;
 use crate::wait;
 
-/// The part of a deployment that waits, and gives the reference for a task definition.
+/// The part of a deployment that waits, and outputs the reference for a task definition.
 const CONFIGURATION: &str = r#"
 terraform {
   required_providers {
@@ -43,7 +43,7 @@ pub(super) struct Release {
 }
 
 impl Release {
-    /// Starts it, and returns as soon as it waits.
+    /// Starts the apply, and returns as soon as it is waiting.
     pub(super) fn start(
         aws: &LocalAws,
         image: &str,
@@ -82,7 +82,7 @@ impl Release {
         })
     }
 
-    /// Waits for its end. Returns what it deploys.
+    /// Waits for the apply to finish. Returns the deployed reference.
     pub(super) fn finish(self) -> Result<String> {
         self.apply.finish(wait::SOON, &self.interrupt)?.success()?;
         let deployed = self.terraform.output("image_uri")?;

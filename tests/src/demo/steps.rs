@@ -134,7 +134,7 @@ impl Demo {
         Ok(())
     }
 
-    /// Pushes two images, of which one is to be indexed.
+    /// Pushes two images, one of which is to be indexed.
     pub(super) fn push(&self, progress: &mut Progress) -> Result<()> {
         let pipeline = Pipeline::new(&self.aws, &self.terraform)?;
         for (repository, tag) in [MATCHING, OTHER] {
@@ -172,7 +172,7 @@ impl Demo {
         Ok(())
     }
 
-    /// Pushes the next version of the image, of which one small layer is new.
+    /// Pushes the next version of the image, in which one small layer is new.
     pub(super) fn push_next(&self, progress: &mut Progress) -> Result<()> {
         let (repository, tag) = NEXT;
         progress.step(&format!(
@@ -213,8 +213,8 @@ impl Demo {
         Ok(())
     }
 
-    /// Deploys the version that has no index, and sweeps as the builder's schedule does, which would
-    /// have taken a day.
+    /// Deploys the version that has no index, and performs the sweep that the builder's schedule
+    /// would only have started after up to a day.
     pub(super) fn deploy(&self, progress: &mut Progress) -> Result<()> {
         let (repository, tag) = LOST;
         progress.step(&format!(
@@ -271,15 +271,15 @@ impl Demo {
         Ok(())
     }
 
-    /// Pushes the image; returns its reference.
+    /// Pushes the image and returns its reference.
     fn push_to(&self, (repository, tag): Name) -> Result<String> {
         let name = format!("{repository}:{tag}");
         skopeo::push_to_aws(self.images.path(), &self.aws, &name, &self.interrupt)?;
         Ok(self.aws.reference(&name))
     }
 
-    /// Reads `file` from the image in the registry and compares it with the original. A proxy checks
-    /// that no request asks for a whole layer.
+    /// Reads `file` from the image in the registry and compares it with the original. A proxy
+    /// checks that no request asks for a whole layer.
     fn read_back(&self, runtime: &Handle, file: &HostFile) -> Result<String> {
         let proxy = Proxy::start(self.aws.address())?;
         let image = proxy.reference(&format!("{}:{}-soci", MATCHING.0, MATCHING.1));
@@ -324,7 +324,7 @@ impl Demo {
     }
 }
 
-/// Forwards a summary of what terraform does, and everything after an error or a warning.
+/// Forwards a summary of terraform's actions, and everything after an error or warning.
 fn summary(line: Sink) -> Sink {
     const WANTED: [&str; 6] = [
         "soci_",

@@ -1,4 +1,4 @@
-//! The pages of the command `soci`, which it writes itself.
+//! The pages for the command `soci`, which it generates itself.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,10 +9,10 @@ use anyhow::{Result, ensure};
 use crate::interrupt::Interrupt;
 use crate::{binaries, process, wait, workspace};
 
-/// Where the pages are.
+/// Directory of the pages.
 pub(super) const DIRECTORY: &str = "docs/cli";
 
-/// Returns the pages that are out of date, each with its text as it should be. Fails if there is one of
+/// Returns the pages that are out of date, each with its correct text. Fails if a page belongs to
 /// no command.
 pub fn stale() -> Result<Vec<(PathBuf, String)>> {
     let written = tempfile::tempdir()?;

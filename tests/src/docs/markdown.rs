@@ -1,4 +1,4 @@
-//! Schemas as Markdown, in the form of the Terraform Registry.
+//! Schemas as Markdown, in the format of the Terraform Registry.
 
 use std::fmt::Write as _;
 
@@ -99,7 +99,7 @@ fn below(path: &str, name: &str) -> String {
     }
 }
 
-/// Returns a description on one line.
+/// Returns a description on a single line.
 fn description(described: &Value) -> String {
     let text = described["description"].as_str().unwrap_or_default();
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -110,7 +110,8 @@ fn description(described: &Value) -> String {
     text
 }
 
-/// Names a type: `String`, `List of String`, `Attributes List`; with `, Sensitive` if it is.
+/// Names a type: `String`, `List of String`, `Attributes List`. Adds `, Sensitive` if it is
+/// sensitive.
 fn kind(attribute: &Value) -> String {
     let mut kind = match attribute.get("nested_type") {
         None => type_name(&attribute["type"]),

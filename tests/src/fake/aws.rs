@@ -1,5 +1,5 @@
-//! The parts of AWS STS and Amazon ECR that identify the caller. Records every request, with the
-//! scope of its signature, and can be told to fail.
+//! The parts of AWS STS and Amazon ECR that identify the caller. Records every request with the
+//! scope of its signature, and can be made to fail.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,9 +39,9 @@ pub struct Call {
 #[derive(Default)]
 struct State {
     calls: Vec<Call>,
-    /// The role of each issued access key.
+    /// The role for each issued access key.
     roles: HashMap<String, String>,
-    /// Failures of the next requests: action, status and error code.
+    /// Failures for the next requests: action, status and error code.
     failures: Vec<(String, u16, String)>,
 }
 
@@ -63,7 +63,7 @@ impl FakeAws {
         Ok(Self { server, state })
     }
 
-    /// The URL of all services.
+    /// Returns the URL of all services.
     pub fn url(&self) -> String {
         format!("http://{}", self.server.address())
     }
@@ -93,7 +93,7 @@ impl FakeAws {
 }
 
 impl Call {
-    /// Reads action, signature and body of a request.
+    /// Reads the action, signature and body of a request.
     fn of(request: &Request) -> Result<Self> {
         let header = |name| request.header(name).unwrap_or_default();
         let body = String::from_utf8(request.body.clone())?;

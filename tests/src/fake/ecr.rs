@@ -15,8 +15,8 @@ use crate::registry::Registry;
 const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// A running fake in front of a real registry, which stores everything but the referrers. Dropping
-/// it stops it.
+/// A running fake in front of a real registry, which stores everything except the referrers.
+/// Dropping it stops it.
 pub struct FakeEcr {
     server: Server,
     shared: Arc<Shared>,
@@ -40,7 +40,7 @@ impl FakeEcr {
         Self::before(registry.address())
     }
 
-    /// Starts a fake in front of what leads to a registry, such as a proxy.
+    /// Starts a fake in front of something that leads to a registry, such as a proxy.
     pub fn before(upstream: SocketAddr) -> Result<Self> {
         let shared = Arc::new(Shared {
             upstream,
@@ -51,7 +51,7 @@ impl FakeEcr {
         Ok(Self { server, shared })
     }
 
-    /// `127.0.0.1:PORT/name`, for a name such as `shop/web:1`.
+    /// Returns `127.0.0.1:PORT/name`, for a name such as `shop/web:1`.
     pub fn reference(&self, name: &str) -> String {
         format!("{}/{name}", self.server.address())
     }

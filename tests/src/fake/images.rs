@@ -1,4 +1,4 @@
-//! Repositories and images as Amazon ECR's API lists them.
+//! Repositories and images, as listed by Amazon ECR's API.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 use crate::http::Response;
 use crate::image::sha256;
 
-/// Images of one account, in memory.
+/// The images of an account, in memory.
 #[derive(Default)]
 pub struct Images {
     repositories: BTreeMap<String, Vec<Image>>,
-    /// Repositories that nobody may read.
+    /// Repositories to which access is denied.
     denied: BTreeSet<String>,
-    /// Operations that nobody may do.
+    /// Operations that are denied.
     refused: BTreeSet<String>,
-    /// Items of a page, if fewer than asked for.
+    /// Maximum number of items in a page, if lower than requested.
     page: Option<usize>,
-    /// Whether no token is known any more.
+    /// Whether all page tokens have been forgotten.
     forgetful: bool,
     requests: Vec<String>,
 }
@@ -29,7 +29,7 @@ struct Image {
     media_type: String,
     artifact_type: Option<String>,
     manifest: String,
-    /// Whether nobody can pull it.
+    /// Whether the image is archived and cannot be pulled.
     is_archived: bool,
 }
 
@@ -39,12 +39,12 @@ impl Images {
         self.repositories.entry(repository.to_owned()).or_default();
     }
 
-    /// Puts a manifest under some tags, which no other has then. Returns its digest.
+    /// Stores a manifest under some tags, removing them from other manifests. Returns its digest.
     pub fn put(&mut self, repository: &str, tags: &[&str], manifest: &Value) -> String {
         self.put_text(repository, tags, manifest, manifest.to_string())
     }
 
-    /// Puts a manifest as [`put`](Self::put) does, as this text.
+    /// Stores a manifest like [`put`](Self::put), given as text.
     pub fn put_text(
         &mut self,
         repository: &str,
@@ -52,7 +52,7 @@ impl Images {
         manifest: &Value,
         text: String,
     ) -> String {
-        // Hashing into nothing does not fail.
+        // Hashing in memory cannot fail.
         let digest = sha256(text.as_bytes()).unwrap_or_default();
         let images = self.repositories.entry(repository.to_owned()).or_default();
         for image in images.iter_mut() {
@@ -87,7 +87,7 @@ impl Images {
         }
     }
 
-    /// Denies a repository from now on.
+    /// Denies access to a repository from now on.
     pub fn deny(&mut self, repository: &str) {
         self.denied.insert(repository.to_owned());
     }
@@ -97,22 +97,22 @@ impl Images {
         self.refused.insert(operation.to_owned());
     }
 
-    /// Returns pages of no more than `items` from now on.
+    /// Returns pages of at most `items` items from now on.
     pub fn page(&mut self, items: usize) {
         self.page = Some(items);
     }
 
-    /// Knows no token any more.
+    /// Forgets all page tokens.
     pub fn forget_pages(&mut self) {
         self.forgetful = true;
     }
 
-    /// The operations asked for so far, oldest first.
+    /// Returns the requested operations so far, oldest first.
     pub fn requests(&self) -> &[String] {
         &self.requests
     }
 
-    /// Forgets what was asked for.
+    /// Forgets the recorded requests.
     pub fn forget_requests(&mut self) {
         self.requests.clear();
     }
@@ -151,7 +151,7 @@ impl Images {
                 Ok(self.paged(&body, "imageDetails", details))
             }
             "BatchGetImage" => batch_get(images, &body),
-            // Nobody may delete here: the local AWS does.
+            // Deletion is always denied here; the local AWS supports it.
             "BatchDeleteImage" => Ok(refusal("AccessDeniedException", "not authorized")),
             operation => bail!("unexpected {operation}"),
         }

@@ -1,5 +1,5 @@
-//! AWS as a function sees it: the Lambda runtime API that hands out its events, and the few requests
-//! of other services that the functions make.
+//! AWS from a function's perspective: the Lambda runtime API that delivers its events, and the few
+//! requests to other services that the functions make.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsStr;
@@ -24,20 +24,20 @@ pub const REGION: &str = "eu-west-1";
 /// The name of the function.
 const FUNCTION: &str = "soci-test";
 const RUNTIME: &str = "/2018-06-01/runtime/";
-/// Prefix of the operations of Amazon ECR.
+/// Prefix of Amazon ECR's operations.
 const ECR: &str = "AmazonEC2ContainerRegistry_V20150921.";
-/// Longest time that a test waits for a function.
+/// Maximum time that a test waits for a function.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// How an invocation ended: with an answer, or with an error as the function reported it.
+/// Result of an invocation: the response, or the error that the function reported.
 pub type Answer = Result<Value, Value>;
 
-/// An invocation that a function asked for.
+/// An invocation requested by a function.
 #[derive(Clone, Debug)]
 pub struct Invoked {
     /// The path of the request, which names the function.
     pub path: String,
-    /// `Event` for an asynchronous invocation, else `RequestResponse`.
+    /// `Event` for an asynchronous invocation, otherwise `RequestResponse`.
     pub kind: String,
     /// The event.
     pub payload: Vec<u8>,
@@ -66,8 +66,8 @@ struct State {
     tokens: usize,
     refusing: bool,
     table: Table,
-    /// Entries for event buses, and the status with which they are refused; 200 refuses the entries
-    /// of a request that itself succeeds.
+    /// Entries for event buses, and the status with which they are refused. With status 200, the
+    /// request succeeds but its entries are refused.
     entries: Vec<Value>,
     refusal: Option<u16>,
     images: Images,
@@ -75,16 +75,16 @@ struct State {
     ended: bool,
 }
 
-/// A table of DynamoDB.
+/// A DynamoDB table.
 #[derive(Default)]
 struct Table {
-    /// By the value of the partition key.
+    /// Items by the value of the partition key.
     items: BTreeMap<String, Value>,
     gone: bool,
 }
 
 impl FakeLambda {
-    /// Starts one whose tokens are for the registry at the URL `registry`.
+    /// Starts a fake whose tokens are for the registry at the URL `registry`.
     pub fn start(registry: &str) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         registry.clone_into(&mut shared.lock().registry);
@@ -94,12 +94,13 @@ impl FakeLambda {
         Ok(Self { server, shared })
     }
 
-    /// The address of the runtime API and of every service.
+    /// Returns the address of the runtime API and of every service.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// A command for a function's program, in an environment like Lambda's and no other.
+    /// Returns a command for a function's program, in an environment like Lambda's and nothing
+    /// else.
     pub fn command(&self, program: impl AsRef<OsStr>, memory: &str) -> Command {
         let address = self.address().to_string();
         let mut command = Command::new(program);
@@ -116,7 +117,7 @@ impl FakeLambda {
         command
     }
 
-    /// Queues an event whose invocation may take `limit`. Returns its number.
+    /// Queues an event whose invocation may take up to `limit`. Returns its number.
     pub fn send(&self, event: impl ToString, limit: Duration) -> u64 {
         let mut state = self.shared.lock();
         state.next += 1;
@@ -126,7 +127,7 @@ impl FakeLambda {
         number
     }
 
-    /// Queues an event once more under the number of an earlier invocation, as Lambda does after an
+    /// Queues an event again under the number of an earlier invocation, as Lambda does after an
     /// error.
     pub fn retry(&self, number: u64, event: impl ToString, limit: Duration) {
         let deadline = SystemTime::now() + limit;
@@ -141,18 +142,18 @@ impl FakeLambda {
         found.with_context(|| format!("invocation {number} did not end"))
     }
 
-    /// Waits for a function to ask for its first event; returns when it did.
+    /// Waits for a function to request its first event, and returns when it did.
     pub fn first_next(&self) -> Result<Instant> {
         let found = self.shared.wait(|state| state.first_next);
         found.context("no function asked for an event")
     }
 
-    /// Denies every invocation from now on.
+    /// Denies all invocations from now on.
     pub fn refuse(&self) {
         self.shared.lock().refusing = true;
     }
 
-    /// The items of the only table, by their keys.
+    /// Returns the items of the only table, by key.
     pub fn items(&self) -> BTreeMap<String, Value> {
         self.shared.lock().table.items.clone()
     }
@@ -162,7 +163,7 @@ impl FakeLambda {
         self.shared.lock().table.items.extend(items);
     }
 
-    /// Loses the only table, with everything in it.
+    /// Removes the only table, with everything in it.
     pub fn lose_table(&self) {
         let mut state = self.shared.lock();
         state.table = Table {
@@ -171,12 +172,13 @@ impl FakeLambda {
         };
     }
 
-    /// The entries put on event buses so far, oldest first.
+    /// Returns the entries sent to event buses so far, oldest first.
     pub fn entries(&self) -> Vec<Value> {
         self.shared.lock().entries.clone()
     }
 
-    /// Refuses entries for event buses from now on: 200 for the entries alone, or an error's status.
+    /// Refuses entries for event buses from now on: with 200 only the entries, otherwise the
+    /// request.
     pub fn refuse_entries(&self, status: u16) {
         self.shared.lock().refusal = Some(status);
     }
@@ -186,28 +188,28 @@ impl FakeLambda {
         change(&mut self.shared.lock().images)
     }
 
-    /// Hands out another token from now on.
+    /// Issues a different token from now on.
     pub fn renew(&self, token: &'static str) {
         self.shared.lock().token = token;
     }
 
-    /// Number of tokens handed out.
+    /// Returns the number of tokens issued.
     pub fn tokens(&self) -> usize {
         self.shared.lock().tokens
     }
 
-    /// The invocations asked for so far, oldest first.
+    /// Returns the requested invocations so far, oldest first.
     pub fn invoked(&self) -> Vec<Invoked> {
         self.shared.lock().invoked.clone()
     }
 }
 
-/// The ARN of the function.
+/// Returns the ARN of the function.
 pub fn function_arn() -> String {
     format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}")
 }
 
-/// The event of a push, as Amazon ECR sends it.
+/// Returns the event of a push, as sent by Amazon ECR.
 pub fn push_event(repository: &str, digest: &str, tag: Option<&str>) -> Value {
     json!({
         "version": "0",
@@ -268,7 +270,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until `look` finds something; `None` after [`LIMIT`].
+    /// Waits until `look` finds something. Returns `None` after [`LIMIT`].
     fn wait<T>(&self, mut look: impl FnMut(&mut State) -> Option<T>) -> Option<T> {
         let start = Instant::now();
         let mut state = self.lock();

@@ -1,4 +1,4 @@
-//! A loopback port with a thread for each connection.
+//! A loopback port that is served with one thread per connection.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use anyhow::Result;
 /// Time after which a silent peer is considered gone.
 pub(super) const IDLE: Duration = Duration::from_secs(60);
 
-/// Accepts connections until it is dropped. Open ones continue.
+/// Accepts connections until it is dropped. Open connections continue.
 pub(super) struct Listener {
     address: SocketAddr,
     ended: Arc<AtomicBool>,
@@ -48,7 +48,7 @@ impl Listener {
         })
     }
 
-    /// The address it listens on.
+    /// Returns the address it listens on.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }

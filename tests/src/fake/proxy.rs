@@ -1,7 +1,7 @@
 //! A reverse proxy in front of a registry or AWS that injects faults.
 //!
 //! Every connection carries one request. The proxy records it and applies the first matching rule;
-//! otherwise it forwards request and response unchanged. Holding a response back until it is
+//! without one, it forwards request and response unchanged. Holding a response until it is
 //! released, rather than delaying it, lets a test act at an exact point of a transfer without
 //! waiting.
 
@@ -21,13 +21,13 @@ pub use super::wire::Refusal;
 pub enum Fault {
     /// Responds with this status without forwarding the request.
     Answer(u16),
-    /// Responds with this error, in the form of AWS, without forwarding the request.
+    /// Responds with this error, in AWS format, without forwarding the request.
     Refuse(Refusal),
-    /// Responds with this error, in the form of a registry, without forwarding the request.
+    /// Responds with this error, in registry format, without forwarding the request.
     Deny(Refusal),
-    /// Responds with this content, of this media type, without forwarding the request.
+    /// Responds with this content, with this media type, without forwarding the request.
     Serve(&'static str, &'static str),
-    /// Replaces every occurrence of the first text in the body of the response by the second.
+    /// Replaces every occurrence of the first text in the response body with the second.
     Replace(&'static str, &'static str),
     /// Forwards the request once the proxy is released.
     HoldRequest,
@@ -37,7 +37,7 @@ pub enum Fault {
     LoseAnswer,
     /// Stops the response after this many bytes of its body until the proxy is released.
     HoldBody(u64),
-    /// Closes the connection after this many bytes of the body of the response.
+    /// Closes the connection after this many bytes of the response body.
     CutBody(u64),
 }
 
@@ -55,7 +55,7 @@ pub const DENIED: Refusal = Refusal {
     message: "User is not authorized to perform this action",
 };
 
-/// A service that does not know the action.
+/// An action that the service does not support.
 pub const UNKNOWN_ACTION: Refusal = Refusal {
     status: 400,
     code: "UnknownOperationException",
@@ -91,14 +91,14 @@ pub const UNKNOWN_DESTINATION: Refusal = Refusal {
     message: "The destination ARN arn:aws:sqs:eu-west-1:000000000000:failed is invalid.",
 };
 
-/// EventBridge's error for a rule whose targets it still counts.
+/// EventBridge's error for a rule whose removed targets it still counts.
 pub const HAS_TARGETS: Refusal = Refusal {
     status: 400,
     code: "ValidationException",
     message: "Rule can't be deleted since it has targets.",
 };
 
-/// IAM's error for a role whose policies it still counts.
+/// IAM's error for a role whose removed policies it still counts.
 pub const DELETE_CONFLICT: Refusal = Refusal {
     status: 409,
     code: "DeleteConflict",
@@ -127,8 +127,8 @@ impl Rule {
         }
     }
 
-    /// Affects every request for this action of an AWS service. Not for Lambda, whose actions are
-    /// paths.
+    /// Affects every request for this action of an AWS service. Does not work for Lambda, whose
+    /// actions are paths.
     pub fn action(action: &'static str, fault: Fault) -> Self {
         Self {
             action: Some(action),
@@ -136,7 +136,7 @@ impl Rule {
         }
     }
 
-    /// Limits the rule to the first `count` of its requests.
+    /// Limits the rule to the first `count` matching requests.
     #[must_use]
     pub fn times(mut self, count: u32) -> Self {
         self.left = Some(count);
@@ -158,7 +158,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Number of bytes that the `Range` header asks for, if it asks for a closed range.
+    /// Returns the number of bytes that the `Range` header requests, if it requests a closed range.
     pub fn range_length(&self) -> Option<u64> {
         let (first, last) = self
             .range
@@ -170,7 +170,7 @@ impl Request {
     }
 }
 
-/// A running proxy. Dropping it stops it and releases whatever it holds.
+/// A running proxy. Dropping it stops it and releases anything it holds.
 pub struct Proxy {
     listener: Listener,
     shared: Arc<Shared>,
@@ -204,12 +204,12 @@ impl Proxy {
         Ok(Self { listener, shared })
     }
 
-    /// The address it listens on.
+    /// Returns the address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.listener.address()
     }
 
-    /// `127.0.0.1:PORT/name`, for a name such as `shop/web:1`.
+    /// Returns `127.0.0.1:PORT/name`, for a name such as `shop/web:1`.
     pub fn reference(&self, name: &str) -> String {
         format!("{}/{name}", self.address())
     }
@@ -219,7 +219,7 @@ impl Proxy {
         self.shared.lock().rules.push(rule);
     }
 
-    /// Removes every rule and releases whatever is held.
+    /// Removes every rule and releases anything that is held.
     pub fn heal(&self) {
         let mut state = self.shared.lock();
         state.rules.clear();
@@ -238,7 +238,7 @@ impl Proxy {
         self.shared.lock().requests.len()
     }
 
-    /// Whether a request or a response is being held.
+    /// Returns whether a request or a response is being held.
     pub fn is_holding(&self) -> bool {
         self.shared.lock().held > 0
     }
@@ -330,7 +330,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Records a request; returns the fault to inject.
+    /// Records a request and returns the fault to inject.
     fn record(&self, request: &Head, action: Option<String>) -> Result<Option<Fault>> {
         let (method, path) = request.method_and_path()?;
         let mut state = self.lock();

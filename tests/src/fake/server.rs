@@ -1,4 +1,4 @@
-//! An HTTP/1.1 server whose answers are a function of the request.
+//! An HTTP/1.1 server whose responses are a function of the request.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -38,7 +38,7 @@ impl Request {
         Ok(Some(Self { head, body }))
     }
 
-    /// Whether the client expects the connection to end after the response.
+    /// Returns whether the client expects the connection to end after the response.
     fn is_last(&self) -> bool {
         self.head.first().ends_with("HTTP/1.0") || self.header("connection") == Some("close")
     }
@@ -47,17 +47,17 @@ impl Request {
         self.head.method_and_path().map_or("", |(method, _)| method)
     }
 
-    /// The path with its query.
+    /// Returns the path with its query.
     pub(super) fn path(&self) -> &str {
         self.head.method_and_path().map_or("", |(_, path)| path)
     }
 
-    /// Returns the first header with that name (in lower case).
+    /// Returns the first header with the given name (in lowercase).
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.head.header(name)
     }
 
-    /// All headers, with names in lower case.
+    /// Returns all headers, with names in lowercase.
     pub(super) fn headers(&self) -> &[(String, String)] {
         self.head.headers()
     }
@@ -85,7 +85,7 @@ impl Server {
         Ok(Self(listener))
     }
 
-    /// The address it listens on.
+    /// Returns the address it listens on.
     pub(super) fn address(&self) -> SocketAddr {
         self.0.address()
     }
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
     use crate::http;
 
-    /// Responds with path and body; not at all to a DELETE.
+    /// Responds with the path and body, but not at all to a DELETE.
     fn echo() -> Server {
         Server::start(|request| {
             ensure!(request.method() != "DELETE", "no answer");

@@ -1,8 +1,8 @@
-//! A forward proxy that impersonates one host on the internet: clients connect with `CONNECT`, are
-//! presented a certificate for the host's name, and talk to a registry on the loopback.
+//! A forward proxy that impersonates one host on the internet. Clients connect with `CONNECT`, are
+//! presented a certificate for the host's name, and talk to a registry on the loopback interface.
 //!
 //! Connections to other hosts are refused. Hosts and credentials are recorded, so that a test can
-//! check that no credentials leaked.
+//! check that no credentials were leaked.
 
 use std::io::{BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -68,17 +68,17 @@ impl Tunnel {
         })
     }
 
-    /// The value of `HTTPS_PROXY`.
+    /// Returns the value of `HTTPS_PROXY`.
     pub fn url(&self) -> String {
         format!("http://{}", self.listener.address())
     }
 
-    /// The authority that signed the certificate, as PEM.
+    /// Returns the PEM certificate of the authority that signed the certificate.
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// The distinct hosts that clients connected to, with ports, sorted.
+    /// Returns the distinct hosts that clients connected to, with ports, sorted.
     pub fn hosts(&self) -> Vec<String> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut hosts = state.hosts.clone();

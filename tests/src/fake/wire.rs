@@ -1,4 +1,4 @@
-//! The parts of HTTP/1.1 that it takes to forward a message.
+//! The parts of HTTP/1.1 needed to forward a message.
 
 use std::io::{BufRead, Read, Write};
 
@@ -30,7 +30,7 @@ pub(super) struct Head {
     first: String,
     /// The header lines, unchanged.
     lines: String,
-    /// The parsed headers, with names in lower case.
+    /// The parsed headers, with names in lowercase.
     headers: Vec<(String, String)>,
 }
 
@@ -56,7 +56,7 @@ impl Head {
         })
     }
 
-    /// Reads the head of a response; skips interim ones, such as status 100.
+    /// Reads the head of a response, skipping interim ones such as status 100.
     pub(super) fn read_final(from: &mut impl BufRead) -> Result<Self> {
         loop {
             let head = Self::read(from)?;
@@ -81,17 +81,17 @@ impl Head {
         ))
     }
 
-    /// Returns the first header with that name (in lower case).
+    /// Returns the first header with the given name (in lowercase).
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         http::find(&self.headers, name)
     }
 
-    /// All headers, with names in lower case.
+    /// Returns all headers, with names in lowercase.
     pub(super) fn headers(&self) -> &[(String, String)] {
         &self.headers
     }
 
-    /// The head to forward, for a connection that carries this message alone.
+    /// Returns the head to forward, for a connection that carries only this message.
     pub(super) fn for_one_request(&self) -> Vec<u8> {
         let mut text = format!("{}\r\n", self.first);
         for line in self.lines.lines() {
@@ -110,7 +110,8 @@ impl Head {
     }
 }
 
-/// Reads the body of a request if it is a form. Returns nothing for any other, which is left unread.
+/// Reads the body of a request if it is a form. Returns an empty body otherwise, and leaves it
+/// unread.
 pub(super) fn form(request: &Head, from: &mut impl Read) -> Result<Vec<u8>> {
     let mut body = Vec::new();
     let kind = request.header("content-type").unwrap_or_default();

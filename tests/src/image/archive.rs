@@ -20,7 +20,7 @@ impl Archive<'_> {
         self.stream(path, content.len() as u64, content)
     }
 
-    /// Adds a file of this machine; streams it.
+    /// Adds a file of this machine, streaming it.
     pub fn host_file(&mut self, path: &str, source: &Path) -> Result<()> {
         let context = || format!("{}: cannot read", source.display());
         let file = File::open(source).with_context(context)?;
@@ -38,7 +38,8 @@ impl Archive<'_> {
     fn stream(&mut self, path: &str, size: u64, content: impl Read) -> Result<()> {
         self.parents(path)?;
         let mut header = header(EntryType::Regular, 0o644, size);
-        // The size in the header counts, even if the file grows meanwhile.
+        // The size in the header is used, even if the file grows in the
+        // meantime.
         Ok(self
             .tar
             .append_data(&mut header, path, content.take(size))?)

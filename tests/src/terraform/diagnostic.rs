@@ -1,9 +1,9 @@
-//! The diagnostics in terraform's machine-readable output.
+//! Diagnostics in terraform's machine-readable output.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// An error as the provider returned it.
+/// An error as returned by the provider.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
     /// The heading: what went wrong.

@@ -12,8 +12,8 @@ pub const PROVIDER: &str = "terraform-provider-soci";
 /// Hosts of `source = "soci/soci"`: the first for terraform, the second for tofu.
 const HOSTS: [&str; 2] = ["registry.terraform.io", "registry.opentofu.org"];
 
-/// Installs `provider` under `home`; returns the CLI configuration that points to it, as to a mirror or
-/// as to a development override.
+/// Installs `provider` under `home`. Returns the CLI configuration that refers to it, as a mirror
+/// or as a development override.
 pub(super) fn install(home: &Path, provider: &Path, overriding: bool) -> Result<PathBuf> {
     let version = env!("CARGO_PKG_VERSION");
     let mirror = home.join("mirror");
@@ -47,7 +47,7 @@ pub(super) fn install(home: &Path, provider: &Path, overriding: bool) -> Result<
     Ok(configuration)
 }
 
-/// The platform in Go's spelling, such as `linux_amd64`.
+/// Returns the platform in Go's spelling, such as `linux_amd64`.
 fn platform() -> String {
     let os = if OS == "macos" { "darwin" } else { OS };
     let architecture = match ARCH {

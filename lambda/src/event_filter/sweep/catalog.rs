@@ -1,7 +1,7 @@
-//! Repositories, images and manifests, as Amazon ECR's API lists them.
+//! Repositories, images and manifests, as listed by Amazon ECR's API.
 //!
-//! Everything comes in pages or in small groups, so that memory does not depend on how much there is.
-//! Requests keep a distance from each other, and never reach the rates that Amazon ECR allows.
+//! Everything is fetched in pages or small groups, so memory does not depend on the amount of
+//! content. Requests are spaced so that they never reach Amazon ECR's rate limits.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -17,17 +17,17 @@ use crate::filters::Filters;
 use crate::grammar::{is_digest, is_repository, is_tag};
 use crate::{archive, ecr, runtime};
 
-/// Shortest time between two requests: ten per second, of those that describe and those that read.
+/// Minimum time between two requests: ten per second for each of describing and reading.
 const PACE: Duration = Duration::from_millis(100);
-/// Longest time for a request with all its attempts.
+/// Maximum time for a request including its retries.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Items of a page: the most that Amazon ECR returns.
+/// Page size: the maximum that Amazon ECR returns.
 const PAGE: i32 = 1000;
-/// Maximum pages of repositories: as many as a registry may have.
+/// Maximum number of pages of repositories: enough for as many as a registry may have.
 const MAX_PAGES: usize = 100;
-/// Manifests that one request gets. They have up to 4 MiB each, and all are in memory at once.
+/// Number of manifests per request. They have up to 4 MiB each, and all are in memory at once.
 pub(super) const MANIFESTS: usize = 10;
-/// Media types of manifests that are taken as they are.
+/// Media types of manifests that are accepted unchanged.
 const ACCEPTED: [&str; 4] = [
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.oci.image.index.v1+json",
@@ -47,7 +47,7 @@ pub(super) struct Page {
     pub next: Option<String>,
 }
 
-/// An image, as far as the list of images tells.
+/// An image, as described by the list of images.
 pub(super) struct Image {
     pub digest: String,
     pub tags: Vec<String>,
@@ -55,7 +55,7 @@ pub(super) struct Image {
     pub artifact_media_type: Option<String>,
 }
 
-/// A manifest with the digest it was asked for by, or the tag.
+/// A manifest, with the digest or tag it was requested by.
 pub(super) struct Found {
     pub digest: String,
     pub tag: Option<String>,
@@ -66,12 +66,12 @@ pub(super) struct Found {
 pub(super) enum Failure {
     /// The repository does not exist.
     Gone,
-    /// Amazon ECR does not know the page.
+    /// Amazon ECR does not recognize the page token.
     StalePage(String),
     Other(String),
 }
 
-/// Which images a page has.
+/// Selects the images that a page contains.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tagged {
     Yes,
@@ -155,7 +155,7 @@ impl Catalog {
         })
     }
 
-    /// Returns the manifests with these tags that exist.
+    /// Returns those manifests with these tags that exist.
     pub(super) async fn tagged(
         &mut self,
         repository: &str,
@@ -166,13 +166,13 @@ impl Catalog {
         self.manifests(repository, ids.collect()).await
     }
 
-    /// Returns the tags of the images that nobody can pull because they are archived.
+    /// Returns the tags of images that cannot be pulled because they are archived.
     pub(super) async fn archived(&mut self, repository: &str) -> Result<HashSet<String>, String> {
         self.pace.tick().await;
         archive::tags(&self.client, repository).await
     }
 
-    /// Returns the manifests with these digests that exist.
+    /// Returns those manifests with these digests that exist.
     pub(super) async fn with_digests<'a>(
         &mut self,
         repository: &str,
@@ -217,7 +217,7 @@ impl Catalog {
 }
 
 impl Image {
-    /// Reads an image from the list, unless no image could have its digest.
+    /// Converts an image from the list, unless its digest is not a valid one.
     fn read(detail: ImageDetail) -> Option<Self> {
         let mut tags = detail.image_tags.unwrap_or_default();
         tags.retain(|tag| is_tag(tag));

@@ -1,8 +1,8 @@
-//! Going on with a sweep in another invocation.
+//! Continuation of a sweep in another invocation.
 //!
-//! The event of a sweep that goes on names the repository and the page of its images that the
-//! invocation before came to. It is checked like any event: whoever may invoke the function can make
-//! one up, and what it can do with that is to begin elsewhere.
+//! The event of a continued sweep names the repository and the page of images that the previous
+//! invocation reached. It is checked like any other event: anyone who may invoke the function can
+//! make one up, but the only effect is to start elsewhere.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,13 +13,13 @@ use crate::sweep_request::request;
 
 /// Field of the event.
 const FIELD: &str = "soci-continuation";
-/// How often a sweep goes on at most. AWS Lambda takes a function that invokes itself about sixteen
-/// times in a row for one that never ends, and stops it.
+/// Maximum number of continuations of a sweep. AWS Lambda stops a function that has invoked itself
+/// about sixteen times in a row, assuming an infinite loop.
 pub(super) const MAX: u64 = 12;
-/// Maximum bytes of a token, which is Amazon ECR's own affair.
+/// Maximum length of a token in bytes. Its format is up to Amazon ECR.
 const MAX_TOKEN: usize = 8192;
 
-/// A place in a repository: a page, and how many of its images are done.
+/// A position in a repository: a page, and how many of its images are done.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Place {
@@ -28,26 +28,26 @@ pub(super) struct Place {
     pub done: usize,
 }
 
-/// Where a sweep goes on. The default is where it begins.
+/// The position at which a sweep continues. The default is the beginning.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::event_filter) struct Continuation {
-    /// How often the sweep went on.
+    /// How often the sweep was continued.
     pub(super) number: u64,
     /// The repository; empty before the first.
     pub(super) repository: String,
     pub(super) place: Place,
-    /// Counts of the invocations before.
+    /// Counts of the previous invocations.
     pub(super) counts: Counts,
 }
 
-/// A continuation that no sweep wrote.
+/// A continuation that was not written by a sweep.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("event: {FIELD}: want a place that an earlier invocation of the same sweep came to")]
 pub(in crate::event_filter) struct InvalidContinuation;
 
 impl Place {
-    /// Returns the start of a page.
+    /// Returns the start of the page with this token.
     pub(super) fn of(token: String) -> Self {
         Self {
             token: Some(token),
@@ -64,7 +64,8 @@ impl Place {
 }
 
 impl Continuation {
-    /// Reads where a sweep goes on from its event; the start, if the event does not say.
+    /// Reads the position from a sweep's event. If the event does not state it, this is the
+    /// beginning.
     pub(super) fn read(event: &Value) -> Result<Self, InvalidContinuation> {
         let Some(written) = event.get(FIELD) else {
             return Ok(Self::default());
@@ -76,7 +77,7 @@ impl Continuation {
         sound.then_some(read).ok_or(InvalidContinuation)
     }
 
-    /// Returns the event that goes on here, not narrowed.
+    /// Returns the event that continues here, without narrowing filters.
     pub(super) fn write(&self) -> Value {
         let mut event = request();
         // Numbers and strings always serialize.
@@ -84,13 +85,13 @@ impl Continuation {
         event
     }
 
-    /// Returns where the next invocation goes on; `None` if there were enough.
+    /// Returns the position for the next invocation, or `None` if the maximum has been reached.
     pub(super) fn next(&self, repository: String, place: Place, counts: Counts) -> Option<Self> {
         let number = self.number.checked_add(1).filter(|next| *next <= MAX)?;
         Some(Self {
             number,
             repository,
-            // A place that could not be read again is not written.
+            // Never write a position that could not be read back.
             place: if place.is_sound() {
                 place
             } else {

@@ -1,4 +1,4 @@
-//! The numbers of a sweep.
+//! The counts of a sweep.
 
 use std::fmt;
 use std::ops::Add;
@@ -7,22 +7,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::metrics::Metric;
 
-/// How many tags a sweep looked at, and what became of them.
+/// Number of tags that a sweep looked at, by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub(in crate::event_filter) struct Counts {
     pub looked_at: u64,
-    /// Had an index already.
+    /// Tags that already had an index.
     pub indexed: u64,
     pub handed_on: u64,
-    /// Outputs of tags that are gone, handed on to be removed.
+    /// Outputs of deleted tags, passed on for removal.
     pub orphaned: u64,
-    /// Could not be looked at or handed on.
+    /// Tags that could not be examined or passed on.
     pub failed: u64,
 }
 
 impl Counts {
-    /// Returns them as metrics, with the orphans if they are looked for.
+    /// Returns the counts as metrics, including orphans if `with_orphans` is
+    /// set.
     pub(super) fn metrics(&self, with_orphans: bool) -> Vec<Metric> {
         let Self {
             looked_at,

@@ -1,4 +1,4 @@
-//! A manifest, as far as it tells whether an image has an index.
+//! Manifests, parsed as far as needed to tell whether an image has an index.
 
 use std::collections::BTreeSet;
 
@@ -6,12 +6,13 @@ use serde::Deserialize;
 
 use crate::scope::SOCI_INDEXES;
 
-/// Platform of manifests that describe others.
+/// Platform of manifests that describe other manifests.
 const ATTESTATION: &str = "unknown";
-/// Maximum manifests of an image index that are compared. Others are left to the index generator.
+/// Maximum number of manifests of an image index that are compared. Larger ones are left to the
+/// index generator.
 pub(super) const MAX_LISTED: usize = 64;
 
-/// Content that an image runs: the digests of its configuration and of its layers.
+/// The content that an image runs: the digests of its configuration and layers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Content {
     config: String,
@@ -48,14 +49,14 @@ struct Blob {
 }
 
 impl Document {
-    /// Reads a manifest; `None` if it is none of the three.
+    /// Parses a manifest. Returns `None` if it is none of these kinds.
     pub(super) fn parse(manifest: &str) -> Option<Self> {
         let document: Self = serde_json::from_str(manifest).ok()?;
         let listed = document.manifests.as_ref().map_or(0, Vec::len);
         (listed <= MAX_LISTED).then_some(document)
     }
 
-    /// Returns what an image manifest runs.
+    /// Returns the content of an image manifest.
     pub(super) fn content(self) -> Option<Content> {
         let layers = self.layers.into_iter();
         Some(Content {
@@ -69,21 +70,21 @@ impl Document {
         Some(self.subject?.digest)
     }
 
-    /// Whether it is an image index that lists a SOCI index.
+    /// Returns whether this is an image index that lists a SOCI index.
     pub(super) fn is_soci_enabled(&self) -> bool {
         let listed = self.manifests.iter().flatten();
         listed.into_iter().any(Entry::is_soci_index)
     }
 
-    /// Returns the manifests that an image index lists beside SOCI indexes; `None` for an image
-    /// manifest.
+    /// Returns the manifests that an image index lists other than SOCI indexes, or `None` for an
+    /// image manifest.
     pub(super) fn listed(&self) -> Option<BTreeSet<&str>> {
         let listed = self.manifests.as_ref()?.iter();
         let listed = listed.filter(|entry| !entry.is_soci_index());
         Some(listed.map(|entry| entry.digest.as_str()).collect())
     }
 
-    /// Returns the image manifests that an image index lists; `None` for an image manifest.
+    /// Returns the image manifests that an image index lists, or `None` for an image manifest.
     pub(super) fn platforms(&self) -> Option<BTreeSet<&str>> {
         let listed = self.manifests.as_ref()?.iter();
         let images = listed.filter(|entry| {

@@ -1,13 +1,13 @@
-//! Decides whether images have an index, by manifests alone.
+//! Decides from manifests alone whether images have an index.
 //!
-//! - V2: `<tag>` and `<tag>-soci` are compared. The latter is an image index that lists SOCI indexes,
-//!   and what else it lists runs the same layers with the same configurations as the former. Or it
-//!   is the former, because no layer can be indexed.
+//! - V2: `<tag>` and `<tag>-soci` are compared. The latter must be an image index that lists SOCI
+//!   indexes and whose other manifests run the same layers with the same configurations as the
+//!   former. Or it is the former itself, because no layer can be indexed.
 //! - V1: the SOCI indexes of a repository name the image manifests that they belong to.
 //!
-//! Whether an index was made with other options, or lacks a blob, is not looked at.
+//! Whether an index was built with other options, or lacks a blob, is not checked.
 //!
-//! It also finds outputs whose source is gone (V2). An archived source is not.
+//! It also finds outputs whose source is gone (V2). Archived sources do not count as gone.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -18,16 +18,17 @@ use crate::output_mark;
 use crate::scope::{IndexVersion, SOCI_INDEXES, Scope};
 use crate::tag_suffix::TagSuffix;
 
-/// Maximum SOCI indexes (V1) of a repository that are kept in memory: as many as it may have images.
+/// Maximum number of SOCI indexes (V1) of a repository kept in memory: as many as it may have
+/// images.
 const MAX_SUBJECTS: usize = 100_000;
 
 pub(super) struct Judge {
     pub catalog: Catalog,
     version: IndexVersion,
     suffix: TagSuffix,
-    /// Image manifests of the current repository that have an index (V1), once they are known.
+    /// Image manifests of the current repository that have an index (V1), once loaded.
     subjects: Option<HashSet<String>>,
-    /// Tags of archived images of the current repository, once they are known.
+    /// Tags of archived images in the current repository, once loaded.
     archived: Option<HashSet<String>>,
 }
 
@@ -35,7 +36,7 @@ impl Judge {
     pub(super) fn new(catalog: Catalog, scope: &Scope) -> Self {
         Self {
             catalog,
-            // As the index generator does.
+            // Same default as in the index generator.
             version: scope.version.unwrap_or(IndexVersion::V2),
             suffix: scope.suffix.clone(),
             subjects: None,
@@ -43,13 +44,13 @@ impl Judge {
         }
     }
 
-    /// Begins with another repository.
+    /// Switches to another repository.
     pub(super) fn enter(&mut self) {
         self.subjects = None;
         self.archived = None;
     }
 
-    /// Returns for each of some pushes to a repository whether the image has an index.
+    /// Returns for each of the pushes to a repository whether the image has an index.
     pub(super) async fn are_indexed(
         &mut self,
         repository: &str,
@@ -64,8 +65,8 @@ impl Judge {
         }
     }
 
-    /// Returns those of some deletions that are to be made up for: the tag is gone, and its output is
-    /// there, a SOCI-enabled image, and marked as the index generator's own (V2).
+    /// Returns the deletions that still need handling: the tag is gone, but its output exists, is a
+    /// SOCI-enabled image, and is marked as the index generator's own (V2).
     pub(super) async fn orphans<'a>(
         &mut self,
         repository: &str,
@@ -188,7 +189,7 @@ impl Judge {
         };
         let of_output = output.listed().unwrap_or_default();
         let of_source = source.listed().unwrap_or_else(|| [push.digest()].into());
-        // What is not indexed, such as an attestation, is listed as it is.
+        // Manifests that are not indexed, such as attestations, are listed unchanged.
         let rewritten: BTreeSet<&str> = of_output.difference(&of_source).copied().collect();
         let plain: BTreeSet<&str> = of_source.difference(&of_output).copied().collect();
         if rewritten.len() != plain.len() {
@@ -198,7 +199,8 @@ impl Judge {
         Ok(rewritten.is_some() && rewritten == self.contents(repository, &plain).await?)
     }
 
-    /// Returns what these image manifests run, sorted; `None` if one of them is not there.
+    /// Returns the content of these image manifests, sorted, or `None` if one of them does not
+    /// exist.
     async fn contents(
         &mut self,
         repository: &str,

@@ -1,4 +1,4 @@
-//! The rules of a plan, applied to an object and to the objects nested in it.
+//! The rules of a plan, applied to an object and its nested objects.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crate::path::AttributePath;
 use crate::schema::{Attribute, Block, Form, Nesting, Replace};
 use crate::value::Value;
 
-/// Contents of one object: of a block, or of a nested attribute.
+/// The contents of an object: a block or a nested attribute.
 #[derive(Clone, Copy)]
 pub(super) struct Object<'s> {
     attributes: &'s BTreeMap<String, Attribute>,
@@ -37,10 +37,10 @@ impl<'s> Object<'s> {
     }
 }
 
-/// Visits each planned nested object, with the objects of the configuration and
-/// the prior state in the same place.
+/// Visits each planned nested object, along with the corresponding objects of
+/// the configuration and the prior state.
 ///
-/// Elements of a set have no place. The planned element then stands for the
+/// Elements of a set have no position. The planned element then stands for the
 /// configuration, as Terraform has merged matching prior elements into it.
 fn for_each(
     nesting: Nesting,
@@ -219,7 +219,7 @@ fn find_replaced_inside(
 ) {
     let steps: Vec<AttributePath> = match nesting {
         Nesting::Single => return find_replaced(inner, path, config, prior, planned, found),
-        // Elements have no address, so any change counts for each.
+        // Elements have no address, so any change counts for each of them.
         Nesting::Set => {
             if replaces(inner) {
                 found.push(path.clone());
@@ -256,7 +256,7 @@ fn find_replaced_inside(
     }
 }
 
-/// Returns whether a change of anything in the object replaces the resource.
+/// Returns whether any change within the object requires replacement.
 pub(super) fn replaces(object: Object<'_>) -> bool {
     object.attributes.values().any(|a| {
         a.replace != Replace::Never

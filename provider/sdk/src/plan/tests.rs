@@ -42,7 +42,8 @@ fn schema() -> Schema {
         )
 }
 
-/// Creates a value of the schema: these attributes, null for the others.
+/// Creates a value of the schema with these attributes, and null for the
+/// others.
 fn object<const N: usize>(attributes: [(&str, Value); N]) -> Value {
     let mut value = Value::object(attributes);
     if value.get("rule").is_null() {
@@ -51,7 +52,8 @@ fn object<const N: usize>(attributes: [(&str, Value); N]) -> Value {
     value.conform(&schema().ty()).unwrap()
 }
 
-/// Proposes as Terraform does: the configuration over the prior computed values.
+/// Proposes as Terraform does: the configuration merged over the prior computed
+/// values.
 fn proposed(config: &Value, prior: &Value) -> Value {
     let mut proposed = config.clone();
     for name in ["mode", "region", "id", "digest"] {

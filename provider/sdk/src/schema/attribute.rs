@@ -6,7 +6,7 @@ use crate::types::Type;
 use crate::validators::Validator;
 use crate::value::Value;
 
-/// Nesting of attributes or blocks, which decides the form of their value.
+/// Nesting of attributes or blocks, which determines the form of their value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nesting {
     /// One object.
@@ -37,7 +37,7 @@ pub(crate) enum Form {
     Nested(Nesting, BTreeMap<String, Attribute>),
 }
 
-/// When a change of an attribute replaces the resource.
+/// Condition under which a change of an attribute replaces the resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Replace {
     Never,
@@ -45,9 +45,9 @@ pub(crate) enum Replace {
     IfConfigured,
 }
 
-/// An attribute: its type, who sets it, and how a plan treats it.
+/// An attribute: its type, who sets it, and how plans treat it.
 ///
-/// It is required, optional, computed, or optional and computed.
+/// It is required, optional, computed, or both optional and computed.
 #[derive(Debug, Clone)]
 pub struct Attribute {
     pub(crate) form: Form,
@@ -107,8 +107,8 @@ impl Attribute {
         Self::new(Type::map(of))
     }
 
-    /// Creates an object, or a collection of objects, of attributes with settings
-    /// of their own.
+    /// Creates an object, or a collection of objects, whose attributes have
+    /// their own settings.
     #[must_use]
     pub fn nested<K: Into<String>>(
         nesting: Nesting,
@@ -135,36 +135,36 @@ impl Attribute {
         }
     }
 
-    /// Marks it as required: the configuration must set it.
+    /// Marks the attribute as required: the configuration must set it.
     #[must_use]
     pub fn required(mut self) -> Self {
         self.required = true;
         self
     }
 
-    /// Marks it as optional: the configuration may set it.
+    /// Marks the attribute as optional: the configuration may set it.
     #[must_use]
     pub fn optional(mut self) -> Self {
         self.optional = true;
         self
     }
 
-    /// Marks it as computed: the provider sets it if the configuration does not.
-    /// Unless it is optional too, it is read-only.
+    /// Marks the attribute as computed: the provider sets it if the
+    /// configuration does not. Unless it is also optional, it is read-only.
     #[must_use]
     pub fn computed(mut self) -> Self {
         self.computed = true;
         self
     }
 
-    /// Marks it as sensitive: Terraform hides it in its output.
+    /// Marks the attribute as sensitive: Terraform hides it in its output.
     #[must_use]
     pub fn sensitive(mut self) -> Self {
         self.sensitive = true;
         self
     }
 
-    /// Marks it as deprecated: Terraform warns if it is set.
+    /// Marks the attribute as deprecated: Terraform warns if it is set.
     #[must_use]
     pub fn deprecated(mut self) -> Self {
         self.deprecated = true;
@@ -178,10 +178,11 @@ impl Attribute {
         self
     }
 
-    /// Marks it as inert: it tells the provider how to work, and is no property
-    /// of the resource. If only inert attributes change, computed ones keep their
-    /// values, and the change goes to the state and not to
-    /// [`Resource::update`](crate::Resource::update). Only at the root.
+    /// Marks the attribute as inert: it tells the provider how to work rather
+    /// than describing the resource. If only inert attributes change, computed
+    /// attributes keep their values, and the change is stored in the state
+    /// without a call to [`Resource::update`](crate::Resource::update). Only
+    /// allowed at the root.
     #[must_use]
     pub fn inert(mut self) -> Self {
         self.inert = true;
@@ -189,9 +190,9 @@ impl Attribute {
     }
 
     /// Replaces the resource when the attribute changes. A computed attribute
-    /// that is unknown in a plan counts as changed: it should also
-    /// [keep its value](Self::use_state_for_unknown), or replace only
-    /// [if configured](Self::requires_replace_if_configured).
+    /// that is unknown in a plan counts as changed, so it should also [keep its
+    /// value](Self::use_state_for_unknown) or replace the resource only [if
+    /// configured](Self::requires_replace_if_configured).
     #[must_use]
     pub fn requires_replace(mut self) -> Self {
         self.replace = Replace::Always;
@@ -199,23 +200,23 @@ impl Attribute {
     }
 
     /// Replaces the resource when the attribute changes and the configuration
-    /// sets it. For attributes that are optional and computed.
+    /// sets it. For attributes that are both optional and computed.
     #[must_use]
     pub fn requires_replace_if_configured(mut self) -> Self {
         self.replace = Replace::IfConfigured;
         self
     }
 
-    /// Keeps the prior value in a plan that would make it unknown. For ids and
-    /// other computed attributes that no update changes.
+    /// Keeps the prior value in a plan that would otherwise make it unknown.
+    /// For IDs and other computed attributes that updates never change.
     #[must_use]
     pub fn use_state_for_unknown(mut self) -> Self {
         self.keep_prior = true;
         self
     }
 
-    /// Sets the value for configurations without the attribute. Makes it optional
-    /// and computed.
+    /// Sets the value to use if the configuration does not set the attribute.
+    /// Makes it optional and computed.
     #[must_use]
     pub fn default(mut self, value: impl Into<Value>) -> Self {
         self.default = Some(value.into());
@@ -224,38 +225,39 @@ impl Attribute {
         self
     }
 
-    /// Adds a validator. All of them run; see [`validators`](crate::validators).
+    /// Adds a validator. All validators run; see
+    /// [`validators`](crate::validators).
     #[must_use]
     pub fn validate(mut self, validator: impl Into<Validator>) -> Self {
         self.validators.push(validator.into());
         self
     }
 
-    /// Returns whether a configuration must set it.
+    /// Returns whether the configuration must set the attribute.
     #[must_use]
     pub fn is_required(&self) -> bool {
         self.required
     }
 
-    /// Returns whether a configuration may set it, but need not.
+    /// Returns whether the configuration may set the attribute but need not.
     #[must_use]
     pub fn is_optional(&self) -> bool {
         self.optional
     }
 
-    /// Returns whether the provider may set it.
+    /// Returns whether the provider may set the attribute.
     #[must_use]
     pub fn is_computed(&self) -> bool {
         self.computed
     }
 
-    /// Returns whether Terraform hides it in its output.
+    /// Returns whether Terraform hides the attribute in its output.
     #[must_use]
     pub fn is_sensitive(&self) -> bool {
         self.sensitive
     }
 
-    /// Returns the default in the form of its type.
+    /// Returns the default, converted to the attribute's type.
     pub(crate) fn fitting_default(&self) -> Option<Value> {
         let default = self.default.clone()?;
         // `Schema::check` reports a default that does not fit.

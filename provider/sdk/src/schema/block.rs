@@ -16,7 +16,7 @@ pub struct Block {
     pub(crate) min_items: u32,
     pub(crate) max_items: u32,
     pub(crate) inert: bool,
-    /// Names that were added twice, which `check` reports.
+    /// Names that were added twice, reported by `check`.
     pub(crate) twice: Vec<String>,
 }
 
@@ -59,7 +59,7 @@ impl Block {
         Self::new(Nesting::Set)
     }
 
-    /// Creates a repeated block with a label.
+    /// Creates a repeated block with labels.
     #[must_use]
     pub fn map() -> Self {
         Self::new(Nesting::Map)
@@ -94,35 +94,37 @@ impl Block {
         self
     }
 
-    /// Marks it as deprecated: Terraform warns if it is used.
+    /// Marks the block as deprecated: Terraform warns if it is used.
     #[must_use]
     pub fn deprecated(mut self) -> Self {
         self.deprecated = true;
         self
     }
 
-    /// Marks it as inert; see [`Attribute::inert`]. Only at the root.
+    /// Marks the block as inert; see [`Attribute::inert`]. Only allowed at the
+    /// root.
     #[must_use]
     pub fn inert(mut self) -> Self {
         self.inert = true;
         self
     }
 
-    /// Sets the minimum number in a list or set; 1 makes a single block required.
+    /// Sets the minimum number of blocks in a list or set; 1 makes a single
+    /// block required.
     #[must_use]
     pub fn min_items(mut self, n: u32) -> Self {
         self.min_items = n;
         self
     }
 
-    /// Sets the maximum number in a list or set.
+    /// Sets the maximum number of blocks in a list or set.
     #[must_use]
     pub fn max_items(mut self, n: u32) -> Self {
         self.max_items = n;
         self
     }
 
-    /// Returns the type of one occurrence.
+    /// Returns the type of a single occurrence.
     pub(crate) fn object_type(&self) -> Type {
         let attributes = self.attributes.iter().map(|(k, a)| (k.clone(), a.ty()));
         let blocks = self.blocks.iter().map(|(k, b)| (k.clone(), b.ty()));

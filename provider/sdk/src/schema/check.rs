@@ -1,4 +1,4 @@
-//! Mistakes in a schema itself, reported when Terraform fetches it.
+//! Mistakes in schemas, reported when Terraform fetches them.
 
 use super::{Attribute, Block, Form, Nesting, Replace, Schema};
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -6,8 +6,8 @@ use crate::path::AttributePath;
 use crate::types::{Type, is_identifier};
 
 impl Schema {
-    /// Returns the mistakes in the schema. Messages name it `owner`. Public for
-    /// tests of a provider.
+    /// Returns the mistakes in the schema. Messages call the schema `owner`.
+    /// Public for use in provider tests.
     #[must_use]
     pub fn check(&self, owner: &str) -> Diagnostics {
         let mut check = Check {

@@ -5,7 +5,8 @@ use crate::value::{Value, ValueError};
 
 impl Schema {
     /// Converts a value to the schema's type. Missing attributes become null;
-    /// missing repeated blocks become empty, as Terraform never has them as null.
+    /// missing repeated blocks become empty, as they are never null in
+    /// Terraform.
     pub(crate) fn fit(&self, value: Value) -> Result<Value, ValueError> {
         let mut value = value.conform(&self.ty())?;
         fill(&self.root, &mut value);

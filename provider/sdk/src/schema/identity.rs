@@ -6,20 +6,22 @@ use crate::types::Type;
 use crate::value::Value;
 
 impl Schema {
-    /// Returns the type of an identity, an object; `None` without an identity.
+    /// Returns the type of the identity, which is an object, or `None` if there
+    /// is no identity.
     pub(crate) fn identity_type(&self) -> Option<Type> {
         let named = self.identity.iter();
         let types = named.filter_map(|name| Some((name, self.root.attributes.get(name)?.ty())));
         (!self.identity.is_empty()).then(|| Type::object(types))
     }
 
-    /// Whether an attribute of the root cannot be null in a state.
+    /// Returns whether an attribute at the root can never be null in a state.
     fn is_always_set(&self, name: &str) -> bool {
         let attribute = self.root.attributes.get(name);
         attribute.is_some_and(|attribute| attribute.required || attribute.default.is_some())
     }
 
-    /// Returns the identity of a resource; `None` while a part of it is unknown.
+    /// Returns the identity of a resource, or `None` while part of it is
+    /// unknown.
     pub(crate) fn identity_of(&self, state: &Value) -> Option<proto::ResourceIdentityData> {
         let ty = self.identity_type()?;
         let parts = self.identity.iter();
@@ -41,7 +43,7 @@ impl Schema {
         })
     }
 
-    /// Returns the schema of the identity for the wire.
+    /// Returns the schema of the identity in its wire format.
     pub(crate) fn identity_to_proto(&self) -> Option<proto::ResourceIdentitySchema> {
         if self.identity.is_empty() {
             return None;
@@ -61,7 +63,7 @@ impl Schema {
         })
     }
 
-    /// Returns a state of only an identity, with defaults filled in.
+    /// Returns a state that has only an identity, with defaults filled in.
     pub(crate) fn state_of_identity(&self, identity: &Value) -> Value {
         let mut state = Value::object::<&str>([]);
         for name in &self.identity {

@@ -1,4 +1,4 @@
-//! Checks of a configuration: who may set what, and the validators.
+//! Validation of a configuration: who may set what, and the validators.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use crate::path::AttributePath;
 use crate::value::Value;
 
 impl Schema {
-    /// Checks a configuration: that it sets required attributes and no
-    /// read-only ones, and what the attributes' validators find. Public for
-    /// tests of a provider.
+    /// Checks a configuration: it must set required attributes and no read-only
+    /// ones, and satisfy the attributes' validators. Public for use in provider
+    /// tests.
     ///
-    /// Unknown values pass: they may still turn out right.
+    /// Unknown values pass, because they may still turn out to be valid.
     #[must_use]
     pub fn validate(&self, config: &Value) -> Diagnostics {
         let mut found = Diagnostics::new();
@@ -67,21 +67,21 @@ fn check_attributes(
     }
 }
 
-/// Terraform itself refuses a required argument that is absent, but not one
-/// that is set to null.
+/// Returns the error for a required argument that is null. Terraform itself
+/// rejects absent arguments, but not those set to null.
 fn missing(path: &AttributePath) -> Diagnostic {
     let detail = format!("{path} is required and cannot be null.");
     Diagnostic::error("Missing required argument", detail).at(path.clone())
 }
 
-/// Terraform lets a configuration set such an attribute, and would find an
-/// inconsistent plan afterwards.
+/// Returns the error for a read-only attribute that is set. Terraform allows
+/// this, but would later report an inconsistent plan.
 fn read_only(path: &AttributePath) -> Diagnostic {
     let detail = format!("{path} is set by the provider. Remove it from the configuration.");
     Diagnostic::error("Read-only attribute", detail).at(path.clone())
 }
 
-/// Visits each object of something nested.
+/// Visits each object of a nested value.
 fn each(
     nesting: Nesting,
     value: &Value,

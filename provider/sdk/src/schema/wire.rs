@@ -1,4 +1,4 @@
-//! Schemas on the wire.
+//! Schemas in their wire format.
 
 use super::{Attribute, Block, Form, Nesting, Schema};
 use crate::proto::tfplugin6::{self as proto, StringKind, schema};
@@ -25,7 +25,7 @@ impl Block {
                 Nesting::Set => Mode::Set,
                 Nesting::Map => Mode::Map,
             };
-            // For a single block the two must agree.
+            // For a single block, the two must agree.
             let max_items = match block.nesting {
                 Nesting::Single => block.min_items,
                 _ => block.max_items,
@@ -84,7 +84,8 @@ fn attribute((name, a): (&String, &Attribute)) -> schema::Attribute {
     }
 }
 
-/// Reads schemas from the wire, where defaults and validators are not sent.
+/// Reading of schemas from the wire, where defaults and validators are not
+/// sent.
 #[cfg(feature = "testing")]
 mod read {
     use super::{Attribute, Block, Nesting, Schema, proto, schema};

@@ -1,8 +1,9 @@
-//! Connections, plain or inside TLS.
+//! Connections, plain or over TLS.
 //!
-//! One task accepts. Each TLS handshake is a task of its own with a time limit,
-//! so that a silent client blocks nobody. Finished connections come out of a
-//! channel; a client that fails the handshake is dropped.
+//! A single task accepts connections. Each TLS handshake runs in its own task
+//! with a time limit, so that a silent client blocks no one. Established
+//! connections are delivered through a channel; a client that fails the
+//! handshake is dropped.
 
 use std::io;
 use std::pin::Pin;
@@ -19,7 +20,7 @@ use super::listener::{Listener, Socket};
 /// Time limit of a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// Pause after a failed accept, for instance with too many open files.
+/// Pause after a failed accept, for example because of too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Source of connections that have finished their handshake.
@@ -62,7 +63,7 @@ impl Connections {
 
 impl Drop for Connections {
     fn drop(&mut self) {
-        // The listener goes with its task.
+        // The listener is dropped with its task.
         self.accepting.abort();
     }
 }
@@ -88,7 +89,7 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// One connection, plain or inside TLS.
+/// A connection, plain or over TLS.
 pub(super) struct Connection(Box<dyn Stream>);
 
 impl Connected for Connection {

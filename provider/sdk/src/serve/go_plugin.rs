@@ -1,4 +1,4 @@
-//! Services that go-plugin expects beside Terraform's own.
+//! Services that go-plugin expects in addition to Terraform's own.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use crate::proto::plugin::{
     ConnInfo, Empty, StdioData, grpc_broker_server, grpc_controller_server, grpc_stdio_server,
 };
 
-/// Time for calls to finish once the host has asked to shut down; it kills the
-/// process two seconds after that.
+/// Time for calls to finish after the host has requested shutdown. The host
+/// kills the process two seconds after the request.
 const PATIENCE_WITH_HOST: Duration = Duration::from_millis(1500);
 
-/// A stream of answers.
+/// A stream of responses.
 type Answers<T> = BoxStream<'static, Result<T, Status>>;
 
-/// Streams these answers, then stays silent until the end.
+/// Streams these responses, then stays silent until the process ends.
 fn until_the_end<T: Send + 'static>(first: Vec<T>, ending: &Ending) -> Answers<T> {
     let first = stream::iter(first.into_iter().map(Ok));
     first
@@ -32,7 +32,7 @@ fn until_the_end<T: Send + 'static>(first: Vec<T>, ending: &Ending) -> Answers<T
 /// `GRPCController`: ends the process.
 pub(super) struct Controller {
     pub(super) ending: Ending,
-    /// Whether to stay alive nonetheless.
+    /// Whether to ignore shutdown requests.
     pub(super) ignore: bool,
 }
 
@@ -47,7 +47,8 @@ impl grpc_controller_server::GrpcController for Controller {
     }
 }
 
-/// `GRPCBroker`: further connections, of which none is asked for or offered.
+/// `GRPCBroker`: additional connections, none of which are requested or
+/// offered.
 pub(super) struct Broker(pub(super) Ending);
 
 #[tonic::async_trait]
@@ -58,7 +59,7 @@ impl grpc_broker_server::GrpcBroker for Broker {
         &self,
         request: Request<Streaming<ConnInfo>>,
     ) -> Result<Response<Self::StartStreamStream>, Status> {
-        // The stream ends with the host's side of it, too.
+        // The stream also ends when the host closes its side.
         let host = request
             .into_inner()
             .take_while(|m| future::ready(m.is_ok()));
@@ -67,8 +68,8 @@ impl grpc_broker_server::GrpcBroker for Broker {
     }
 }
 
-/// `GRPCStdio`: output of the plugin. There is none on standard output, and
-/// the host reads standard error itself.
+/// `GRPCStdio`: output of the plugin. Standard output is unused, and the host
+/// reads standard error directly.
 pub(super) struct Stdio(pub(super) Ending);
 
 #[tonic::async_trait]
@@ -83,11 +84,11 @@ impl grpc_stdio_server::GrpcStdio for Stdio {
     }
 }
 
-/// `Health`: serving from the start to the end.
+/// `Health`: reports that the plugin is serving until it ends.
 pub(super) struct Health(pub(super) Ending);
 
-/// Services that can be asked about: go-plugin's name for all of them, and the
-/// server as a whole.
+/// Services whose health can be checked: go-plugin's name for all of them, and
+/// the server as a whole.
 const SERVICES: [&str; 2] = ["plugin", ""];
 
 fn status(status: ServingStatus) -> HealthCheckResponse {

@@ -7,7 +7,7 @@ use rustls::pki_types::CertificateDer;
 use super::listener::Address;
 use crate::protocol::{CORE_PROTOCOL, PROTOCOL};
 
-/// Returns the line on standard output, newline included.
+/// Returns the handshake line, including the newline.
 pub(super) fn line(address: &Address, certificate: Option<&CertificateDer<'_>>) -> String {
     let certificate = certificate.map_or_else(String::new, |der| STANDARD_NO_PAD.encode(der));
     let Address { network, place } = address;

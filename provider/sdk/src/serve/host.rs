@@ -1,4 +1,4 @@
-//! The host: what it tells through the environment.
+//! The host, as described by the environment.
 
 use std::path::PathBuf;
 
@@ -10,11 +10,12 @@ use crate::protocol::{COOKIE, PROTOCOL};
 /// The process that started this one.
 #[derive(Debug, Default)]
 pub(super) struct Host {
-    /// Whether a person started the process, for a debugger.
+    /// Whether the user started the process for debugging.
     pub(super) debug: bool,
-    /// The only certificate that may connect. Without one, connections are plain.
+    /// The only client certificate that may connect. Without one, connections
+    /// are plain.
     pub(super) client_certificate: Option<CertificateDer<'static>>,
-    /// Folder of the socket.
+    /// Directory of the socket.
     #[cfg_attr(not(unix), allow(dead_code, reason = "TCP is used there"))]
     pub(super) socket_dir: Option<PathBuf>,
     /// Range of TCP ports to choose from.
@@ -22,19 +23,19 @@ pub(super) struct Host {
     pub(super) ports: (u16, u16),
 }
 
-/// A reason not to serve the host.
+/// Reason for refusing to serve the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// A person started the process.
+    /// The user started the process directly.
     NoHost,
-    /// The host speaks only these other versions.
+    /// The host supports only these other versions.
     Protocol(String),
-    /// The certificate of the host cannot be read.
+    /// The host's certificate cannot be read.
     Certificate(String),
 }
 
 impl Refusal {
-    /// Returns the text for the person who sees it.
+    /// Returns the message for the user.
     pub(super) fn text(&self, provider: &str) -> String {
         match self {
             Self::NoHost => format!(

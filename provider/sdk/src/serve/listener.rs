@@ -1,5 +1,5 @@
-//! The socket: a file in a folder that only this user can open, or a loopback
-//! port on systems without Unix sockets.
+//! The socket: a file in a directory that only this user can access, or a
+//! loopback port on systems without Unix sockets.
 
 use std::io;
 
@@ -24,7 +24,7 @@ mod imp {
 
     pub(in crate::serve) type Socket = UnixStream;
 
-    /// Maximum length of a socket's path on the strictest system, in bytes.
+    /// Maximum length of a socket path on the strictest system, in bytes.
     const LONGEST_PATH: usize = 103;
 
     /// Removes the socket when dropped.

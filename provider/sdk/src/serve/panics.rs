@@ -1,4 +1,4 @@
-//! Panics in the form that Terraform looks for: a line on standard error that
+//! Panics in the format that Terraform looks for: a line on standard error that
 //! begins with `panic: `, followed by the rest of the report.
 
 use std::backtrace::Backtrace;

@@ -1,4 +1,4 @@
-//! When the process ends, and how long its calls get until then.
+//! Shutdown of the process, and the time that its calls get to finish.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -9,7 +9,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 /// Time for calls to finish after a signal, or after the host has died.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The end of the process, shared by all its parts.
+/// The shutdown of the process, shared by all its parts.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ending {
     token: CancellationToken,
@@ -17,13 +17,14 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// Begins the end. Calls get `patience` to finish; the first reason wins.
+    /// Starts the shutdown. Calls get `patience` to finish; the first caller's
+    /// value wins.
     pub(super) fn begin(&self, patience: Duration) {
         let _ = self.patience.set(patience);
         self.token.cancel();
     }
 
-    /// Completes once the end has begun.
+    /// Completes once the shutdown has started.
     pub(super) fn began(&self) -> WaitForCancellationFutureOwned {
         self.token.clone().cancelled_owned()
     }
@@ -34,16 +35,17 @@ impl Ending {
     }
 }
 
-/// Watches for signals. An interrupt is left to the host, which receives it
-/// too and then calls `StopProvider`; in debug mode it ends the process. A
-/// hangup keeps its default effect, also under nohup.
+/// Watches for signals. An interrupt is left to the host, which also receives
+/// it and then calls `StopProvider`; in debug mode, it ends the process. A
+/// hangup keeps its default effect, including under nohup.
 #[cfg(unix)]
 pub(super) fn watch(ending: &Ending, debug: bool) -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    // If the host is dead already, nobody connects, which ends the process too.
+    // If the host is already dead, no one connects, which also ends the
+    // process.
     let parent = std::os::unix::process::parent_id();
     let ending = ending.clone();
     tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! Serving in this process.
+//! Serving within this process.
 
 use async_trait::async_trait;
 
@@ -9,7 +9,7 @@ use crate::resource::Resource;
 use crate::schema::Schema;
 use crate::value::Value;
 
-/// Upper bound for every wait, on a busy machine too.
+/// Upper bound for every wait, even on a busy machine.
 const LONG: Duration = Duration::from_secs(60);
 
 struct Empty;
@@ -56,7 +56,7 @@ async fn a_host_that_never_connects_is_given_up() {
     assert_eq!(folder.path().read_dir().unwrap().count(), 0);
 }
 
-/// Connects as soon as it is told where.
+/// Connects as soon as the address is announced.
 #[cfg(unix)]
 struct Connects(Option<std::os::unix::net::UnixStream>);
 
@@ -86,7 +86,7 @@ async fn a_host_that_connects_is_served_until_the_end() {
     let limit = Duration::from_secs(2);
     let serving = run_until(&ending, Empty, &host, &mut stdout, limit);
     tokio::pin!(serving);
-    // Only time can tell that something does not happen.
+    // Only time can show that something does not happen.
     let early = tokio::time::timeout(limit + Duration::from_secs(1), &mut serving).await;
     assert!(early.is_err(), "{early:?}");
     ending.begin(Duration::ZERO);
@@ -108,7 +108,7 @@ async fn a_debugger_may_take_its_time() {
     assert!(early.is_err(), "{early:?}");
 }
 
-/// Passes the handshake on.
+/// Forwards the handshake.
 #[cfg(unix)]
 struct Announces(Option<oneshot::Sender<String>>);
 
@@ -172,7 +172,7 @@ async fn go_plugin_finds_its_services() {
     let mut offers = offers.unwrap().into_inner();
     let open = tokio::spawn(async move { (output.message().await, offers.message().await) });
     assert!(!open.is_finished());
-    // The answer and the end of the connection race.
+    // The response and the end of the connection race.
     let _ = connection.request_shutdown().await;
     let ended = tokio::time::timeout(LONG, serving).await;
     ended

@@ -1,10 +1,11 @@
 //! Mutual TLS with exactly one client.
 //!
 //! Host and plugin each create a certificate and pass it to the other: the
-//! plugin in the handshake line, the host in the environment. No authority
-//! signs them, so the client's certificate is compared byte by byte. The usual
-//! path building would refuse it, as it is authority and leaf in one. The
-//! signature of the handshake still proves that the client holds the key.
+//! plugin in the handshake line, the host in the environment. The certificates
+//! are not signed by an authority, so the client's certificate is compared byte
+//! by byte. The usual path building would reject it, because it is both
+//! authority and leaf. The handshake signature still proves that the client
+//! holds the key.
 
 use std::io;
 use std::sync::Arc;
@@ -20,8 +21,8 @@ use rustls::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// Returns an acceptor for the holder of one certificate, and the server's own
-/// certificate.
+/// Returns an acceptor for the holder of a given certificate, and the server's
+/// own certificate.
 pub(super) fn pinned(
     client: CertificateDer<'static>,
 ) -> io::Result<(TlsAcceptor, CertificateDer<'static>)> {
@@ -49,7 +50,7 @@ pub(super) fn pinned(
     Ok((TlsAcceptor::from(Arc::new(config)), certificate))
 }
 
-/// Verifier that accepts one certificate.
+/// Verifier that accepts exactly one certificate.
 #[derive(Debug)]
 struct Pinned {
     client: CertificateDer<'static>,
@@ -75,7 +76,7 @@ impl ClientCertVerifier for Pinned {
         _intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        // Both are public, so the comparison need not take constant time.
+        // Both are public, so the comparison need not be constant-time.
         if end_entity.as_ref() == self.client.as_ref() {
             Ok(ClientCertVerified::assertion())
         } else {

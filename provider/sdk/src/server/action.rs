@@ -30,7 +30,7 @@ impl<P: Provider> Server<P> {
         }
     }
 
-    /// Plans an action: it does what its configuration says, so there is nothing to add.
+    /// Plans an action. It does what its configuration says, so there is nothing to add.
     pub(super) async fn plan_action(
         &self,
         request: proto::plan_action::Request,

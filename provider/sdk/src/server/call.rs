@@ -1,10 +1,10 @@
-//! The pipeline of a call: find the type, decode the values, run provider
-//! code, collect its effects, encode the result.
+//! The pipeline of a call: find the type, decode the values, run provider code,
+//! collect its effects, encode the result.
 //!
-//! A family of RPCs starts with a [`Call`], says how to decode its request and
-//! which method of the provider to run, and builds its response from the
-//! [`Done`] that comes out. Whatever goes wrong on the way is a diagnostic in
-//! it; an answer is never lost.
+//! Each family of RPCs starts with a [`Call`], specifies how to decode its
+//! request and which provider method to run, and builds its response from the
+//! resulting [`Done`]. Any failure along the way is a diagnostic in it; a
+//! response is never lost.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::provider::Provider;
 use crate::types::Type;
 use crate::value::Value;
 
-/// A call of a provider, resource, data source or the like, of type `T`.
+/// A call of a provider, resource, data source or similar item of type `T`.
 pub(super) struct Call<'s, P: Provider, T: ?Sized> {
     pub(super) server: &'s Server<P>,
     pub(super) rpc: &'static str,
@@ -43,7 +43,7 @@ impl<P: Provider, T: ?Sized + Send + Sync + 'static> Call<'_, P, T> {
         self.run_with(data, private, decode, work).await
     }
 
-    /// Runs provider code that needs no configured provider.
+    /// Runs provider code that does not need a configured provider.
     pub(super) async fn run_unconfigured<I, O, W>(
         self,
         decode: impl FnOnce(&Entry<T>) -> Result<I, Diagnostics>,
@@ -56,7 +56,7 @@ impl<P: Provider, T: ?Sized + Send + Sync + 'static> Call<'_, P, T> {
         self.run_with(Ok(Arc::new(())), &[], decode, work).await
     }
 
-    /// Checks a configuration with the schema, then with `check`.
+    /// Checks a configuration against the schema, then with `check`.
     pub(super) async fn validate(
         self,
         config: Option<&proto::DynamicValue>,
@@ -121,7 +121,7 @@ impl<P: Provider, T: ?Sized + Send + Sync + 'static> Call<'_, P, T> {
     }
 }
 
-/// A call that has ended, however it did.
+/// A call that has ended, successfully or not.
 pub(super) struct Done<T: ?Sized, O> {
     entry: Option<Arc<Entry<T>>>,
     /// Warnings, then errors.
@@ -133,14 +133,14 @@ pub(super) struct Done<T: ?Sized, O> {
 }
 
 impl<T: ?Sized, O> Done<T, O> {
-    /// Returns the private state that the call left, or else `before`.
+    /// Returns the private state that the call set, or else `before`.
     pub(super) fn private(&self, before: Vec<u8>) -> Vec<u8> {
         let effects = self.effects.as_ref();
         effects.map_or(before, |effects| effects.private.clone())
     }
 
-    /// Encodes a value of the type's schema. One that does not fit is a bug of
-    /// the provider, and `None`.
+    /// Encodes a value of the type's schema. A value that does not fit is
+    /// reported as a bug in the provider, and yields `None`.
     pub(super) fn encode(&mut self, value: Value) -> Option<proto::DynamicValue> {
         let entry = self.entry.as_ref()?;
         match codec::encode(&entry.schema, value) {
@@ -152,10 +152,11 @@ impl<T: ?Sized, O> Done<T, O> {
         }
     }
 
-    /// Encodes a new state, which holds no unknowns, and its identity.
+    /// Encodes a new state, which must contain no unknown values, and its
+    /// identity.
     ///
-    /// Unknowns beside a success are a bug of the provider; beside an error
-    /// they are what the call did not reach.
+    /// Unknown values in a successful result are a bug in the provider. Along
+    /// with an error, they mark what the call did not reach.
     pub(super) fn encode_state(
         &mut self,
         mut state: Value,
@@ -178,7 +179,7 @@ impl<T: ?Sized, O> Done<T, O> {
         (self.encode(state), identity)
     }
 
-    /// Reports a resource without an identity, which is a bug of the provider.
+    /// Reports a resource without an identity, which is a bug in the provider.
     pub(super) fn expect_identity(&mut self, identity: Option<&proto::ResourceIdentityData>) {
         if identity.is_none() {
             let detail = "A resource was listed without its identity.";
@@ -186,7 +187,7 @@ impl<T: ?Sized, O> Done<T, O> {
         }
     }
 
-    /// Converts what was found for the wire.
+    /// Converts the diagnostics to their wire format.
     pub(super) fn into_diagnostics(self) -> Vec<proto::Diagnostic> {
         let ty = self.entry.as_ref().map(|entry| &entry.ty);
         codec::diagnostics(self.found, ty.unwrap_or(&Type::Dynamic))

@@ -1,4 +1,4 @@
-//! Everything a provider offers, asked for once.
+//! Everything that a provider offers, queried once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::schema::Schema;
 use crate::types::Type;
 use crate::value::Value;
 
-/// A resource, a data source or the like, with its schema.
+/// A resource, data source or similar item, with its schema.
 pub(super) struct Entry<T: ?Sized> {
     pub(super) schema: Arc<Schema>,
     pub(super) ty: Type,
@@ -32,7 +32,7 @@ impl<T: ?Sized> Entry<T> {
         })
     }
 
-    /// Decodes a value of the schema; an absent one is null.
+    /// Decodes a value of the schema. An absent value is null.
     pub(super) fn decode(&self, value: Option<&proto::DynamicValue>) -> Result<Value, Diagnostics> {
         codec::decode(value, &self.ty)
     }
@@ -40,7 +40,7 @@ impl<T: ?Sized> Entry<T> {
 
 /// All entries of one kind, by name.
 pub(super) struct Entries<T: ?Sized> {
-    /// Noun for messages.
+    /// Noun for use in messages.
     kind: &'static str,
     entries: BTreeMap<String, Arc<Entry<T>>>,
 }
@@ -53,8 +53,8 @@ impl<T: ?Sized> Entries<T> {
         }
     }
 
-    /// Adds an entry and checks it. Terraform finds the provider of a type by
-    /// the `prefix` of its name.
+    /// Adds an entry and checks it. Terraform finds a type's provider by the
+    /// `prefix` of the type's name.
     fn add(&mut self, name: &str, item: Box<T>, schema: Schema, prefix: &str) -> Diagnostics {
         let mut problems = schema.check(name);
         if !name.starts_with(prefix) {
@@ -68,7 +68,7 @@ impl<T: ?Sized> Entries<T> {
         problems
     }
 
-    /// Returns the entry of that name, or an error.
+    /// Returns the entry with that name, or an error.
     pub(super) fn find(&self, name: &str) -> Result<&Arc<Entry<T>>, Diagnostics> {
         self.entries.get(name).ok_or_else(|| {
             let kind = self.kind;
@@ -77,12 +77,12 @@ impl<T: ?Sized> Entries<T> {
         })
     }
 
-    /// Iterates over all entries, in the order of their names.
+    /// Iterates over all entries, sorted by name.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &Arc<Entry<T>>)> {
         self.entries.iter()
     }
 
-    /// Collects all schemas in a form of the protocol.
+    /// Collects all schemas in a given protocol format.
     pub(super) fn schemas<S, C: FromIterator<(String, S)>>(
         &self,
         form: impl Fn(&Schema) -> S,
@@ -93,7 +93,7 @@ impl<T: ?Sized> Entries<T> {
             .collect()
     }
 
-    /// Collects all names in a form of the protocol.
+    /// Collects all names in a given protocol format.
     pub(super) fn names<N>(&self, form: impl Fn(String) -> N) -> Vec<N> {
         self.entries.keys().cloned().map(form).collect()
     }
@@ -103,7 +103,7 @@ fn duplicate(kind: &str, name: &str) -> Diagnostic {
     Diagnostic::bug(format!("The {kind} {name} is declared twice."))
 }
 
-/// Everything a provider offers, and the mistakes in it.
+/// Everything that a provider offers, and the mistakes in it.
 pub(super) struct Catalog<P: Provider> {
     pub(super) provider: Arc<Entry<P>>,
     pub(super) resources: Entries<dyn Resource<P::Data>>,

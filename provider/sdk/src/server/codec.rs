@@ -1,4 +1,4 @@
-//! Values and diagnostics between the wire and the framework.
+//! Conversion of values and diagnostics between the wire and the framework.
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::proto::tfplugin6 as proto;
@@ -6,7 +6,7 @@ use crate::schema::Schema;
 use crate::types::Type;
 use crate::value::Value;
 
-/// Decodes a value of a type; an absent one is null.
+/// Decodes a value of a type. An absent value is null.
 pub(super) fn decode(value: Option<&proto::DynamicValue>, ty: &Type) -> Result<Value, Diagnostics> {
     let value = match value {
         Some(value) if !value.msgpack.is_empty() => Value::from_msgpack(&value.msgpack, ty),
@@ -16,7 +16,7 @@ pub(super) fn decode(value: Option<&proto::DynamicValue>, ty: &Type) -> Result<V
     Ok(value?)
 }
 
-/// Encodes a value of provider code in the form of a schema.
+/// Encodes a value from provider code in the form of a schema.
 pub(super) fn encode(schema: &Schema, value: Value) -> Result<proto::DynamicValue, Diagnostic> {
     let bytes = schema
         .fit(value)
@@ -35,7 +35,8 @@ pub(super) fn msgpack(msgpack: Vec<u8>) -> proto::DynamicValue {
     }
 }
 
-/// Converts diagnostics, with paths that Terraform can follow in values of `ty`.
+/// Converts diagnostics, with paths that Terraform can resolve in values of
+/// `ty`.
 pub(super) fn diagnostics(found: Diagnostics, ty: &Type) -> Vec<proto::Diagnostic> {
     let found = found.into_iter().map(|mut diagnostic| {
         diagnostic.path = ty.address(&diagnostic.path);

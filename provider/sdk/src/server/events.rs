@@ -1,17 +1,17 @@
-//! The events of a call that answers with a stream: messages on the way, and its
-//! end.
+//! The events of a call with a streaming response: messages along the way, and
+//! the end.
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
-/// A call on its way: all of its messages come before its end.
+/// A call in progress. All of its messages come before its end.
 pub(super) struct Underway<M, E> {
-    /// `None` once there can be no more.
+    /// `None` once there can be no more messages.
     messages: Option<mpsc::Receiver<M>>,
-    /// `None` once it has ended.
+    /// `None` once the work has ended.
     work: Option<BoxFuture<'static, E>>,
-    /// The end, until it is told.
+    /// The result of the work, until it is delivered.
     end: Option<E>,
 }
 
@@ -34,7 +34,7 @@ impl<M, E> Underway<M, E> {
         }
     }
 
-    /// Returns the next event; `None` after the end.
+    /// Returns the next event, or `None` after the end.
     pub(super) async fn next(&mut self) -> Option<Step<M, E>> {
         loop {
             match (&mut self.messages, &mut self.work) {

@@ -21,7 +21,8 @@ impl<P: Provider> Server<P> {
         }
     }
 
-    /// Returns the stored identity, in which attributes of later versions are null.
+    /// Returns the stored identity, in which attributes of later versions are
+    /// null.
     pub(super) fn upgrade_identity(
         &self,
         request: &proto::upgrade_resource_identity::Request,

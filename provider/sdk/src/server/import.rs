@@ -8,10 +8,10 @@ use crate::provider::Provider;
 use crate::types::Type;
 use crate::value::Value;
 
-/// Name of a resource to import.
+/// Identifier of a resource to import.
 enum Target {
     Id(String),
-    /// The state that an identity gives.
+    /// The state given by an identity.
     Identity(Value),
 }
 

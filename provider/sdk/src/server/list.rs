@@ -38,7 +38,7 @@ impl<P: Provider> Server<P> {
         let server = Arc::clone(self);
         let (results, found) = ListResults::channel();
         let (type_name, whole) = (request.type_name.clone(), request.include_resource_object);
-        // Terraform always sends one.
+        // Terraform always sends a limit.
         let limit = u64::try_from(request.limit).ok().filter(|limit| *limit > 0);
         let work = async move {
             let done = server
@@ -82,15 +82,15 @@ impl<P: Provider> Server<P> {
     }
 }
 
-/// A list on its way.
+/// A list in progress.
 struct Listing<P: Provider> {
     server: Arc<Server<P>>,
     type_name: String,
-    /// Whether whole resources are wanted, and not only identities.
+    /// Whether whole resources are wanted, rather than only identities.
     whole: bool,
     /// Number of results that are still wanted; `None` for all.
     left: Option<u64>,
-    /// `None` once it is of no interest any more, which stops the work.
+    /// `None` once it is no longer needed, which stops the work.
     underway: Option<Underway<Listed, Vec<proto::Diagnostic>>>,
 }
 
@@ -121,10 +121,10 @@ impl<P: Provider> Listing<P> {
 }
 
 impl<P: Provider> Server<P> {
-    /// Returns the event of a resource; `None` if it is gone.
+    /// Returns the event for a resource, or `None` if it no longer exists.
     ///
-    /// One that cannot be read does not take the others with it: it is listed
-    /// without its state, and the errors are warnings.
+    /// A resource that cannot be read does not affect the others: it is listed without its state,
+    /// and its errors become warnings.
     async fn listed(&self, type_name: &str, listed: Listed, whole: bool) -> Option<Event> {
         let Listed {
             display_name,
@@ -163,7 +163,7 @@ impl<P: Provider> Server<P> {
             // It panicked, or the call was stopped.
             None => {}
         }
-        // A path would lead to an attribute of the resource, and not of the list block.
+        // A path would point to an attribute of the resource rather than of the list block.
         let found = std::mem::take(&mut done.found).into_iter();
         done.found = found.map(|found| found.at(AttributePath::new())).collect();
         Some(Event {
@@ -175,8 +175,8 @@ impl<P: Provider> Server<P> {
     }
 }
 
-/// Leads the paths of diagnostics into the block `config`, which Terraform has in a list block around
-/// the arguments.
+/// Moves the paths of diagnostics into the block `config`, which surrounds the arguments in
+/// Terraform's list blocks.
 fn in_config(mut found: Vec<proto::Diagnostic>) -> Vec<proto::Diagnostic> {
     let paths = found
         .iter_mut()

@@ -113,7 +113,8 @@ impl<P: Provider> Server<P> {
                     destroys = planned.is_null();
                     Ok((prior, planned, config))
                 },
-                // A failure has a state too, so it is a result like any other here.
+                // A failure also has a state, so it is treated as a result
+                // here.
                 |entry, cx, (prior, planned, config)| async move {
                     let resource = &entry.item;
                     Ok(if planned.is_null() {
@@ -136,8 +137,9 @@ impl<P: Provider> Server<P> {
             )
             .await;
         let mut response = proto::apply_resource_change::Response {
-            // Terraform saves what comes back beside an error too: anything
-            // but the prior state would forget an existing thing.
+            // Terraform saves the returned state even along with an error:
+            // anything other than the prior state would forget an existing
+            // object.
             new_state: request.prior_state,
             new_identity: request.planned_identity,
             ..Default::default()
@@ -164,14 +166,14 @@ impl<P: Provider> Server<P> {
                     }
                     failure.state.or(checkpoint).unwrap_or(before)
                 }
-                // A panic.
+                // The provider code panicked.
                 None => checkpoint.unwrap_or(before),
             };
             let (state, identity) = done.encode_state(state);
             response.new_state = state.or(response.new_state);
             response.new_identity = identity.or(response.new_identity);
         }
-        // After a failure too: it belongs to the state that is kept.
+        // Also after a failure, because it belongs to the state that is kept.
         response.private = done.private(request.planned_private);
         response.diagnostics = done.into_diagnostics();
         response

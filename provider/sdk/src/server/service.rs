@@ -1,4 +1,4 @@
-//! The protocol's service: dispatches each RPC to its family.
+//! The protocol's service, which dispatches each RPC to its family.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::list::Results;
 use crate::proto::tfplugin6::{self as proto, provider_server};
 use crate::provider::Provider;
 
-/// Terraform's service over a provider.
+/// Terraform's service, implemented by a provider.
 pub(crate) struct Service<P: Provider>(pub(crate) Arc<Server<P>>);
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -19,7 +19,8 @@ fn answer<T>(message: T) -> Answer<T> {
     Ok(Response::new(message))
 }
 
-/// Refuses a call that Terraform makes only to providers that declare it.
+/// Rejects a call that Terraform makes only to providers that declare support
+/// for it.
 fn undeclared<T>(rpc: &str) -> Answer<T> {
     Err(Status::unimplemented(format!(
         "{rpc} is not declared by this provider"

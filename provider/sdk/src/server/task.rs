@@ -1,5 +1,5 @@
-//! Runs provider code so that it can neither take the process down nor be
-//! aborted half-way.
+//! Execution of provider code so that it can neither crash the process nor be
+//! aborted halfway.
 
 use std::any::Any;
 use std::sync::PoisonError;
@@ -13,16 +13,16 @@ use crate::panic;
 use crate::provider::Provider;
 
 impl<P: Provider> Server<P> {
-    /// Returns a token for one call.
+    /// Returns a token for a call.
     pub(super) fn token(&self) -> CancellationToken {
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         calls.child_token()
     }
 
-    /// Runs `work`, which watches `token`, to its end.
+    /// Runs `work`, which watches `token`, to completion.
     ///
-    /// When the caller goes away, this future is dropped: the token is
-    /// cancelled and the work finishes by itself.
+    /// When the caller disconnects, this future is dropped: the token is
+    /// cancelled, and the work finishes on its own.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         rpc: &'static str,
@@ -42,7 +42,7 @@ impl<P: Provider> Server<P> {
         let task = self.tasks.spawn(work.instrument(span));
         task.await.map_err(|e| match e.try_into_panic() {
             Ok(panic) => panicked(rpc, type_name, panic.as_ref()),
-            // Only at the very end, when the runtime shuts down.
+            // Happens only at the very end, when the runtime shuts down.
             Err(_) => Diagnostic::error("Interrupted", "The provider was told to exit."),
         })
     }

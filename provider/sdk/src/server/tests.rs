@@ -261,7 +261,7 @@ async fn an_old_state_is_upgraded() {
     assert_eq!(state.get("name").as_str(), Some("t 1"));
     let size = Number::parse("123456789012345678.125").unwrap();
     assert_eq!(*state.get("size"), size.into());
-    // Attributes that it leaves out are as the schema has them.
+    // Attributes that it omits get the schema's defaults.
     assert_eq!(state.get("mode").as_str(), Some("auto"));
     assert!(state.get("id").is_null());
 }

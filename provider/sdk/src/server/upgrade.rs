@@ -1,4 +1,4 @@
-//! Stored states of resources, brought to the present version of the schema.
+//! Upgrade of stored resource states to the current version of the schema.
 
 use serde_json::value::RawValue;
 
@@ -42,10 +42,11 @@ impl<P: Provider> Server<P> {
 
 /// A state as Terraform stored it.
 enum Stored {
-    /// Has the present version. An attribute may be missing nonetheless, as a
-    /// new one needs no new version.
+    /// Has the current version. Attributes may still be missing, because a new
+    /// attribute does not require a new version.
     Present(Value),
-    /// Has an older version. Kept as text, as parsed numbers would lose digits.
+    /// Has an older version. Kept as text, because parsing numbers would lose
+    /// digits.
     Old(Box<RawValue>),
 }
 

@@ -1,14 +1,15 @@
-//! Answers of a provider.
+//! Responses of a provider.
 
 use super::error::Error;
 use crate::diagnostic::Diagnostics;
 use crate::path::AttributePath;
 use crate::value::Value;
 
-/// A value that a provider returned, and the diagnostics beside it.
+/// A value that a provider returned, along with its diagnostics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer<T> {
-    /// The value; present beside errors too, as Terraform may store it.
+    /// The value. Present even if there are errors, because Terraform may store
+    /// it.
     pub value: T,
     /// Errors and warnings.
     pub diagnostics: Diagnostics,
@@ -31,7 +32,7 @@ impl<T> Answer<T> {
 /// A resource as Terraform stores it. The default is one that does not exist.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Instance {
-    /// The state; null if there is no resource.
+    /// The state; null if the resource does not exist.
     pub state: Value,
     /// The private state.
     pub private: Vec<u8>,
@@ -44,18 +45,18 @@ pub struct Instance {
 pub struct Listed {
     /// The identity.
     pub identity: Value,
-    /// The name for people.
+    /// The human-readable name.
     pub display_name: String,
-    /// The state, if it was asked for and could be read.
+    /// The state, if it was requested and could be read.
     pub state: Option<Value>,
 }
 
-/// A plan, as the provider returned it.
+/// A plan, as returned by the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Planned {
     /// The planned state, private state and identity.
     pub planned: Instance,
-    /// Attributes whose change requires a replacement.
+    /// Attributes whose changes require replacement.
     pub replace: Vec<AttributePath>,
     /// Errors and warnings.
     pub diagnostics: Diagnostics,

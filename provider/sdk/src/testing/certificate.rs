@@ -1,4 +1,4 @@
-//! Certificates of a host.
+//! The host's certificate.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use tokio_rustls::TlsConnector;
 
 use super::error::Error;
 
-/// A certificate as Terraform creates one: self-signed, P-521, an authority.
+/// A certificate like those that Terraform creates: self-signed, with a P-521
+/// key, and an authority.
 #[derive(Debug)]
 pub struct HostCertificate {
     certificate: Certificate,
@@ -38,7 +39,8 @@ impl HostCertificate {
     }
 }
 
-/// Returns a connector that trusts one server, and shows `host` if given.
+/// Returns a connector that trusts a single server, and presents `host` if
+/// given.
 pub(super) fn connector(
     server: &CertificateDer<'static>,
     host: Option<&HostCertificate>,

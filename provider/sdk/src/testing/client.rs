@@ -1,4 +1,4 @@
-//! Protocol 6 from the host's side, one file per family of calls.
+//! Protocol 6 from the host's side, with one file per family of calls.
 
 mod action;
 mod data_source;
@@ -21,18 +21,18 @@ use crate::schema::Schema;
 use crate::types::Type;
 use crate::value::Value;
 
-/// A client of a provider, which knows its schemas.
+/// A client of a provider, which knows the provider's schemas.
 ///
-/// Values are given as a person would write them: attributes that are left out
-/// are null. Every call fails with [`Error::Rpc`] if the provider does not
-/// answer, and with [`Error::Value`] if a value does not fit its schema.
+/// Values are given as a user would write them: omitted attributes are null.
+/// Every call fails with [`Error::Rpc`] if the provider does not respond, and
+/// with [`Error::Value`] if a value does not fit its schema.
 #[derive(Debug, Clone)]
 pub struct Client {
     client: ProviderClient<Channel>,
     schemas: Arc<Schemas>,
 }
 
-/// Unwraps an answer of gRPC.
+/// Unwraps a gRPC response.
 fn answer<T>(rpc: &'static str, result: Result<Response<T>, Status>) -> Result<T, Error> {
     result.map(Response::into_inner).map_err(|status| {
         let status = status.to_string();
@@ -53,7 +53,7 @@ fn pack_as(ty: &Type, value: &Value) -> Result<proto::DynamicValue, Error> {
     })
 }
 
-/// Decodes a value; an absent one is null.
+/// Decodes a value. An absent value is null.
 fn unpack(value: Option<proto::DynamicValue>, ty: &Type) -> Result<Value, Error> {
     let value = value.map(|value| Value::from_msgpack(&value.msgpack, ty));
     Ok(value.transpose()?.unwrap_or_default())
@@ -98,7 +98,7 @@ impl Client {
         })
     }
 
-    /// A handle for one call; clones share the connection.
+    /// Returns a handle for a single call. Clones share the connection.
     fn rpc(&self) -> ProviderClient<Channel> {
         self.client.clone()
     }

@@ -56,7 +56,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`Error::Connect`] if nobody listens there.
+    /// [`Error::Connect`] if nothing is listening there.
     pub async fn plain(network: &str, address: &str) -> Result<Self, Error> {
         let address = Address {
             network: network.to_owned(),
@@ -81,7 +81,7 @@ impl Connection {
         self.channel.clone()
     }
 
-    /// Returns a client of the provider, once it has fetched the schemas.
+    /// Fetches the provider's schemas, and returns a client.
     ///
     /// # Errors
     ///
@@ -107,11 +107,11 @@ impl Connection {
         Ok(answer.get_ref().status() == ServingStatus::Serving)
     }
 
-    /// Asks the provider to exit, as Terraform does at its end.
+    /// Asks the provider to exit, as Terraform does when it is done.
     ///
     /// # Errors
     ///
-    /// [`Error::Rpc`]; also if the process ends before it has answered.
+    /// [`Error::Rpc`], including if the process exits before it has responded.
     pub async fn request_shutdown(&self) -> Result<(), Error> {
         let mut controller = GrpcControllerClient::new(self.channel.clone());
         let answer = controller.shutdown(Empty {}).await;

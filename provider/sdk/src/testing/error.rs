@@ -7,10 +7,10 @@ use crate::diagnostic::Diagnostics;
 use crate::types::TypeError;
 use crate::value::ValueError;
 
-/// Why a provider could not be started or called.
+/// Reason why a provider could not be started or called.
 ///
-/// Diagnostics of the provider are no such errors, but part of its answer; see
-/// [`Answer::ok`](super::Answer::ok).
+/// Diagnostics of the provider are not errors of this kind, but part of its
+/// answer; see [`Answer::ok`](super::Answer::ok).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -26,21 +26,21 @@ pub enum Error {
     /// There is no connection.
     #[error("cannot connect: {0}")]
     Connect(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The call failed below the protocol, for instance because the provider
+    /// The call failed below the protocol, for example because the provider
     /// does not implement it.
     #[error("{rpc}: {status}")]
     Rpc {
         /// Name of the call.
         rpc: &'static str,
-        /// Status of gRPC, with its message.
+        /// gRPC status, with its message.
         status: String,
     },
-    /// The provider has no resource, data source or function of that name.
+    /// The provider has no resource, data source or function with that name.
     #[error("the provider has no {kind} {name}")]
     NotFound {
-        /// Kind of the thing.
+        /// Kind of the item.
         kind: &'static str,
-        /// Name of the thing.
+        /// Name of the item.
         name: String,
     },
     /// A value does not fit the provider's schema.
@@ -49,7 +49,7 @@ pub enum Error {
     /// A schema has a type that cannot be read.
     #[error(transparent)]
     Type(#[from] TypeError),
-    /// An answer lacks a part that every provider has to send.
+    /// An answer lacks a part that every provider must send.
     #[error("{0}: missing in the answer")]
     Missing(&'static str),
     /// Something did not happen in time.
@@ -60,10 +60,10 @@ pub enum Error {
         /// The time limit.
         limit: Duration,
     },
-    /// The provider reported errors where none were wanted.
+    /// The provider reported errors where none were expected.
     #[error("{}", summary(.0))]
     Diagnostics(Diagnostics),
-    /// The provider ended otherwise than it should.
+    /// The provider exited in an unexpected way.
     #[error("exit: {0}")]
     Exit(String),
 }

@@ -1,4 +1,4 @@
-//! Providers as plugins: start, handshake, end.
+//! Providers as plugins: start, handshake and shutdown.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -16,10 +16,10 @@ use super::error::Error;
 use super::process::Process;
 use crate::protocol::{COOKIE, PROTOCOL};
 
-/// Time between `Shutdown` and the moment at which Terraform kills a provider.
+/// Time between `Shutdown` and the moment when Terraform kills a provider.
 const SHUTDOWN: Duration = Duration::from_secs(2);
 
-/// A provider that runs as a plugin of this process; killed when dropped.
+/// A provider that runs as a plugin of this process. Killed when dropped.
 #[derive(Debug)]
 pub struct Plugin {
     /// The provider's process. Its log is on standard error, at level DEBUG.
@@ -43,8 +43,8 @@ impl Plugin {
         Self::spawn(command).await
     }
 
-    /// Starts a provider with a command: arguments and an environment of your
-    /// own, to which the variables of the handshake are added.
+    /// Starts a provider with a command that has its own arguments and
+    /// environment, to which the variables of the handshake are added.
     ///
     /// # Errors
     ///
@@ -86,35 +86,36 @@ impl Plugin {
         &self.line
     }
 
-    /// Returns the address on which the provider listens: the path of a socket,
-    /// or host and port.
+    /// Returns the address on which the provider listens: a socket path, or a
+    /// host and port.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address.place
     }
 
-    /// Returns a temporary directory that lives as long as the plugin. The
-    /// provider's socket is in it.
+    /// Returns a temporary directory that lives as long as the plugin and
+    /// contains the provider's socket.
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// Connects with the certificate that the provider was told of.
+    /// Connects with the certificate that the provider was given.
     ///
     /// # Errors
     ///
-    /// [`Error::Connect`] if the provider refuses the connection.
+    /// [`Error::Connect`] if the provider rejects the connection.
     pub async fn connect(&self) -> Result<Connection, Error> {
         self.connect_as(Some(&self.host)).await
     }
 
-    /// Connects with another certificate, or without one: to test that the
-    /// provider refuses it. With TLS 1.3 that may show in the first call only.
+    /// Connects with another certificate, or without one, to test that the
+    /// provider rejects it. With TLS 1.3, the rejection may surface only in the
+    /// first call.
     ///
     /// # Errors
     ///
-    /// [`Error::Connect`] if the provider refuses the connection.
+    /// [`Error::Connect`] if the provider rejects the connection.
     pub async fn connect_as(&self, host: Option<&HostCertificate>) -> Result<Connection, Error> {
         let tls = connector(&self.server, host)?;
         Connection::open(self.address.clone(), Some(tls)).await
@@ -124,11 +125,11 @@ impl Plugin {
     ///
     /// # Errors
     ///
-    /// [`Error::Timeout`] if the process is not gone within two seconds;
+    /// [`Error::Timeout`] if the process does not exit within two seconds;
     /// [`Error::Exit`] if it fails, leaves its socket behind, or has printed
-    /// anything but the handshake to standard output.
+    /// anything other than the handshake to standard output.
     pub async fn shut_down(mut self) -> Result<(), Error> {
-        // The answer and the end of the connection race.
+        // The response and the end of the connection race.
         let _ = self.connect().await?.request_shutdown().await;
         let status = self.process.exit(SHUTDOWN).await?;
         if !status.success() {

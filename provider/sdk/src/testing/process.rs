@@ -8,11 +8,11 @@ use tokio::sync::mpsc;
 
 use super::error::Error;
 
-/// Time limit of a line of output, and of a call. Longer than either takes on
+/// Time limit for a line of output, and for a call. Longer than either takes on
 /// a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A running process; killed when dropped.
+/// A running process. Killed when dropped.
 #[derive(Debug)]
 pub struct Process {
     /// The process itself.
@@ -39,7 +39,7 @@ impl Process {
         })
     }
 
-    /// Waits for the end of the process.
+    /// Waits for the process to exit.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl Drop for Process {
     }
 }
 
-/// Lines of a pipe, as they come.
+/// Lines of a pipe, as they arrive.
 #[derive(Debug)]
 pub struct Lines {
     lines: mpsc::UnboundedReceiver<String>,
@@ -91,11 +91,11 @@ impl Lines {
         }
     }
 
-    /// Returns the next line; `None` at the end.
+    /// Returns the next line, or `None` at the end.
     ///
     /// # Errors
     ///
-    /// [`Error::Timeout`] after a minute without either.
+    /// [`Error::Timeout`] if neither arrives within a minute.
     pub async fn next(&mut self) -> Result<Option<String>, Error> {
         let next = tokio::time::timeout(PATIENCE, self.lines.recv()).await;
         let line = next.map_err(|_| Error::Timeout {
@@ -111,7 +111,7 @@ impl Lines {
     /// # Errors
     ///
     /// [`Error::Timeout`], or [`Error::Exit`] with all lines if the output ends
-    /// before.
+    /// first.
     pub async fn find(&mut self, text: &str) -> Result<String, Error> {
         while let Some(line) = self.next().await? {
             if line.contains(text) {
@@ -122,7 +122,7 @@ impl Lines {
         Err(Error::Exit(format!("no line with {text:?} among:\n{seen}")))
     }
 
-    /// Reads to the end, and returns all lines from the start.
+    /// Reads to the end and returns all lines from the start.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The proposal that Terraform sends with a plan: the configuration, and the
+//! The proposal that Terraform sends with a plan: the configuration, with the
 //! prior state's values for computed attributes that it does not set.
 
 use std::collections::BTreeMap;
@@ -41,7 +41,8 @@ fn of_attributes(attributes: &BTreeMap<String, Attribute>, config: &Value, prior
     Value::object(values)
 }
 
-/// Proposes each object of something nested, with the prior object in its place.
+/// Proposes each object of a nested value, given the corresponding prior
+/// object.
 fn nested(
     nesting: Nesting,
     config: &Value,
@@ -56,8 +57,9 @@ fn nested(
             let items = items.map(|(i, item)| propose(item, prior.get(i).unwrap_or(&Value::Null)));
             Value::List(items.collect())
         }
-        // Elements of a set have no place: the prior one is the one that the
-        // proposal does not change where the configuration has a value.
+        // Elements of a set have no position. The matching prior element is the
+        // one that the proposal leaves unchanged wherever the configuration has
+        // a value.
         (Nesting::Set, Value::List(items)) => {
             let prior = prior.as_list().unwrap_or_default();
             let items = items.iter().map(|item| {

@@ -1,4 +1,4 @@
-//! Schemas of a provider, as it sent them.
+//! Schemas of a provider, as received from it.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,9 @@ use crate::schema::Schema;
 
 /// Everything that a provider declares.
 ///
-/// A schema that was sent has types, flags, descriptions and identity. What a
-/// provider keeps to itself is not in it: defaults, validators, plan modifiers.
+/// A received schema has types, flags, descriptions and the identity. Parts
+/// that a provider does not send are missing: defaults, validators and plan
+/// modifiers.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Schemas {
@@ -29,7 +30,7 @@ pub struct Schemas {
     pub actions: BTreeMap<String, Schema>,
     /// Signatures of the functions, by name.
     pub functions: BTreeMap<String, Signature>,
-    /// Optional parts of the protocol that the provider has.
+    /// Optional parts of the protocol that the provider supports.
     pub capabilities: Capabilities,
 }
 
@@ -37,7 +38,7 @@ pub struct Schemas {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IdentityAttribute {
-    /// Name of the attribute, in the identity as in the state.
+    /// Name of the attribute, in both the identity and the state.
     pub name: String,
     /// Whether an import has to set it.
     pub required: bool,
@@ -47,13 +48,13 @@ pub struct IdentityAttribute {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// Destroying is planned, too.
+    /// Whether destroying is planned too.
     pub plan_destroy: bool,
-    /// Calls may precede the one for the schemas.
+    /// Whether calls may precede the one for the schemas.
     pub get_provider_schema_optional: bool,
-    /// States move between resource types.
+    /// Whether states can move between resource types.
     pub move_resource_state: bool,
-    /// Configurations are generated.
+    /// Whether configurations can be generated.
     pub generate_resource_config: bool,
 }
 
@@ -71,7 +72,7 @@ pub struct Metadata {
     pub actions: Vec<String>,
     /// Names of the functions.
     pub functions: Vec<String>,
-    /// Optional parts of the protocol that the provider has.
+    /// Optional parts of the protocol that the provider supports.
     pub capabilities: Capabilities,
 }
 

@@ -8,11 +8,11 @@ use crate::types::Type;
 
 impl Value {
     /// Converts the value to the canonical form of a type, on which equality
-    /// relies: sets are sorted, attributes that an object lacks are null.
+    /// relies: sets are sorted, and missing attributes of objects are null.
     ///
     /// # Errors
     ///
-    /// If the value is not of that type; the error has the path.
+    /// If the value is not of that type; the error includes the path.
     pub fn conform(self, ty: &Type) -> Result<Self, ValueError> {
         match (self, ty) {
             (Self::Null, _) => Ok(Self::Null),
@@ -71,15 +71,15 @@ impl Value {
         }
     }
 
-    /// Creates a set in canonical order. Keeps several unknown elements, as they
-    /// may turn out different.
+    /// Creates a set in canonical order. Keeps multiple unknown elements,
+    /// because they may turn out to be different.
     pub(crate) fn set_of(mut items: Vec<Self>) -> Self {
         items.sort();
         items.dedup_by(|a, b| a == b && a.is_wholly_known());
         Self::List(items)
     }
 
-    /// Returns the type that the value has by itself.
+    /// Returns the inherent type of the value.
     fn natural_type(&self) -> Type {
         match self {
             Self::Null | Self::Unknown => Type::Dynamic,

@@ -14,14 +14,14 @@ use crate::path::Step;
 
 impl Value {
     /// Converts the value to a model: a struct with a field for each attribute
-    /// that matters to it.
+    /// of interest.
     ///
     /// A field of type `T` takes known values, `Option<T>` null as well, and
     /// [`Field<T>`](super::Field) also unknown ones.
     ///
     /// # Errors
     ///
-    /// If a value does not fit its field; the error has the path.
+    /// If a value does not fit its field; the error includes the path.
     pub fn to<T: DeserializeOwned>(&self) -> Result<T, ValueError> {
         T::deserialize(self)
     }
@@ -32,7 +32,7 @@ impl de::Error for ValueError {
         Self::new(message.to_string())
     }
 
-    // serde's texts for these two quote the value, which may be a secret.
+    // serde's messages for these two quote the value, which may be a secret.
     fn invalid_type(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
         let got = match unexpected {
             de::Unexpected::Bool(_) => "a bool",
@@ -97,7 +97,7 @@ impl<'de> Deserializer<'de> for &'de Value {
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        // Unknown values too, as nothing asks for them.
+        // Ignores unknown values too, as nothing asks for them.
         visitor.visit_unit()
     }
 
@@ -126,7 +126,7 @@ impl<'de> Deserializer<'de> for &'de Value {
     }
 }
 
-/// Elements of a list. An error gets the element's index.
+/// Elements of a list. Errors get the element's index.
 struct Items<'de> {
     items: std::iter::Enumerate<std::slice::Iter<'de, Value>>,
 }
@@ -151,7 +151,7 @@ impl<'de> SeqAccess<'de> for Items<'de> {
     }
 }
 
-/// Elements of a map. An error gets the element's key.
+/// Elements of a map. Errors get the element's key.
 struct Entries<'de> {
     entries: btree_map::Iter<'de, String, Value>,
     value: Option<(&'de String, &'de Value)>,

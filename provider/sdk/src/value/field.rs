@@ -1,4 +1,4 @@
-//! Fields of a typed model that tell null, unknown and known apart.
+//! Fields of a typed model that distinguish null, unknown and known.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, EnumAccess, VariantAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-/// Name under which a [`Field`] asks the crate's serde formats for its state.
+/// Name under which a [`Field`] requests its state from the crate's serde
+/// formats.
 pub(super) const FIELD: &str = "$tfplugin_sdk::Field";
 pub(super) const NULL: &str = "Null";
 pub(super) const UNKNOWN: &str = "Unknown";
@@ -15,14 +16,14 @@ const VARIANTS: &[&str] = &[NULL, UNKNOWN, KNOWN];
 
 /// A value that may be null or unknown.
 ///
-/// In a model for [`Value::to`](super::Value::to), `T` takes only known
-/// values, `Option<T>` null as well, and `Field<T>` all three.
+/// In a model for [`Value::to`](super::Value::to), `T` accepts only known
+/// values, `Option<T>` also null, and `Field<T>` all three.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Field<T> {
     /// The field is not set.
     #[default]
     Null,
-    /// Only known after an apply.
+    /// The value is only known after an apply.
     Unknown,
     /// A known value.
     Known(T),

@@ -1,8 +1,8 @@
-//! Values as JSON: how Terraform stores a state.
+//! JSON values, as Terraform stores them in states.
 //!
-//! The type guides the reader, so that a number keeps all its digits and a set
-//! becomes a set. A value of a dynamic type is an object of `type` and `value`,
-//! or null. There is no writer: answers go out as MessagePack.
+//! The type guides the reader, so that numbers keep all their digits and sets
+//! become sets. A value of dynamic type is an object with `type` and `value`,
+//! or null. There is no writer: responses are sent as MessagePack.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,19 +13,21 @@ use serde_json::value::RawValue;
 use super::{MAX_DEPTH, Number, Value, ValueError};
 use crate::types::Type;
 
-/// Origin of the JSON, and so how its attributes relate to the type's.
+/// Origin of the JSON, which determines how its attributes relate to the
+/// type's.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Writer {
-    /// Written with the same type: a missing attribute is null, and one that the
-    /// type lacks is an error.
+    /// Written with the same type. A missing attribute is null, and an
+    /// attribute that the type lacks is an error.
     Current,
-    /// Perhaps written with another type, by another version of the provider: a
-    /// missing attribute stays missing, and one that the type lacks is dropped.
+    /// Possibly written with another type, by another version of the provider.
+    /// A missing attribute stays missing, and an attribute that the type lacks
+    /// is dropped.
     Older,
 }
 
 impl Value {
-    /// Reads JSON of a type.
+    /// Reads a JSON value of a type.
     ///
     /// # Errors
     ///
@@ -34,14 +36,15 @@ impl Value {
         Self::from_json_by(Writer::Current, json, ty)
     }
 
-    /// Reads a state that an older version of the provider stored: the JSON that
-    /// [`Resource::upgrade_state`](crate::Resource::upgrade_state) gets. Drops
-    /// attributes that the type lacks. Missing ones are missing in the value, too:
-    /// unless they are set, Terraform gets their default, or null without one.
+    /// Reads a state stored by an older version of the provider, in the JSON
+    /// form that [`Resource::upgrade_state`](crate::Resource::upgrade_state)
+    /// receives. Drops attributes that the type lacks. Missing attributes are
+    /// also missing from the value: unless they are set, Terraform gets their
+    /// defaults, or null if they have none.
     ///
     /// # Errors
     ///
-    /// If an attribute is of another type.
+    /// If an attribute has another type.
     pub fn from_old_state(state: &str, ty: &Type) -> Result<Self, ValueError> {
         Self::from_stored(state.as_bytes(), ty)
     }
@@ -63,7 +66,7 @@ impl Value {
 struct Typed<'t> {
     ty: &'t Type,
     writer: Writer,
-    /// Number of levels that may follow, this one included.
+    /// Number of levels that may follow, including this one.
     depth: usize,
 }
 
@@ -95,7 +98,7 @@ impl<'de> DeserializeSeed<'de> for Typed<'_> {
                 let Some(raw) = raw else {
                     return Ok(Value::Null);
                 };
-                // Very large numbers are written as text.
+                // Very large numbers are written as strings.
                 let text = raw.get().trim_matches('"');
                 let number =
                     Number::parse(text).ok_or_else(|| de::Error::custom("not a number"))?;
@@ -113,8 +116,8 @@ impl<'de> DeserializeSeed<'de> for Typed<'_> {
                     return Ok(Value::Null);
                 };
                 let ty = Type::from_json(&pair.ty).map_err(de::Error::custom)?;
-                // Parsed separately: serde_json's limit of depth starts anew, the
-                // one here goes on.
+                // Parsed separately: serde_json's depth limit starts over, but
+                // the one here continues.
                 let value = self.of(&ty).read(pair.value.get().as_bytes());
                 let value = value.map_err(de::Error::custom)?;
                 if ty == Type::Dynamic {
@@ -323,7 +326,7 @@ mod tests {
             format!("{}null{}", open.repeat(levels), close.repeat(levels))
         };
         let pair = (r#"{"type":"dynamic","value":"#, "}");
-        // Two levels each here, and many more for the JSON parser.
+        // Two levels each here, but many more for the JSON parser.
         let tuple = (r#"{"type":["tuple",["dynamic"]],"value":["#, "]}");
         for ((open, close), most) in [(pair, MAX_DEPTH - 1), (tuple, (MAX_DEPTH - 1) / 2)] {
             for (levels, ok) in [(most, true), (most + 1, false), (10_000, false)] {

@@ -1,10 +1,10 @@
-//! Values as MessagePack, as cty writes them.
+//! MessagePack values, as encoded by cty.
 //!
-//! The type decides how bytes are read: an array is a list, a set or a tuple,
-//! a map is a map or an object. Null is nil. Unknown is extension 0, or
-//! extension 12 with refinements, which are skipped. A number is an integer, a
-//! float, or text if neither is exact. A value of a dynamic type is an array of
-//! its type (JSON in a binary) and the value.
+//! The type determines how bytes are read: an array is a list, set or tuple; a
+//! map is a map or object. Null is nil. Unknown is extension 0, or extension 12
+//! with refinements, which are skipped. A number is an integer, a float, or a
+//! string if neither is exact. A value of dynamic type is an array of its type
+//! (as JSON in a binary) and the value.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ const UNKNOWN: i8 = 0;
 const REFINED_UNKNOWN: i8 = 12;
 
 impl Value {
-    /// Writes the value as MessagePack of a type.
+    /// Encodes the value as MessagePack for a type.
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ impl Value {
         Ok(out)
     }
 
-    /// Reads MessagePack of a type.
+    /// Decodes a MessagePack value of a type.
     ///
     /// # Errors
     ///
@@ -63,7 +63,8 @@ fn write(out: &mut Vec<u8>, value: &Value, ty: &Type) -> Result<(), ValueError> 
     match (value, ty) {
         (Value::Null, _) => done(encode::write_nil(out)),
         (Value::Unknown, _) => {
-            // As cty writes it: an extension of one byte, whose value is ignored.
+            // Same encoding as cty: an extension of one byte, whose value is
+            // ignored.
             done(encode::write_ext_meta(out, 1, UNKNOWN))?;
             out.push(0);
             Ok(())
@@ -135,7 +136,7 @@ impl<'a> Input<'a> {
         Ok(Marker::from_u8(self.bytes::<1>()?[0]))
     }
 
-    /// Reads the length that follows a marker, of the marker's width.
+    /// Reads the length that follows a marker, with the marker's width.
     fn len<const N: usize>(&mut self) -> Result<usize, ValueError> {
         let mut len = 0_u64;
         for byte in self.bytes::<N>()? {
@@ -144,8 +145,8 @@ impl<'a> Input<'a> {
         usize::try_from(len).map_err(|_| ValueError::new("a length that does not fit"))
     }
 
-    /// Checks a number of elements. Each takes at least a byte, so that a false
-    /// length is found before anything is allocated for it.
+    /// Checks a number of elements. Each takes at least one byte, so a false
+    /// length is detected before any memory is allocated for it.
     fn count(&mut self, n: usize, each: usize) -> Result<usize, ValueError> {
         if n.saturating_mul(each) > self.0.len() {
             return Err(ValueError::new("the bytes end too early"));

@@ -1,8 +1,8 @@
 //! Numbers of any size and precision.
 //!
 //! Terraform calculates with 512 bits and reads `0.1` as exactly one tenth,
-//! which no `f64` is. A fraction is therefore kept as text, so that a provider
-//! returns exactly what it received.
+//! which no `f64` can represent. Fractions are therefore kept as text, so that
+//! a provider returns exactly what it received.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -14,9 +14,9 @@ pub struct Number(Repr);
 #[derive(Clone)]
 enum Repr {
     Int(i64),
-    /// Only above `i64::MAX`.
+    /// Only for values above `i64::MAX`.
     UInt(u64),
-    /// Received as a binary float, and sent back as such.
+    /// Received as a binary float, and sent back as one.
     Float(f64),
     /// Canonical, and not one of the integers above.
     Decimal(String),
@@ -48,7 +48,8 @@ impl Number {
         Some(Self(Repr::Decimal(canonical)))
     }
 
-    /// Creates a number from a received binary float; `None` unless finite.
+    /// Creates a number from a received binary float. Returns `None` unless it
+    /// is finite.
     pub(crate) fn from_wire_float(float: f64) -> Option<Self> {
         if !float.is_finite() {
             return None;
@@ -68,7 +69,7 @@ impl Number {
         }
     }
 
-    /// Returns the value, if it is an integer of that range.
+    /// Returns the value if it is an integer in the range of `i64`.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
         match self.0 {
@@ -77,7 +78,7 @@ impl Number {
         }
     }
 
-    /// Returns the value, if it is an integer of that range.
+    /// Returns the value if it is an integer in the range of `u64`.
     #[must_use]
     pub fn as_u64(&self) -> Option<u64> {
         match self.0 {
@@ -101,8 +102,8 @@ impl Number {
     }
 }
 
-/// Returns the plain notation without superfluous zeros; `None` if the text is
-/// no number.
+/// Returns the plain notation without superfluous zeros, or `None` if the text
+/// is not a number.
 fn canonical(text: &str) -> Option<String> {
     let (negative, rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -123,7 +124,7 @@ fn canonical(text: &str) -> Option<String> {
         return None;
     }
 
-    // All digits, and the position of the point among them.
+    // All digits, and the position of the decimal point among them.
     let mut digits = format!("{whole}{fraction}");
     let mut point = i32::try_from(whole.len()).ok()? + exponent;
     if point < 0 {
@@ -186,7 +187,7 @@ impl Ord for Number {
         match (&self.0, &other.0) {
             (Repr::Int(a), Repr::Int(b)) => a.cmp(b),
             (Repr::UInt(a), Repr::UInt(b)) => a.cmp(b),
-            // The text decides between numbers that one f64 stands for.
+            // The text distinguishes numbers that share the same f64.
             _ => self
                 .as_f64()
                 .total_cmp(&other.as_f64())
@@ -208,8 +209,8 @@ impl From<u64> for Number {
 }
 
 impl Number {
-    /// Creates the shortest decimal that reads back as `float`, as a person would
-    /// write it. `None` unless finite.
+    /// Creates the shortest decimal that parses back to `float`, as a person
+    /// would write it. Returns `None` unless `float` is finite.
     #[must_use]
     pub fn from_f64(float: f64) -> Option<Self> {
         float.is_finite().then(|| Self::parse(&float.to_string()))?

@@ -8,15 +8,15 @@ use crate::path::Step;
 
 impl Value {
     /// Converts a model to a value: structs and maps become objects, sequences
-    /// lists, `None` null, unit variants text.
+    /// become lists, `None` becomes null, and unit variants become strings.
     ///
-    /// Attributes that the model lacks become null when the value is returned to
-    /// the framework.
+    /// Attributes that the model lacks become null when the value is returned
+    /// to the framework.
     ///
     /// # Errors
     ///
-    /// If the model holds something that Terraform has no form for, such as a map
-    /// whose keys are not text.
+    /// If the model contains something that Terraform cannot represent, such as
+    /// a map with keys that are not strings.
     pub fn from_serialize<T: Serialize + ?Sized>(model: &T) -> Result<Self, ValueError> {
         model.serialize(ToValue)
     }
@@ -71,7 +71,7 @@ impl Serializer for ToValue {
         Ok(v.into())
     }
     fn serialize_f32(self, v: f32) -> Made {
-        // Through text: 0.1_f32 means one tenth, not the nearest f64.
+        // Converted through text: 0.1_f32 means one tenth, not the nearest f64.
         let number = super::Number::parse(&v.to_string());
         number.map(Value::Number).ok_or_else(not_finite)
     }

@@ -1,6 +1,6 @@
 use super::*;
 
-/// Values that pass, and values that do not with a part of the detail.
+/// Values that pass, and values that do not, each with a part of the detail.
 type Table<'a> = (fn(&str) -> Checked, &'a [&'a str], &'a [(&'a str, &'a str)]);
 
 #[test]
@@ -117,7 +117,7 @@ fn checks_of_tags() {
     }
 }
 
-/// The paths of what is found.
+/// Returns the paths of the diagnostics.
 fn paths(config: &Value) -> Vec<String> {
     across(config).iter().map(|d| d.path.to_string()).collect()
 }

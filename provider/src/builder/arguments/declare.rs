@@ -1,4 +1,4 @@
-//! Reads the table of arguments as a declaration: struct, schema, and state.
+//! Declares the table of arguments as a struct, a schema and a state.
 
 use serde::de::DeserializeOwned;
 use tfplugin_sdk::{Attribute, Block, Diagnostic, Schema, Value};
@@ -44,7 +44,7 @@ pub(super) trait ArgumentType: Clone + DeserializeOwned + Into<Value> {
     /// Returns the schema of an argument with this default; `None` makes it optional.
     fn form(default: Self) -> Self::Form;
 
-    /// Returns another value, for tests.
+    /// Returns a different value, for tests.
     #[cfg(test)]
     fn altered(self) -> Self;
 }
@@ -62,7 +62,7 @@ pub(super) fn element<T: ArgumentType>(
     refine(T::form(default)).described(description)
 }
 
-/// Returns a default as a configuration would have it, but text without quotes.
+/// Returns a default as written in a configuration, but strings without quotes.
 fn shown(default: &Value) -> Option<String> {
     match default {
         Value::Bool(truth) => Some(truth.to_string()),
@@ -79,8 +79,8 @@ fn shown(default: &Value) -> Option<String> {
     }
 }
 
-/// Reads an argument. States of versions that did not have it yet get the default, as a new
-/// configuration would.
+/// Reads an argument. In states of versions that did not have it yet, it gets the default, as in a
+/// new configuration.
 pub(super) fn read<T: ArgumentType>(
     state: &Value,
     name: &str,
@@ -95,7 +95,7 @@ pub(super) fn read<T: ArgumentType>(
     })
 }
 
-/// A set of arguments in which one has another value than its default.
+/// A set of arguments in which one differs from its default.
 #[cfg(test)]
 pub(in crate::builder) struct Variation {
     pub name: &'static str,
@@ -148,7 +148,7 @@ macro_rules! arguments {
                 $(state.set(stringify!($name), self.$name.clone());)+
             }
 
-            /// Returns, for each argument, the defaults with another value for that one.
+            /// Returns, for each argument, the defaults with a different value for that argument.
             #[cfg(test)]
             pub(in crate::builder) fn variations() -> Vec<declare::Variation> {
                 vec![$(declare::Variation {

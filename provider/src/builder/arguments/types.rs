@@ -9,7 +9,7 @@ use super::declare::ArgumentType;
 use crate::builder::checks;
 use crate::builder::tags::ConfiguredTags;
 
-/// Where the functions run in a VPC.
+/// The VPC in which the functions run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub(in crate::builder) struct VpcConfig {
     pub subnet_ids: BTreeSet<String>,
@@ -111,7 +111,7 @@ impl ArgumentType for Option<BTreeSet<String>> {
     }
 }
 
-/// Tags, of which some may be null.
+/// Tags, some of which may be null.
 impl ArgumentType for Option<ConfiguredTags> {
     type Form = Attribute;
 

@@ -1,19 +1,19 @@
-//! Checks of a schedule, as the rules of EventBridge have them: in a plan, since EventBridge says no
-//! more than that a schedule is not valid.
+//! Checks of a schedule according to EventBridge's rules. They run during the plan, because
+//! EventBridge only reports that a schedule is not valid.
 
 use tfplugin_sdk::Diagnostic;
 use tfplugin_sdk::validators::{self, Validator};
 
 use super::quote;
 
-/// A field of a cron expression: its name, its lowest and highest number, and names of its numbers,
-/// the first of which is the lowest.
+/// A field of a cron expression: its name, its minimum and maximum, and names for its numbers, the
+/// first of which stands for the minimum.
 struct Field {
     name: &'static str,
     lowest: u16,
     highest: u16,
     names: &'static [&'static str],
-    /// Which further forms it takes.
+    /// Additional forms that the field accepts.
     special: Special,
 }
 
@@ -80,7 +80,8 @@ pub(in crate::builder) fn schedule() -> Validator {
     })
 }
 
-/// Returns what is wrong with a schedule and what to write instead; an empty one is none.
+/// Returns what is wrong with a schedule and what to write instead. An empty text means no
+/// schedule.
 fn check(text: &str) -> Result<(), String> {
     let inside = |kind: &str| {
         text.strip_prefix(kind)?
@@ -183,7 +184,7 @@ impl Field {
         is_base && step.is_none_or(is_step) || self.takes_special(item)
     }
 
-    /// Whether it takes the last or nearest of some days.
+    /// Returns whether the field accepts the last or nearest of certain days.
     fn takes_special(&self, item: &str) -> bool {
         match self.special {
             Special::None => false,
@@ -218,7 +219,7 @@ impl Field {
     }
 }
 
-/// Reads digits and nothing else.
+/// Parses a number that consists only of digits.
 fn number(text: &str) -> Option<u16> {
     let digits = text.bytes().all(|b| b.is_ascii_digit());
     text.parse().ok().filter(|_| digits)

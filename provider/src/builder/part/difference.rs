@@ -1,21 +1,21 @@
-//! How a part that AWS has differs from the one that is wanted, in words.
+//! Descriptions of how a part in AWS differs from the desired one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-/// A property of a part. What is said of it follows its name.
+/// A property of a part. Descriptions of it follow its name.
 pub(super) trait Property: PartialEq {
-    /// Says what `observed` is, and what it should be: `is 128, want 512`.
+    /// Describes the `observed` value and the desired one: `is 128, want 512`.
     fn difference(&self, observed: &Self) -> String;
 }
 
-/// Says how a property differs, if it does.
+/// Describes how a property differs, if it does.
 pub(super) fn difference<T: Property>(name: &str, desired: &T, observed: &T) -> Option<String> {
     (desired != observed).then(|| format!("{name} {}", desired.difference(observed)))
 }
 
-/// Says what differs in a set of things with names, such as the policies of a role.
+/// Describes what differs in a set of named items, such as the policies of a role.
 pub(super) fn entries<T: Property>(
     thing: &str,
     desired: &BTreeMap<String, T>,
@@ -34,7 +34,7 @@ pub(super) fn entries<T: Property>(
     found
 }
 
-/// Returns the names of entries that somebody else added.
+/// Returns the names of entries that were added elsewhere.
 pub(super) fn unmanaged<'a, T, U>(
     desired: &'a BTreeMap<String, T>,
     observed: &'a BTreeMap<String, U>,
@@ -42,7 +42,7 @@ pub(super) fn unmanaged<'a, T, U>(
     observed.keys().filter(|name| !desired.contains_key(*name))
 }
 
-/// Joins what differs in a property of several parts.
+/// Joins the differences in a property of several parts.
 pub(super) fn joined(differences: impl IntoIterator<Item = String>) -> String {
     let differences: Vec<String> = differences.into_iter().collect();
     match differences.is_empty() {
@@ -51,7 +51,7 @@ pub(super) fn joined(differences: impl IntoIterator<Item = String>) -> String {
     }
 }
 
-/// Says how the fields of a struct differ. Does not compile if a field is left out.
+/// Describes how the fields of a struct differ. Does not compile if a field is missing.
 macro_rules! field_differences {
     ($type:ident { $($field:ident: $name:literal),+ $(,)? }, $desired:expr, $observed:expr) => {{
         let (desired, $type { $($field),+ }) = ($desired, $observed);
@@ -103,21 +103,21 @@ impl Property for BTreeSet<String> {
     }
 }
 
-/// Environment variables. Their values are not quoted, as somebody may have put a secret there.
+/// Environment variables. Their values are not quoted, because they may contain secrets.
 impl Property for BTreeMap<String, String> {
     fn difference(&self, observed: &Self) -> String {
         joined(keys("", self, observed))
     }
 }
 
-/// Policies. Their statements are named where they have IDs.
+/// Policies. Statements with IDs are named.
 impl Property for Json {
     fn difference(&self, observed: &Self) -> String {
         joined(keys("statement ", &statements(self), &statements(observed)))
     }
 }
 
-/// Says which entries differ, by their names alone.
+/// Describes which entries differ, by name only.
 fn keys<'a, T: PartialEq>(
     thing: &'a str,
     desired: &'a BTreeMap<String, T>,

@@ -1,5 +1,5 @@
-//! A Lambda function, and what belongs to it: its code, its configuration, its reserved
-//! concurrency, how asynchronous invocations are retried, and who may invoke it.
+//! A Lambda function and everything that belongs to it: its code, configuration, reserved
+//! concurrency, the retries of asynchronous invocations, and the permissions to invoke it.
 
 mod config;
 mod invocation;
@@ -26,7 +26,7 @@ pub(in crate::builder) use invocation::Invocation;
 use permission::Permissions;
 pub(in crate::builder) use signing::CodeSigning;
 
-/// Architecture of a function for which Lambda names none.
+/// Architecture of a function for which Lambda states none.
 const DEFAULT_ARCHITECTURE: &str = "x86_64";
 
 /// A function, by name and ARN.
@@ -66,7 +66,7 @@ pub(in crate::builder) struct Observed {
 }
 
 impl Desired {
-    /// Returns the function that the arguments ask for.
+    /// Returns the function requested by the arguments.
     pub(in crate::builder) fn new(
         which: Which,
         arguments: &Arguments,
@@ -89,8 +89,8 @@ impl Desired {
 }
 
 impl Observed {
-    /// Forgets that the function has its role, because Lambda keeps to the role that was deleted
-    /// when another one is created under its name.
+    /// Clears the function's role, because Lambda keeps using the deleted role even if another one
+    /// is created under its name.
     pub(in crate::builder) fn forget_role(&mut self) {
         self.config.role_arn.clear();
     }
@@ -111,7 +111,7 @@ impl Part for Function {
         let Some(mut function) = output.configuration else {
             return Ok(None);
         };
-        // Both come with status 200, and would read as drift.
+        // Both arrive with status 200, and would look like drift.
         if let Some(error) = &output.tags_error {
             let (code, message) = (error.error_code(), error.message());
             return Err(AwsError::hidden("lambda:ListTags", code, message));
@@ -192,12 +192,12 @@ impl Part for Function {
             invocation,
             permissions,
         } = desired;
-        // How an earlier change ended does not matter for this one.
+        // The result of an earlier change does not matter for this one.
         self.wait_until_idle(session).await?;
         if *config != observed.config {
             self.update_config(session, config).await?;
         }
-        // Lambda checks new code against it.
+        // Lambda verifies new code against it.
         let signing = &observed.code_signing;
         signing::set(session, &self.name, code_signing.as_deref(), signing).await?;
         if let Some(code) = code
@@ -230,7 +230,7 @@ impl Part for Function {
         Ok(())
     }
 
-    /// Deletes the function; its permissions and retries go with it.
+    /// Deletes the function, along with its permissions and retry configuration.
     async fn delete(&self, session: &Session<'_>) -> Result<(), AwsError> {
         let delete = session.lambda.delete_function().function_name(&self.name);
         session.call.send(|| delete.clone().send()).await?;
@@ -326,7 +326,7 @@ impl Function {
         }
     }
 
-    /// Waits until Lambda has finished a change, and fails if the change did.
+    /// Waits until Lambda has finished a change, and fails if the change failed.
     async fn settle(&self, session: &Session<'_>) -> Result<(), AwsError> {
         let function = self.wait_until_idle(session).await?;
         let reason = if function.last_update_status == Some(LastUpdateStatus::Failed) {
@@ -350,7 +350,8 @@ impl Function {
         let mut pause = FIRST_PAUSE;
         loop {
             let function = session.call.send_to_new(|| get.clone().send()).await?;
-            // An inactive function was not used for long, and wakes up by itself.
+            // An inactive function has not been used for a long time, and becomes active on its
+            // own.
             if function.state != Some(State::Pending)
                 && function.last_update_status != Some(LastUpdateStatus::InProgress)
             {

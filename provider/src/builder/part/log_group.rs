@@ -16,15 +16,15 @@ pub(in crate::builder) struct LogGroup {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::builder) struct Properties {
-    /// Days; 0 keeps everything.
+    /// In days; 0 keeps everything.
     pub retention: i64,
-    /// Name of a policy of the account that overrides the retention, and hides the group's own.
+    /// Name of a policy of the account that overrides the retention and hides the group's own.
     pub retention_policy: Option<String>,
     pub kms_key: Option<String>,
 }
 
 impl Properties {
-    /// Returns the log group that the arguments ask for.
+    /// Returns the log group requested by the arguments.
     pub(in crate::builder) fn desired(arguments: &Arguments) -> Self {
         Self {
             retention: arguments.log_retention_in_days,
@@ -109,7 +109,7 @@ impl Part for LogGroup {
             kms_key,
         } = desired;
         let name = &self.name;
-        // What a policy hides is set all the same: it counts again when the policy goes.
+        // Set even if a policy hides it, because it takes effect again when the policy is removed.
         if observed.own_retention() != Some(*retention) {
             self.set_retention(session, *retention).await?;
         }
@@ -175,7 +175,7 @@ impl LogGroup {
         &self,
         session: &Session<'_>,
     ) -> Result<Option<aws_sdk_cloudwatchlogs::types::LogGroup>, AwsError> {
-        // Groups with this prefix come sorted, the one that has no more than the prefix first.
+        // Groups with this prefix are returned in order, so an exact match comes first.
         let describe = session.logs.describe_log_groups();
         let describe = describe.log_group_name_prefix(&self.name);
         let page = session.call.send(|| describe.clone().send()).await?;

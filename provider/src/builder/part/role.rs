@@ -14,7 +14,7 @@ use crate::builder::tags::Tags;
 use crate::bundle::Function;
 use crate::shared::Session;
 
-/// Pages of a role's policies; IAM allows fewer policies.
+/// Maximum number of pages of a role's policies. IAM allows fewer policies.
 const MAX_PAGES: usize = 10;
 /// Name of the one inline policy.
 pub(in crate::builder) const POLICY: &str = "soci-index-builder";
@@ -38,7 +38,7 @@ pub(in crate::builder) struct Properties {
 }
 
 impl Properties {
-    /// Returns the role that the arguments ask for.
+    /// Returns the role requested by the arguments.
     pub(in crate::builder) fn desired(
         of: Function,
         arguments: &Arguments,
@@ -176,7 +176,7 @@ impl Part for Role {
         Ok(())
     }
 
-    /// Deletes the role, and before it what IAM refuses to delete with it.
+    /// Deletes the role, after everything that IAM does not delete with it.
     async fn delete(&self, session: &Session<'_>) -> Result<(), AwsError> {
         for policy in &self.policy_names(session).await? {
             self.remove_policy(session, policy).await?;
@@ -290,7 +290,8 @@ fn to_sdk(tags: &Tags) -> Vec<Tag> {
     tags.collect()
 }
 
-/// Parses a policy document, which IAM percent-encodes. Null if it is not JSON.
+/// Parses a policy document, which IAM percent-encodes. Returns null if it is
+/// not JSON.
 fn parse_document(encoded: &str) -> Json {
     let mut decoded = Vec::with_capacity(encoded.len());
     let mut rest = encoded.as_bytes();

@@ -1,4 +1,4 @@
-//! An EventBridge rule, and its one target: the rule for pushes, or the one that starts sweeps.
+//! An EventBridge rule and its single target: the rule for pushes, or the one that starts sweeps.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ use crate::builder::pattern;
 use crate::builder::tags::Tags;
 use crate::shared::Session;
 
-/// Pages of a rule's targets; AWS allows five targets by default.
+/// Maximum number of pages of a rule's targets. AWS allows five targets by default.
 const MAX_PAGES: usize = 10;
-/// Targets that one request may remove.
+/// Maximum number of targets that one request may remove.
 const MAX_REMOVED: usize = 100;
-/// ID of the one target.
+/// ID of the single target.
 pub(in crate::builder) const TARGET: &str = "event-filter";
 
 /// A rule, by name, bus and ARN.
@@ -36,7 +36,7 @@ pub(in crate::builder) struct Properties {
     pub targets: BTreeMap<String, Target>,
 }
 
-/// When a rule invokes its target.
+/// Condition under which a rule invokes its target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::builder) enum Trigger {
     /// On events that match the pattern, as JSON.
@@ -48,7 +48,7 @@ pub(in crate::builder) enum Trigger {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::builder) struct Target {
     pub arn: String,
-    /// Whether the target gets the event unchanged.
+    /// Whether the target receives the event unchanged.
     pub plain: bool,
 }
 
@@ -61,7 +61,7 @@ impl Property for Target {
 }
 
 impl Properties {
-    /// Returns the rule for the pushes that the arguments ask for.
+    /// Returns the rule for the pushes selected by the arguments.
     pub(in crate::builder) fn desired(arguments: &Arguments, event_filter_arn: &str) -> Self {
         let pattern = pattern::pattern(
             &arguments.filters(),
@@ -72,7 +72,7 @@ impl Properties {
         Self::invoking(event_filter_arn, Trigger::Pattern(pattern))
     }
 
-    /// Returns the rule that starts sweeps, if the arguments ask for them.
+    /// Returns the rule that starts sweeps, if the arguments request them.
     pub(in crate::builder) fn sweeping(
         arguments: &Arguments,
         event_filter_arn: &str,
@@ -119,7 +119,7 @@ impl Trigger {
         }
     }
 
-    /// Returns what a rule with it is for.
+    /// Returns the description of a rule with this trigger.
     fn description(&self) -> &'static str {
         match self {
             Self::Pattern(_) => "Pushes to Amazon ECR, for the SOCI event filter",
@@ -203,7 +203,7 @@ impl Part for Rule {
             targets,
         } = desired;
         if *enabled != observed.enabled || !trigger.is_same(&observed.trigger) {
-            // AWS takes tags for a new rule only.
+            // AWS accepts tags only for new rules.
             self.put(session, desired, None).await?;
         }
         for (id, target) in targets {
@@ -229,7 +229,7 @@ impl Part for Rule {
         Ok(())
     }
 
-    /// Deletes the rule, and its targets first.
+    /// Deletes the rule, after its targets.
     async fn delete(&self, session: &Session<'_>) -> Result<(), AwsError> {
         let targets = self.targets(session).await?.into_iter();
         let targets: Vec<String> = targets.map(|target| target.id).collect();
@@ -332,7 +332,7 @@ fn to_sdk(tags: &Tags) -> Vec<Tag> {
     tags.collect()
 }
 
-/// Returns an error for the first of the entries that EventBridge refused, if any.
+/// Returns an error for the first entry that EventBridge rejected, if any.
 fn refused(count: i32, entries: Vec<(Option<String>, Option<String>)>) -> Result<(), AwsError> {
     if count == 0 {
         return Ok(());
@@ -344,7 +344,7 @@ fn refused(count: i32, entries: Vec<(Option<String>, Option<String>)>) -> Result
     ))
 }
 
-/// Returns whether two patterns differ in nothing but white space and order.
+/// Returns whether two patterns differ only in white space and order.
 pub(in crate::builder) fn is_same_pattern(a: &str, b: &str) -> bool {
     let parse = |text| serde_json::from_str::<Json>(text).ok();
     a == b || parse(a).is_some_and(|a| Some(a) == parse(b))

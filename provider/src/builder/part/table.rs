@@ -12,7 +12,7 @@ use crate::aws::AwsError;
 use crate::builder::tags::Tags;
 use crate::shared::Session;
 
-/// Pages of a table's tags, of which it has fifty at most.
+/// Maximum number of pages of a table's tags, of which there are at most fifty.
 const MAX_PAGES: usize = 10;
 
 /// A table, by name and ARN.
@@ -24,9 +24,9 @@ pub(in crate::builder) struct Table {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::builder) struct Properties {
-    /// Whether each request is paid for, instead of a capacity.
+    /// Whether the table is billed per request rather than by capacity.
     pub on_demand: bool,
-    /// Attribute with the time at which an item expires, if items do.
+    /// Attribute with the time at which an item expires, if items expire.
     pub expires: Option<String>,
 }
 
@@ -103,7 +103,7 @@ impl Part for Table {
     async fn wait_until_created(&self, session: &Session<'_>) -> Result<(), AwsError> {
         let active = async || match self.describe(session).await {
             Ok(table) => Ok(table.table_status == Some(TableStatus::Active)),
-            // A moment after its creation.
+            // The table was created a moment ago.
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error),
         };

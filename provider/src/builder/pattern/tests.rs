@@ -15,12 +15,12 @@ fn scope(version: &str) -> Scope {
     }
 }
 
-/// The pattern for filters, with the default version and suffix.
+/// Returns the pattern for filters, with the default version and suffix.
 fn pattern_of(filters: &[impl AsRef<str>]) -> String {
     pattern(&parse(filters), &[], &scope("V2"), false)
 }
 
-/// Evaluates a pattern as EventBridge does, as far as ours go.
+/// Evaluates a pattern like EventBridge, as far as needed here.
 fn passes(pattern: &Json, event: &Json) -> bool {
     let Some(fields) = pattern.as_object() else {
         return false;
@@ -163,7 +163,7 @@ fn exclusions_are_part_of_it_where_no_other_condition_is() {
         let text = pattern(&parse(&filters), &parse(&excluded), &scope("V2"), false);
         assert_eq!(detail_of(&text), want, "{filters:?} without {excluded:?}");
     }
-    // Too many of them are left to the event filter.
+    // If there are too many, they are left to the event filter.
     let many: Vec<String> = (0..200).map(|n| format!("repository-{n}:*")).collect();
     let text = pattern(&parse(&["*:v*"]), &parse(&many), &scope("V2"), false);
     assert_eq!(detail_of(&text), json!({"image-tag": [{"prefix": "v"}]}));
@@ -376,7 +376,7 @@ fn a_pattern_is_never_too_long_nor_too_narrow() {
             );
         }
     }
-    // Some of them were near the limit, and some had to give up a field, and all fields.
+    // Some were near the limit, and some had to drop a field, or all fields.
     assert!(lengths.iter().any(|length| *length > 1800), "{lengths:?}");
     assert!(lengths.last() < lengths.iter().max(), "{lengths:?}");
 }

@@ -30,7 +30,7 @@ fn desired(arguments: &Arguments) -> Desired {
     Desired::new(&parts(), arguments, &account(), tags)
 }
 
-/// Returns what AWS has when nothing differs.
+/// Returns what AWS has if nothing differs.
 fn observed(desired: &Desired) -> Observed {
     fn part<P: Part>(properties: P::Observed, desired: &Desired) -> Option<part::Observed<P>> {
         let tags = Some(desired.tags.of_new().clone());
@@ -73,7 +73,7 @@ fn refreshed(recorded: &Arguments, observed: &Observed) -> Arguments {
     })
 }
 
-/// Catches an argument that no part takes up, or that is read from the wrong place.
+/// Catches an argument that no part uses, or that is read from the wrong place.
 #[test]
 fn every_argument_is_observed_or_says_why_not() {
     let default = Arguments::named("x");
@@ -131,7 +131,7 @@ fn what_is_as_desired_does_not_drift() {
     }
 }
 
-/// A change in AWS, and the line that shows it.
+/// A change in AWS, and the line that reports it.
 type Change = (fn(&mut Observed), &'static str);
 
 /// Changes to the rule for sweeps, whose schedule is an argument.
@@ -336,7 +336,7 @@ fn a_change_to_one_function_is_not_missed_in_the_other() {
     };
     let changed = observed(&desired(&of));
 
-    // Arguments are read from the index generator, and so are changes to it.
+    // Arguments are read from the index generator, so changes to it are too.
     let mut seen = observed(&desired(&recorded));
     seen.generator.function = changed.generator.function;
     seen.generator.log_group = changed.generator.log_group;

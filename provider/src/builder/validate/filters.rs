@@ -1,4 +1,4 @@
-//! Checks of filters and exclusions: within each list, and of both together.
+//! Checks of filters and exclusions, within each list and across both.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::builder::checks::quote;
 pub(in crate::builder) const FILTERS: &str = "repository_image_tag_filters";
 pub(super) const EXCLUDED: &str = "excluded_image_tag_filters";
 
-/// Checks filters and exclusions, of which some may be unknown.
+/// Checks filters and exclusions, some of which may be unknown.
 pub(super) fn validate(config: &Value) -> Diagnostics {
     let mut found = Diagnostics::new();
     let suffix = match config.get("tag_suffix") {
@@ -35,7 +35,7 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
     found
 }
 
-/// Checks filters of which nothing else of the builder is known.
+/// Checks filters without knowing anything else about the builder.
 pub(in crate::builder) fn filters_alone(filters: &Value) -> Diagnostics {
     validate(&Value::object([
         (FILTERS, filters.clone()),
@@ -89,8 +89,8 @@ fn list(config: &Value, name: &str, suffix: Option<&TagSuffix>, found: &mut Diag
     }
 }
 
-/// Refuses exclusions that leave nothing of all filters, and warns of a filter of which they leave
-/// nothing: exclusions may come from others than the filters, so that it may be meant.
+/// Rejects exclusions that leave nothing of all filters, and warns about a filter of which they
+/// leave nothing. Only a warning, because exclusions may be written independently of the filters.
 fn nothing_left(config: &Value) -> Diagnostics {
     let mut found = Diagnostics::new();
     let excluded = config.get(EXCLUDED).as_list().unwrap_or_default().iter();

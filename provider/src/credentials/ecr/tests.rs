@@ -73,7 +73,7 @@ fn hosts_of_aws() {
     }
 }
 
-/// The token for the registry of an account in a region.
+/// Returns the token for an account's registry in a region.
 async fn token(
     tokens: &Tokens,
     aws: &Aws,
@@ -100,7 +100,7 @@ async fn twenty_callers_make_one_request() {
     for found in join_all(callers).await {
         assert_eq!(found, Ok(want.clone()));
     }
-    // A token is good for all accounts.
+    // A token is valid for all accounts.
     let other = token(&tokens, &aws, "123456789012", "ap-south-1").await;
     assert_eq!(other, Ok(want));
     let calls = fake.calls();

@@ -15,9 +15,9 @@ pub(super) struct Diagnosis {
     /// Version of the index that was found.
     pub version: Option<&'static str>,
     pub platforms: Vec<Platform>,
-    /// Reasons why the image, or a part of it, is not loaded lazily.
+    /// Reasons why the image or part of it is not loaded lazily.
     pub problems: Vec<String>,
-    /// Requirements of container hosts.
+    /// Requirements for container hosts.
     pub needs: Vec<&'static str>,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Platform {
 #[derive(Debug, Serialize)]
 pub(super) struct Layer {
     pub digest: Digest,
-    /// Compressed bytes.
+    /// Compressed size in bytes.
     pub size: u64,
     #[serde(flatten)]
     pub state: State,
@@ -46,8 +46,9 @@ pub(super) enum State {
     Lazily { ztoc: Digest, spans: usize },
     /// Downloaded before the container starts.
     Whole { reason: String },
-    /// Whole, or not at all: its zTOC is of no use.
+    /// Downloaded as a whole, or not at all, because its zTOC is unusable.
     Broken { ztoc: Digest, reason: String },
-    /// Whole, as long as there is no index; one could be made.
+    /// Downloaded as a whole because there is no index, although one could be
+    /// built.
     NotYet,
 }

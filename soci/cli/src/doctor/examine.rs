@@ -1,4 +1,4 @@
-//! Examining an image in its registry, without reading its layers.
+//! Examination of an image in its registry, without reading its layers.
 
 use anyhow::Result;
 use futures_util::StreamExt;
@@ -21,7 +21,7 @@ const V1: &str = "V1: the snapshotter's pull mode soci_v1; on Fargate only accou
 const V2: &str = "V2: SOCI snapshotter 0.10 or later, and the reference to deploy from above: the source \
                   image does not lead to the index";
 
-/// An index that was found, with the image that leads to it.
+/// An index that was found, along with the image that leads to it.
 struct Found {
     version: Version,
     inspection: Inspection,
@@ -74,8 +74,8 @@ pub(super) async fn examine(
     })
 }
 
-/// Finds the index that a host would use: the image's own, that of the SOCI-enabled image under the tag,
-/// or one that refers to the image. Returns the reasons if there is none.
+/// Finds the index that a host would use: the image's own, that of the SOCI-enabled image under the
+/// tag, or one that refers to the image. If there is none, returns the reasons.
 async fn find(
     image: &RegistryImage,
     own: &Inspection,
@@ -102,7 +102,7 @@ async fn find(
     Ok(Err(vec![why, referrers]))
 }
 
-/// Finds the SOCI-enabled image under a tag, or why there is none.
+/// Finds the SOCI-enabled image under a tag, or the reason why there is none.
 async fn enabled(
     image: &RegistryImage,
     own: &Inspection,
@@ -145,7 +145,7 @@ fn has(inspection: &Inspection, version: Version) -> bool {
     indexes.any(|index| index.version == version)
 }
 
-/// Returns why a platform is not loaded lazily.
+/// Returns the reason why a platform is not loaded lazily.
 fn problem(platform: &Platform, has_index: bool) -> Option<String> {
     let name = &platform.platform;
     let broken = |layer: &&Layer| matches!(layer.state, State::Broken { .. });

@@ -1,4 +1,4 @@
-//! Drawing a tree.
+//! Rendering of trees.
 
 /// A line of a tree.
 pub(super) struct Node {
@@ -16,8 +16,8 @@ impl Node {
 pub(super) fn lines(nodes: &[Node]) -> Vec<String> {
     let mut lines = Vec::new();
     for (at, node) in nodes.iter().enumerate() {
-        // A branch continues below a node if a later one is at its depth, with no shallower one
-        // in between.
+        // A branch continues below a node if a later node has the same depth and no node in between
+        // is shallower.
         let continues = |depth: usize| {
             let below = nodes[at + 1..].iter().map(|node| node.depth);
             below.take_while(|d| *d >= depth).any(|d| d == depth)

@@ -14,7 +14,7 @@ use crate::exit::{Exit, UsageError};
 use crate::location::same_path;
 use crate::output::{note, print};
 
-/// Bytes of a layer read at once.
+/// Number of bytes of a layer that are read at once.
 const PIECE: usize = 1 << 20;
 
 /// Builds the zTOC of a layer.
@@ -59,7 +59,7 @@ pub(super) fn run(layer: &Path, output: &Path, options: Options, choice: Choice)
     Ok(Exit::Success)
 }
 
-/// Reads until the buffer is full or the input ends: a pipe gives less than asked for.
+/// Reads until the buffer is full or the input ends. A pipe returns less than requested.
 fn fill(input: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
@@ -77,11 +77,11 @@ fn is_standard(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Where a zTOC goes.
+/// Where a zTOC is written.
 enum Output {
     /// Standard output.
     Standard,
-    /// A regular file, which appears or changes as a whole.
+    /// A regular file, which is created or replaced atomically.
     File(PathBuf),
     /// A device or a pipe.
     Device(PathBuf),
@@ -106,9 +106,9 @@ impl Output {
                 )))
             }
             Ok(metadata) if !metadata.is_file() => Ok(Self::Device(output.to_owned())),
-            // A link stays a link, to the new file.
+            // A link remains a link, pointing to the new file.
             Ok(_) => Ok(Self::File(output.canonicalize()?)),
-            // It does not exist, or creating it tells why it cannot.
+            // It does not exist, or creating it will report the reason.
             Err(_) => Ok(Self::File(output.to_owned())),
         }
     }
@@ -126,7 +126,7 @@ impl Output {
     }
 }
 
-/// Writes a file so that no reader sees a part of it, and a failure leaves the old one.
+/// Writes a file so that no reader sees part of it, and a failure leaves the old one in place.
 fn replace(path: &Path, pieces: &[Bytes]) -> Result<()> {
     let directory = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
@@ -149,7 +149,7 @@ fn new_file(directory: &Path) -> std::io::Result<NamedTempFile> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // As any new file: the process's mask takes off what it should not have.
+        // As for any new file, the process's umask restricts the permissions.
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     builder.tempfile_in(directory)

@@ -10,7 +10,7 @@ use super::parsed::{Parsed, read};
 use crate::exit::Exit;
 use crate::output::print;
 
-/// Writes a file of a layer to standard output, as it is inflated.
+/// Writes a file of a layer to standard output while it is being inflated.
 pub(super) fn run(ztoc: &Path, layer: &Path, path: &str, memory: &MemoryBudget) -> Result<Exit> {
     let Parsed { ztoc, .. } = read(ztoc, memory)?;
     let mut blob = File::open(layer).with_context(|| format!("reading {}", layer.display()))?;

@@ -83,7 +83,7 @@ fn lines(Parsed { ztoc, bytes }: &Parsed) -> Vec<String> {
     lines
 }
 
-/// Returns a file as `tar -tv` lists it, with the position of its data.
+/// Formats a file like `tar -tv`, with the position of its data.
 fn line(file: &FileMetadata) -> String {
     let text = String::from_utf8_lossy;
     let name = text(&file.name);

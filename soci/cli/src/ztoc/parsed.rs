@@ -9,7 +9,7 @@ use soci::ztoc::Ztoc;
 
 use crate::files;
 
-/// A zTOC in a file, and its bytes.
+/// A zTOC read from a file, and its bytes.
 pub(super) struct Parsed {
     pub ztoc: Ztoc,
     pub bytes: Bytes,

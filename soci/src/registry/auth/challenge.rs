@@ -1,21 +1,21 @@
-//! Challenges: how a registry wants to be told who asks.
+//! Challenges: how a registry wants clients to authenticate.
 
 use std::collections::HashMap;
 
 use http_auth::parser::ChallengeParser;
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
-/// One challenge of a registry.
+/// One challenge from a registry.
 #[derive(Debug, Clone)]
 pub(super) struct Challenge {
     /// Scheme in lower case.
     pub scheme: String,
-    /// Names in lower case, and values.
+    /// Parameters by lowercase name.
     parameters: HashMap<String, String>,
 }
 
 impl Challenge {
-    /// Returns a parameter by its name in lower case.
+    /// Returns a parameter by its lowercase name.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.get(name).map(String::as_str)
     }

@@ -1,4 +1,4 @@
-//! Values of the header `Authorization`.
+//! Values of the `Authorization` header.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,6 +1,6 @@
 //! Operations on a repository.
 
-/// An operation on the repository. A token is requested with the rights for it and no more.
+/// An operation on the repository. Tokens are requested with only the permissions it needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::registry) enum Operation {
     Pull,

@@ -1,4 +1,4 @@
-//! Tokens: what a token server gives for credentials.
+//! Tokens, which a token server issues for credentials.
 
 use std::convert::Infallible;
 
@@ -17,9 +17,9 @@ use crate::registry::credentials::Credentials;
 use crate::registry::exchange;
 use crate::registry::route::{self, PlainTokenServers};
 
-/// Maximum size of a token response.
+/// Maximum size of a token response in bytes.
 const MAX_TOKEN: u64 = 256 << 10;
-/// Name of this client to token servers.
+/// Name under which this client identifies itself to token servers.
 const CLIENT_ID: &str = "soci";
 
 /// A token response. The token has two names; some servers, such as Docker Hub's, use both.
@@ -29,17 +29,17 @@ struct Token {
     access_token: Option<String>,
 }
 
-/// The way to a token server.
+/// Access to a token server.
 pub(super) struct TokenServer<'a> {
     pub http: &'a reqwest::Client,
     pub repository: &'a str,
     pub operation: Operation,
-    /// Token servers without TLS that credentials may go to.
+    /// Token servers without TLS that may receive credentials.
     pub plain: PlainTokenServers,
 }
 
 impl TokenServer<'_> {
-    /// Exchanges credentials for a token. `asked` is the URL that was answered with the challenge.
+    /// Exchanges credentials for a token. `asked` is the URL that returned the challenge.
     pub(super) async fn token(
         &self,
         credentials: &Credentials,
@@ -82,7 +82,8 @@ impl TokenServer<'_> {
                 let request = self.http.post(url.clone());
                 let request = request.header(CONTENT_TYPE, form_type);
                 let request = request.header(CONTENT_LENGTH, form.len());
-                // A stream is sent only once: a redirect must not take the token to another server.
+                // A stream is sent only once, so a redirect cannot forward the token to another
+                // server.
                 let once = stream::iter([Ok::<_, Infallible>(form)]);
                 request.body(reqwest::Body::wrap_stream(once))
             }
@@ -131,7 +132,7 @@ impl TokenServer<'_> {
     }
 }
 
-/// Returns the message of a token server, out of the usual shapes of its responses.
+/// Returns a token server's error message, in any of the usual response formats.
 fn denial(body: &[u8]) -> String {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let message = body.pointer("/errors/0/message");

@@ -1,4 +1,4 @@
-//! Sources of credentials, one after the other.
+//! Sources of credentials, tried in order.
 
 use std::sync::Arc;
 
@@ -12,16 +12,17 @@ use crate::oci::ImageReference;
 /// Name of the attempt without credentials.
 const NONE: &str = "no credentials";
 
-/// A place where there may be credentials for a registry.
+/// A place that may have credentials for a registry.
 #[async_trait]
 pub trait CredentialSource: Send + Sync {
-    /// Returns the name of the source in messages.
+    /// Returns the name of the source for messages.
     fn name(&self) -> String;
 
-    /// Returns the credentials for the registry and repository of `image`; `None` if it has none.
+    /// Returns the credentials for the registry and repository of `image`, or `None` if the source
+    /// has none.
     ///
     /// # Errors
-    /// If the source cannot say. The sources after it are asked all the same.
+    /// If the lookup fails. The sources after this one are tried all the same.
     async fn find(
         &self,
         image: &ImageReference,
@@ -30,8 +31,9 @@ pub trait CredentialSource: Send + Sync {
 
 /// Sources of credentials for one repository.
 ///
-/// Each is asked once, and only if the registry accepted nothing from those before it: a status of
-/// 401 or 403 leads to the next. Cheap to clone; clones share what the sources said.
+/// Each source is asked at most once, and only if the registry rejected the credentials of those
+/// before it: a status of 401 or 403 leads to the next source. Cheap to clone; clones share the
+/// sources' results.
 #[derive(Clone)]
 pub struct CredentialChain {
     links: Vec<Arc<Link>>,
@@ -43,7 +45,7 @@ struct Link {
 }
 
 impl From<Credentials> for CredentialChain {
-    /// Makes a chain of these credentials and nothing else: whoever names them wants no others.
+    /// Makes a chain of only these credentials: a caller that names them wants no others.
     fn from(credentials: Credentials) -> Self {
         let name = match credentials {
             Credentials::Anonymous => NONE,
@@ -54,7 +56,7 @@ impl From<Credentials> for CredentialChain {
 }
 
 impl CredentialChain {
-    /// Makes a chain of these credentials and nothing else, which have this name in messages.
+    /// Makes a chain of only these credentials, under the given name in messages.
     pub fn named(name: &'static str, credentials: Credentials) -> Self {
         Self::empty().then(Given { name, credentials })
     }
@@ -73,7 +75,7 @@ impl CredentialChain {
         self
     }
 
-    /// Adds the attempt without credentials, which public images allow.
+    /// Adds an attempt without credentials, which public images allow.
     #[must_use]
     pub fn then_anonymous(self) -> Self {
         self.then(Given {
@@ -82,8 +84,8 @@ impl CredentialChain {
         })
     }
 
-    /// Returns the first credentials that a source has for the repository of `image`, and what the
-    /// sources before it said.
+    /// Returns the first credentials that a source has for the repository of `image`, and the
+    /// results of the sources before it.
     pub async fn first(&self, image: &ImageReference) -> (Option<Credentials>, Vec<Tried>) {
         let mut tried = Vec::new();
         for index in 0..self.links.len() {
@@ -104,7 +106,7 @@ impl CredentialChain {
         self.links[index].source.name()
     }
 
-    /// Returns what a source has, or why that is nothing.
+    /// Returns the credentials of a source, or the reason why it has none.
     pub(in crate::registry) async fn get(
         &self,
         index: usize,
@@ -122,7 +124,7 @@ impl CredentialChain {
     }
 }
 
-/// Credentials that are there already.
+/// Credentials that are given directly.
 struct Given {
     name: &'static str,
     credentials: Credentials,

@@ -1,4 +1,4 @@
-//! Files with logins, in the form of Docker's configuration.
+//! Login files in the format of Docker's configuration.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,13 +15,13 @@ use crate::oci::ImageReference;
 
 /// Maximum size of a file in bytes.
 const MAX_FILE: u64 = 4 << 20;
-/// The name under which Docker keeps what is for Docker Hub.
+/// The key under which Docker stores logins for Docker Hub.
 const DOCKER_HUB_SERVER: &str = "https://index.docker.io/v1/";
 /// Docker Hub in image references, and its other names.
 const DOCKER_HUB: &str = "docker.io";
 const DOCKER_HUB_HOSTS: [&str; 3] = ["index.docker.io", "registry-1.docker.io", DOCKER_HUB];
 
-/// The part of the file that is about logins.
+/// The part of the file that concerns logins.
 #[derive(Default, Deserialize)]
 pub(super) struct LoginFile {
     auths: Option<BTreeMap<String, Option<Auth>>>,
@@ -43,7 +43,7 @@ struct Auth {
     registrytoken: Option<String>,
 }
 
-/// An entry that has something.
+/// A non-empty entry.
 pub(super) struct Entry(Credentials);
 
 impl Entry {
@@ -53,7 +53,7 @@ impl Entry {
 }
 
 impl LoginFile {
-    /// Reads a file; `None` if there is none.
+    /// Reads a file, or returns `None` if it does not exist.
     pub(super) async fn read(path: &Path, name: &str) -> Result<Option<Self>, CredentialsError> {
         let unreadable = |source| CredentialsError::Unreadable {
             file: name.to_owned(),
@@ -89,14 +89,14 @@ impl LoginFile {
         Ok(file)
     }
 
-    /// Returns the program that has the logins for this registry alone.
+    /// Returns the program that stores the login for this registry.
     pub(super) fn helper(&self, image: &ImageReference) -> Option<String> {
         let helpers = self.helpers.iter().flatten();
         let found = longest(helpers, image, |name| !name.is_empty())?;
         Some(program(found.1))
     }
 
-    /// Returns the program that has all other logins.
+    /// Returns the program that stores all other logins.
     pub(super) fn store(&self) -> Option<String> {
         let name = self.store.as_ref().filter(|name| !name.is_empty())?;
         Some(program(name))
@@ -106,7 +106,7 @@ impl LoginFile {
     pub(super) fn entry(&self, image: &ImageReference) -> Result<Option<Entry>, CredentialsError> {
         let auths = self.auths.iter().flatten();
         let auths = auths.filter_map(|(key, auth)| Some((key, auth.as_ref()?)));
-        // Where a helper keeps the secret, an entry without one says that there is one.
+        // If a helper stores the secret, an entry without one only marks its existence.
         let Some((key, auth)) = longest(auths, image, |auth| !auth.is_empty()) else {
             return Ok(None);
         };
@@ -156,13 +156,13 @@ impl Auth {
         let (username, password) = text.split_once(':')?;
         Some(Credentials::Basic {
             username: username.to_owned(),
-            // Old versions of Docker padded what they encoded.
+            // Old versions of Docker padded the password with NULs.
             password: password.trim_matches('\0').to_owned(),
         })
     }
 }
 
-/// Returns the names under which a helper may keep what is for a registry.
+/// Returns the names under which a helper may store the login for a registry.
 pub(super) fn servers(image: &ImageReference) -> Vec<String> {
     match image.registry() {
         DOCKER_HUB => vec![DOCKER_HUB_SERVER.to_owned(), DOCKER_HUB.to_owned()],
@@ -170,7 +170,7 @@ pub(super) fn servers(image: &ImageReference) -> Vec<String> {
     }
 }
 
-/// Finds what the longest key has that names the repository of an image or something above it.
+/// Finds the value of the longest key that names the repository of an image or a prefix of it.
 fn longest<'a, T>(
     entries: impl Iterator<Item = (&'a String, &'a T)>,
     image: &ImageReference,
@@ -184,14 +184,14 @@ fn longest<'a, T>(
     let matching = entries.filter(|(_, value)| has_something(value));
     let matching = matching.map(|entry| (scope(entry.0), entry));
     let matching = matching.filter(|(scope, _)| covers(scope));
-    // Of two keys for the same, Docker's own spelling wins.
+    // If two keys have the same scope, Docker's own spelling wins.
     let servers = servers(image);
     let rank = |key: &String| servers.iter().rev().position(|server| server == key);
     let best = matching.max_by_key(|(scope, (key, _))| (scope.len(), rank(key)));
     best.map(|(_, entry)| entry)
 }
 
-/// Returns what a key is for: a host, or a host with a path.
+/// Returns the scope of a key: a host, or a host with a path.
 fn scope(key: &str) -> String {
     let url = key
         .strip_prefix("https://")
@@ -202,7 +202,7 @@ fn scope(key: &str) -> String {
         true => DOCKER_HUB,
         false => host,
     };
-    // A URL is that of the registry's API.
+    // A URL points to the registry's API.
     let scope = match url.is_some() || matches!(path, "" | "v1" | "v2") {
         true => host.to_owned(),
         false => format!("{host}/{path}"),

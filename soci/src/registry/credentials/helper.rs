@@ -1,4 +1,4 @@
-//! Credential helpers: programs that keep logins.
+//! Credential helpers: programs that store logins.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -11,15 +11,15 @@ use tokio::process::Command;
 use super::Credentials;
 use crate::error::{CredentialsError, printable};
 
-/// A helper is a program of its own and may wait for a person.
+/// Time limit for a helper, which is an external program and may wait for the user.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Maximum size of an answer in bytes.
 const MAX_ANSWER: u64 = 256 << 10;
 /// Maximum length of a quotation in characters.
 const MAX_QUOTE: usize = 200;
-/// The user name in whose place there is an identity token.
+/// User name that stands for an identity token.
 const TOKEN_USER: &str = "<token>";
-/// Words of helpers that have no entry, in lower case.
+/// Phrases with which helpers report that they have no entry, in lower case.
 const NOT_FOUND: [&str; 2] = [
     "credentials not found",
     "could not be found in the keychain",
@@ -34,7 +34,7 @@ struct Answer {
     secret: String,
 }
 
-/// Asks a helper for what it has for a server.
+/// Asks a helper for the login of a server.
 pub(super) async fn get(
     program: &str,
     server: &str,
@@ -43,7 +43,7 @@ pub(super) async fn get(
         program: program.to_owned(),
         reason,
     };
-    // The name is part of a name, and no path.
+    // The value is part of a program name, not a path.
     if program.contains(['/', '\\']) {
         return Err(failed("a helper's name has no slash".to_owned()));
     }
@@ -94,7 +94,7 @@ async fn run(program: &str, server: &str) -> io::Result<Output> {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let ask = async {
         if let Some(mut stdin) = stdin {
-            // A helper that fails early does not read it.
+            // A helper that fails early does not read its input.
             let _ = stdin.write_all(format!("{server}\n").as_bytes()).await;
         }
     };
@@ -107,12 +107,12 @@ async fn run(program: &str, server: &str) -> io::Result<Output> {
     })
 }
 
-/// Reads a pipe to its end, and keeps as much as an answer may have.
+/// Reads a pipe to its end, keeping at most the maximum size of an answer.
 async fn all_of(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if let Some(mut pipe) = pipe {
         (&mut pipe).take(MAX_ANSWER).read_to_end(&mut bytes).await?;
-        // One that has more to say would wait for a reader.
+        // Drain the rest; otherwise the helper would block on a full pipe.
         tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await?;
     }
     Ok(bytes)
@@ -126,11 +126,11 @@ impl Output {
         })
     }
 
-    /// Returns how it ended and what it said: helpers report errors on standard output.
+    /// Returns how the helper ended and what it printed. Helpers report errors on standard output.
     fn quote(&self) -> String {
         let lines = [&self.stdout, &self.stderr].map(|said| {
             let said = String::from_utf8_lossy(said);
-            // An answer may hold the secret.
+            // An answer may contain the secret.
             let line = said.lines().map(str::trim).find(|line| !line.is_empty());
             let line = line.filter(|_| !said.contains(['{', '}']) && !said.contains("Secret"));
             printable(line.unwrap_or_default())

@@ -1,4 +1,4 @@
-//! The places on this machine where programs keep their logins.
+//! The locations on this machine where programs store logins.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use super::{CredentialChain, CredentialSource, Credentials, helper};
 use crate::error::{CredentialsError, Error, Result};
 use crate::oci::ImageReference;
 
-/// A file that may have logins.
+/// A file that may contain logins.
 struct Place {
     path: PathBuf,
     /// Its name in messages.
     name: String,
-    /// Whether somebody names this very file, so that it has to exist.
+    /// Whether the file was named explicitly, so that it must exist.
     named: bool,
 }
 
@@ -32,25 +32,25 @@ impl Place {
 }
 
 impl CredentialChain {
-    /// Lists the places where logins are kept on this machine: the file that `REGISTRY_AUTH_FILE`
-    /// names, `containers/auth.json` in `XDG_RUNTIME_DIR` and in the user's configuration, and
+    /// Lists the locations of logins on this machine: the file named by `REGISTRY_AUTH_FILE`,
+    /// `containers/auth.json` in `XDG_RUNTIME_DIR` and in the user's configuration directory, and
     /// Docker's configuration (`$DOCKER_CONFIG/config.json` or `~/.docker/config.json`), each with
-    /// its credential helpers. Then comes the attempt without credentials.
+    /// its credential helpers. An attempt without credentials comes last.
     ///
-    /// The longest match wins among the entries of one file: `host/team/app` before
-    /// `host/team` before `host`.
+    /// Among the entries of one file, the longest match wins: `host/team/app` before `host/team`
+    /// before `host`.
     ///
     /// # Errors
-    /// If one of the files exists but cannot be read, or is invalid. What goes wrong with a helper
-    /// does not count here.
+    /// If one of the files exists but cannot be read or is invalid. Failures of helpers are not
+    /// reported here.
     pub async fn local(image: &ImageReference) -> Result<Self> {
         Ok(Self::local_only(image).await?.then_anonymous())
     }
 
-    /// Lists what [`local`](Self::local) does, without the attempt without credentials.
+    /// Lists the same locations as [`local`](Self::local), without the attempt without credentials.
     ///
     /// # Errors
-    /// Those of [`local`](Self::local).
+    /// As for [`local`](Self::local).
     pub async fn local_only(image: &ImageReference) -> Result<Self> {
         let mut chain = Self::empty();
         for place in places() {
@@ -59,7 +59,7 @@ impl CredentialChain {
         Ok(chain)
     }
 
-    /// Lists the entries of one file in the form of Docker's configuration, with its credential
+    /// Lists the entries of one file in the format of Docker's configuration, with its credential
     /// helpers.
     ///
     /// # Errors
@@ -89,7 +89,7 @@ impl CredentialChain {
         };
         let before = self.len();
         let (credential_helper, store) = (file.helper(image), file.store());
-        // In Docker's order: a helper for the registry takes the place of the store.
+        // As in Docker, a helper for the registry takes precedence over the store.
         if let Some(program) = credential_helper.or(store) {
             self = self.then(Helper {
                 program,
@@ -108,7 +108,7 @@ impl CredentialChain {
     }
 }
 
-/// Returns the files that may have logins, in the order in which they are asked.
+/// Returns the files that may contain logins, in the order in which they are tried.
 fn places() -> Vec<Place> {
     let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
     let directory = |name| variable(name).map(PathBuf::from);
@@ -126,8 +126,8 @@ fn places() -> Vec<Place> {
                 directory("XDG_CONFIG_HOME").or_else(|| Some(home.as_ref()?.join(".config")));
             let files = [runtime, user].into_iter().flatten();
             let files = files.map(|directory| directory.join("containers/auth.json"));
-            // Few have them, so one that is absent is not worth a word. One that cannot be examined
-            // may exist; opening it says why.
+            // Few users have these files, so an absent one is not mentioned. If a file cannot be
+            // examined, it may exist; opening it reports the reason.
             let files = files.filter(|path| path.try_exists().unwrap_or(true));
             places.extend(files.map(|path| Place::new("", path)));
         }
@@ -140,7 +140,7 @@ fn places() -> Vec<Place> {
 
 type Reason = Arc<dyn std::error::Error + Send + Sync>;
 
-/// An entry of a file, or none.
+/// The result of looking up an entry in a file.
 struct Stored {
     name: String,
     entry: Result<Option<Credentials>, CredentialsError>,
@@ -160,7 +160,7 @@ impl CredentialSource for Stored {
     }
 }
 
-/// A credential helper that a file names.
+/// A credential helper named in a file.
 struct Helper {
     program: String,
     file: String,

@@ -1,4 +1,4 @@
-//! The trait of a compression, and checkpoints in the form that all compressions share.
+//! The trait of compression formats, and checkpoints in the form that all of them share.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,9 +9,9 @@ use crate::ztoc::error::{CorruptLayer, InvalidZtoc};
 use crate::ztoc::sink::Sink;
 use crate::ztoc::skip::SkipReason;
 
-/// A compression of layers.
+/// A compression format of layers.
 pub(in crate::ztoc) trait Codec: Send + Sync {
-    /// Name for people.
+    /// Human-readable name.
     fn name(&self) -> &'static str;
 
     /// Number in zTOCs.
@@ -23,17 +23,17 @@ pub(in crate::ztoc) trait Codec: Send + Sync {
     /// Suffix of Docker's media types for layers, if they name the compression.
     fn docker_suffix(&self) -> Option<&'static str>;
 
-    /// First bytes of every layer; empty if they can be anything.
+    /// Magic number at the start of every layer; empty if it can start with anything.
     fn magic(&self) -> &'static [u8];
 
     /// Starts a pass that makes checkpoints `span_size` decompressed bytes apart.
     fn scanner(&self, span_size: u64) -> Box<dyn Scanner>;
 
-    /// Parses the checkpoints in a zTOC, and checks that every claim in them can be true of a layer
-    /// of `compressed_size` bytes.
+    /// Parses the checkpoints of a zTOC, and checks that they are possible for a layer of
+    /// `compressed_size` bytes.
     fn parse(&self, bytes: Bytes, compressed_size: u64) -> Result<Checkpoints, InvalidZtoc>;
 
-    /// Returns the checkpoint that starts span `index`, which exists.
+    /// Returns the checkpoint that starts span `index`, which must exist.
     fn checkpoint<'a>(&self, checkpoints: &'a Checkpoints, index: usize) -> Checkpoint<'a>;
 
     /// Starts decompression at a checkpoint.
@@ -42,26 +42,26 @@ pub(in crate::ztoc) trait Codec: Send + Sync {
 
 /// A pass over a layer that makes its checkpoints.
 pub(in crate::ztoc) trait Scanner: Send {
-    /// Passes compressed bytes on to the sink, decompressed too, and starts spans. Nothing is pushed
-    /// after an error.
+    /// Passes the compressed bytes on to the sink along with their decompressed form, and starts
+    /// spans. Nothing is pushed after an error.
     fn push(&mut self, bytes: &[u8], sink: &mut Sink) -> Result<(), SkipReason>;
 
-    /// Ends the layer, and returns its checkpoints as a zTOC holds them, in pieces.
+    /// Ends the layer, and returns its checkpoints in their serialized form, in pieces.
     fn finish(self: Box<Self>, sink: &Sink) -> Result<Vec<Bytes>, CorruptLayer>;
 }
 
-/// Decompression that started at a checkpoint.
+/// Decompression from a checkpoint.
 pub(in crate::ztoc) trait SpanDecoder: Send {
     /// Decompresses into `sink` until it returns false. The first bytes are those of the span that
-    /// starts at the checkpoint, including the byte that it shares with the span before.
+    /// starts at the checkpoint, including the byte shared with the previous span.
     fn push(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&[u8]) -> bool) -> Result<(), Corrupt>;
 }
 
-/// Bytes that are not a stream of the compression, or have a wrong checksum.
+/// Bytes that are not a valid stream of the compression, or that have a wrong checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::ztoc) struct Corrupt;
 
-/// How a layer is compressed.
+/// A compression format of layers.
 #[derive(Clone, Copy)]
 pub struct Compression(&'static dyn Codec);
 
@@ -106,7 +106,7 @@ pub struct Checkpoints {
     compression: Compression,
     span_size: u64,
     spans: usize,
-    /// The serialized checkpoints. They are kept in this form because they are most of a zTOC.
+    /// The serialized checkpoints. They are kept in this form because they make up most of a zTOC.
     bytes: Bytes,
 }
 
@@ -114,14 +114,14 @@ pub struct Checkpoints {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Checkpoint<'a> {
-    /// Compressed bytes before it, including the byte that it splits.
+    /// Number of compressed bytes before it, including the byte that it splits.
     pub compressed: u64,
-    /// Decompressed bytes before it.
+    /// Number of decompressed bytes before it.
     pub uncompressed: u64,
-    /// How many bits (0-7) of the last compressed byte belong to what follows.
+    /// Number of bits (0-7) of the last compressed byte that belong to what follows.
     pub bits: u8,
-    /// Decompressed bytes before it that decompression needs; [`WINDOW`](super::WINDOW) bytes for
-    /// gzip, none for a plain tar.
+    /// The decompressed bytes before it that decompression needs: [`WINDOW`](super::WINDOW) bytes
+    /// for gzip, none for a plain tar.
     pub window: &'a [u8],
 }
 
@@ -160,12 +160,12 @@ impl Checkpoints {
         self.spans
     }
 
-    /// Returns the span size that they were made for, in decompressed bytes.
+    /// Returns the span size that the checkpoints were made with, in decompressed bytes.
     pub fn span_size(&self) -> u64 {
         self.span_size
     }
 
-    /// Returns the checkpoints as a zTOC holds them.
+    /// Returns the checkpoints in their serialized form.
     pub fn as_bytes(&self) -> &Bytes {
         &self.bytes
     }
@@ -173,16 +173,16 @@ impl Checkpoints {
     /// Returns the checkpoint that starts span `index`.
     ///
     /// # Panics
-    /// If there are not that many spans.
+    /// If `index` is out of bounds.
     pub fn get(&self, index: usize) -> Checkpoint<'_> {
         assert!(index < self.spans, "span {index} of {}", self.spans);
         self.compression.codec().checkpoint(self, index)
     }
 
-    /// Returns the compressed bytes of span `index` in a layer of `compressed_size` bytes.
+    /// Returns the range of compressed bytes of span `index` in a layer of `compressed_size` bytes.
     ///
     /// # Panics
-    /// If there are not that many spans.
+    /// If `index` is out of bounds.
     pub fn span(&self, index: usize, compressed_size: u64) -> Range<u64> {
         let point = self.get(index);
         let start = point.compressed - u64::from(point.bits != 0);
@@ -194,10 +194,10 @@ impl Checkpoints {
         start..end
     }
 
-    /// Returns the span that holds the decompressed byte at `offset`, or would if there were that
-    /// many.
+    /// Returns the span that holds the decompressed byte at `offset`; the last span if the offset
+    /// is past the end.
     pub fn span_of(&self, offset: u64) -> usize {
-        // The last checkpoint that is not behind the offset; the first is at 0.
+        // Find the last checkpoint at or before the offset; the first is at 0.
         let (mut low, mut high) = (0, self.spans);
         while high - low > 1 {
             let middle = low.midpoint(high);

@@ -1,12 +1,13 @@
 //! Layers compressed with gzip.
 //!
-//! A checkpoint is due at the first border of a DEFLATE block that lies more than a span behind
-//! the last one. Until that much output is there, inflating does not stop at borders at all, so
-//! that small blocks cost nothing. The output buffer keeps the last 32 KiB before the new output,
-//! which makes every window one slice.
+//! A checkpoint is due at the first DEFLATE block border that is more than a span past the last
+//! checkpoint. Until that much output has been produced, inflating does not stop at borders, so
+//! small blocks cost nothing. The output buffer keeps the last 32 KiB before the new output, so
+//! every window is a single slice.
 //!
-//! Serialized: count (i32), span size (i64), then per checkpoint the compressed and the
-//! decompressed position (i64), the unused bits (u8) and the window, all little-endian.
+//! Serialized form: the count (i32) and the span size (i64), then for each checkpoint the
+//! compressed and decompressed positions (i64), the unused bits (u8) and the window, all
+//! little-endian.
 
 use bytes::Bytes;
 
@@ -19,19 +20,19 @@ use crate::ztoc::skip::SkipReason;
 /// Size of the window of a gzip checkpoint in bytes.
 pub const WINDOW: usize = 32 << 10;
 
-/// Size of the head of the serialized checkpoints in bytes: count and span size.
+/// Size of the header of the serialized checkpoints in bytes: count and span size.
 const HEAD: usize = 4 + 8;
 /// Size of one serialized checkpoint in bytes.
 const ENTRY: usize = 8 + 8 + 1 + WINDOW;
-/// Size of the pieces in which checkpoints are kept, in bytes: so they never move.
+/// Size of the pieces in which checkpoints are kept, in bytes. Pieces never move.
 const PIECE: usize = 16 * ENTRY;
-/// Room for output behind the window in bytes: large enough to keep calls few, small enough to
+/// Space for output after the window in bytes: large enough to keep calls rare, small enough to
 /// stay in a core's cache.
 const OUTPUT: usize = 224 << 10;
 /// Size of a member's CRC-32 and length in bytes.
 const TRAILER: usize = 8;
 
-/// gzip, of one member or several.
+/// gzip, with one or more members.
 pub(super) struct Gzip;
 
 impl Codec for Gzip {
@@ -109,7 +110,7 @@ fn parse(bytes: Bytes, compressed_size: u64) -> Result<Checkpoints, &'static str
     Ok(Checkpoints::new(compression, span_size, count, bytes))
 }
 
-/// Reads a checkpoint of a list that has that many.
+/// Reads the checkpoint at `index`, which must exist.
 fn read(bytes: &[u8], index: usize) -> Checkpoint<'_> {
     let at = HEAD + index * ENTRY;
     Checkpoint {
@@ -129,22 +130,22 @@ fn word(bytes: &[u8], at: usize) -> u64 {
 struct GzipScanner {
     inflater: Inflater,
     span_size: u64,
-    /// The checkpoints so far, serialized, [`PIECE`] bytes in each but the last.
+    /// The checkpoints so far, serialized; every piece but the last has [`PIECE`] bytes.
     checkpoints: Vec<Vec<u8>>,
     count: u32,
-    /// Decompressed bytes so far, and at the last checkpoint.
+    /// Number of decompressed bytes so far, and at the last checkpoint.
     total: u64,
     last_checkpoint: u64,
-    /// The last output (as much of the first [`WINDOW`] bytes as there is), then new output.
+    /// The previous output (as much of the first [`WINDOW`] bytes as there is), then new output.
     buffer: Vec<u8>,
     filled: usize,
-    /// The last compressed byte, in case a span starts inside it.
+    /// The last compressed byte, in case a span starts within it.
     last_byte: u8,
     /// Whether the stream may end here.
     complete: bool,
-    /// The member has ended; if bytes follow, they are another.
+    /// Whether the member has ended. Any bytes that follow are another member.
     between_members: bool,
-    /// Whether another member may have started, of which there is nothing yet.
+    /// Whether another member may have started, of which nothing has been decoded yet.
     is_later: bool,
 }
 
@@ -173,13 +174,13 @@ impl GzipScanner {
         }
     }
 
-    /// Inflates once. Returns whether all the room given was used.
+    /// Inflates once. Returns whether the output filled the available space.
     fn step(&mut self, input: &mut &[u8], sink: &mut Sink) -> Result<bool, SkipReason> {
         if self.filled == self.buffer.len() {
             self.buffer.copy_within(self.filled - WINDOW.., 0);
             self.filled = WINDOW;
         }
-        // No border counts before this much more output.
+        // Borders within this much more output do not matter.
         let ahead = self.span_size - (self.total - self.last_checkpoint).min(self.span_size);
         let mut room = self.buffer.len() - self.filled;
         let stop = if self.total == 0 || ahead == 0 {
@@ -198,7 +199,7 @@ impl GzipScanner {
         if let Some(&last) = taken.last() {
             self.last_byte = last;
         }
-        // Junk is no member.
+        // Junk does not count as a member.
         if self.is_later && (step.produced > 0 || step.ended) {
             self.is_later = false;
             sink.another_member()?;
@@ -220,7 +221,7 @@ impl GzipScanner {
         Ok(step.produced == room || (stop == StopAt::Block && step.border.is_some()))
     }
 
-    /// Adds a checkpoint here, its window right-aligned in 32 KiB of zeros.
+    /// Adds a checkpoint here, with its window right-aligned in 32 KiB of zeros.
     fn checkpoint(&mut self, bits: u8, sink: &mut Sink) -> Result<(), SkipReason> {
         if (self.count as usize * ENTRY).is_multiple_of(PIECE) {
             sink.reserve(PIECE + 2 * size_of::<Vec<u8>>())?;
@@ -251,8 +252,8 @@ impl Scanner for GzipScanner {
                 self.complete = false;
                 self.is_later = true;
             }
-            // The step that consumes the last input byte may leave output pending; it has then
-            // filled the buffer, and goes on without input.
+            // The step that consumes the last input byte may leave output pending. In that case it
+            // has filled the buffer, and the loop continues without input.
             while self.step(&mut input, sink)? && !self.between_members {}
         }
         Ok(())
@@ -271,10 +272,10 @@ impl Scanner for GzipScanner {
 
 struct GzipDecoder {
     inflater: Inflater,
-    /// Bits to use of the first byte, while that is still to come.
+    /// Number of bits to use of the first byte, until that byte arrives.
     split: Option<u8>,
     window: Vec<u8>,
-    /// Bytes of a trailer that are still to be dropped.
+    /// Number of trailer bytes still to be dropped.
     trailer: Option<usize>,
     /// Whether the first member, which is read without its header, has ended.
     wrapped: bool,

@@ -1,8 +1,8 @@
-//! DEFLATE with zlib's own controls.
+//! DEFLATE with access to zlib's own controls.
 //!
-//! Checkpoints are defined by the state that zlib shows at the borders of DEFLATE blocks (`Z_BLOCK`
-//! and `data_type`), which no safe interface offers. This module is the only one in the workspace
-//! that calls `unsafe` functions; its own interface is safe.
+//! Checkpoints are defined by the state that zlib exposes at the borders of DEFLATE blocks
+//! (`Z_BLOCK` and `data_type`), which no safe interface offers. This module is the only one in the
+//! workspace that calls `unsafe` functions; its own interface is safe.
 
 #![allow(
     unsafe_code,
@@ -13,7 +13,7 @@ use std::mem::{MaybeUninit, size_of};
 
 use libz_rs_sys as z;
 
-/// Where a call of [`Inflater::step`] returns before input or room are used up.
+/// Where a call to [`Inflater::step`] returns before the input or the output space is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StopAt {
     /// Nowhere.
@@ -40,19 +40,19 @@ impl Wrapping {
     }
 }
 
-/// Result of one call.
+/// Result of one call to [`Inflater::step`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Step {
-    /// Bytes read from the input.
+    /// Number of bytes read from the input.
     pub consumed: usize,
-    /// Bytes written to the output.
+    /// Number of bytes written to the output.
     pub produced: usize,
-    /// The member ended here, its checksum verified.
+    /// Whether the member ended here, with its checksum verified.
     pub ended: bool,
-    /// The input goes on with something else than it must; all output before that was produced.
+    /// Whether the input continues with invalid data. All output before that was produced.
     pub corrupt: bool,
-    /// Set if the call stopped right after a header, or after a block that is not its member's
-    /// last: how many bits (0-7) of the last byte read are not used yet.
+    /// Set if the call stopped right after a header, or after a block that is not the last of its
+    /// member: the number of bits (0-7) of the last byte read that are not used yet.
     pub border: Option<u8>,
 }
 
@@ -91,8 +91,8 @@ impl Inflater {
         assert_eq!(code, z::Z_OK, "inflateReset2 of a valid stream succeeds");
     }
 
-    /// Makes a fresh raw stream continue in the middle of another: the upper `bits` (0-7) of `byte`
-    /// come first, and `window` is the output before them.
+    /// Makes a fresh raw stream continue in the middle of another one: the upper `bits` (0-7) of
+    /// `byte` come first, and `window` is the output before them.
     pub(super) fn resume(&mut self, bits: u8, byte: u8, window: &[u8]) {
         if bits > 0 {
             // SAFETY: the stream was initialised by `new`.
@@ -140,7 +140,8 @@ impl Inflater {
             consumed,
             produced,
             ended: code == z::Z_STREAM_END,
-            // zlib reports a call that could do nothing as a buffer error, which it is not here.
+            // zlib reports a call that made no progress as a buffer error, which is not an error
+            // here.
             corrupt: !matches!(code, z::Z_OK | z::Z_STREAM_END | z::Z_BUF_ERROR),
             border: at_border.then_some((data_type & 7) as u8),
         }

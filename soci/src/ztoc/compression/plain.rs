@@ -1,7 +1,7 @@
-//! Layers that are not compressed: spans of equal size, with nothing to remember.
+//! Uncompressed layers, whose spans have equal sizes and need no state.
 //!
-//! In place of checkpoints a zTOC holds a small FlatBuffer, `TarZinfo`, with the span size and the
-//! size of the layer.
+//! Instead of checkpoints, a zTOC contains a small FlatBuffer, `TarZinfo`, with the span size and
+//! the size of the layer.
 
 use bytes::Bytes;
 use flatbuffers::FlatBufferBuilder;
@@ -76,7 +76,8 @@ impl Codec for Plain {
 }
 
 impl Checkpoints {
-    /// Returns the checkpoints of a plain tar of `size` bytes, which follow from its size alone.
+    /// Returns the checkpoints of a plain tar of `size` bytes, which are determined by its size
+    /// alone.
     ///
     /// # Panics
     /// If `span_size` is 0.

@@ -57,7 +57,7 @@ impl Provider for Fake {
     }
 }
 
-/// An action that counts as far as it is told.
+/// An action that counts up to a given number.
 struct Count {
     how: &'static str,
 }

@@ -1,4 +1,4 @@
-//! Lists: what is found, read, left out and cut off.
+//! Lists: which resources are found, read, omitted and cut off.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::server::Server;
 use crate::server::codec::{decode, encode};
 use crate::value::Value;
 
-/// A provider with numbered things, of which its list finds ten.
+/// A provider with numbered things, ten of which its list finds.
 struct Things {
     how: &'static str,
     events: mpsc::UnboundedSender<&'static str>,
@@ -78,7 +78,7 @@ impl Resource<()> for Thing {
         Ok(Value::Null)
     }
 
-    /// Each is read on its own: whatever one leaves in its call is not seen by another.
+    /// Each is read in its own call, so effects of one are not visible to another.
     async fn read(&self, cx: &Context<()>, mut state: Value) -> Result<Option<Value>, Diagnostics> {
         assert!(cx.private().is_empty());
         cx.set_private(*b"read");
@@ -174,7 +174,7 @@ fn request(from: i64, whole: bool, limit: i64) -> proto::list_resource::Request 
     }
 }
 
-/// Returns events in words: identity and name, whether there is a state, and diagnostics.
+/// Describes an event in words: identity and name, whether there is a state, and diagnostics.
 fn told(event: &proto::list_resource::Event) -> String {
     let schema = Thing(&["name"]).schema();
     let identity = event.identity.as_ref().map(|identity| {
@@ -210,7 +210,7 @@ async fn a_list_has_identities_and_ends() {
     let found = list("", 8, false, 100).await;
     let want = [r#"Some("8") "thing 8" None"#, r#"Some("9") "thing 9" None"#];
     assert_eq!(found, want);
-    // Without whole resources nothing is read, so nothing fails.
+    // Unless whole resources are wanted, nothing is read, so nothing fails.
     assert_eq!(list("", 0, false, 100).await.len(), 10);
     assert_eq!(list("", 0, false, 0).await.len(), 10);
 }
@@ -221,7 +221,7 @@ async fn whole_resources_are_read_as_after_an_import() {
     let want = [
         r#"Some("0") "thing 0" Some("read")"#,
         r#"Some("1") "thing 1" None Warning Unreadable"#,
-        // The second is gone, and does not count.
+        // The second no longer exists, and does not count.
         r#"Some("3") "thing 3" Some("null") Warning Odd"#,
         r#"None "thing 4" None Error Bug in the provider"#,
         r#"Some("5") "thing 5" Some("read")"#,
@@ -243,7 +243,7 @@ async fn a_list_whose_caller_has_gone_stops() {
     let (server, mut seen) = server("wait");
     let mut events = server.list(request(9, false, 100));
     assert!(events.next().await.is_some());
-    // It goes on while somebody waits for the next event.
+    // The list continues while the next event is awaited.
     let waiting = tokio::spawn(async move { events.next().await });
     assert_eq!(seen.recv().await, Some("waits"));
     waiting.abort();

@@ -1,4 +1,4 @@
-//! Calls of actions.
+//! Calls to actions.
 
 use super::{Client, answer, not_found, pack};
 use crate::diagnostic::Diagnostics;
@@ -25,12 +25,12 @@ impl Client {
         Ok(Diagnostics::from_proto(sent.diagnostics))
     }
 
-    /// Plans and invokes an action. Returns the messages on the way.
+    /// Plans and invokes an action. Returns its progress messages.
     ///
     /// # Errors
     ///
-    /// [`Error::Diagnostics`] if the plan has errors. Those of the invocation are
-    /// in the answer.
+    /// [`Error::Diagnostics`] if the plan has errors. Errors of the invocation
+    /// are in the answer.
     pub async fn invoke_action(
         &self,
         type_name: &str,

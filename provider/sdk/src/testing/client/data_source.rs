@@ -1,4 +1,4 @@
-//! Calls of data sources.
+//! Calls to data sources.
 
 use super::{Client, answer, not_found, pack, unpack};
 use crate::diagnostic::Diagnostics;
@@ -24,7 +24,7 @@ impl Client {
         Ok(Diagnostics::from_proto(sent.diagnostics))
     }
 
-    /// Reads a data source. The value is null if that failed.
+    /// Reads a data source. The value is null if reading fails.
     pub async fn read_data_source(
         &self,
         type_name: &str,

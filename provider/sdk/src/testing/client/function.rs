@@ -1,4 +1,4 @@
-//! Calls of functions.
+//! Calls to functions.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use crate::types::Type;
 use crate::value::Value;
 
 impl Client {
-    /// Fetches the signatures of the functions by themselves.
+    /// Fetches only the signatures of the functions.
     pub async fn functions(&self) -> Result<BTreeMap<String, Signature>, Error> {
         let request = proto::get_functions::Request {};
         let sent = self.rpc().get_functions(request).await;
         signatures(answer("GetFunctions", sent)?.functions)
     }
 
-    /// Calls a function; what it finds wrong is the inner error.
+    /// Calls a function. The function's own error is the inner result.
     pub async fn call_function(
         &self,
         name: &str,
@@ -27,7 +27,8 @@ impl Client {
         let signature = self.schemas.functions.get(name);
         let signature = signature.ok_or_else(|| not_found("function", name))?;
         let arguments = arguments.iter().enumerate().map(|(index, argument)| {
-            // One too many goes out as it is: the provider has to refuse it.
+            // Surplus arguments are sent as they are: the provider has to
+            // reject them.
             let ty = signature.argument(index).unwrap_or(&Type::Dynamic);
             pack_as(ty, &argument.clone().conform(ty)?)
         });

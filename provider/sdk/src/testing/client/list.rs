@@ -1,4 +1,4 @@
-//! Calls of list resources.
+//! Calls to list resources.
 
 use super::{Client, answer, not_found, pack, unpack, unpack_identity};
 use crate::diagnostic::Diagnostics;
@@ -9,7 +9,7 @@ use crate::testing::error::Error;
 use crate::value::Value;
 
 impl Client {
-    /// Checks a list block. Paths of diagnostics begin with the block `config` in it.
+    /// Checks a list block. Paths of diagnostics begin with its block `config`.
     pub async fn validate_list(
         &self,
         type_name: &str,
@@ -25,8 +25,8 @@ impl Client {
         Ok(Diagnostics::from_proto(sent.diagnostics))
     }
 
-    /// Lists resources, `limit` at most, and their states if they are wanted. Like
-    /// Terraform it stops at the first error.
+    /// Lists at most `limit` resources, with their states if requested. Like Terraform, it stops at
+    /// the first error.
     pub async fn list(
         &self,
         type_name: &str,

@@ -1,4 +1,4 @@
-//! Calls of the provider itself.
+//! Calls to the provider itself.
 
 use super::{Client, answer, pack};
 use crate::diagnostic::Diagnostics;
@@ -26,7 +26,7 @@ impl Client {
         Ok(Diagnostics::from_proto(sent.diagnostics))
     }
 
-    /// Configures the provider, which most calls require.
+    /// Configures the provider, as most calls require.
     pub async fn configure(&self, config: &Value) -> Result<Answer<()>, Error> {
         let request = proto::configure_provider::Request {
             config: pack(&self.schemas.provider, config)?,
@@ -40,7 +40,7 @@ impl Client {
         })
     }
 
-    /// Asks the provider to cancel the calls in flight, as Terraform does after
+    /// Asks the provider to cancel the calls in flight, as Terraform does on
     /// Ctrl-C.
     pub async fn stop(&self) -> Result<(), Error> {
         let request = proto::stop_provider::Request {};

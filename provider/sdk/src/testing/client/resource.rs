@@ -1,4 +1,4 @@
-//! Calls of managed resources.
+//! Calls to managed resources.
 
 use super::{Client, answer, not_found, pack, pack_identity, unpack, unpack_identity};
 use crate::diagnostic::Diagnostics;
@@ -65,8 +65,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Diagnostics`] if the plan has errors. Those of the apply are in
-    /// the answer, beside the state that it left.
+    /// [`Error::Diagnostics`] if the plan has errors. Errors of the apply are
+    /// in the answer, along with the state that it left behind.
     pub async fn apply(
         &self,
         type_name: &str,
@@ -96,7 +96,7 @@ impl Client {
         })
     }
 
-    /// Reads a resource. One that is gone has a null state.
+    /// Reads a resource. If it no longer exists, its state is null.
     pub async fn read(
         &self,
         type_name: &str,
@@ -118,7 +118,8 @@ impl Client {
         })
     }
 
-    /// Imports a resource by its id. The states await a [`read`](Self::read).
+    /// Imports a resource by its ID. The returned states still have to be
+    /// [`read`](Self::read).
     pub async fn import(&self, type_name: &str, id: &str) -> Result<Answer<Vec<Instance>>, Error> {
         let request = proto::import_resource_state::Request {
             type_name: type_name.to_owned(),
@@ -128,7 +129,7 @@ impl Client {
         self.import_with(request).await
     }
 
-    /// Imports a resource by its identity. The states await a
+    /// Imports a resource by its identity. The returned states still have to be
     /// [`read`](Self::read).
     pub async fn import_identity(
         &self,
@@ -160,7 +161,8 @@ impl Client {
         })
     }
 
-    /// Upgrades a stored state, given as JSON. `None` if it cannot be upgraded.
+    /// Upgrades a stored state, given as JSON. Returns `None` if it cannot be
+    /// upgraded.
     pub async fn upgrade_state(
         &self,
         type_name: &str,
@@ -182,8 +184,8 @@ impl Client {
         })
     }
 
-    /// Upgrades a stored identity, given as JSON. `None` if it cannot be
-    /// upgraded.
+    /// Upgrades a stored identity, given as JSON. Returns `None` if it cannot
+    /// be upgraded.
     pub async fn upgrade_identity(
         &self,
         type_name: &str,
@@ -210,7 +212,7 @@ impl Client {
     }
 }
 
-/// Unpacks what an answer says of a resource.
+/// Extracts a resource from a response.
 fn unpack_instance(
     schema: &Schema,
     state: Option<proto::DynamicValue>,

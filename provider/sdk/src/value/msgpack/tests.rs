@@ -88,7 +88,8 @@ fn garbage_is_an_error() {
     for end in 0..bytes.len() {
         assert!(Value::from_msgpack(&bytes[..end], &object()).is_err());
     }
-    // Each byte changed to each value: an error or some value, no panic.
+    // Each byte changed to every other value must give an error or some value,
+    // not a panic.
     for at in 0..bytes.len() {
         for byte in 0..=255 {
             let mut bad = bytes.clone();
@@ -114,7 +115,7 @@ fn garbage_is_an_error() {
 
 #[test]
 fn depth_is_bounded() {
-    // Values of a dynamic type, nested in each other.
+    // Values of dynamic type, nested within each other.
     let mut bytes = Vec::new();
     for _ in 0..100_000 {
         bytes.extend_from_slice(b"\x92\xc4\x09\"dynamic\"");

@@ -1,6 +1,7 @@
-//! The configuration of a function: what one request of Lambda changes.
+//! The configuration of a function: everything that one Lambda request changes.
 //!
-//! Everything about a property is here: what it should be, how it is observed, compared, and sent.
+//! Everything about these properties is here: their desired values, and how they are observed,
+//! compared and sent.
 
 use std::collections::BTreeMap;
 
@@ -17,22 +18,24 @@ use crate::builder::part::difference::{Property, field_differences, joined};
 use crate::bundle::Function as Which;
 
 const RUNTIME: &str = "provided.al2023";
-/// The name of the program in the zip; Lambda requires one, and a custom runtime ignores it.
+/// The name of the program in the zip. Lambda requires it, but a custom runtime ignores it.
 const HANDLER: &str = "bootstrap";
-/// Memory of the event filter in MB: it compares names, and in a sweep ten manifests of up to 4 MiB.
+/// Memory of the event filter in MB. It compares names and, in a sweep, ten manifests of up to 4
+/// MiB.
 const FILTER_MEMORY_SIZE: i64 = 256;
 /// Time limit of the event filter in seconds.
 const FILTER_TIMEOUT: i64 = 60;
-/// Time limit of an event filter that sweeps: the longest that every region has.
+/// Time limit of an event filter that performs sweeps, in seconds: the maximum available in every
+/// region.
 const SWEEP_TIMEOUT: i64 = 900;
 
-/// Whether an event filter with this time limit in seconds is one that sweeps. Others have no right
-/// to look at images.
+/// Returns whether an event filter with this time limit in seconds performs sweeps. Others have no
+/// permission to look at images.
 pub(in crate::builder) fn sweeps(timeout: i64) -> bool {
     timeout >= SWEEP_TIMEOUT
 }
 
-/// Facts about the parts around a function that it refers to.
+/// Facts about the surrounding parts that a function refers to.
 pub(in crate::builder) struct Surroundings<'a> {
     pub role_arn: String,
     pub log_group: &'a str,
@@ -63,7 +66,7 @@ pub(in crate::builder) struct Config {
     pub layers: Vec<String>,
 }
 
-/// Where and what a function logs.
+/// Destination and levels of a function's logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::builder) struct Logging {
     pub format: String,
@@ -221,7 +224,7 @@ impl Config {
             ephemeral_storage_size: storage.map_or(DEFAULT_STORAGE, |found| found.size.into()),
             environment: environment.unwrap_or_default().into_iter().collect(),
             kms_key_arn: function.kms_key_arn.filter(|arn| !arn.is_empty()),
-            // Outside a VPC, Lambda may return one without subnets.
+            // Outside a VPC, Lambda may return a configuration without subnets.
             vpc: vpc.filter(|vpc| !vpc.subnet_ids.is_empty()),
             tracing_mode: tracing
                 .unwrap_or(TracingMode::PassThrough)
@@ -259,8 +262,8 @@ impl Config {
         self.to_sdk(None, None)
     }
 
-    /// Converts the configuration for an existing function, from which an empty key removes the
-    /// key, and a VPC without subnets the VPC.
+    /// Converts the configuration for an existing function. An empty key removes the key, and a VPC
+    /// without subnets removes the VPC.
     pub(super) fn to_update(&self) -> SdkConfig {
         self.to_sdk(Some(String::new()), Some(no_vpc()))
     }
@@ -306,8 +309,8 @@ impl Config {
     }
 }
 
-/// Returns why the environment of a function is not shown, if the permission for it is missing. An
-/// environment that nobody can read, because its key is gone, is one that differs.
+/// Returns why the environment of a function is hidden, if the permission for it is missing. An
+/// environment that no one can read because its key is gone counts as different.
 pub(super) fn hidden_environment(function: &FunctionConfiguration) -> Option<AwsError> {
     let error = function.environment.as_ref()?.error()?;
     let (code, message) = (error.error_code()?, error.message().unwrap_or_default());

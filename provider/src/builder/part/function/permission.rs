@@ -11,7 +11,7 @@ use crate::shared::Session;
 
 /// ID of the statement that lets the rule invoke the event filter.
 pub(in crate::builder) const STATEMENT: &str = "AllowEventBridgeRule";
-/// ID of the statement that lets the rule for sweeps invoke it.
+/// ID of the statement that lets the rule for sweeps invoke the event filter.
 pub(in crate::builder) const SWEEP_STATEMENT: &str = "AllowEventBridgeSchedule";
 const ACTION: &str = "lambda:InvokeFunction";
 const EVENTBRIDGE: &str = "events.amazonaws.com";
@@ -27,8 +27,8 @@ pub(in crate::builder) enum Permission {
     Other(Json),
 }
 
-/// Returns the permissions of a function that rules invoke, each by the ID of its statement and its
-/// ARN; without a rule, nobody but the account itself does.
+/// Returns the permissions of a function that rules invoke, given the statement ID and ARN of each.
+/// Without rules, only the account itself may invoke it.
 pub(super) fn desired(rules: &[(&str, &str)]) -> Permissions {
     let rules = rules.iter();
     let rules = rules.map(|(id, arn)| ((*id).to_owned(), Permission::Rule((*arn).to_owned())));
@@ -85,7 +85,7 @@ pub(super) async fn observe(
     Ok(by_id.collect())
 }
 
-/// Lets a function be invoked as desired, and by nobody else.
+/// Permits exactly the desired invocations of a function.
 pub(super) async fn permit(
     session: &Session<'_>,
     function: &str,
@@ -115,7 +115,7 @@ pub(super) async fn permit(
             .principal(EVENTBRIDGE)
             .source_arn(arn);
         match session.call.send_to_new(|| add.clone().send()).await {
-            // An earlier attempt added it, whose answer was lost.
+            // An earlier attempt added it, but its response was lost.
             Err(taken) if taken.is_taken() => {
                 let added = self::observe(session, function).await?;
                 if added.get(id) != Some(permission) {

@@ -1,4 +1,4 @@
-//! The code signing configuration of a function, which says whose code Lambda accepts.
+//! The code signing configuration of a function, which determines whose code Lambda accepts.
 
 use crate::aws::AwsError;
 use crate::builder::part::if_exists;
@@ -9,8 +9,8 @@ use crate::shared::Session;
 pub(in crate::builder) enum CodeSigning {
     /// Its ARN, if there is one.
     Known(Option<String>),
-    /// Lambda does not say: the right to read it is missing, or the region does not sign code and
-    /// answers as if it were.
+    /// Lambda does not report it: the permission to read it is missing, or the region does not
+    /// support code signing and responds as if it were.
     Hidden,
 }
 
@@ -38,7 +38,7 @@ impl CodeSigning {
         }
     }
 
-    /// Returns whether it is known to be another one.
+    /// Returns whether it is known to be a different one.
     pub(super) fn differs_from(&self, desired: Option<&str>) -> bool {
         self.known().is_some_and(|arn| arn.as_deref() != desired)
     }

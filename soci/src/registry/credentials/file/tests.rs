@@ -20,7 +20,7 @@ fn basic(username: &str, password: &str) -> Option<Credentials> {
     })
 }
 
-/// An `auths` entry for `user` with this password.
+/// Returns an `auths` entry for `user` with this password.
 fn entry(key: &str, password: &str) -> String {
     let auth = STANDARD.encode(format!("user:{password}"));
     format!(r#""{key}": {{"auth": "{auth}"}}"#)
@@ -81,7 +81,7 @@ fn passwords_are_those_that_were_given() {
             "{password:?}"
         );
     }
-    // Without padding, and without the pair in one.
+    // Without padding, and with user and password in separate fields too.
     let unpadded = r#"{"auths": {"r.test": {"auth": "dXNlcjpwYQ"}}}"#;
     assert_eq!(found(unpadded, "r.test/web"), basic("user", "pa"));
     let apart = r#"{"auths": {"r.test": {"username": "user", "password": "p"}}}"#;

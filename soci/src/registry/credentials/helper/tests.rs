@@ -58,7 +58,7 @@ async fn a_program_that_does_not_exist() {
     }
 }
 
-/// Answers are read whole, whatever the program does with its input.
+/// Answers are read in full, whatever the program does with its input.
 #[tokio::test]
 async fn programs_are_run() {
     let directory = tempfile::tempdir().expect("a directory");
