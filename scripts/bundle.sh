@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Builds the Lambda functions and packs them, so that the provider's build can embed them:
 #
-#   event-filter-x86_64.zip  index-generator-x86_64.zip  bundle.json
+#   event-filter-x86_64.zip  index-generator-x86_64.zip  the same for arm64  bundle.json
 #
-# scripts/bundle.sh shipped: for Lambda's operating system and optimized, into target/bundle, and the
-# same for arm64 if the Rust target aarch64-unknown-linux-gnu is installed.
+# scripts/bundle.sh shipped: for Lambda's operating system, both architectures and optimized, into
+# target/bundle. rustup installs a Rust target that is missing; without rustup, the bundle has the
+# architectures that there is a target for.
 #
 # scripts/bundle.sh debug: as everything else of a debug build, into target/debug/functions. They run
 # here, which is all that the local AWS wants, and share their compilation with the tests. Where
@@ -24,18 +25,29 @@ has_target() {
   [ -d "$(rustc --print target-libdir --target "$1" 2>/dev/null)" ]
 }
 
+# Installs a Rust target if that is possible.
+get_target() {
+  if ! has_target "$1" && command -v rustup >/dev/null; then
+    echo "bundle: installing the Rust target $1"
+    timeout 300 rustup --quiet target add "$1" || true
+  fi
+  has_target "$1"
+}
+
 shipped() {
   install_tools
   local pair architecture triple built=()
   for pair in x86_64:x86_64-unknown-linux-gnu arm64:aarch64-unknown-linux-gnu; do
     architecture=${pair%%:*} triple=${pair#*:}
-    if has_target "$triple"; then
+    if get_target "$triple"; then
       (
         reproducible_flags
         "$CARGO" zigbuild --quiet --package lambda --no-default-features --features functions \
           --bins --profile lambda --target "$triple.$GLIBC" --locked
       )
       built+=("$architecture=$TARGET/$triple/lambda")
+    else
+      echo "bundle: no functions for $architecture: the Rust target $triple is not installed" >&2
     fi
   done
   if [ ${#built[@]} -eq 0 ]; then
