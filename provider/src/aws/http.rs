@@ -18,8 +18,8 @@ use url::Url;
 
 use super::files;
 
-/// Maximum size of a file of certificate authorities in KiB.
-const MAX_BUNDLE: u64 = 16 << 10;
+/// Maximum size of a file of certificate authorities in bytes.
+const MAX_BUNDLE: u64 = 16 << 20;
 
 /// Connections to AWS, shared by all clients.
 pub(super) struct Http {

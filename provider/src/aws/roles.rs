@@ -14,8 +14,8 @@ use super::diagnostics::{no_web_identity, require_region};
 use super::files;
 use super::settings::{APP_NAME, Role, Settings, expand};
 
-/// Maximum size of a token in KiB.
-const MAX_TOKEN: u64 = 64;
+/// Maximum size of a token in bytes.
+const MAX_TOKEN: u64 = 64 << 10;
 
 /// Replaces the credentials of a configuration with those of the roles in the settings.
 pub(super) fn assume(settings: &Settings, mut config: SdkConfig) -> Result<SdkConfig, Diagnostic> {

@@ -1,12 +1,11 @@
 //! The attributes of `soci_index`.
 
 use lambda::limits::{MAX_SPAN_SIZE, MIN_SPAN_SIZE};
-use soci::{ImageReference, Version};
+use soci::Version;
 use tfplugin_sdk::{Attribute, Nesting, Schema, Type, timeouts, validators};
 
-use super::settings::REVISION_HISTORY_LIMIT;
+use super::settings::{REVISION_HISTORY_LIMIT, parse_image};
 use super::validate;
-use crate::diagnose::diagnose;
 use crate::index_options::{check_optimizations, check_platforms, check_prefetch_files};
 
 pub(super) fn schema() -> Schema {
@@ -93,11 +92,7 @@ pub(super) fn options(schema: Schema, image: Attribute, tag: Attribute) -> Schem
 pub(super) fn image() -> Attribute {
     Attribute::string()
         .required()
-        .validate(validators::string(|text| {
-            text.parse::<ImageReference>().map(drop).map_err(|error| {
-                diagnose("reading", &format!("{:?}", error.reference), &error.into())
-            })
-        }))
+        .validate(validators::string(|text| parse_image(text).map(drop)))
         .description(
             "The image to index, as `host/repository:tag` or `host/repository@sha256:…`. A tag is \
              resolved at each refresh; if it has moved, the index is updated. If this argument \

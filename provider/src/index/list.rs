@@ -12,7 +12,7 @@ use tfplugin_sdk::{
 
 use super::import;
 use super::registry::open;
-use super::settings::{Settings, version};
+use super::settings::{Settings, parse_image, version};
 use crate::diagnose::diagnose;
 use crate::shared::{CallContext, Shared};
 
@@ -156,9 +156,7 @@ async fn is_importable(image: &RegistryImage, settings: &Settings) -> soci::Resu
 
 /// Parses the reference of a repository. The tag that it gets has no meaning.
 fn parse(text: &str) -> Result<ImageReference, Diagnostic> {
-    let image: ImageReference = text.parse().map_err(|error: soci::InvalidReference| {
-        diagnose("reading", &format!("{:?}", error.reference), &error.into())
-    })?;
+    let image = parse_image(text)?;
     let last = text.rsplit('/').next().unwrap_or_default();
     if last.contains([':', '@']) {
         let detail = format!(

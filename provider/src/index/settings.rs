@@ -52,6 +52,13 @@ const ARGUMENTS: [&str; 11] = [
     "revision_history_limit",
 ];
 
+/// Parses the reference of an image. The diagnostic quotes it without the credentials of a URL.
+pub(super) fn parse_image(text: &str) -> Result<ImageReference, Diagnostic> {
+    text.parse().map_err(|error: soci::InvalidReference| {
+        diagnose("reading", &format!("{:?}", error.reference), &error.into())
+    })
+}
+
 impl Settings {
     /// Reads the settings from a configuration, plan or state. Fails if one is not known yet.
     pub(super) fn read(from: &Value) -> Result<Self, Diagnostic> {
@@ -59,13 +66,7 @@ impl Settings {
         let arguments: Arguments = arguments
             .to()
             .map_err(|error| Diagnostic::error("Unknown argument", error.to_string()))?;
-        let image: ImageReference =
-            arguments
-                .image
-                .parse()
-                .map_err(|error: soci::InvalidReference| {
-                    diagnose("reading", &arguments.image, &error.into())
-                })?;
+        let image = parse_image(&arguments.image)?;
         let version = version(arguments.index_version.as_deref());
         let mut options = Options::default().with_version(version);
         for platform in arguments.platforms.unwrap_or_default() {
@@ -179,6 +180,19 @@ mod tests {
             .iter()
             .map(|(name, value)| (*name, (*value).into()));
         Settings::read(&Value::object(arguments)).expect("valid")
+    }
+
+    /// A value that is only known in an apply has not been validated by the plan.
+    #[test]
+    fn credentials_in_a_url_are_not_quoted() {
+        let image = Value::object([("image", "https://u:secret@r.test/a:1".into())]);
+        let error = Settings::read(&image).err().expect("a URL");
+        assert!(
+            error.detail.contains("https://r.test/a:1"),
+            "{}",
+            error.detail
+        );
+        assert!(!error.detail.contains("secret"), "{}", error.detail);
     }
 
     #[test]

@@ -17,7 +17,7 @@ const HOSTS: [&str; 2] = ["registry.terraform.io", "registry.opentofu.org"];
 pub(super) fn install(home: &Path, provider: &Path, overriding: bool) -> Result<PathBuf> {
     let version = env!("CARGO_PKG_VERSION");
     let mirror = home.join("mirror");
-    let mut overrides = String::new();
+    let mut packages = Vec::new();
     for host in HOSTS {
         let package = mirror
             .join(host)
@@ -28,14 +28,15 @@ pub(super) fn install(home: &Path, provider: &Path, overriding: bool) -> Result<
         let file = package.join(format!("{PROVIDER}_v{version}"));
         std::os::unix::fs::symlink(provider, &file)
             .with_context(|| format!("{}: cannot link", file.display()))?;
-        overrides = format!(
-            "  dev_overrides {{\n    \"soci/soci\" = \"{}\"\n  }}\n",
-            package.display()
-        );
+        packages.push(package);
     }
-    if !overriding {
-        overrides.clear();
-    }
+    // One serves every host: an override has no host of its own.
+    let overridden = packages.first().filter(|_| overriding);
+    let overrides = overridden.map(|package| {
+        let package = package.display();
+        format!("  dev_overrides {{\n    \"soci/soci\" = \"{package}\"\n  }}\n")
+    });
+    let overrides = overrides.unwrap_or_default();
     let configuration = home.join("cli.tfrc");
     let path = mirror.display();
     fs::write(
